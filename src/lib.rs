@@ -1,0 +1,4 @@
+//! A smart card enrollment agent for Microsoft Identity Manager Certificate Management.
+
+#[cfg(feature = "sim")]
+pub mod sim;

@@ -1,0 +1,3 @@
+//! The `pinwright` command.
+
+fn main() {}

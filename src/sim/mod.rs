@@ -1,0 +1,1 @@
+//! Stand-ins for both ends: virtual cards and a certificate server.
