@@ -1,0 +1,156 @@
+//! The one sender: chaining, `61xx`, `6Cxx` and limits live here and nowhere else.
+
+use thiserror::Error;
+
+use super::{Command, Response, Status};
+use crate::reader::{Connection, Frame, ReaderError};
+use crate::secret::SecretBytes;
+
+/// The longest answer that is put together from pieces: what extended length could carry.
+const ANSWER_MAX: usize = 65_536;
+
+/// GET RESPONSE and Le corrections for one command. A 64 KiB answer needs 256.
+const ROUNDS_MAX: u32 = 300;
+
+/// An exchange that gave no usable answer.
+#[derive(Debug, Error)]
+pub enum ApduError {
+    /// The reader layer failed. It is unknown whether the card carried the command out.
+    #[error(transparent)]
+    Reader(#[from] ReaderError),
+    /// Less than a status word.
+    #[error("the card answered {length} bytes, less than a status word")]
+    NoStatusWord {
+        /// Bytes received.
+        length: usize,
+    },
+    /// More than any answer may have, or `61xx` without end.
+    #[error("the card's answer does not end (stopped after {length} bytes in {rounds} rounds)")]
+    Endless {
+        /// Bytes collected.
+        length: usize,
+        /// Exchanges made for this one command.
+        rounds: u32,
+    },
+}
+
+/// Sends commands over a connection.
+pub struct Channel<'a> {
+    connection: &'a mut dyn Connection,
+    extended: bool,
+}
+
+impl<'a> Channel<'a> {
+    /// A channel with short commands and chaining: what every card takes.
+    #[must_use]
+    pub fn new(connection: &'a mut dyn Connection) -> Self {
+        Self { connection, extended: false }
+    }
+
+    /// Allows extended length. Only where card and reader are known to take it: a card that does not answers `6700`, and
+    /// some readers fail without an answer.
+    #[must_use]
+    pub fn extended(mut self, allowed: bool) -> Self {
+        self.extended = allowed;
+        self
+    }
+
+    /// Sends one command and collects its whole answer.
+    ///
+    /// A command that carries a secret is sent once, whatever the card says: a `6Cxx` to a VERIFY is an answer, not an
+    /// invitation.
+    ///
+    /// # Errors
+    /// See [`ApduError`]. A status word other than `9000` is not an error here.
+    pub fn send(&mut self, command: &Command) -> Result<Response, ApduError> {
+        let mut frames = command.frames(self.connection.protocol(), self.extended);
+        let last = frames.pop();
+        for frame in &frames {
+            let (data, status) = self.exchange(frame)?;
+            if !status.is_ok() {
+                return Ok(Response::new(data, status));
+            }
+        }
+        match last {
+            Some(frame) => self.collect(command, &frame),
+            None => Err(ApduError::NoStatusWord { length: 0 }),
+        }
+    }
+
+    /// Sends the last frame, follows `6Cxx` once and `61xx` to the end.
+    fn collect(&mut self, command: &Command, frame: &Frame) -> Result<Response, ApduError> {
+        let (data, mut status) = self.exchange(frame)?;
+        let mut answer = SecretBytes::with_capacity(ANSWER_MAX.min(data.len().max(4096)));
+        take(&mut answer, &data, 1)?;
+        let mut rounds = 1;
+        let mut corrected = false;
+        loop {
+            let next = match status.sw1() {
+                0x61 => get_response(command.class(), status.sw2()),
+                // The Le was wrong: said at most once, to a command that had one and that may be sent twice.
+                0x6C if !corrected && !command.is_secret() && command.expected().is_some() => {
+                    corrected = true;
+                    if answer.is_empty() && rounds == 1 && !self.splits(command) {
+                        self.with_le(command, status.sw2())
+                    } else {
+                        get_response(command.class(), status.sw2())
+                    }
+                }
+                _ => return Ok(Response::new(answer, status)),
+            };
+            let before = answer.len();
+            let (data, word) = self.exchange(&next)?;
+            rounds += 1;
+            take(&mut answer, &data, rounds)?;
+            let idle = answer.len() == before && word.sw1() == 0x61;
+            if rounds >= ROUNDS_MAX || idle {
+                return Err(ApduError::Endless { length: answer.len(), rounds });
+            }
+            status = word;
+        }
+    }
+
+    /// Whether the command's answer comes by GET RESPONSE only (T=0, data in the command).
+    fn splits(&self, command: &Command) -> bool {
+        self.connection.protocol() == crate::reader::Protocol::T0 && command.has_data()
+    }
+
+    fn with_le(&self, command: &Command, sw2: u8) -> Frame {
+        let length = if sw2 == 0 { 256 } else { usize::from(sw2) };
+        command
+            .with_expected(length)
+            .frames(self.connection.protocol(), self.extended)
+            .pop()
+            .unwrap_or_else(|| get_response(command.class(), sw2))
+    }
+
+    fn exchange(&mut self, frame: &Frame) -> Result<(SecretBytes, Status), ApduError> {
+        let response = self.connection.transmit(frame)?;
+        let bytes = response.expose();
+        match bytes.split_last_chunk::<2>() {
+            Some((data, word)) => Ok((SecretBytes::copy_of(data), Status::new(u16::from_be_bytes(*word)))),
+            None => Err(ApduError::NoStatusWord { length: bytes.len() }),
+        }
+    }
+}
+
+/// GET RESPONSE on the command's own channel (ISO 7816-4 §7.6.1).
+fn get_response(class: u8, length: u8) -> Frame {
+    Frame::open(&[class & !0x10, 0xC0, 0x00, 0x00, length])
+}
+
+/// Collects a piece; grows by making a new buffer so that the old one is zeroed and not left to the allocator.
+fn take(answer: &mut SecretBytes, piece: &SecretBytes, rounds: u32) -> Result<(), ApduError> {
+    if answer.append(piece.expose()) {
+        return Ok(());
+    }
+    let needed = answer.len() + piece.len();
+    if needed > ANSWER_MAX {
+        return Err(ApduError::Endless { length: needed, rounds });
+    }
+    let mut larger = SecretBytes::with_capacity(ANSWER_MAX.min(needed * 2));
+    let copied = larger.append(answer.expose()) && larger.append(piece.expose());
+    debug_assert!(copied, "the larger buffer holds both");
+    *answer = larger;
+    Ok(())
+}

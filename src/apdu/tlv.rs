@@ -1,0 +1,161 @@
+//! BER-TLV (ISO 7816-4 §5.2.2): definite lengths, tags of up to three bytes, never a panic, never a read outside the input.
+
+use thiserror::Error;
+
+/// A data object: tag bytes as one number (`DF20`, `7F71`, `53`) and its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tlv<'a> {
+    /// The tag.
+    pub tag: u32,
+    /// The value field.
+    pub value: &'a [u8],
+}
+
+/// Where and how a byte string stops being BER-TLV.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+pub enum TlvError {
+    /// The input ends inside a tag, a length or a value.
+    #[error("data object at byte {at} is cut off")]
+    Truncated {
+        /// Offset of the data object.
+        at: usize,
+    },
+    /// A tag of more than three bytes.
+    #[error("data object at byte {at} has a tag of more than three bytes")]
+    LongTag {
+        /// Offset of the data object.
+        at: usize,
+    },
+    /// Indefinite, or more than three length bytes.
+    #[error("data object at byte {at} has a length field that ISO 7816-4 does not use")]
+    LengthForm {
+        /// Offset of the data object.
+        at: usize,
+    },
+}
+
+/// All data objects of one level, in order.
+///
+/// # Errors
+/// The whole input must be well-formed: half an answer is no answer.
+pub fn parse(input: &[u8]) -> Result<Vec<Tlv<'_>>, TlvError> {
+    let mut objects = Vec::new();
+    let mut at = 0;
+    while at < input.len() {
+        let (object, next) = one(input, at)?;
+        objects.push(object);
+        at = next;
+    }
+    Ok(objects)
+}
+
+/// The value of the first object with this tag, one level deep.
+///
+/// # Errors
+/// As [`parse`].
+pub fn find(input: &[u8], tag: u32) -> Result<Option<&[u8]>, TlvError> {
+    Ok(parse(input)?.into_iter().find(|object| object.tag == tag).map(|object| object.value))
+}
+
+/// Tag, length, value in the shortest form. For values of at most 65,535 bytes; the tag's leading zero bytes are dropped.
+#[must_use]
+pub fn encode(tag: u32, value: &[u8]) -> Vec<u8> {
+    let mut out: Vec<u8> = tag.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
+    match value.len() {
+        length @ 0..=0x7F => out.push(length.to_be_bytes()[size_of::<usize>() - 1]),
+        length => {
+            let bytes: Vec<u8> = length.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
+            out.push(0x80 | bytes.len().to_be_bytes()[size_of::<usize>() - 1]);
+            out.extend_from_slice(&bytes);
+        }
+    }
+    out.extend_from_slice(value);
+    out
+}
+
+fn one(input: &[u8], at: usize) -> Result<(Tlv<'_>, usize), TlvError> {
+    let truncated = TlvError::Truncated { at };
+    let byte = |offset: usize| input.get(offset).copied().ok_or(truncated);
+    let first = byte(at)?;
+    let mut tag = u32::from(first);
+    let mut next = at + 1;
+    if first & 0x1F == 0x1F {
+        loop {
+            if next - at == 3 {
+                return Err(TlvError::LongTag { at });
+            }
+            let more = byte(next)?;
+            tag = tag << 8 | u32::from(more);
+            next += 1;
+            if more & 0x80 == 0 {
+                break;
+            }
+        }
+    }
+    let form = byte(next)?;
+    next += 1;
+    let length = match form {
+        0x00..=0x7F => usize::from(form),
+        0x81..=0x83 => {
+            let mut length = 0;
+            for _ in 0..form & 0x0F {
+                length = length << 8 | usize::from(byte(next)?);
+                next += 1;
+            }
+            length
+        }
+        _ => return Err(TlvError::LengthForm { at }),
+    };
+    let end = next.checked_add(length).ok_or(truncated)?;
+    let value = input.get(next..end).ok_or(truncated)?;
+    Ok((Tlv { tag, value }, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn measured_answers_are_read() {
+        let status = hex::decode("7F7106970103930103").unwrap();
+        let inner = find(&status, 0x7F71).unwrap().unwrap();
+        assert_eq!(find(inner, 0x97).unwrap(), Some(&[3_u8][..]));
+        assert_eq!(find(inner, 0x93).unwrap(), Some(&[3_u8][..]));
+        assert_eq!(find(inner, 0x9F17).unwrap(), None);
+    }
+
+    #[test]
+    fn malformed_input_is_refused_where_it_breaks() {
+        let cases: [(&str, TlvError); 6] = [
+            ("DF", TlvError::Truncated { at: 0 }),
+            ("DF20", TlvError::Truncated { at: 0 }),
+            ("DF2010AABB", TlvError::Truncated { at: 0 }),
+            ("5300538100DF", TlvError::Truncated { at: 5 }),
+            ("5380", TlvError::LengthForm { at: 0 }),
+            ("1F8181810100", TlvError::LongTag { at: 0 }),
+        ];
+        for (input, expected) in cases {
+            assert_eq!(parse(&hex::decode(input).unwrap()).unwrap_err(), expected, "{input}");
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_is_read_back() {
+        for length in [0, 1, 127, 128, 255, 256, 4000] {
+            let value = vec![0x5A; length];
+            for tag in [0x53, 0xDF20, 0x7F49] {
+                let bytes = encode(tag, &value);
+                assert_eq!(parse(&bytes).unwrap(), vec![Tlv { tag, value: &value }]);
+            }
+        }
+    }
+
+    #[test]
+    fn no_input_of_three_bytes_panics() {
+        for number in 0..=0x00FF_FFFF_u32 {
+            if number % 7 == 0 {
+                drop(parse(&number.to_be_bytes()[1..]));
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What a card can say no to.
+
+use thiserror::Error;
+
+use super::id::IdError;
+use crate::apdu::tlv::TlvError;
+use crate::apdu::{ApduError, Status};
+
+/// A card operation that did not succeed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CardError {
+    /// The card answered a command with a status word other than `9000`.
+    #[error("the card answered {status} to {command}")]
+    Refused {
+        /// The command's name.
+        command: &'static str,
+        /// The status word.
+        status: Status,
+    },
+    /// The command got no usable answer: whether the card carried it out is unknown.
+    #[error("{command} got no answer from the card")]
+    NoAnswer {
+        /// The command's name.
+        command: &'static str,
+        /// Why.
+        #[source]
+        source: ApduError,
+    },
+    /// The answer is not BER-TLV.
+    #[error("the card's {object} is not well-formed")]
+    Malformed {
+        /// What was read.
+        object: &'static str,
+        /// Where it breaks.
+        #[source]
+        source: TlvError,
+    },
+    /// The answer lacks what it should hold.
+    #[error("the card's {object} has no {missing}")]
+    Incomplete {
+        /// What was read.
+        object: &'static str,
+        /// What isn't in it.
+        missing: &'static str,
+    },
+    /// A card ID that can't tell this card from others.
+    #[error("the card can't be identified")]
+    UnusableId(#[from] IdError),
+    /// A challenge that the server's answer can't fit.
+    #[error("the card's challenge has {length} bytes, not {expected}")]
+    ChallengeLength {
+        /// Bytes given.
+        length: usize,
+        /// Bytes expected.
+        expected: usize,
+    },
+    /// The answer's length isn't the challenge's.
+    #[error("the admin answer has {length} bytes and the challenge {expected}")]
+    AnswerLength {
+        /// Bytes of the answer.
+        length: usize,
+        /// Bytes of the challenge.
+        expected: usize,
+    },
+    /// The profile in the configuration doesn't say how.
+    #[error("the card profile {profile:?} has no {missing}")]
+    NotInProfile {
+        /// The profile's name.
+        profile: String,
+        /// The table or key that would tell.
+        missing: &'static str,
+    },
+}
+
+impl CardError {
+    /// The status word, where the card gave one.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The commands of a GIDS card, one constructor each (GIDS 1.0/2.0 card edge, ISO 7816-4).
+
+use crate::apdu::{Command, tlv};
+use crate::secret::{AdminResponse, Pin, SecretBytes};
+
+/// The application identifier without version bytes.
+pub const AID: [u8; 9] = [0xA0, 0x00, 0x00, 0x03, 0x97, 0x42, 0x54, 0x46, 0x59];
+
+/// The administrator key's reference.
+const ADMIN_KEY_REFERENCE: u8 = 0x80;
+
+/// The user PIN's reference.
+const PIN_REFERENCE: u8 = 0x80;
+
+/// SELECT by application identifier, first occurrence, FCI (ISO 7816-4 §7.1.1). Clears PIN, admin state and challenge.
+#[must_use]
+pub fn select() -> Command {
+    Command::new(0x00, 0xA4, 0x04, 0x00).data(&AID).expecting(256)
+}
+
+/// GET DATA of one data object in a file (ISO 7816-4 §7.4.2, odd INS with tag list).
+#[must_use]
+pub fn get_data(file: u16, object: u32) -> Command {
+    let [p1, p2] = file.to_be_bytes();
+    let tag: Vec<u8> = object.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
+    Command::new(0x00, 0xCB, p1, p2).data(&tlv::encode(0x5C, &tag)).expecting(256)
+}
+
+/// MANAGE SECURITY ENVIRONMENT: SET for mutual or external authentication with the admin key (ISO 7816-4 §7.5.11).
+#[must_use]
+pub fn set_admin_environment() -> Command {
+    Command::new(0x00, 0x22, 0xC1, 0xA4).data(&[0x83, 0x01, ADMIN_KEY_REFERENCE])
+}
+
+/// GENERAL AUTHENTICATE asking for the short (8-byte) challenge (ISO 7816-4 §7.5.5). Drops an earlier admin state.
+#[must_use]
+pub fn admin_challenge() -> Command {
+    Command::new(0x00, 0x87, 0x00, 0x00).data(&[0x7C, 0x02, 0x81, 0x00]).expecting(256)
+}
+
+/// GENERAL AUTHENTICATE with the answer (ISO 7816-4 §7.5.5). Consumes the challenge; a wrong answer drops the admin state,
+/// and cards that count admin tries count it.
+#[must_use]
+pub fn admin_answer(answer: &AdminResponse) -> Command {
+    let length = u8::try_from(answer.length()).unwrap_or(u8::MAX);
+    let mut data = SecretBytes::with_capacity(4 + answer.length());
+    let fits = data.append(&[0x7C, length.saturating_add(2), 0x82, length]) && data.append(answer.expose());
+    debug_assert!(fits, "the buffer is made for template and answer");
+    Command::new(0x00, 0x87, 0x00, 0x00).secret(data)
+}
+
+/// RESET RETRY COUNTER with a new PIN only, after admin authentication (ISO 7816-4 §7.5.10). Sets the counter to its
+/// maximum; success drops every authentication.
+#[must_use]
+pub fn reset_retry_counter(pin: &Pin) -> Command {
+    Command::new(0x00, 0x2C, 0x02, PIN_REFERENCE).secret(SecretBytes::copy_of(pin.expose()))
+}
+
+/// CHANGE REFERENCE DATA, old and new PIN without separator (ISO 7816-4 §7.5.7). A wrong old PIN costs a try.
+#[must_use]
+pub fn change_reference_data(current: &Pin, new: &Pin) -> Command {
+    let mut data = SecretBytes::with_capacity(current.length() + new.length());
+    let fits = data.append(current.expose()) && data.append(new.expose());
+    debug_assert!(fits, "the buffer is made for both PINs");
+    Command::new(0x00, 0x24, 0x00, PIN_REFERENCE).secret(data)
+}
+
+/// VERIFY, the PIN as ASCII without padding (ISO 7816-4 §7.5.6). A wrong PIN costs a try and drops an earlier success.
+#[must_use]
+pub fn verify(pin: &Pin) -> Command {
+    Command::new(0x00, 0x20, 0x00, PIN_REFERENCE).secret(SecretBytes::copy_of(pin.expose()))
+}
+
+/// VERIFY without data, P2 = 82: drops PIN and admin state (GIDS).
+#[must_use]
+pub fn deauthenticate() -> Command {
+    Command::new(0x00, 0x20, 0x00, 0x82)
+}

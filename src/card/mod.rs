@@ -1,0 +1,168 @@
+//! Layer 3: card families. What a card is, what it can be asked, and what each question costs.
+//!
+//! A family implements [`Card`]; [`family::detect`] finds which one a card is. Nothing here knows PC/SC or HTTP: a card is
+//! reached through a [`Channel`] that the caller holds.
+
+mod admin_key;
+mod error;
+pub mod family;
+pub mod gids;
+mod id;
+pub mod iso7816;
+pub mod profile;
+
+use crate::apdu::{Channel, Command, Response, Status};
+use crate::secret::{AdminResponse, Pin};
+
+pub use admin_key::answer as answer_with_admin_key;
+pub use error::CardError;
+pub use id::{CardId, IdOrder};
+
+/// A challenge taken from a card: not a secret, valid for one answer in this card session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Challenge(pub Vec<u8>);
+
+/// Which characters a card's PIN may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PinCharacters {
+    /// Printable ASCII.
+    Ascii,
+    /// 0 to 9.
+    Digits,
+}
+
+/// What a card takes as its user PIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PinLimits {
+    /// Fewest characters.
+    pub min: usize,
+    /// Most characters.
+    pub max: usize,
+    /// Which characters.
+    pub characters: PinCharacters,
+}
+
+/// What a card tells of its PIN's retry counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tries {
+    /// So many are left, of so many where the card says that too.
+    Left {
+        /// Tries left; 0 is blocked.
+        left: u8,
+        /// The counter's highest value.
+        max: Option<u8>,
+    },
+    /// The card can't tell without spending one.
+    Untold,
+}
+
+/// One command of a job, named by what it is for: what `pinwright plan` prints and what a reader of the code checks against
+/// the standard.
+#[derive(Debug)]
+pub struct PlannedCommand {
+    /// What it is for.
+    pub purpose: &'static str,
+    /// The command with stand-ins for what is not known yet.
+    pub command: Command,
+}
+
+/// How the right to set the PIN is proved to the card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// An answer to the admin challenge (from the server, or from a local admin key).
+    AdminAnswer,
+    /// The current PIN.
+    CurrentPin,
+}
+
+/// A card of a known family whose application is selected.
+///
+/// Every method is one step of the PIN job and sends as few commands as its family allows. A method that may cost a try says
+/// so; all others cost none.
+pub trait Card: Send {
+    /// The family's name, as shown and as in JSON: `gids`, `iso7816`.
+    fn family(&self) -> &'static str;
+
+    /// The application or profile in words.
+    fn title(&self) -> String;
+
+    /// What the card takes as a PIN.
+    fn limits(&self) -> PinLimits;
+
+    /// Finds and reads the card ID. 1 to 2 commands.
+    ///
+    /// # Errors
+    /// Missing, of the wrong size, all `00` or all `FF`: a card that can't be told from others is not provisioned.
+    fn identify(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError>;
+
+    /// Reads the card ID again at the place where [`Card::identify`] found it. 1 command.
+    ///
+    /// # Errors
+    /// As [`Card::identify`]; `6986` when another card has taken this one's place.
+    fn confirm(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError>;
+
+    /// Whether [`Card::confirm`] may stand between challenge and answer; else it follows the answer.
+    fn challenge_survives_reading(&self) -> bool;
+
+    /// Tries left for the user PIN.
+    ///
+    /// # Errors
+    /// The card's refusal.
+    fn tries_left(&mut self, channel: &mut Channel<'_>) -> Result<Tries, CardError>;
+
+    /// Takes a challenge for the administrator's authentication. Drops an earlier challenge and, on GIDS, an earlier
+    /// authentication.
+    ///
+    /// # Errors
+    /// The card's refusal, or a challenge of a length that can't be answered.
+    fn challenge(&mut self, channel: &mut Channel<'_>) -> Result<Challenge, CardError>;
+
+    /// Answers the challenge. **Costs an admin try where the card counts them and the answer is wrong.**
+    ///
+    /// # Errors
+    /// The card's refusal.
+    fn authorize(&mut self, channel: &mut Channel<'_>, answer: &AdminResponse) -> Result<(), CardError>;
+
+    /// Sets the PIN after [`Card::authorize`], and its counter to the maximum.
+    ///
+    /// # Errors
+    /// The card's refusal.
+    fn set_pin(&mut self, channel: &mut Channel<'_>, pin: &Pin) -> Result<(), CardError>;
+
+    /// Replaces the current PIN. **Costs a PIN try when `current` is wrong.**
+    ///
+    /// # Errors
+    /// The card's refusal.
+    fn change_pin(&mut self, channel: &mut Channel<'_>, current: &Pin, new: &Pin) -> Result<(), CardError>;
+
+    /// Has the card verify the PIN. **Costs a PIN try when it is wrong.**
+    ///
+    /// # Errors
+    /// The card's refusal.
+    fn verify_pin(&mut self, channel: &mut Channel<'_>, pin: &Pin) -> Result<(), CardError>;
+
+    /// Drops what was authenticated, where the family has a command for it. A card reset does the same for every family.
+    ///
+    /// # Errors
+    /// The card's refusal.
+    fn forget(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError>;
+
+    /// The commands that a job with this proof sends after identification, in order.
+    fn plan(&self, proof: Proof) -> Vec<PlannedCommand>;
+}
+
+/// Sends and insists on `9000`.
+fn send(channel: &mut Channel<'_>, name: &'static str, command: &Command) -> Result<Response, CardError> {
+    let response = channel.send(command).map_err(|source| CardError::NoAnswer { command: name, source })?;
+    match response.status() {
+        Status::OK => Ok(response),
+        status => Err(CardError::Refused { command: name, status }),
+    }
+}
+
+/// Something of a PIN's shape, for commands that are planned and never sent: eight zeros, or what the limits allow.
+fn stand_in_pin(limits: PinLimits) -> Pin {
+    let length = 8.clamp(limits.min.max(1), limits.max.clamp(1, Pin::MAX));
+    Pin::zeros(length)
+}

@@ -1,0 +1,336 @@
+//! The readers of the PC/SC service: pcsclite on Linux, winscard on Windows, the PCSC framework on macOS.
+//!
+//! PC/SC calls can block without limit (a foreign transaction, a reader that hangs), so none runs on the caller's thread:
+//! each open card has a worker thread of its own and every call has a deadline. A worker that misses it is left behind; its
+//! end is the process's end.
+
+use std::ffi::CString;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers};
+use crate::secret::SecretBytes;
+
+/// Shown where an error concerns the service and no reader.
+const SERVICE: &str = "PC/SC";
+
+/// How long we wait for a card that another program holds exclusively.
+const SHARING_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Largest response APDU: 65,536 bytes and the status word.
+const RESPONSE_MAX: usize = 65_538;
+
+/// The readers of the running PC/SC service.
+#[derive(Debug, Clone)]
+pub struct PcscReaders {
+    deadline: Duration,
+}
+
+impl PcscReaders {
+    /// Readers whose every call must return within `deadline`.
+    #[must_use]
+    pub fn new(deadline: Duration) -> Self {
+        Self { deadline }
+    }
+}
+
+impl Readers for PcscReaders {
+    fn list(&self) -> Result<Vec<ReaderEntry>, ReaderError> {
+        let (reply, answer) = sync_channel(1);
+        spawn("pcsc-list", SERVICE, move || drop(reply.send(list_now())))?;
+        receive(&answer, SERVICE, "listing the readers", self.deadline)?
+    }
+
+    fn open(&self, reader: &str) -> Result<Box<dyn Connection>, ReaderError> {
+        let (job, jobs) = sync_channel::<Job>(1);
+        let (ready, opened) = sync_channel(1);
+        let name = reader.to_owned();
+        spawn("pcsc-card", reader, move || Worker { reader: name, jobs }.run(&ready))?;
+        // Connecting may also wait for a card held by others, on top of the call's own deadline.
+        let facts = receive(&opened, reader, "opening the card", self.deadline + SHARING_PATIENCE)??;
+        Ok(Box::new(PcscConnection {
+            reader: reader.to_owned(),
+            atr: facts.atr,
+            protocol: facts.protocol,
+            jobs: Some(job),
+            deadline: self.deadline,
+        }))
+    }
+}
+
+/// A card opened by [`PcscReaders`]; its worker thread owns the PC/SC handle.
+struct PcscConnection {
+    reader: String,
+    atr: Atr,
+    protocol: Protocol,
+    /// `None` once the worker missed a deadline or ended.
+    jobs: Option<SyncSender<Job>>,
+    deadline: Duration,
+}
+
+/// Where a job's result goes: a channel of its own, so that a late answer is never taken for another job's.
+type Reply<T> = SyncSender<Result<T, ReaderError>>;
+
+enum Job {
+    Transmit(SecretBytes, Reply<Frame>),
+    Presence(Reply<Presence>),
+    KeepAlive(Reply<()>),
+    End(EndAction, Reply<()>),
+}
+
+struct Facts {
+    atr: Atr,
+    protocol: Protocol,
+}
+
+impl PcscConnection {
+    fn call<T>(&mut self, operation: &'static str, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, ReaderError> {
+        let (reply, answer) = sync_channel(1);
+        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job(reply)).is_ok());
+        if !sent {
+            return Err(ReaderError::Stuck { reader: self.reader.clone(), operation, after: self.deadline });
+        }
+        let result = receive(&answer, &self.reader, operation, self.deadline);
+        if result.is_err() {
+            // The worker may hang in that call for ever: don't queue behind it.
+            self.jobs = None;
+        }
+        result?
+    }
+}
+
+impl Connection for PcscConnection {
+    fn reader(&self) -> &str {
+        &self.reader
+    }
+
+    fn atr(&self) -> &Atr {
+        &self.atr
+    }
+
+    fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    fn transmit(&mut self, command: &Frame) -> Result<Frame, ReaderError> {
+        let bytes = SecretBytes::copy_of(command.expose());
+        self.call("sending a command", |reply| Job::Transmit(bytes, reply))
+    }
+
+    fn presence(&mut self) -> Result<Presence, ReaderError> {
+        self.call("asking for the card's presence", Job::Presence)
+    }
+
+    fn keep_alive(&mut self) -> Result<(), ReaderError> {
+        self.call("waiting for the server", Job::KeepAlive)
+    }
+
+    fn end(mut self: Box<Self>, action: EndAction) -> Result<(), ReaderError> {
+        self.call("letting go of the card", |reply| Job::End(action, reply))
+    }
+}
+
+/// The thread that owns one card.
+struct Worker {
+    reader: String,
+    jobs: Receiver<Job>,
+}
+
+impl Worker {
+    fn run(self, ready: &SyncSender<Result<Facts, ReaderError>>) {
+        if let Err(error) = self.serve(ready) {
+            // Nobody listens any more only where the caller gave up first.
+            drop(ready.send(Err(error)));
+        }
+    }
+
+    fn serve(&self, ready: &SyncSender<Result<Facts, ReaderError>>) -> Result<(), ReaderError> {
+        let context = establish()?;
+        let name = CString::new(self.reader.as_str())
+            .map_err(|_| ReaderError::NoSuchReader { reader: self.reader.clone() })?;
+        let mut card = self.connect(&context, &name)?;
+        let transaction = self.begin(&mut card)?;
+        let status = transaction.status2_owned().map_err(|code| self.failure("opening the card", code))?;
+        let protocol = match status.protocol2() {
+            Some(pcsc::Protocol::T0) => Protocol::T0,
+            Some(pcsc::Protocol::T1) => Protocol::T1,
+            Some(pcsc::Protocol::RAW) | None => {
+                return Err(ReaderError::ProtocolMismatch { reader: self.reader.clone() });
+            }
+        };
+        let facts = Facts { atr: Atr::new(status.atr()), protocol };
+        if ready.send(Ok(facts)).is_ok() {
+            self.obey(&context, &name, transaction);
+        }
+        // Leave, not the crate's default reset: the transaction's end has already done what was asked.
+        drop(card.disconnect(pcsc::Disposition::LeaveCard));
+        Ok(())
+    }
+
+    /// Carries jobs out until the last one, or until the caller is gone (then with a reset).
+    fn obey(&self, context: &pcsc::Context, name: &CString, transaction: pcsc::Transaction<'_>) {
+        let mut buffer = vec![0_u8; RESPONSE_MAX];
+        while let Ok(job) = self.jobs.recv() {
+            // A caller that has given up is noticed at the next turn of the loop: its sender is gone.
+            match job {
+                Job::Transmit(command, reply) => drop(
+                    reply.send(
+                        transaction
+                            .transmit(command.expose(), &mut buffer)
+                            .map(Frame::open)
+                            .map_err(|code| self.failure("sending a command", code)),
+                    ),
+                ),
+                Job::Presence(reply) => drop(reply.send(
+                    presence(context, name).map_err(|code| self.failure("asking for the card's presence", code)),
+                )),
+                Job::KeepAlive(reply) => drop(reply.send(
+                    transaction.status2_owned().map(drop).map_err(|code| self.failure("waiting for the server", code)),
+                )),
+                Job::End(action, reply) => return drop(reply.send(self.end(transaction, action))),
+            }
+        }
+        drop(self.end(transaction, EndAction::Reset));
+    }
+
+    /// The reset happens inside the transaction's end: between a plain end and a later reset another program could use
+    /// what we are authenticated for.
+    fn end(&self, transaction: pcsc::Transaction<'_>, action: EndAction) -> Result<(), ReaderError> {
+        let disposition = match action {
+            EndAction::Leave => pcsc::Disposition::LeaveCard,
+            EndAction::Reset => pcsc::Disposition::ResetCard,
+        };
+        match transaction.end(disposition) {
+            Ok(()) => Ok(()),
+            // A card that is gone or was reset by others holds nothing of ours any more.
+            Err((_, pcsc::Error::RemovedCard | pcsc::Error::ResetCard | pcsc::Error::NoSmartcard)) => Ok(()),
+            Err((_, code)) => Err(self.failure("letting go of the card", code)),
+        }
+    }
+
+    /// Connects shared; waits in growing steps while another program holds the card exclusively.
+    fn connect(&self, context: &pcsc::Context, name: &CString) -> Result<pcsc::Card, ReaderError> {
+        let start = Instant::now();
+        let mut pause = Duration::from_millis(25);
+        loop {
+            match context.connect(name, pcsc::ShareMode::Shared, pcsc::Protocols::ANY) {
+                Ok(card) => return Ok(card),
+                Err(pcsc::Error::SharingViolation) if start.elapsed() + pause < SHARING_PATIENCE => {
+                    thread::sleep(pause);
+                    pause = pause * 3 / 2;
+                }
+                Err(pcsc::Error::SharingViolation) => {
+                    return Err(ReaderError::InUse { reader: self.reader.clone(), waited: start.elapsed() });
+                }
+                Err(code) => return Err(self.failure("opening the card", code)),
+            }
+        }
+    }
+
+    /// Begins the transaction. Nothing was sent yet, so a reset by others in between costs one reconnect and no state.
+    fn begin<'card>(&self, card: &'card mut pcsc::Card) -> Result<pcsc::Transaction<'card>, ReaderError> {
+        match card.transaction2() {
+            Ok(transaction) => Ok(transaction),
+            Err((card, pcsc::Error::ResetCard)) => {
+                card.reconnect(pcsc::ShareMode::Shared, pcsc::Protocols::ANY, pcsc::Disposition::LeaveCard)
+                    .map_err(|code| self.failure("opening the card", code))?;
+                card.transaction().map_err(|code| self.failure("opening the card", code))
+            }
+            Err((_, code)) => Err(self.failure("opening the card", code)),
+        }
+    }
+
+    fn failure(&self, operation: &'static str, code: pcsc::Error) -> ReaderError {
+        failure(&self.reader, operation, code)
+    }
+}
+
+fn establish() -> Result<pcsc::Context, ReaderError> {
+    pcsc::Context::establish(pcsc::Scope::User).map_err(|code| failure(SERVICE, "reaching the service", code))
+}
+
+fn list_now() -> Result<Vec<ReaderEntry>, ReaderError> {
+    let context = establish()?;
+    let names = match context.list_readers_owned() {
+        Ok(names) => names,
+        Err(pcsc::Error::NoReadersAvailable) => return Ok(Vec::new()),
+        Err(code) => return Err(failure(SERVICE, "listing the readers", code)),
+    };
+    let mut entries = Vec::with_capacity(names.len());
+    for name in names {
+        let shown = name.to_string_lossy().into_owned();
+        // One call per reader: in a common call a single reader that was just unplugged spoils the answer of all.
+        match presence(&context, &name) {
+            Ok(presence) => entries.push(ReaderEntry { name: shown, presence }),
+            Err(pcsc::Error::UnknownReader | pcsc::Error::ReaderUnavailable) => {}
+            Err(code) => return Err(failure(&shown, "asking for the card's presence", code)),
+        }
+    }
+    Ok(entries)
+}
+
+fn presence(context: &pcsc::Context, name: &CString) -> Result<Presence, pcsc::Error> {
+    let mut states = [pcsc::ReaderState::new(name.clone(), pcsc::State::UNAWARE)];
+    context.get_status_change(Duration::ZERO, &mut states)?;
+    let [state] = states;
+    let flags = state.event_state();
+    if flags.intersects(pcsc::State::UNKNOWN | pcsc::State::UNAVAILABLE) {
+        return Err(pcsc::Error::UnknownReader);
+    }
+    let present = flags.contains(pcsc::State::PRESENT);
+    Ok(Presence {
+        generation: state.event_count(),
+        atr: (present && !state.atr().is_empty()).then(|| Atr::new(state.atr())),
+        mute: present && (flags.contains(pcsc::State::MUTE) || state.atr().is_empty()),
+    })
+}
+
+/// One sentence for each PC/SC code (the documents' list of what each call returns).
+fn failure(reader: &str, operation: &'static str, code: pcsc::Error) -> ReaderError {
+    use pcsc::Error as Code;
+    let reader = reader.to_owned();
+    match code {
+        Code::NoService if operation == "reaching the service" => ReaderError::ServiceNotRunning,
+        Code::NoService | Code::ServiceStopped | Code::InvalidHandle | Code::CommError | Code::Shutdown => {
+            ReaderError::ServiceLost { operation }
+        }
+        Code::SecurityViolation | Code::NoAccess => ReaderError::AccessDenied,
+        Code::UnknownReader | Code::ReaderUnavailable | Code::NoReadersAvailable => {
+            ReaderError::NoSuchReader { reader }
+        }
+        Code::NoSmartcard => ReaderError::NoCard { reader },
+        Code::RemovedCard => ReaderError::CardRemoved { reader, operation },
+        Code::ResetCard => ReaderError::CardReset { reader, operation },
+        Code::SharingViolation => ReaderError::InUse { reader, waited: Duration::ZERO },
+        Code::UnresponsiveCard => ReaderError::Unresponsive { reader },
+        Code::UnpoweredCard => ReaderError::Unpowered { reader },
+        Code::ProtoMismatch | Code::UnsupportedCard => ReaderError::ProtocolMismatch { reader },
+        Code::NotTransacted | Code::CommDataLost | Code::CardUnsupported => {
+            ReaderError::Transmission { reader, operation, source: Box::new(code) }
+        }
+        other => ReaderError::UnexpectedCode { reader, operation, code: other as u32, source: Box::new(other) },
+    }
+}
+
+fn spawn(name: &str, reader: &str, work: impl FnOnce() + Send + 'static) -> Result<(), ReaderError> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map(drop)
+        .map_err(|source| ReaderError::NoThread { reader: reader.to_owned(), source })
+}
+
+fn receive<T>(
+    answers: &Receiver<T>,
+    reader: &str,
+    operation: &'static str,
+    deadline: Duration,
+) -> Result<T, ReaderError> {
+    answers.recv_timeout(deadline).map_err(|error| match error {
+        // A worker that ended without a word has lost the service's thread of control: to the caller the same as no answer.
+        RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected => {
+            ReaderError::Stuck { reader: reader.to_owned(), operation, after: deadline }
+        }
+    })
+}

@@ -1,0 +1,235 @@
+//! What can go wrong between us and MIM CM, with what a person can do about it. Texts of the server are untrusted: shown
+//! only from routes without secrets, cut short and freed of control characters.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::secret::PinError;
+
+/// A call that did not give what it is for.
+#[derive(Debug, Error)]
+#[error("{call}: {problem}")]
+pub struct ServerError {
+    /// The call, as the REST reference names it.
+    pub call: &'static str,
+    /// What went wrong.
+    #[source]
+    pub problem: ServerProblem,
+}
+
+/// What went wrong in a call.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServerProblem {
+    /// No connection.
+    #[error("the server can't be reached")]
+    Unreachable(#[source] reqwest::Error),
+    /// The server's certificate was not accepted, or TLS failed otherwise.
+    #[error("no trusted TLS connection: {reason}")]
+    Tls {
+        /// In words.
+        reason: TlsReason,
+        /// The library's error.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The connection ended before the answer did.
+    #[error("the connection broke before the answer was complete")]
+    Broken(#[source] reqwest::Error),
+    /// No answer in time.
+    #[error("no complete answer within {} s", .after.as_secs_f32())]
+    Timeout {
+        /// The deadline.
+        after: Duration,
+    },
+    /// 401.
+    #[error("the server wants other credentials (401; it offers {offered})")]
+    Unauthorized {
+        /// The schemes of `WWW-Authenticate`.
+        offered: String,
+    },
+    /// 403.
+    #[error("the server refuses (403){detail}")]
+    Forbidden {
+        /// The server's own words.
+        detail: Detail,
+    },
+    /// 404.
+    #[error("the server knows no such route (404)")]
+    NotFound {
+        /// Whether another route of the API has answered: then the API is switched on.
+        api_answered: bool,
+    },
+    /// 400, 409, 415, …: we sent something that this server does not take.
+    #[error("the server does not take the request ({status}){detail}")]
+    Rejected {
+        /// The HTTP status.
+        status: u16,
+        /// The server's own words.
+        detail: Detail,
+    },
+    /// 429 or 503, still after the repeats that are allowed.
+    #[error("the server is busy ({status})")]
+    Busy {
+        /// The HTTP status.
+        status: u16,
+        /// What the server asks us to wait.
+        retry_after: Option<Duration>,
+    },
+    /// 5xx.
+    #[error("the server failed ({status}){detail}")]
+    Failed {
+        /// The HTTP status.
+        status: u16,
+        /// Correlation id and message.
+        detail: Detail,
+    },
+    /// 3xx: never followed.
+    #[error("the server redirects ({status}) and redirects are not followed")]
+    Redirect {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// Any other status.
+    #[error("the server answered with HTTP status {status}")]
+    Status {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// HTML where JSON belongs.
+    #[error("the answer is a web page, not JSON")]
+    Html,
+    /// More than we read.
+    #[error("the answer is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// Not JSON at all.
+    #[error("the answer is not JSON")]
+    NotJson,
+    /// JSON, but of another kind than the reference says.
+    #[error("the answer is not {expected}: found {found}")]
+    WrongType {
+        /// What the reference says.
+        expected: &'static str,
+        /// What came, by kind and never by value.
+        found: &'static str,
+    },
+    /// 204 where content is needed.
+    #[error("the server has nothing to give (204)")]
+    Nothing,
+    /// The proposed PIN is no PIN for any card.
+    #[error("the proposed PIN can't be a card's PIN")]
+    Pin(#[source] PinError),
+    /// Token file or credential.
+    #[error("the bearer token can't be used")]
+    Token(#[source] super::auth::TokenError),
+    /// A request that can't be built.
+    #[error("the request can't be built")]
+    Request(#[source] reqwest::Error),
+}
+
+/// Why TLS failed.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+pub enum TlsReason {
+    /// The chain ends in no trusted authority.
+    #[error("the server's certificate is from an unknown authority")]
+    UnknownAuthority,
+    /// Past its end.
+    #[error("the server's certificate has expired")]
+    Expired,
+    /// Before its start.
+    #[error("the server's certificate is not valid yet")]
+    NotYetValid,
+    /// For another name.
+    #[error("the server's certificate is for another host name")]
+    WrongHost,
+    /// Revoked.
+    #[error("the server's certificate is revoked")]
+    Revoked,
+    /// Any other fault of the certificate.
+    #[error("the server's certificate is not acceptable")]
+    BadCertificate,
+    /// The server sent an alert, or something that is not TLS.
+    #[error("the handshake failed")]
+    Handshake,
+}
+
+/// What the server says of its error, made safe to show; empty for routes whose answers are secret.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Detail {
+    /// The id to look for in the server's event log.
+    pub correlation: Option<String>,
+    /// The server's message.
+    pub message: Option<String>,
+}
+
+impl std::fmt::Display for Detail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(message) = &self.message {
+            write!(f, ": {message:?}")?;
+        }
+        if let Some(correlation) = &self.correlation {
+            write!(f, ", correlation id {correlation}")?;
+        }
+        Ok(())
+    }
+}
+
+impl ServerProblem {
+    /// What to do next, as an imperative sentence without a full stop.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        let fixed = match self {
+            Self::Unreachable(_) => "check `server.url`, name resolution, network and firewall",
+            Self::Tls { reason, .. } => return tls_remedy(*reason).to_owned(),
+            Self::Broken(_) => "run the command again; if it stays, look at proxies and at the server's log",
+            Self::Timeout { .. } => "run the command again, or raise `server.timeout`",
+            Self::Unauthorized { .. } => {
+                "renew the credentials, or set `server.auth` to a kind that the server offers"
+            }
+            Self::Forbidden { .. } => {
+                "check that the request is approved and bound to this card, and that this user may execute it (secret \
+                 calls also need the sensitive-API group of the server's Web.config)"
+            }
+            Self::NotFound { api_answered: false } => {
+                "check the virtual folder in `server.url`, and that the API is switched on: `Clm.WebApi.Enabled` in the \
+                 server's Web.config is false by default, and a change needs `iisreset`"
+            }
+            Self::NotFound { api_answered: true } => "set `server.pin_route` to the route that this server has",
+            Self::Rejected { .. } => "report this with the server's build number: the request follows the reference",
+            Self::Busy { retry_after: Some(wait), .. } => {
+                return format!("wait {} s, as the server asks, and run the command again", wait.as_secs());
+            }
+            Self::Busy { retry_after: None, .. } => "wait a while and run the command again",
+            Self::Failed { .. } => "give the correlation id to the server's administrator: it is in the event log",
+            Self::Redirect { .. } => {
+                "set `server.url` to the final address; a redirect to a sign-in page means that the server expects a \
+                 browser: check `server.auth`"
+            }
+            Self::Html => "check `server.url` and `server.auth`: a web page comes from IIS, AD FS or a proxy, not from the API",
+            Self::Status { .. } | Self::TooLarge { .. } | Self::NotJson | Self::WrongType { .. } => {
+                "check that `server.url` is MIM CM's and that no proxy answers in its place"
+            }
+            Self::Nothing => "check in the MIM CM portal that the id is known and visible to this user",
+            Self::Pin(_) => "have the PIN policy of the profile template corrected",
+            Self::Token(_) => "put a fresh token where `server.token_file` or `server.token_credential` points",
+            Self::Request(_) => "check `server.url`",
+        };
+        fixed.to_owned()
+    }
+}
+
+fn tls_remedy(reason: TlsReason) -> &'static str {
+    match reason {
+        TlsReason::UnknownAuthority => "set `server.ca_file` to the certificate of the authority that issued it",
+        TlsReason::Expired | TlsReason::NotYetValid => {
+            "check this machine's clock; if it is right, the server needs a new certificate"
+        }
+        TlsReason::WrongHost => "use in `server.url` the host name that the certificate is made for",
+        TlsReason::Revoked | TlsReason::BadCertificate => "have the server's certificate replaced",
+        TlsReason::Handshake => "check that `server.url` has the right port, and that the server speaks TLS 1.2 or later",
+    }
+}

@@ -1,0 +1,288 @@
+//! One HTTP GET: authentication, deadline, size limit, repeats, and what a status means.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::{Response, StatusCode};
+use tokio::time::{Instant, sleep, timeout_at};
+use url::Url;
+
+use super::auth::Auth;
+use super::error::{Detail, ServerError, ServerProblem};
+use super::tls;
+use crate::secret::SecretBytes;
+
+/// The most that we read of an answer.
+const BODY_MAX: usize = 64 * 1024;
+
+/// How often one call is tried at most, where repeating it is harmless.
+const ATTEMPTS: u32 = 3;
+
+/// The pause before the second attempt is up to this long, before the third up to twice this.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// What a call asks for.
+pub(super) struct Get<'a> {
+    /// The call, as the REST reference names it.
+    pub call: &'static str,
+    /// The path below `api/v1.0`.
+    pub path: &'a [&'a str],
+    /// Names and values before encoding.
+    pub query: &'a [(&'a str, &'a str)],
+    /// The answer is a secret: nothing of it is shown, and a failure of the server is not asked for again.
+    pub secret: bool,
+}
+
+/// The connection to one server.
+pub(super) struct Http {
+    client: reqwest::Client,
+    base: Url,
+    auth: Auth,
+    timeout: Duration,
+    calls: AtomicU32,
+    api_answered: AtomicBool,
+}
+
+impl Http {
+    pub(super) fn new(client: reqwest::Client, base: Url, auth: Auth, timeout: Duration) -> Self {
+        Self { client, base, auth, timeout, calls: AtomicU32::new(0), api_answered: AtomicBool::new(false) }
+    }
+
+    /// HTTP requests sent, repeats included.
+    pub(super) fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The URL of a call; what `plan` prints is what is sent.
+    pub(super) fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["api", "v1.0"]).extend(path);
+        }
+        if !query.is_empty() {
+            // Form encoding: + / = of base64 become %2B %2F %3D.
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    /// The body of a 200; `None` for 204.
+    ///
+    /// Repeated within the deadline, with growing jittered pauses: after 429 and 503 (as `Retry-After` asks), after a broken
+    /// connection, and after 500 where the answer is no secret. After 401 once, where the credentials have changed since.
+    pub(super) async fn get(&self, get: &Get<'_>) -> Result<Option<SecretBytes>, ServerError> {
+        let deadline = Instant::now() + self.timeout;
+        let call = get.call;
+        match timeout_at(deadline, self.attempts(get, deadline)).await {
+            Ok(result) => result.map_err(|problem| ServerError { call, problem }),
+            Err(_) => Err(ServerError { call, problem: ServerProblem::Timeout { after: self.timeout } }),
+        }
+    }
+
+    async fn attempts(&self, get: &Get<'_>, deadline: Instant) -> Result<Option<SecretBytes>, ServerProblem> {
+        let mut renewed = false;
+        let mut attempt = 1;
+        loop {
+            let credentials = self.auth.header().map_err(ServerProblem::Token)?;
+            let problem = match self.once(get, credentials.clone()).await {
+                Ok(body) => return Ok(body),
+                Err(problem) => problem,
+            };
+            tracing::debug!(call = get.call, attempt, "{problem}");
+            if matches!(problem, ServerProblem::Unauthorized { .. }) && !renewed {
+                renewed = true;
+                if self.auth.header().map_err(ServerProblem::Token)? != credentials {
+                    continue;
+                }
+            }
+            let pause = PAUSE.mul_f32(attempt as f32 * (0.5 + fastrand::f32() / 2.0));
+            let Some(pause) = pause_before_repeat(&problem, get.secret, pause) else { return Err(problem) };
+            if attempt == ATTEMPTS || Instant::now() + pause >= deadline {
+                return Err(problem);
+            }
+            sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    async fn once(
+        &self,
+        get: &Get<'_>,
+        credentials: Option<reqwest::header::HeaderValue>,
+    ) -> Result<Option<SecretBytes>, ServerProblem> {
+        let url = self.url(get.path, get.query);
+        tracing::debug!(call = get.call, url = %url, "GET");
+        let mut request = self.client.get(url).header(ACCEPT, "application/json");
+        if get.secret {
+            request = request.header(CACHE_CONTROL, "no-store");
+        }
+        if let Some(credentials) = credentials {
+            request = request.header(AUTHORIZATION, credentials);
+        }
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let response = request.send().await.map_err(sending)?;
+        tracing::debug!(call = get.call, status = response.status().as_u16(), "answer");
+        self.judge(get, response).await
+    }
+
+    async fn judge(&self, get: &Get<'_>, response: Response) -> Result<Option<SecretBytes>, ServerProblem> {
+        let status = response.status();
+        if status != StatusCode::NOT_FOUND && !status.is_redirection() {
+            self.api_answered.store(true, Ordering::Relaxed);
+        }
+        match status {
+            StatusCode::OK if is_html(&response) => Err(ServerProblem::Html),
+            StatusCode::OK => body(response).await.map(Some),
+            StatusCode::NO_CONTENT => Ok(None),
+            StatusCode::UNAUTHORIZED => Err(ServerProblem::Unauthorized { offered: offered(&response) }),
+            StatusCode::FORBIDDEN => Err(ServerProblem::Forbidden { detail: detail(get, response).await }),
+            StatusCode::NOT_FOUND => {
+                Err(ServerProblem::NotFound { api_answered: self.api_answered.load(Ordering::Relaxed) })
+            }
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                Err(ServerProblem::Busy { status: status.as_u16(), retry_after: retry_after(&response) })
+            }
+            _ if status.is_redirection() => Err(ServerProblem::Redirect { status: status.as_u16() }),
+            _ if status.is_client_error() => {
+                Err(ServerProblem::Rejected { status: status.as_u16(), detail: detail(get, response).await })
+            }
+            _ if status.is_server_error() => {
+                Err(ServerProblem::Failed { status: status.as_u16(), detail: detail(get, response).await })
+            }
+            _ => Err(ServerProblem::Status { status: status.as_u16() }),
+        }
+    }
+}
+
+/// How long to wait before asking again; `None` where asking again is not allowed or of no use.
+fn pause_before_repeat(problem: &ServerProblem, secret: bool, pause: Duration) -> Option<Duration> {
+    match problem {
+        ServerProblem::Busy { retry_after, .. } => Some(retry_after.map_or(pause, |wait| wait + pause)),
+        // No answer has arrived, so a challenge in the query is not spent and no PIN was given out to us.
+        ServerProblem::Unreachable(_) | ServerProblem::Broken(_) => Some(pause),
+        ServerProblem::Failed { .. } if !secret => Some(pause),
+        _ => None,
+    }
+}
+
+fn sending(error: reqwest::Error) -> ServerProblem {
+    match tls::reason(&error) {
+        Some(reason) => ServerProblem::Tls { reason, source: error },
+        None if error.is_connect() => ServerProblem::Unreachable(error),
+        None if error.is_builder() => ServerProblem::Request(error),
+        None => ServerProblem::Broken(error),
+    }
+}
+
+fn is_html(response: &Response) -> bool {
+    response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
+}
+
+/// Reads at most [`BODY_MAX`] bytes into one buffer that is zeroed when dropped and never grows.
+async fn body(mut response: Response) -> Result<SecretBytes, ServerProblem> {
+    let too_large = ServerProblem::TooLarge { limit: BODY_MAX };
+    let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+    if announced.is_some_and(|length| length > BODY_MAX) {
+        return Err(too_large);
+    }
+    let mut bytes = SecretBytes::with_capacity(announced.unwrap_or(BODY_MAX));
+    while let Some(piece) = response.chunk().await.map_err(ServerProblem::Broken)? {
+        if bytes.len() + piece.len() > BODY_MAX || !bytes.append(&piece) {
+            return Err(too_large);
+        }
+    }
+    Ok(bytes)
+}
+
+/// The server's words on its error; nothing from a route whose answers are secret.
+async fn detail(get: &Get<'_>, response: Response) -> Detail {
+    if get.secret || is_html(&response) {
+        return Detail::default();
+    }
+    match body(response).await {
+        Ok(bytes) => Detail::read(bytes.expose()),
+        Err(_) => Detail::default(),
+    }
+}
+
+fn offered(response: &Response) -> String {
+    let schemes: Vec<&str> = response
+        .headers()
+        .get_all(WWW_AUTHENTICATE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .filter_map(|value| value.split([' ', ',']).next())
+        .filter(|scheme| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
+        .collect();
+    if schemes.is_empty() { "none".to_owned() } else { schemes.join(", ") }
+}
+
+/// `Retry-After` in seconds; a date is not worth a calendar here and counts as none.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+impl Detail {
+    /// Reads the message and correlation id of an error body: its form is undocumented, so JSON members are looked up by
+    /// the usual names and the first GUID is taken for the id.
+    fn read(body: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(body);
+        let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+        let member = |name: &str| {
+            json.as_ref()?.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?.1.as_str()
+        };
+        let message = ["message", "errorcode"].into_iter().find_map(member).map(printable);
+        Self { message, correlation: first_guid(&text) }
+    }
+}
+
+/// Untrusted text for a terminal: no control characters, at most 200 characters.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+fn first_guid(text: &str) -> Option<String> {
+    text.as_bytes().windows(36).find_map(|window| {
+        uuid::Uuid::try_parse_ascii(window).ok().map(|guid| guid.hyphenated().to_string())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_survives_the_query() {
+        let base = Url::parse("https://cm.contoso.com/CertificateManagement").unwrap();
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::configuration(None).unwrap())
+            .build()
+            .unwrap();
+        let http = Http::new(client, base, Auth::None, Duration::from_secs(1));
+        let url = http.url(&["smartcards", "x"], &[("challenge", "1hFD+cz/0so="), ("atr", "3b80")]);
+        assert_eq!(
+            url.as_str(),
+            "https://cm.contoso.com/CertificateManagement/api/v1.0/smartcards/x?challenge=1hFD%2Bcz%2F0so%3D&atr=3b80"
+        );
+    }
+
+    #[test]
+    fn an_error_body_is_untrusted_text() {
+        let detail = Detail::read(
+            br#"{"Message":"An error \u001b[31mhas occurred. Correlation ID: 2F1A6D1E-0000-4000-8000-00000000ABCD"}"#,
+        );
+        assert_eq!(detail.correlation.as_deref(), Some("2f1a6d1e-0000-4000-8000-00000000abcd"));
+        assert!(detail.message.unwrap().starts_with("An error [31mhas occurred"));
+        assert_eq!(Detail::read(b"\xFF\xFE<html>"), Detail::default());
+    }
+}
