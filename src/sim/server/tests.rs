@@ -183,6 +183,12 @@ fn rules_of_the_other_parameters() {
     ] {
         breaks(&state, &path, &GOOD.replace(from, to), rule, status);
     }
+}
+
+#[test]
+fn rules_of_the_other_routes() {
+    let state = State::new(settings());
+    let other = Uuid::from_u128(5);
     let pin = format!("smartcards/{SCID}/serverproposedpin");
     breaks(
         &state,
