@@ -1,0 +1,225 @@
+//! What the server knows, what it saw and what it handed out.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use uuid::Uuid;
+
+use super::fault::{Endpoint, Fault, FaultKind};
+use super::keys::{AdminKey, diversify};
+use super::routes::{self, Call, Effects, Reply};
+use super::rules::Violation;
+use super::settings::{RequestStatus, Settings};
+
+/// One call as the server saw it. The value of `Authorization` is never kept.
+#[derive(Clone, Debug)]
+pub struct SeenRequest {
+    /// HTTP method.
+    pub method: String,
+    /// Path as sent.
+    pub path: String,
+    /// Query as sent, without the question mark; empty when there was none.
+    pub query: String,
+    /// The route, when the path named one.
+    pub endpoint: Option<Endpoint>,
+    /// Headers from a fixed list, lower-case names; `host` also stands for the authority of HTTP/2.
+    pub headers: Vec<(String, String)>,
+    /// Scheme of `Authorization`: `Bearer`, `Negotiate`, `NTLM`, `Basic` or `other`.
+    pub authorization: Option<&'static str>,
+    /// Status of the answer; `None` when there was none (yet).
+    pub status: Option<u16>,
+    /// `HTTP/1.1` or `HTTP/2.0`.
+    pub version: String,
+    /// Number of the connection, from 0.
+    pub connection: usize,
+}
+
+impl SeenRequest {
+    /// A recorded header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self
+            .headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// The past of one challenge of one card.
+#[derive(Default)]
+pub(super) struct ChallengeHistory {
+    pub(super) sent: usize,
+    pub(super) answered: bool,
+}
+
+/// The data behind the lock.
+pub(super) struct Inner {
+    pub(super) settings: Settings,
+    pub(super) stored_pins: HashMap<Uuid, Vec<u8>>,
+    pub(super) challenges: HashMap<(Uuid, Vec<u8>), ChallengeHistory>,
+    pins: Vec<Vec<u8>>,
+    answers: Vec<Vec<u8>>,
+    violations: Vec<Violation>,
+    seen: Vec<SeenRequest>,
+    faults: Vec<Fault>,
+}
+
+/// A running stand-in's data; shared by the server thread and the test.
+pub struct State(Mutex<Inner>);
+
+impl State {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self(Mutex::new(Inner {
+            settings,
+            stored_pins: HashMap::new(),
+            challenges: HashMap::new(),
+            pins: Vec::new(),
+            answers: Vec::new(),
+            violations: Vec::new(),
+            seen: Vec::new(),
+            faults: Vec::new(),
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic in a closure given to `change` must not hide the test's own failure.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Change settings while the server runs.
+    pub fn change<T>(&self, change: impl FnOnce(&mut Settings) -> T) -> T {
+        change(&mut self.lock().settings)
+    }
+
+    /// Move a request to another status.
+    pub fn set_request_status(&self, request: Uuid, status: RequestStatus) {
+        self.change(|settings| {
+            for known in settings.requests.iter_mut().filter(|r| r.uuid == request) {
+                known.status = status;
+            }
+        });
+    }
+
+    /// The PIN that was last delivered in full.
+    #[must_use]
+    pub fn last_pin(&self) -> Option<Vec<u8>> {
+        self.lock().pins.last().cloned()
+    }
+
+    /// Every PIN that was delivered in full, oldest first.
+    #[must_use]
+    pub fn pins(&self) -> Vec<Vec<u8>> {
+        self.lock().pins.clone()
+    }
+
+    /// Every answer to a challenge that was delivered in full, oldest first.
+    #[must_use]
+    pub fn answers(&self) -> Vec<Vec<u8>> {
+        self.lock().answers.clone()
+    }
+
+    /// The diversified key of a card, for a simulated card that was issued with it.
+    #[must_use]
+    pub fn diversified_key(&self, card_id: Uuid) -> AdminKey {
+        diversify(&self.lock().settings.diversification_secret, card_id)
+    }
+
+    /// Every rule that was broken, oldest first.
+    #[must_use]
+    pub fn violations(&self) -> Vec<Violation> {
+        self.lock().violations.clone()
+    }
+
+    /// Every call, oldest first.
+    #[must_use]
+    pub fn requests(&self) -> Vec<SeenRequest> {
+        self.lock().seen.clone()
+    }
+
+    /// Forget calls and violations; challenges, PINs and faults stay.
+    pub fn clear_log(&self) {
+        let mut inner = self.lock();
+        inner.seen.clear();
+        inner.violations.clear();
+    }
+
+    /// Arm a fault.
+    pub fn inject(&self, fault: Fault) {
+        self.lock().faults.push(fault);
+    }
+
+    /// Disarm all faults.
+    pub fn clear_faults(&self) {
+        self.lock().faults.clear();
+    }
+
+    /// Record the call and work out its answer; the number identifies the call for [`Self::answered`].
+    pub(super) fn handle(
+        &self,
+        mut seen: SeenRequest,
+        call: &Call<'_>,
+    ) -> (usize, Reply, Option<FaultKind>) {
+        let mut inner = self.lock();
+        let number = inner.seen.len();
+        let (endpoint, result) = routes::answer(&mut inner, call);
+        seen.endpoint = endpoint;
+        inner.seen.push(seen);
+        let fault = inner.fault(endpoint);
+        let reply = match result {
+            Ok(reply) => reply,
+            Err(refusal) => {
+                if let Some(rule) = refusal.rule {
+                    inner.violations.push(Violation {
+                        rule,
+                        endpoint,
+                        call: number,
+                        message: refusal.message.clone(),
+                    });
+                }
+                Reply::from(&refusal)
+            }
+        };
+        if let Some(answered) = &reply.effects.answer
+            && !fault.as_ref().is_some_and(FaultKind::refuses_credentials)
+        {
+            let key = (answered.card, answered.challenge.clone());
+            inner.challenges.entry(key).or_default().sent += 1;
+        }
+        (number, reply, fault)
+    }
+
+    /// Note the status that leaves.
+    pub(super) fn answered(&self, number: usize, status: u16) {
+        if let Some(seen) = self.lock().seen.get_mut(number) {
+            seen.status = Some(status);
+        }
+    }
+
+    /// Book what an answer gives away.
+    pub(super) fn delivered(&self, mut effects: Effects) {
+        let mut inner = self.lock();
+        inner.pins.extend(effects.pin.take());
+        if let Some(answered) = effects.answer.take() {
+            let key = (answered.card, answered.challenge);
+            inner.challenges.entry(key).or_default().answered = true;
+            inner.answers.push(answered.response);
+        }
+    }
+
+    /// The latency to add now.
+    pub(super) fn latency(&self) -> std::time::Duration {
+        self.lock().settings.latency
+    }
+}
+
+impl Inner {
+    /// Every armed fault counts the call; the first that hits wins.
+    fn fault(&mut self, endpoint: Option<Endpoint>) -> Option<FaultKind> {
+        let hits = self
+            .faults
+            .iter_mut()
+            .filter_map(|fault| fault.take(endpoint));
+        hits.fold(None, |first, hit| first.or(Some(hit)))
+    }
+}
