@@ -105,6 +105,9 @@ pub trait Card: Send {
     /// Whether [`Card::confirm`] may stand between challenge and answer; else it follows the answer.
     fn challenge_survives_reading(&self) -> bool;
 
+    /// Whether the card has an administrator who proves himself by answering a challenge.
+    fn has_admin_challenge(&self) -> bool;
+
     /// Tries left for the user PIN.
     ///
     /// # Errors

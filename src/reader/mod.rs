@@ -14,7 +14,7 @@ pub mod traffic;
 
 use std::fmt;
 
-pub use error::{ReaderError, Remedy};
+pub use error::ReaderError;
 pub use frame::Frame;
 
 /// An answer-to-reset (ISO 7816-3), at most 33 bytes.

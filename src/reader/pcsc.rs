@@ -151,6 +151,19 @@ impl Worker {
             .map_err(|_| ReaderError::NoSuchReader { reader: self.reader.clone() })?;
         let mut card = self.connect(&context, &name)?;
         let transaction = self.begin(&mut card)?;
+        let facts = self.facts(&transaction)?;
+        if ready.send(Ok(facts)).is_ok() {
+            self.obey(&context, &name, transaction);
+        } else {
+            // The caller gave up; nothing was sent to the card.
+            drop(self.end(transaction, EndAction::Leave));
+        }
+        // Leave, not the crate's default reset: the transaction's end has already done what was asked.
+        drop(card.disconnect(pcsc::Disposition::LeaveCard));
+        Ok(())
+    }
+
+    fn facts(&self, transaction: &pcsc::Transaction<'_>) -> Result<Facts, ReaderError> {
         let status = transaction.status2_owned().map_err(|code| self.failure("opening the card", code))?;
         let protocol = match status.protocol2() {
             Some(pcsc::Protocol::T0) => Protocol::T0,
@@ -159,13 +172,7 @@ impl Worker {
                 return Err(ReaderError::ProtocolMismatch { reader: self.reader.clone() });
             }
         };
-        let facts = Facts { atr: Atr::new(status.atr()), protocol };
-        if ready.send(Ok(facts)).is_ok() {
-            self.obey(&context, &name, transaction);
-        }
-        // Leave, not the crate's default reset: the transaction's end has already done what was asked.
-        drop(card.disconnect(pcsc::Disposition::LeaveCard));
-        Ok(())
+        Ok(Facts { atr: Atr::new(status.atr()), protocol })
     }
 
     /// Carries jobs out until the last one, or until the caller is gone (then with a reset).

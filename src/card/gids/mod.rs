@@ -103,6 +103,10 @@ impl Card for Gids {
         true
     }
 
+    fn has_admin_challenge(&self) -> bool {
+        true
+    }
+
     fn tries_left(&mut self, channel: &mut Channel<'_>) -> Result<Tries, CardError> {
         let response = send(channel, "GET DATA PIN status", &commands::get_data(PIN_STATUS.file, PIN_STATUS.object))?;
         let malformed = |source| CardError::Malformed { object: "PIN status", source };
@@ -164,10 +168,10 @@ impl Card for Gids {
         let mut plan = Vec::new();
         let mut add = |purpose, command| plan.push(PlannedCommand { purpose, command });
         let confirm = commands::get_data(self.card_id.file, self.card_id.object);
+        add("choose the admin key", commands::set_admin_environment());
+        add("take the challenge", commands::admin_challenge());
         match proof {
             Proof::AdminAnswer => {
-                add("choose the admin key", commands::set_admin_environment());
-                add("take the challenge", commands::admin_challenge());
                 add("confirm the card ID", confirm);
                 add("answer the challenge", commands::admin_answer(&AdminResponse::new(&[0; CHALLENGE_LENGTH])));
                 add("set the PIN", commands::reset_retry_counter(&stand_in));

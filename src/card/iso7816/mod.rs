@@ -119,6 +119,10 @@ impl Card for Iso7816 {
         false
     }
 
+    fn has_admin_challenge(&self) -> bool {
+        self.profile.admin.is_some()
+    }
+
     fn tries_left(&mut self, channel: &mut Channel<'_>) -> Result<Tries, CardError> {
         if !self.profile.pin.status_query {
             return Ok(Tries::Untold);
@@ -185,18 +189,21 @@ impl Card for Iso7816 {
                     "answer the challenge",
                     commands::external_authenticate(admin.algorithm, admin.reference, &zeros),
                 );
-                for (_, command) in self.confirm_command() {
+                if let Some((_, command)) = self.confirm_command() {
                     add("confirm the card ID", command);
                 }
                 let reference = self.profile.pin.reference;
                 add("set the PIN", commands::reset_retry_counter(reference, self.block(&stand_in)));
             }
             (Proof::AdminAnswer, None) => {}
-            (Proof::CurrentPin, _) => {
+            (Proof::CurrentPin, admin) => {
+                if let Some(admin) = admin {
+                    add("take the challenge", commands::get_challenge(admin.challenge_p1, admin.challenge_length));
+                }
                 if self.profile.pin.status_query {
                     add("read the tries left", commands::verify_status(self.profile.pin.reference));
                 }
-                for (_, command) in self.confirm_command() {
+                if let Some((_, command)) = self.confirm_command() {
                     add("confirm the card ID", command);
                 }
                 add("change the PIN", self.old_and_new(&stand_in, &stand_in));

@@ -1,0 +1,306 @@
+//! Configuration: files, environment and flags become one validated [`Config`]. Unknown keys are refused; a secret is given
+//! by reference only.
+
+mod environment;
+mod raw;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use thiserror::Error;
+use url::Url;
+
+use crate::card::family::Families;
+use crate::card::profile::ProfileError;
+use crate::provision::{AdminKeyRule, Authority, PinMaker, PinRouteRule, Rules};
+use crate::server;
+
+use raw::Raw;
+
+/// Everything that the program was told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The server; `None` where no `server.url` is set.
+    pub server: Option<server::Settings>,
+    /// How the PIN step decides.
+    pub rules: Rules,
+    /// What is known of cards.
+    pub families: Families,
+    /// Where secrets of the authorities come from.
+    pub sources: Sources,
+    /// Readers whose names contain one of these are not looked at.
+    pub ignored_readers: Vec<String>,
+    /// Deadline of one call to the PC/SC service.
+    pub reader_timeout: Duration,
+    /// What a person should know about the configuration.
+    pub warnings: Vec<String>,
+}
+
+/// Files and credentials that hold secrets.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The local admin key, 48 hex digits.
+    pub admin_key: Option<SecretFile>,
+}
+
+/// Where a secret is kept.
+#[derive(Debug, Clone)]
+pub enum SecretFile {
+    /// A file.
+    Path(PathBuf),
+    /// A systemd credential, by name.
+    Credential(String),
+}
+
+/// A configuration that can't be used. Exit code 2.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// A file can't be read.
+    #[error("{} can't be read", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong kind.
+    #[error("{origin}: {message}")]
+    Syntax {
+        /// File and line, or the environment variable.
+        origin: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// A value that can't be.
+    #[error("{key}: {message}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// What is wrong.
+        message: String,
+    },
+    /// A card profile that can't work.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// Keys that exclude each other, or one that needs another.
+    #[error("{0}")]
+    Conflict(&'static str),
+}
+
+impl Config {
+    /// Reads `/etc/pinwright/config.toml` and the user's own, or `file` instead of both, then `PINWRIGHT_*` of the
+    /// environment. Missing default files are passed over; a missing `file` is an error.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn load(file: Option<&Path>, environment: &[(String, String)]) -> Result<Self, ConfigError> {
+        let mut table = toml::Table::new();
+        match file {
+            Some(path) => merge(&mut table, read(path)?),
+            None => {
+                for path in default_files(environment).iter().filter(|path| path.exists()) {
+                    merge(&mut table, read(path)?);
+                }
+            }
+        }
+        let (from_environment, warnings) = environment::table(environment)?;
+        merge(&mut table, from_environment);
+        let raw: Raw = table.try_into().map_err(|error: toml::de::Error| ConfigError::Syntax {
+            origin: "configuration".to_owned(),
+            message: error.message().to_owned(),
+        })?;
+        Self::validate(raw, warnings)
+    }
+
+    /// A configuration from TOML text alone.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        let raw: Raw = parse(text, "configuration")?.try_into().map_err(|error: toml::de::Error| {
+            ConfigError::Syntax { origin: "configuration".to_owned(), message: error.message().to_owned() }
+        })?;
+        Self::validate(raw, Vec::new())
+    }
+
+    fn validate(raw: Raw, mut warnings: Vec<String>) -> Result<Self, ConfigError> {
+        for profile in &raw.card.profile {
+            profile.check()?;
+        }
+        if raw.agent.is_some() {
+            warnings.push("[agent] is set, but this version has no agent: it has no effect".to_owned());
+        }
+        if raw.journal.is_some() {
+            warnings.push("[journal] is set, but this version keeps no journal: it has no effect".to_owned());
+        }
+        Ok(Self {
+            server: server_settings(&raw.server)?,
+            rules: rules(&raw)?,
+            families: Families {
+                gids_limits: raw.card.gids_limits()?,
+                profiles: raw.card.profile,
+                id_order: raw.card.id_order,
+            },
+            sources: Sources {
+                admin_key: secret_file(
+                    raw.card.admin_key_file,
+                    raw.card.admin_key_credential,
+                    "set only one of card.admin_key_file and card.admin_key_credential",
+                )?,
+            },
+            ignored_readers: raw.reader.ignore,
+            reader_timeout: duration("reader.timeout", &raw.reader.timeout)?,
+            warnings,
+        })
+    }
+}
+
+fn rules(raw: &Raw) -> Result<Rules, ConfigError> {
+    if raw.card.authority.is_empty() {
+        return Err(value("card.authority", "name at least one of \"server\", \"admin-key\", \"current-pin\""));
+    }
+    let mut pin_makers = Vec::new();
+    for (number, maker) in &raw.server.user_pin_options {
+        let number = number.parse().map_err(|_| value("server.user_pin_options", "the keys are numbers in quotes"))?;
+        pin_makers.push((number, *maker));
+    }
+    Ok(Rules {
+        authorities: raw.card.authority.clone(),
+        min_tries_left: raw.card.min_tries_left,
+        admin_key: raw.card.admin_key,
+        pin_route: raw.server.pin_route,
+        pin_makers,
+    })
+}
+
+fn server_settings(raw: &raw::Server) -> Result<Option<server::Settings>, ConfigError> {
+    let Some(text) = &raw.url else { return Ok(None) };
+    let url = server_url(text)?;
+    let token = secret_file(
+        raw.token_file.clone(),
+        raw.token_credential.clone(),
+        "set only one of server.token_file and server.token_credential",
+    )?;
+    let auth = match (raw.auth, token) {
+        (raw::Auth::None, None) => server::auth::Auth::None,
+        (raw::Auth::None, Some(_)) => {
+            return Err(ConfigError::Conflict("a token is configured, but server.auth is \"none\": set it to \"bearer\""));
+        }
+        (raw::Auth::Bearer, Some(SecretFile::Path(path))) => {
+            server::auth::Auth::Bearer(server::auth::TokenSource::File(path))
+        }
+        (raw::Auth::Bearer, Some(SecretFile::Credential(name))) => {
+            server::auth::Auth::Bearer(server::auth::TokenSource::Credential(name))
+        }
+        (raw::Auth::Bearer, None) => {
+            return Err(ConfigError::Conflict(
+                "server.auth is \"bearer\": set server.token_file or server.token_credential",
+            ));
+        }
+        (raw::Auth::Negotiate | raw::Auth::Adfs, _) => {
+            return Err(value("server.auth", "this version knows \"none\" and \"bearer\" only"));
+        }
+    };
+    let timeout = duration("server.timeout", &raw.timeout)?;
+    Ok(Some(server::Settings { url, ca_file: raw.ca_file.clone(), auth, timeout }))
+}
+
+/// The virtual folder's URL: HTTPS, or HTTP to this machine alone.
+fn server_url(text: &str) -> Result<Url, ConfigError> {
+    // The text is not quoted back: it might hold a password.
+    let url = Url::parse(text).map_err(|error| value("server.url", &error.to_string()))?;
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    let refused = match url.scheme() {
+        "https" => None,
+        "http" if loopback => None,
+        "http" => Some("plain http would show PINs to the network: use https (http is for this machine alone)"),
+        _ => Some("an https URL is needed"),
+    };
+    let refused = refused.or_else(|| {
+        (!url.username().is_empty() || url.password().is_some())
+            .then_some("no user name or password in the URL: see server.auth")
+    });
+    let refused =
+        refused.or_else(|| (url.query().is_some() || url.fragment().is_some()).then_some("no query and no fragment"));
+    match refused {
+        Some(message) => Err(value("server.url", message)),
+        None => Ok(url),
+    }
+}
+
+fn secret_file(
+    path: Option<PathBuf>,
+    credential: Option<String>,
+    conflict: &'static str,
+) -> Result<Option<SecretFile>, ConfigError> {
+    match (path, credential) {
+        (Some(_), Some(_)) => Err(ConfigError::Conflict(conflict)),
+        (Some(path), None) => Ok(Some(SecretFile::Path(path))),
+        (None, Some(name)) if name.is_empty() || name.contains('/') => {
+            Err(value("credential", "a systemd credential's name has no slash"))
+        }
+        (None, Some(name)) => Ok(Some(SecretFile::Credential(name))),
+        (None, None) => Ok(None),
+    }
+}
+
+fn duration(key: &'static str, text: &str) -> Result<Duration, ConfigError> {
+    let duration = humantime::parse_duration(text).map_err(|error| value(key, &error.to_string()))?;
+    if duration < Duration::from_millis(10) || duration > Duration::from_secs(600) {
+        return Err(value(key, "between 10ms and 10min"));
+    }
+    Ok(duration)
+}
+
+fn value(key: &'static str, message: &str) -> ConfigError {
+    ConfigError::Value { key, message: message.to_owned() }
+}
+
+fn default_files(environment: &[(String, String)]) -> Vec<PathBuf> {
+    let variable = |name: &str| {
+        environment.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| PathBuf::from(value))
+    };
+    let own = variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")));
+    let mut files = vec![PathBuf::from("/etc/pinwright/config.toml")];
+    files.extend(own.map(|folder| folder.join("pinwright/config.toml")));
+    files
+}
+
+fn read(path: &Path) -> Result<toml::Table, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    parse(&text, &path.display().to_string())
+}
+
+/// Parses and checks one source by itself, so that an error can name its line.
+fn parse(text: &str, origin: &str) -> Result<toml::Table, ConfigError> {
+    let located = |error: &toml::de::Error| {
+        let line = error.span().map(|span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());
+        // Only the message: the library's long form quotes the line, which may hold a misplaced secret.
+        ConfigError::Syntax {
+            origin: line.map_or_else(|| origin.to_owned(), |line| format!("{origin}, line {line}")),
+            message: error.message().to_owned(),
+        }
+    };
+    drop(toml::from_str::<Raw>(text).map_err(|error| located(&error))?);
+    toml::from_str(text).map_err(|error| located(&error))
+}
+
+/// Later values win; tables are merged, lists replaced.
+fn merge(into: &mut toml::Table, from: toml::Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(toml::Value::Table(old)), toml::Value::Table(new)) => merge(old, new),
+            (_, value) => drop(into.insert(key, value)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

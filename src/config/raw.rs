@@ -1,0 +1,127 @@
+//! The configuration file as it is written.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::{AdminKeyRule, Authority, ConfigError, PinMaker, PinRouteRule};
+use crate::card::profile::Profile;
+use crate::card::{IdOrder, PinCharacters, PinLimits};
+use crate::secret::Pin;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Raw {
+    pub server: Server,
+    pub card: Card,
+    pub reader: Reader,
+    pub agent: Option<Agent>,
+    pub journal: Option<Journal>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Server {
+    pub url: Option<String>,
+    pub ca_file: Option<PathBuf>,
+    pub auth: Auth,
+    pub token_file: Option<PathBuf>,
+    pub token_credential: Option<String>,
+    pub pin_route: PinRouteRule,
+    pub user_pin_options: BTreeMap<String, PinMaker>,
+    pub timeout: String,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            url: None,
+            ca_file: None,
+            auth: Auth::None,
+            token_file: None,
+            token_credential: None,
+            pin_route: PinRouteRule::Auto,
+            user_pin_options: BTreeMap::new(),
+            timeout: "10s".to_owned(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Auth {
+    None,
+    Bearer,
+    Negotiate,
+    Adfs,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Card {
+    pub authority: Vec<Authority>,
+    pub min_tries_left: u8,
+    pub id_order: IdOrder,
+    /// Fewest and most characters of a GIDS card's PIN.
+    pub pin_length: Option<[usize; 2]>,
+    pub admin_key: AdminKeyRule,
+    pub admin_key_file: Option<PathBuf>,
+    pub admin_key_credential: Option<String>,
+    pub profile: Vec<Profile>,
+}
+
+impl Default for Card {
+    fn default() -> Self {
+        Self {
+            authority: vec![Authority::Server],
+            min_tries_left: 2,
+            id_order: IdOrder::Windows,
+            pin_length: None,
+            admin_key: AdminKeyRule::Policy,
+            admin_key_file: None,
+            admin_key_credential: None,
+            profile: Vec::new(),
+        }
+    }
+}
+
+impl Card {
+    pub fn gids_limits(&self) -> Result<Option<PinLimits>, ConfigError> {
+        let Some([min, max]) = self.pin_length else { return Ok(None) };
+        if min == 0 || min > max || max > Pin::MAX {
+            let message = format!("[fewest, most] with 1 <= fewest <= most <= {}", Pin::MAX);
+            return Err(ConfigError::Value { key: "card.pin_length", message });
+        }
+        Ok(Some(PinLimits { min, max, characters: PinCharacters::Ascii }))
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Reader {
+    pub ignore: Vec<String>,
+    pub timeout: String,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self { ignore: Vec::new(), timeout: "15s".to_owned() }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Agent {
+    #[serde(rename = "on_insert")]
+    _on_insert: Option<String>,
+    #[serde(rename = "requests")]
+    _requests: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Journal {
+    #[serde(rename = "dir")]
+    _dir: Option<PathBuf>,
+}

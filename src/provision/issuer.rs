@@ -1,0 +1,77 @@
+//! The server as the PIN step sees it: one question about the card, one for the secrets.
+
+use uuid::Uuid;
+
+use super::error::Cause;
+use super::fit::PolicyLengths;
+use super::rules::PinMaker;
+use crate::secret::AdminResponse;
+use crate::server::{AdminKeyVersion, CardParameters, ProposedPin};
+
+/// Ids that a person gave; what isn't given is found.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted {
+    /// `--smartcard`.
+    pub smartcard: Option<Uuid>,
+    /// `--request`.
+    pub request: Option<Uuid>,
+}
+
+/// What the server's records say about the card's job.
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    /// The card object (scid).
+    pub smartcard: Uuid,
+    /// The open request bound to it.
+    pub request: Option<Uuid>,
+    /// Which admin key is on the card, or the evidence that does not settle it.
+    pub admin_key: Result<AdminKeyVersion, String>,
+    /// Who makes the PIN.
+    pub pin_maker: PinMaker,
+    /// The policy's own word for that.
+    pub pin_option: String,
+    /// Lengths that the policy sets.
+    pub policy: PolicyLengths,
+}
+
+/// What to ask for in the one moment when the card waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Question {
+    /// The proposed PIN.
+    pub pin: bool,
+    /// The answer to the challenge, with this key.
+    pub answer: Option<AdminKeyVersion>,
+}
+
+/// What was asked for.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// The proposed PIN, or that the user supplies it.
+    pub pin: Option<ProposedPin>,
+    /// The answer to the challenge.
+    pub answer: Option<AdminResponse>,
+}
+
+/// Called again and again while the server is awaited; an error ends the wait.
+pub type Watch<'a> = &'a mut dyn FnMut() -> Result<(), Cause>;
+
+/// The server's part of the job.
+pub trait Issuer {
+    /// Finds the card's record, its open request and its template's policy. Nothing secret is fetched.
+    ///
+    /// # Errors
+    /// The server's refusal or failure, or records that lead to no job.
+    fn resolve(&mut self, card: &CardParameters, wanted: Wanted, watch: Watch<'_>) -> Result<Assignment, Cause>;
+
+    /// Asks for the secrets, all at the same time.
+    ///
+    /// # Errors
+    /// The server's refusal or failure; an answer that is none.
+    fn ask(
+        &mut self,
+        assignment: &Assignment,
+        card: &CardParameters,
+        question: Question,
+        watch: Watch<'_>,
+    ) -> Result<Answers, Cause>;
+}

@@ -1,0 +1,404 @@
+//! MIM CM as the [`Issuer`]: which calls, in which order, and what their answers mean together.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+use super::error::{Cause, ResolveError};
+use super::fit::PolicyLengths;
+use super::issuer::{Answers, Assignment, Issuer, Question, Wanted, Watch};
+use super::rules::{AdminKeyRule, PinMaker, PinRouteRule, Rules};
+use crate::secret::AdminResponse;
+use crate::server::wire::{CardStatus, Request, RequestType, SmartCard, SmartcardPolicy, UserPinOption};
+use crate::server::{
+    AdminKeyVersion, CardParameters, Client, PinRoute, ProposedPin, ServerError, ServerProblem,
+};
+
+/// How often a wait looks up from the network: for Ctrl-C and for the card.
+const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// `UserPinOption` 3: the user provides the PIN, in Microsoft's order of the options.
+const USER_PROVIDED: i64 = 3;
+
+/// A MIM CM server, asked from a thread without a runtime of its own.
+pub struct MimCm {
+    client: Client,
+    runtime: Runtime,
+    rules: Rules,
+    waited: Duration,
+}
+
+impl MimCm {
+    /// Takes a client and the rules that decide what its answers mean.
+    ///
+    /// # Errors
+    /// The system gives no runtime (descriptors, memory).
+    pub fn new(client: Client, rules: Rules) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { client, runtime, rules, waited: Duration::ZERO })
+    }
+
+    /// The client: for its count of requests and its URLs.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Time spent waiting for the server.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+}
+
+impl Issuer for MimCm {
+    fn resolve(&mut self, card: &CardParameters, wanted: Wanted, watch: Watch<'_>) -> Result<Assignment, Cause> {
+        let start = Instant::now();
+        let job = resolve(&self.client, &self.rules, card, wanted);
+        let result = wait(&self.runtime, job, watch);
+        self.waited += start.elapsed();
+        result
+    }
+
+    fn ask(
+        &mut self,
+        assignment: &Assignment,
+        card: &CardParameters,
+        question: Question,
+        watch: Watch<'_>,
+    ) -> Result<Answers, Cause> {
+        let start = Instant::now();
+        let both = async {
+            let pin = async {
+                match question.pin {
+                    true => proposed_pin(&self.client, self.rules.pin_route, assignment, card).await.map(Some),
+                    false => Ok(None),
+                }
+            };
+            let answer = answer(&self.client, assignment, card, question.answer);
+            // In flight at the same time: the card waits for one round trip, not for two.
+            let (pin, answer) = tokio::try_join!(pin, answer)?;
+            Ok(Answers { pin, answer })
+        };
+        let result = wait(&self.runtime, both, watch);
+        self.waited += start.elapsed();
+        result
+    }
+}
+
+/// Drives a call to its end, looking up for `watch` in between. Dropping the call closes what it had open.
+fn wait<T>(
+    runtime: &Runtime,
+    call: impl Future<Output = Result<T, Cause>>,
+    watch: Watch<'_>,
+) -> Result<T, Cause> {
+    runtime.block_on(async {
+        let mut call = pin!(call);
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut call => return result,
+                () = tokio::time::sleep(WATCH_INTERVAL) => watch()?,
+            }
+        }
+    })
+}
+
+async fn resolve(
+    client: &Client,
+    rules: &Rules,
+    card: &CardParameters,
+    wanted: Wanted,
+) -> Result<Assignment, Cause> {
+    let (records, named) = records(client, card, wanted).await?;
+    for record in &records {
+        check_record(record, card)?;
+    }
+    // With one record its template is known, and the policy is fetched beside the requests.
+    let template = match records.as_slice() {
+        [only] => only.profile_template,
+        _ => None,
+    };
+    let (request, policy) = tokio::try_join!(open_request(client, &records, named), policy(client, template))?;
+    let record = pick(records, request.as_ref())?;
+    let policy = match (policy, record.profile_template) {
+        (None, Some(late)) if template != Some(late) => self::policy(client, Some(late)).await?,
+        (policy, _) => policy,
+    };
+    let policy = policy.unwrap_or_default();
+    Ok(Assignment {
+        smartcard: record.uuid,
+        request: request.as_ref().map(|request| request.uuid),
+        admin_key: admin_key(rules.admin_key, &policy, request.as_ref(), record.status),
+        pin_maker: pin_maker(rules, policy.user_pin_option.as_ref()),
+        pin_option: option_name(policy.user_pin_option.as_ref()),
+        policy: PolicyLengths { min: policy.pin_min.map(size), max: policy.pin_max.map(size) },
+    })
+}
+
+/// The card's records, and the request that was named.
+async fn records(
+    client: &Client,
+    card: &CardParameters,
+    wanted: Wanted,
+) -> Result<(Vec<SmartCard>, Option<Request>), Cause> {
+    let cards = async {
+        match wanted.smartcard {
+            Some(id) => client.smartcard(id).await.map(|record| vec![record]),
+            None => client.smartcards_by_card_id(&card.card_id).await,
+        }
+    };
+    let request = async {
+        match wanted.request {
+            Some(id) => client.request(id).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let (mut cards, request) = tokio::try_join!(cards, request)?;
+    if cards.len() > 1 {
+        // Earlier assignments of the same plastic are no candidates.
+        cards.retain(|record| record.status != CardStatus::Retired);
+    }
+    if cards.is_empty() {
+        let other_order = uuid::Uuid::parse_str(&card.card_id)
+            .map(|id| Uuid::from_bytes(id.to_bytes_le()).to_string())
+            .unwrap_or_default();
+        return Err(ResolveError::UnknownCard { card_id: card.card_id.clone(), other_order }.into());
+    }
+    Ok((cards, request))
+}
+
+/// The record must be of the card in the reader.
+fn check_record(record: &SmartCard, card: &CardParameters) -> Result<(), ResolveError> {
+    let other = |what, theirs: String, ours: &str| ResolveError::OtherCard {
+        smartcard: record.uuid,
+        what,
+        theirs,
+        ours: ours.to_owned(),
+    };
+    if record.status == CardStatus::Retired {
+        return Err(ResolveError::Retired { smartcard: record.uuid });
+    }
+    match record.card_id.map(|id| id.to_string()) {
+        Some(id) if id == card.card_id => {}
+        theirs => return Err(other("SerialNumber", theirs.unwrap_or_else(|| "missing".to_owned()), &card.card_id)),
+    }
+    if !record.atr.is_empty() && record.atr != card.atr {
+        return Err(other("Atr", record.atr.chars().take(66).collect(), &card.atr));
+    }
+    Ok(())
+}
+
+/// The open request bound to one of the records: the one named, or the only one of the caller's.
+async fn open_request(
+    client: &Client,
+    records: &[SmartCard],
+    named: Option<Request>,
+) -> Result<Option<Request>, Cause> {
+    let bound = |request: &Request| records.iter().any(|record| request.new_smartcard == Some(record.uuid));
+    if let Some(request) = named {
+        if !request.status.is_open() {
+            let status = request.status.to_string();
+            return Err(ResolveError::RequestNotOpen { request: request.uuid, status }.into());
+        }
+        if !bound(&request) {
+            let smartcard = records.first().map_or(Uuid::nil(), |record| record.uuid);
+            return Err(ResolveError::RequestForOther { request: request.uuid, smartcard }.into());
+        }
+        return Ok(Some(request));
+    }
+    // An interrupted job has left its request in Executing: looked for only where nothing is Approved.
+    for status in ["Approved", "Executing"] {
+        let mut open: Vec<Request> = client.requests(status).await?;
+        open.retain(|request| request.status.is_open() && bound(request));
+        match open.len() {
+            0 => {}
+            1 => return Ok(open.pop()),
+            _ => {
+                let candidates = open.iter().map(|request| request.uuid).collect();
+                return Err(ResolveError::AmbiguousRequest { candidates }.into());
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Several records share a card ID after a re-issue: the request names the right one.
+fn pick(records: Vec<SmartCard>, request: Option<&Request>) -> Result<SmartCard, ResolveError> {
+    let candidates: Vec<Uuid> = records.iter().map(|record| record.uuid).collect();
+    let single = records.len() == 1;
+    records
+        .into_iter()
+        .find(|record| single || request.is_some_and(|request| request.new_smartcard == Some(record.uuid)))
+        .ok_or(ResolveError::AmbiguousCard { candidates })
+}
+
+/// The template's policy. A server that does not show it (403, 404, 204) leaves its questions open; they are decided later,
+/// where they matter.
+async fn policy(client: &Client, template: Option<Uuid>) -> Result<Option<SmartcardPolicy>, Cause> {
+    let Some(template) = template else { return Ok(None) };
+    match client.smartcard_policy(template).await {
+        Ok(policy) => Ok(policy),
+        Err(ServerError { problem: ServerProblem::Forbidden { .. } | ServerProblem::NotFound { .. }, .. }) => {
+            tracing::info!("the server does not show the template's smart card policy");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Which key is on the card now. Two pieces of evidence that disagree settle nothing, and then nothing is tried: a wrong
+/// flag gives a well-formed answer that the card refuses and may count.
+fn admin_key(
+    rule: AdminKeyRule,
+    policy: &SmartcardPolicy,
+    request: Option<&Request>,
+    status: CardStatus,
+) -> Result<AdminKeyVersion, String> {
+    let kind = request.map(|request| request.kind);
+    match (rule, policy.diversify_admin_key, kind, status) {
+        (AdminKeyRule::Default, ..) => Ok(AdminKeyVersion::Default),
+        (AdminKeyRule::Diversified, ..) => Ok(AdminKeyVersion::Diversified),
+        // Never diversified.
+        (AdminKeyRule::Policy, Some(false), ..) => Ok(AdminKeyVersion::Default),
+        // Fresh, whatever is to become of it.
+        (AdminKeyRule::Policy, _, Some(RequestType::Enroll), CardStatus::New | CardStatus::Assigned) => {
+            Ok(AdminKeyVersion::Default)
+        }
+        // Issued earlier under a diversifying template.
+        (AdminKeyRule::Policy, Some(true), Some(RequestType::Unblock), CardStatus::Active | CardStatus::Disabled) => {
+            Ok(AdminKeyVersion::Diversified)
+        }
+        (AdminKeyRule::Policy, diversify, kind, status) => Err(format!(
+            "the policy {}, the request is {}, the card is {status:?}",
+            match diversify {
+                Some(true) => "diversifies admin keys",
+                Some(false) => "does not diversify admin keys",
+                None => "is not shown by the server",
+            },
+            kind.map_or("missing".to_owned(), |kind| format!("{kind:?}")),
+        )),
+    }
+}
+
+fn pin_maker(rules: &Rules, option: Option<&UserPinOption>) -> PinMaker {
+    match option {
+        Some(UserPinOption::Name(name)) => match name.to_ascii_lowercase().as_str() {
+            "serverdistributed" | "randomized" | "customserverdistributed" => PinMaker::Server,
+            "userprovided" => PinMaker::User,
+            _ => PinMaker::Ask,
+        },
+        Some(UserPinOption::Number(number)) => rules
+            .pin_makers
+            .iter()
+            .find(|(mapped, _)| mapped == number)
+            .map(|(_, maker)| *maker)
+            .unwrap_or(if *number == USER_PROVIDED { PinMaker::User } else { PinMaker::Ask }),
+        None => PinMaker::Ask,
+    }
+}
+
+fn option_name(option: Option<&UserPinOption>) -> String {
+    match option {
+        Some(UserPinOption::Name(name)) => name.chars().filter(|c| c.is_ascii_alphanumeric()).take(40).collect(),
+        Some(UserPinOption::Number(number)) => format!("UserPinOption {number}"),
+        None => "not stated".to_owned(),
+    }
+}
+
+async fn proposed_pin(
+    client: &Client,
+    rule: PinRouteRule,
+    assignment: &Assignment,
+    card: &CardParameters,
+) -> Result<ProposedPin, Cause> {
+    let smartcard = assignment.smartcard;
+    let by_card = PinRoute::Smartcard(smartcard);
+    let by_request = assignment.request.map(|request| PinRoute::Request(request, smartcard));
+    let first = match (rule, by_request) {
+        (PinRouteRule::Request, Some(route)) => route,
+        (PinRouteRule::Request, None) => return Err(ResolveError::NoRequest { smartcard }.into()),
+        (PinRouteRule::Auto | PinRouteRule::Smartcard, _) => by_card,
+    };
+    match (client.server_proposed_pin(first, card).await, rule, by_request) {
+        // Only this answer says "no such route"; any other one is the server's word on the PIN.
+        (Err(ServerError { problem: ServerProblem::NotFound { .. }, .. }), PinRouteRule::Auto, Some(route)) => {
+            Ok(client.server_proposed_pin(route, card).await?)
+        }
+        (result, ..) => Ok(result?),
+    }
+}
+
+async fn answer(
+    client: &Client,
+    assignment: &Assignment,
+    card: &CardParameters,
+    key: Option<AdminKeyVersion>,
+) -> Result<Option<AdminResponse>, Cause> {
+    let Some(key) = key else { return Ok(None) };
+    let smartcard = assignment.smartcard;
+    let request = assignment.request.ok_or(ResolveError::NoRequest { smartcard })?;
+    Ok(Some(client.authentication_response(request, smartcard, card, key).await?))
+}
+
+fn size(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::wire::RequestStatus;
+
+    fn request(kind: RequestType) -> Request {
+        Request {
+            uuid: Uuid::from_u128(1),
+            kind,
+            status: RequestStatus::Approved,
+            new_smartcard: None,
+            profile_template: None,
+        }
+    }
+
+    #[test]
+    fn the_flag_says_which_key_is_on_the_card() {
+        use AdminKeyVersion::{Default as D, Diversified as V};
+        use CardStatus::{Active, Assigned, New};
+        use RequestType::{Enroll, Unblock};
+        let cases = [
+            (Some(false), Some(Unblock), Active, Some(D)),
+            (Some(false), None, Active, Some(D)),
+            (Some(true), Some(Enroll), New, Some(D)),
+            (Some(true), Some(Enroll), Assigned, Some(D)),
+            (Some(true), Some(Unblock), Active, Some(V)),
+            (Some(true), Some(Enroll), Active, None),
+            (Some(true), Some(Unblock), New, None),
+            (None, Some(Unblock), Active, None),
+            (Some(true), None, Active, None),
+        ];
+        for (diversify, kind, status, expected) in cases {
+            let policy = SmartcardPolicy { diversify_admin_key: diversify, ..SmartcardPolicy::default() };
+            let request = kind.map(request);
+            let found = admin_key(AdminKeyRule::Policy, &policy, request.as_ref(), status);
+            assert_eq!(found.clone().ok(), expected, "{diversify:?} {kind:?} {status:?}: {found:?}");
+            let told = admin_key(AdminKeyRule::Diversified, &policy, request.as_ref(), status);
+            assert_eq!(told, Ok(V));
+        }
+    }
+
+    #[test]
+    fn numbers_are_mapped_by_the_rules() {
+        let mut rules = Rules::default();
+        let number = |number| Some(UserPinOption::Number(number));
+        assert_eq!(pin_maker(&rules, number(3).as_ref()), PinMaker::User);
+        assert_eq!(pin_maker(&rules, number(1).as_ref()), PinMaker::Ask);
+        rules.pin_makers = vec![(1, PinMaker::Server), (3, PinMaker::Ask)];
+        assert_eq!(pin_maker(&rules, number(1).as_ref()), PinMaker::Server);
+        assert_eq!(pin_maker(&rules, number(3).as_ref()), PinMaker::Ask);
+        assert_eq!(pin_maker(&rules, Some(&UserPinOption::Name("Randomized".to_owned()))), PinMaker::Server);
+        assert_eq!(pin_maker(&rules, None), PinMaker::Ask);
+    }
+}
