@@ -1,0 +1,3 @@
+//! Readers, and recordings of what passed through them.
+
+pub mod fixture;
