@@ -306,6 +306,10 @@ mod tests {
     struct Dice(u64);
 
     impl Dice {
+        fn new(seed: u64) -> Self {
+            Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        }
+
         fn roll(&mut self, sides: usize) -> usize {
             self.0 ^= self.0 << 13;
             self.0 ^= self.0 >> 7;
@@ -353,7 +357,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         for seed in 1..500 {
-            let written = Dice(seed * 0x9E37_79B9_7F4A_7C15).fixture();
+            let written = Dice::new(seed).fixture();
             let mut read: Fixture = written.to_string().parse().unwrap();
             read.exchanges
                 .iter_mut()
@@ -368,7 +372,7 @@ mod tests {
             "#", ">", "<", " ", "\n", "**", "00", "F", "ü", ": ", "\r\n", "key",
         ];
         for seed in 1..2000 {
-            let mut dice = Dice(seed * 0x9E37_79B9_7F4A_7C15);
+            let mut dice = Dice::new(seed);
             let length = dice.roll(60);
             let text: String = (0..length).map(|_| PARTS[dice.roll(12)]).collect();
             let _ = text.parse::<Fixture>();
