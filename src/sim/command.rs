@@ -50,7 +50,7 @@ impl<'a> Command<'a> {
         u16::from_be_bytes([self.p1, self.p2])
     }
 
-    /// Whether more blocks of the same command follow (ISO 7816-4 §5.3.3).
+    /// Whether more blocks of the same command follow (ISO 7816-4:2005 §5.1.1.1).
     pub(super) fn chained(&self) -> bool {
         self.cla & 0x10 != 0
     }

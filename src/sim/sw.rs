@@ -1,4 +1,4 @@
-//! Status words (ISO 7816-4 §5.6) the virtual cards give.
+//! Status words (ISO 7816-4:2005 §5.1.3) the virtual cards give.
 
 pub(super) const OK: u16 = 0x9000;
 pub(super) const MORE_DATA: u16 = 0x6100;

@@ -1,4 +1,4 @@
-//! BER-TLV (ISO 7816-4 §5.2.2) in the small dialect cards use: tags of one or two bytes, definite
+//! BER-TLV (ISO 7816-4:2005 §5.2.2) in the small dialect cards use: tags of one or two bytes, definite
 //! lengths of at most two bytes.
 
 /// What stands in front of a value.

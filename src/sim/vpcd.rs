@@ -206,19 +206,32 @@ fn serve_on<C: VirtualCard + ?Sized>(
     delay: Duration,
     stop: &StopFlag,
 ) -> Result<Ended, VpcdError> {
-    stream.set_nodelay(true)?;
-    stop.watch(stream.try_clone()?);
-    let ended = converse(card, &mut stream, delay, stop);
-    // Whoever ends first: nothing of this session may survive in the card.
+    let ended = loop {
+        stream.set_nodelay(true)?;
+        stop.watch(stream.try_clone()?);
+        let driver = stream.peer_addr()?;
+        let left = converse(card, &mut stream, delay, stop);
+        // The watched clone would keep the connection open, and so the card in the reader.
+        let _ = stream.shutdown(Shutdown::Both);
+        match left {
+            Ok(Left::Broken) if !stop.stopped() => stream = TcpStream::connect(driver)?,
+            Ok(Left::Broken) => break Ok(Ended::Stopped),
+            Ok(Left::For(ended)) => break Ok(ended),
+            Err(_) if stop.stopped() => break Ok(Ended::Stopped),
+            Err(error) if peer_left(&error) => break Ok(Ended::Closed),
+            Err(error) => break Err(error.into()),
+        }
+    };
+    // Whoever ended first: nothing of this session may survive in the card.
     card.power_off();
-    // The watched clone would keep the connection open, and so the card in the reader.
-    let _ = stream.shutdown(Shutdown::Both);
-    match ended {
-        Ok(ended) => Ok(ended),
-        Err(_) if stop.stopped() => Ok(Ended::Stopped),
-        Err(error) if peer_left(&error) => Ok(Ended::Closed),
-        Err(error) => Err(error.into()),
-    }
+    ended
+}
+
+/// How a connection was left.
+enum Left {
+    /// In the middle of an exchange; the card stays in the reader and comes back at once.
+    Broken,
+    For(Ended),
 }
 
 fn converse<C: VirtualCard + ?Sized>(
@@ -226,7 +239,7 @@ fn converse<C: VirtualCard + ?Sized>(
     stream: &mut TcpStream,
     delay: Duration,
     stop: &StopFlag,
-) -> io::Result<Ended> {
+) -> io::Result<Left> {
     while !stop.stopped() {
         let message = receive(stream)?;
         match message.as_slice() {
@@ -241,16 +254,18 @@ fn converse<C: VirtualCard + ?Sized>(
                 }
                 match card.transmit(apdu) {
                     Ok(answer) => send(stream, &answer)?,
-                    Err(LinkFault::Removed) => return Ok(Ended::Removed),
-                    // The protocol knows no error. An empty answer is what a host gets to see.
-                    Err(LinkFault::Transmission | LinkFault::Reset) => send(stream, &[])?,
+                    Err(LinkFault::Removed) => return Ok(Left::For(Ended::Removed)),
+                    // The protocol knows no error, and an empty answer makes the driver wait for
+                    // ever (0.8). A closed connection is what is left: the client gets an empty
+                    // answer, then SCARD_E_NOT_TRANSACTED until the driver looks again (400 ms).
+                    Err(LinkFault::Transmission | LinkFault::Reset) => return Ok(Left::Broken),
                     // No answer; pcscd waits, as it would for a card that hangs.
                     Err(LinkFault::Hang) => {}
                 }
             }
         }
     }
-    Ok(Ended::Stopped)
+    Ok(Left::For(Ended::Stopped))
 }
 
 fn receive(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
@@ -333,15 +348,21 @@ mod tests {
     }
 
     #[test]
-    fn a_link_fault_is_no_answer_and_a_removed_card_closes() {
+    fn a_transmission_fault_comes_back_and_a_removed_card_does_not() {
         let card = GidsCard::blank();
         let faulty = Faulty::new(card)
             .at(0, Fault::LostCommand)
-            .at(1, Fault::Removed);
-        let (handle, mut driver) = insert(faulty);
-        assert!(ask(&mut driver, b"\x00\x20\x00\x80").is_empty());
-        send(&mut driver, b"\x00\x20\x00\x80").unwrap();
-        assert!(receive(&mut driver).is_err());
+            .at(2, Fault::Removed);
+        let driver = TcpListener::bind("127.0.0.1:0").unwrap();
+        let options = VpcdOptions::local(driver.local_addr().unwrap().port());
+        let handle = VpcdHandle::insert(faulty, &options).unwrap();
+        let mut first = driver.accept().unwrap().0;
+        send(&mut first, b"\x00\x20\x00\x80").unwrap();
+        assert!(receive(&mut first).is_err());
+        let mut second = driver.accept().unwrap().0;
+        assert_eq!(ask(&mut second, b"\x00\x20\x00\x80"), [0x69, 0x86]);
+        send(&mut second, b"\x00\x20\x00\x80").unwrap();
+        assert!(receive(&mut second).is_err());
         assert_eq!(handle.remove().unwrap().unwrap(), Ended::Removed);
     }
 

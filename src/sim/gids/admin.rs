@@ -1,5 +1,5 @@
-//! The administrator: MANAGE SECURITY ENVIRONMENT, GENERAL AUTHENTICATE, PUT KEY (GIDS §7.4,
-//! ISO 7816-4 §11.5).
+//! The administrator: MANAGE SECURITY ENVIRONMENT, GENERAL AUTHENTICATE, PUT KEY
+//! (ISO 7816-4:2005 §7.5; GIDS profile).
 
 use super::{Challenge, Command, GidsCard, Outcome, sw, tlv};
 use crate::sim::tdes;

@@ -1,4 +1,4 @@
-//! GET DATA, PUT DATA and command chaining (GIDS §7.3, ISO 7816-4 §11.3 and §5.3.3).
+//! GET DATA, PUT DATA and command chaining (ISO 7816-4:2005 §7.4 and §5.1.1.1; GIDS profile).
 
 use super::files::{APPLICATION, File};
 use super::{Command, GidsCard, Outcome, sw, tlv};

@@ -22,7 +22,7 @@ pub(super) struct Roles {
     pub(super) admin: bool,
 }
 
-/// A security condition byte of the compact format (ISO 7816-4 §5.4.3.1).
+/// A security condition byte of the compact format (ISO 7816-4:2005 §5.4.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Condition(pub(super) u8);
 

@@ -272,7 +272,7 @@ impl GidsCard {
         sw::answer(data, sw::more(self.session.pending.len()))
     }
 
-    /// GET RESPONSE (ISO 7816-4 §11.8.1). With nothing left: bare 9000, as measured.
+    /// GET RESPONSE (ISO 7816-4:2005 §7.6.1). With nothing left: bare 9000, as measured.
     fn get_response(&mut self, command: &Command) -> Outcome {
         if command.p1p2() != 0 {
             self.session.pending.clear();

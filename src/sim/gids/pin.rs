@@ -1,4 +1,4 @@
-//! The user PIN: VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER (GIDS §7.5, ISO 7816-4 §11.5).
+//! The user PIN: VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER (ISO 7816-4:2005 §7.5; GIDS profile).
 
 use super::{Command, GidsCard, GidsSettings, Outcome, sw};
 

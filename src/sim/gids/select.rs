@@ -1,4 +1,4 @@
-//! SELECT (GIDS §7.2, ISO 7816-4 §11.2.2) and the life cycle of files: CREATE, ACTIVATE, DELETE FILE
+//! SELECT (ISO 7816-4:2005 §7.1.1) and the life cycle of files: CREATE, ACTIVATE, DELETE FILE
 //! (ISO 7816-9).
 
 use super::files::{APPLICATION, Condition, File, Kind};
