@@ -185,7 +185,9 @@ fn server_settings(raw: &raw::Server) -> Result<Option<server::Settings>, Config
     let auth = match (raw.auth, token) {
         (raw::Auth::None, None) => server::auth::Auth::None,
         (raw::Auth::None, Some(_)) => {
-            return Err(ConfigError::Conflict("a token is configured, but server.auth is \"none\": set it to \"bearer\""));
+            return Err(ConfigError::Conflict(
+                "a token is configured, but server.auth is \"none\": set it to \"bearer\"",
+            ));
         }
         (raw::Auth::Bearer, Some(SecretFile::Path(path))) => {
             server::auth::Auth::Bearer(server::auth::TokenSource::File(path))
@@ -273,8 +275,8 @@ fn default_files(environment: &[(String, String)]) -> Vec<PathBuf> {
 }
 
 fn read(path: &Path) -> Result<toml::Table, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
     parse(&text, &path.display().to_string())
 }
 

@@ -13,6 +13,8 @@
 
 pub mod apdu;
 pub mod card;
+pub mod config;
+pub mod provision;
 pub mod reader;
 pub mod secret;
 pub mod server;

@@ -6,9 +6,7 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pinwright::sim::server::{
-    Endpoint, Fault, FaultKind, PinMaker, Rule, Settings, StandIn, TlsKind,
-};
+use pinwright::sim::server::{Endpoint, Fault, FaultKind, PinMaker, Rule, Settings, StandIn, TlsKind};
 use reqwest::{Client, Response, Version};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
@@ -50,11 +48,7 @@ fn client(server: &StandIn, http2: bool) -> Client {
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(work)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
 async fn get(client: &Client, server: &StandIn, path: &str) -> reqwest::Result<Response> {
@@ -78,19 +72,14 @@ fn speaks_both_versions_of_http() {
             }
             let answer = get(&client, &server, ANSWER).await.unwrap();
             assert_eq!(answer.text().await.unwrap(), "\"F0Zudm4wPLY=\"");
-            server
-                .state()
-                .change(|s| s.pin_maker = PinMaker::UserProvided);
+            server.state().change(|s| s.pin_maker = PinMaker::UserProvided);
             let none = get(&client, &server, PIN).await.unwrap();
             assert_eq!(none.status(), 204);
             assert!(none.bytes().await.unwrap().is_empty());
         });
         let seen = server.requests();
         assert_eq!(seen.len(), 4);
-        assert!(
-            seen.iter().all(|call| call.connection == 0),
-            "one connection"
-        );
+        assert!(seen.iter().all(|call| call.connection == 0), "one connection");
         assert_eq!(seen[0].version, format!("{version:?}"));
         assert_eq!(seen[0].status, Some(200));
         assert_eq!(seen[0].endpoint, Some(Endpoint::PinByCard));
@@ -108,8 +97,7 @@ fn bad_certificates_are_refused_by_a_client() {
         (TlsKind::OtherAuthority, "BadSignature"),
     ] {
         let server = StandIn::start(Settings { tls, ..settings() }).unwrap();
-        let error =
-            block_on(async { get(&client(&server, true), &server, PIN).await.unwrap_err() });
+        let error = block_on(async { get(&client(&server, true), &server, PIN).await.unwrap_err() });
         assert!(format!("{error:?}").contains(reason), "{tls:?}: {error:?}");
         assert!(server.requests().is_empty());
     }
@@ -120,12 +108,7 @@ fn plain_http() {
     let tls = TlsKind::PlainHttp;
     let server = StandIn::start(Settings { tls, ..settings() }).unwrap();
     assert!(server.base_url().starts_with("http://localhost:"));
-    let status = block_on(async {
-        get(&client(&server, false), &server, PIN)
-            .await
-            .unwrap()
-            .status()
-    });
+    let status = block_on(async { get(&client(&server, false), &server, PIN).await.unwrap().status() });
     assert_eq!(status, 200);
 }
 
@@ -153,11 +136,7 @@ fn the_token_is_required_and_never_recorded() {
 fn lost_answers() {
     use FaultKind::{DropAfterHeaders, DropBeforeHeaders, DropMidBody};
     for http2 in [false, true] {
-        for (kind, headers) in [
-            (DropBeforeHeaders, false),
-            (DropAfterHeaders, true),
-            (DropMidBody, true),
-        ] {
+        for (kind, headers) in [(DropBeforeHeaders, false), (DropAfterHeaders, true), (DropMidBody, true)] {
             let server = StandIn::start(settings()).unwrap();
             server.inject(Fault::on(Endpoint::AuthenticationResponse, kind.clone()));
             block_on(async {
@@ -188,22 +167,13 @@ fn lost_answers() {
 #[test]
 fn a_challenge_is_not_sent_for_ever() {
     let server = StandIn::start(settings()).unwrap();
-    server.inject(Fault::on(
-        Endpoint::AuthenticationResponse,
-        FaultKind::status(401),
-    ));
+    server.inject(Fault::on(Endpoint::AuthenticationResponse, FaultKind::status(401)));
     server.inject(Fault::on(Endpoint::AuthenticationResponse, FaultKind::status(503)).times(3));
     let statuses = block_on(async {
         let client = client(&server, false);
         let mut statuses = Vec::new();
         for _ in 0..4 {
-            statuses.push(
-                get(&client, &server, ANSWER)
-                    .await
-                    .unwrap()
-                    .status()
-                    .as_u16(),
-            );
+            statuses.push(get(&client, &server, ANSWER).await.unwrap().status().as_u16());
         }
         statuses
     });
@@ -227,24 +197,15 @@ fn wrong_answers() {
         })
     };
     let (status, headers, _) = fetch(FaultKind::status_with(503, "Retry-After", "2"));
-    assert_eq!(
-        (status, &headers["retry-after"]),
-        (503, &"2".parse().unwrap())
-    );
+    assert_eq!((status, &headers["retry-after"]), (503, &"2".parse().unwrap()));
     let (status, _, body) = fetch(FaultKind::server_error(correlation));
     assert_eq!(status, 500);
     assert!(String::from_utf8_lossy(&body).contains(&correlation.to_string()));
     assert_eq!(fetch(FaultKind::Html).1["content-type"], "text/html");
     let (status, headers, _) = fetch(FaultKind::Redirect("https://adfs.contoso.com/".into()));
-    assert_eq!(
-        (status, &headers["location"]),
-        (302, &"https://adfs.contoso.com/".parse().unwrap())
-    );
+    assert_eq!((status, &headers["location"]), (302, &"https://adfs.contoso.com/".parse().unwrap()));
     assert_eq!(&fetch(FaultKind::TruncatedBody).2[..], b"\"3141");
-    assert_eq!(
-        fetch(FaultKind::ContentType("text/plain".into())).1["content-type"],
-        "text/plain"
-    );
+    assert_eq!(fetch(FaultKind::ContentType("text/plain".into())).1["content-type"], "text/plain");
     assert!(std::str::from_utf8(&fetch(FaultKind::Garbage).2).is_err());
     assert_eq!(&fetch(FaultKind::WrongJsonType).2[..], b"20250101");
     // Only the answer with the odd content type gave the PIN away.
@@ -256,10 +217,7 @@ fn oversize_answers() {
     for http2 in [false, true] {
         let server = StandIn::start(settings()).unwrap();
         for declared in [true, false] {
-            server.inject(Fault::on(
-                Endpoint::PinByCard,
-                FaultKind::Oversize { declared },
-            ));
+            server.inject(Fault::on(Endpoint::PinByCard, FaultKind::Oversize { declared }));
             block_on(async {
                 let response = get(&client(&server, http2), &server, PIN).await.unwrap();
                 assert_eq!(response.content_length().is_some(), declared);
@@ -302,10 +260,7 @@ fn a_stalled_call_does_not_hold_up_the_end() {
         let call = client.get(url).timeout(Duration::from_millis(300)).send();
         let error = call.await.unwrap_err();
         // The connection still serves other calls, and ends with the server.
-        assert_eq!(
-            get(&client, &server, "requests").await.unwrap().status(),
-            200
-        );
+        assert_eq!(get(&client, &server, "requests").await.unwrap().status(), 200);
         let start = Instant::now();
         let url = server.base_url();
         drop(server);
@@ -356,10 +311,8 @@ impl std::io::Write for Sink {
 fn traces_hold_no_secrets() {
     let sink = Sink::default();
     let writer = sink.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
     tracing::subscriber::set_global_default(subscriber).unwrap();
     for http2 in [false, true] {
         let mut settings = settings();
@@ -375,10 +328,7 @@ fn traces_hold_no_secrets() {
                 assert_eq!(response.unwrap().status(), 200);
             }
         });
-        let answer = base64::Engine::encode(
-            &base64::engine::general_purpose::STANDARD,
-            &server.state().answers()[0],
-        );
+        let answer = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &server.state().answers()[0]);
         let text = String::from_utf8_lossy(&sink.0.lock().unwrap()).into_owned();
         assert!(text.contains("answered"), "the sink works");
         for secret in ["canary", &*answer, &*hex::encode("canary")] {

@@ -43,9 +43,8 @@ pub enum DetectError {
 }
 
 /// The ATR of a Windows virtual smart card up to the vendor byte.
-const VIRTUAL_SMART_CARD: [u8; 15] = [
-    0x3B, 0x8D, 0x01, 0x80, 0xFB, 0xA0, 0x00, 0x00, 0x03, 0x97, 0x42, 0x54, 0x46, 0x59, 0x03,
-];
+const VIRTUAL_SMART_CARD: [u8; 15] =
+    [0x3B, 0x8D, 0x01, 0x80, 0xFB, 0xA0, 0x00, 0x00, 0x03, 0x97, 0x42, 0x54, 0x46, 0x59, 0x03];
 
 enum Candidate<'a> {
     Profile(&'a Profile),
@@ -62,9 +61,8 @@ pub fn detect(atr: &Atr, channel: &mut Channel<'_>, families: &Families) -> Resu
         match candidate {
             Candidate::Profile(profile) => {
                 let Some(aid) = &profile.aid else { return Ok(Box::new(Iso7816::new(profile.clone()))) };
-                let response = channel
-                    .send(&iso7816::commands::select_application(&aid.0))
-                    .map_err(DetectError::NoAnswer)?;
+                let response =
+                    channel.send(&iso7816::commands::select_application(&aid.0)).map_err(DetectError::NoAnswer)?;
                 if response.status().is_ok() {
                     return Ok(Box::new(Iso7816::new(profile.clone())));
                 }
@@ -100,10 +98,7 @@ fn says_gids(atr: &Atr) -> bool {
 }
 
 fn gids_limits(atr: &Atr, families: &Families) -> PinLimits {
-    let by_atr = if atr.bytes().starts_with(&VIRTUAL_SMART_CARD) {
-        gids::VIRTUAL_CARD_LIMITS
-    } else {
-        gids::APPLET_LIMITS
-    };
+    let by_atr =
+        if atr.bytes().starts_with(&VIRTUAL_SMART_CARD) { gids::VIRTUAL_CARD_LIMITS } else { gids::APPLET_LIMITS };
     families.gids_limits.unwrap_or(by_atr)
 }

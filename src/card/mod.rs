@@ -67,6 +67,25 @@ pub struct PlannedCommand {
     pub command: Command,
 }
 
+/// The commands of a job after identification, in order.
+#[derive(Debug, Default)]
+pub struct CardPlan {
+    /// Before the server is asked.
+    pub before_asking: Vec<PlannedCommand>,
+    /// After its answer.
+    pub after_asking: Vec<PlannedCommand>,
+}
+
+impl CardPlan {
+    fn before(&mut self, purpose: &'static str, command: Command) {
+        self.before_asking.push(PlannedCommand { purpose, command });
+    }
+
+    fn after(&mut self, purpose: &'static str, command: Command) {
+        self.after_asking.push(PlannedCommand { purpose, command });
+    }
+}
+
 /// How the right to set the PIN is proved to the card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
@@ -151,8 +170,8 @@ pub trait Card: Send {
     /// The card's refusal.
     fn forget(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError>;
 
-    /// The commands that a job with this proof sends after identification, in order.
-    fn plan(&self, proof: Proof) -> Vec<PlannedCommand>;
+    /// The commands that a job with this proof sends after identification.
+    fn plan(&self, proof: Proof) -> CardPlan;
 }
 
 /// Sends and insists on `9000`.

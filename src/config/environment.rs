@@ -39,9 +39,8 @@ pub(super) fn table(environment: &[(String, String)]) -> Result<(toml::Table, Ve
     let mut table = toml::Table::new();
     let mut warnings = Vec::new();
     for (name, text) in environment.iter().filter(|(name, _)| name.starts_with("PINWRIGHT_")) {
-        let known = KEYS
-            .iter()
-            .find(|(section, key, _)| name.eq_ignore_ascii_case(&format!("PINWRIGHT_{section}_{key}")));
+        let known =
+            KEYS.iter().find(|(section, key, _)| name.eq_ignore_ascii_case(&format!("PINWRIGHT_{section}_{key}")));
         match known {
             Some((section, key, kind)) => {
                 let entry = table.entry(*section).or_insert_with(|| Value::Table(toml::Table::new()));

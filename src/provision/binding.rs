@@ -66,9 +66,7 @@ impl Binding {
     pub fn check_presence(&self, now: &Presence) -> Result<(), BindingError> {
         match &now.atr {
             None => Err(BindingError::Gone),
-            Some(atr) if *atr != self.atr => {
-                Err(BindingError::OtherAtr { before: self.atr.clone(), now: atr.clone() })
-            }
+            Some(atr) if *atr != self.atr => Err(BindingError::OtherAtr { before: self.atr.clone(), now: atr.clone() }),
             Some(_) if now.generation != self.generation => Err(BindingError::Reinserted),
             Some(_) => Ok(()),
         }
@@ -79,11 +77,7 @@ impl Binding {
     /// # Errors
     /// Another card ID.
     pub fn check_card_id(&self, now: CardId) -> Result<(), BindingError> {
-        if now == self.card_id {
-            Ok(())
-        } else {
-            Err(BindingError::OtherCardId { before: self.card_id, now })
-        }
+        if now == self.card_id { Ok(()) } else { Err(BindingError::OtherCardId { before: self.card_id, now }) }
     }
 }
 

@@ -3,15 +3,16 @@
 use std::fmt;
 
 use thiserror::Error;
-use uuid::Uuid;
 
 use super::binding::BindingError;
 use super::fit::FitError;
+use super::records::ResolveError;
+use super::supplier::SecretError;
 use crate::apdu::{ApduError, Status};
 use crate::card::CardError;
 use crate::card::family::DetectError;
 use crate::reader::ReaderError;
-use crate::server::{ServerError, ServerProblem};
+use crate::server::ServerError;
 
 /// The steps of the job, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,7 +132,7 @@ pub struct Failure {
     pub card: CardState,
     /// Why.
     #[source]
-    pub cause: Cause,
+    pub cause: Box<Cause>,
 }
 
 /// Why a step failed.
@@ -179,127 +180,6 @@ pub enum Cause {
     /// Ctrl-C or SIGTERM.
     #[error("interrupted")]
     Interrupted,
-}
-
-/// Why the server's records don't lead to a job.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ResolveError {
-    /// The server does not know the card.
-    #[error("the server knows no card with ID {card_id}")]
-    UnknownCard {
-        /// The ID asked for.
-        card_id: String,
-        /// The same bytes in the other order.
-        other_order: String,
-    },
-    /// More than one record fits.
-    #[error("the server has {} records of this card and no open request tells which: {}", .candidates.len(), list(.candidates))]
-    AmbiguousCard {
-        /// Their ids.
-        candidates: Vec<Uuid>,
-    },
-    /// The record is another card's.
-    #[error("the server's smart card {smartcard} is another card: its {what} is {theirs}, this card's is {ours}")]
-    OtherCard {
-        /// The record's id.
-        smartcard: Uuid,
-        /// `SerialNumber` or `Atr`.
-        what: &'static str,
-        /// The record's value.
-        theirs: String,
-        /// The card's.
-        ours: String,
-    },
-    /// The record is at its end.
-    #[error("the server's smart card {smartcard} is retired")]
-    Retired {
-        /// The record's id.
-        smartcard: Uuid,
-    },
-    /// No request to work on.
-    #[error("no approved request is bound to smart card {smartcard}")]
-    NoRequest {
-        /// The record's id.
-        smartcard: Uuid,
-    },
-    /// More than one.
-    #[error("{} requests are open for this card: {}", .candidates.len(), list(.candidates))]
-    AmbiguousRequest {
-        /// Their ids.
-        candidates: Vec<Uuid>,
-    },
-    /// The request named is not open.
-    #[error("request {request} is {status}, not Approved")]
-    RequestNotOpen {
-        /// Its id.
-        request: Uuid,
-        /// Its status.
-        status: String,
-    },
-    /// The request named is for another card, or for none yet.
-    #[error("request {request} is not bound to smart card {smartcard}")]
-    RequestForOther {
-        /// Its id.
-        request: Uuid,
-        /// The record's id.
-        smartcard: Uuid,
-    },
-    /// Which admin key is on the card can't be told.
-    #[error("it can't be told whether the card has the default or a diversified admin key: {evidence}")]
-    AdminKeyUnknown {
-        /// What policy, request and card status say.
-        evidence: String,
-    },
-    /// 204 on the PIN, where the policy names the server as its maker.
-    #[error("the template's policy says that the server makes the PIN ({option}), and the server has none to give (204)")]
-    PinDisagreement {
-        /// The policy's option.
-        option: String,
-    },
-}
-
-/// Why there is no secret where one is needed.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum SecretError {
-    /// Nobody to ask.
-    #[error("{what} must be supplied, and there is no terminal to ask on")]
-    NoTerminal {
-        /// Which secret.
-        what: &'static str,
-    },
-    /// The two entries differ.
-    #[error("the two entries of {what} differ")]
-    Mismatch {
-        /// Which secret.
-        what: &'static str,
-    },
-    /// What was given is not of that kind.
-    #[error("{what} is not usable: {reason}")]
-    Unusable {
-        /// Which secret.
-        what: &'static str,
-        /// Why, without the secret.
-        reason: String,
-    },
-    /// A file, descriptor or the terminal failed.
-    #[error("{what} can't be read from {origin}")]
-    Unreadable {
-        /// Which secret.
-        what: &'static str,
-        /// Where from.
-        origin: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The person gave up.
-    #[error("the entry of {what} was cancelled")]
-    Cancelled {
-        /// Which secret.
-        what: &'static str,
-    },
 }
 
 impl Cause {
@@ -373,39 +253,4 @@ fn card_remedy(error: &CardError) -> &'static str {
         CardError::NotInProfile { .. } => "complete the [[card.profile]] in the configuration",
         CardError::NoAnswer { .. } => "pull the card out and insert it again",
     }
-}
-
-impl ResolveError {
-    fn remedy(&self) -> String {
-        match self {
-            Self::UnknownCard { other_order, .. } => format!(
-                "have the card registered with the server; if it holds the card as {other_order}, set `card.id_order`"
-            ),
-            Self::AmbiguousCard { .. } => "name one with `--smartcard`".to_owned(),
-            Self::AmbiguousRequest { .. } => "name one with `--request`".to_owned(),
-            Self::OtherCard { .. } => "check `--smartcard`, and that the right card is inserted".to_owned(),
-            Self::Retired { .. } => "use a card that is not retired".to_owned(),
-            Self::NoRequest { .. } => {
-                "have a request for this card approved, or name it with `--request` if it is not your own".to_owned()
-            }
-            Self::RequestNotOpen { .. } => "have the request approved, then run the command again".to_owned(),
-            Self::RequestForOther { .. } => "check `--request`, and that the right card is inserted".to_owned(),
-            Self::AdminKeyUnknown { .. } => {
-                "find out which key is on the card and say `--admin-key default` or `--admin-key diversified`; a wrong \
-                 one may cost an admin try"
-                    .to_owned()
-            }
-            Self::PinDisagreement { .. } => "have the server's administrator look at the profile template".to_owned(),
-        }
-    }
-}
-
-fn list(ids: &[Uuid]) -> String {
-    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// Whether the server's proposed PIN was no PIN at all: a misfit, not a failure of the server.
-#[must_use]
-pub(crate) fn is_pin_misfit(problem: &ServerProblem) -> bool {
-    matches!(problem, ServerProblem::Pin(_))
 }

@@ -7,15 +7,14 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::error::{Cause, ResolveError};
+use super::error::Cause;
 use super::fit::PolicyLengths;
 use super::issuer::{Answers, Assignment, Issuer, Question, Wanted, Watch};
+use super::records::ResolveError;
 use super::rules::{AdminKeyRule, PinMaker, PinRouteRule, Rules};
 use crate::secret::AdminResponse;
 use crate::server::wire::{CardStatus, Request, RequestType, SmartCard, SmartcardPolicy, UserPinOption};
-use crate::server::{
-    AdminKeyVersion, CardParameters, Client, PinRoute, ProposedPin, ServerError, ServerProblem,
-};
+use crate::server::{AdminKeyVersion, CardParameters, Client, PinRoute, ProposedPin, ServerError, ServerProblem};
 
 /// How often a wait looks up from the network: for Ctrl-C and for the card.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
@@ -90,11 +89,7 @@ impl Issuer for MimCm {
 }
 
 /// Drives a call to its end, looking up for `watch` in between. Dropping the call closes what it had open.
-fn wait<T>(
-    runtime: &Runtime,
-    call: impl Future<Output = Result<T, Cause>>,
-    watch: Watch<'_>,
-) -> Result<T, Cause> {
+fn wait<T>(runtime: &Runtime, call: impl Future<Output = Result<T, Cause>>, watch: Watch<'_>) -> Result<T, Cause> {
     runtime.block_on(async {
         let mut call = pin!(call);
         loop {
@@ -107,12 +102,7 @@ fn wait<T>(
     })
 }
 
-async fn resolve(
-    client: &Client,
-    rules: &Rules,
-    card: &CardParameters,
-    wanted: Wanted,
-) -> Result<Assignment, Cause> {
+async fn resolve(client: &Client, rules: &Rules, card: &CardParameters, wanted: Wanted) -> Result<Assignment, Cause> {
     let (records, named) = records(client, card, wanted).await?;
     for record in &records {
         check_record(record, card)?;

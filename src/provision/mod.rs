@@ -10,18 +10,21 @@ pub mod fit;
 pub mod issuer;
 pub mod mimcm;
 pub mod plan;
+pub mod records;
 mod rules;
 mod session;
+pub mod supplier;
 
 use std::sync::atomic::AtomicBool;
 
 use uuid::Uuid;
 
 pub use self::error::{CardState, Cause, Failure, Step};
-use self::error::{ResolveError, SecretError};
 use self::issuer::{Answers, Assignment, Issuer, Question, Wanted};
+use self::records::ResolveError;
 pub use self::rules::{AdminKeyRule, Authority, PinMaker, PinRouteRule, Rules};
 use self::session::Session;
+use self::supplier::{SecretError, Supplier};
 use crate::card::family::Families;
 use crate::card::{CardId, Challenge, PinLimits, Tries, answer_with_admin_key};
 use crate::reader::Readers;
@@ -55,27 +58,6 @@ pub struct Desk<'a> {
     pub interrupted: &'a AtomicBool,
     /// Told of each step before it is taken.
     pub progress: &'a mut dyn FnMut(Step),
-}
-
-/// Supplies secrets that the server does not: a person at a terminal, a file, a descriptor.
-pub trait Supplier {
-    /// A new PIN for the card, entered twice where a person enters it.
-    ///
-    /// # Errors
-    /// Nobody to ask, or no usable answer.
-    fn new_pin(&mut self, limits: PinLimits) -> Result<Pin, SecretError>;
-
-    /// The card's current PIN.
-    ///
-    /// # Errors
-    /// Nobody to ask, or no usable answer.
-    fn current_pin(&mut self) -> Result<Pin, SecretError>;
-
-    /// The local admin key.
-    ///
-    /// # Errors
-    /// Nobody to ask, or no usable answer.
-    fn admin_key(&mut self) -> Result<AdminKey, SecretError>;
 }
 
 /// Where the PIN on the card came from.
@@ -305,18 +287,14 @@ fn proof<'a>(
             let key = known.admin_key.as_ref().ok_or(missing("the admin key"))?;
             Ok(Proof::Answer(answer_with_admin_key(key, challenge)?))
         }
-        Authority::CurrentPin => {
-            known.current_pin.as_ref().map(Proof::CurrentPin).ok_or(missing("the current PIN"))
-        }
+        Authority::CurrentPin => known.current_pin.as_ref().map(Proof::CurrentPin).ok_or(missing("the current PIN")),
     }
 }
 
 /// 204 on the PIN: a person supplies it, unless the policy has named the server as its maker.
 fn user_supplies(assignment: &Assignment) -> Result<Round, Cause> {
     match assignment.pin_maker {
-        PinMaker::Server => {
-            Err(ResolveError::PinDisagreement { option: assignment.pin_option.clone() }.into())
-        }
+        PinMaker::Server => Err(ResolveError::PinDisagreement { option: assignment.pin_option.clone() }.into()),
         PinMaker::User | PinMaker::Ask => Ok(Round::Needs(Need::NewPin)),
     }
 }
@@ -370,7 +348,7 @@ impl Known {
             reader: Some(job.reader.clone()),
             card_id: self.card_id.map(|id| id.to_string()),
             card: CardState::Untouched,
-            cause,
+            cause: Box::new(cause),
         }
     }
 }

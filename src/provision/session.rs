@@ -7,8 +7,8 @@ use super::binding::Binding;
 use super::error::{CardState, Cause, Failure, Step};
 use crate::apdu::{ApduError, Channel};
 use crate::card::family::{self, Families};
-use crate::card::{Card, CardError, CardId, Challenge, PinLimits, Tries};
-use crate::reader::{Atr, Connection, EndAction, ReaderError, Readers};
+use crate::card::{Card, CardError, CardId, CardPlan, Challenge, PinLimits, Proof, Tries};
+use crate::reader::{Atr, Connection, EndAction, Protocol, ReaderError, Readers};
 use crate::secret::{AdminResponse, Pin};
 use crate::server::CardParameters;
 
@@ -34,7 +34,7 @@ impl Session {
             reader: Some(reader.to_owned()),
             card_id: None,
             card: CardState::Untouched,
-            cause: error.into(),
+            cause: Box::new(error.into()),
         })?;
         Ok(Self {
             connection,
@@ -79,6 +79,15 @@ impl Session {
 
     pub fn family(&self) -> &'static str {
         self.card.as_ref().map_or("unknown", |card| card.family())
+    }
+
+    pub fn protocol(&self) -> Protocol {
+        self.connection.protocol()
+    }
+
+    /// The commands that a job with this proof would send.
+    pub fn plan(&self, proof: Proof) -> Result<CardPlan, Cause> {
+        self.card.as_ref().map(|card| card.plan(proof)).ok_or_else(unidentified)
     }
 
     pub fn limits(&self) -> Result<PinLimits, Cause> {
@@ -180,7 +189,7 @@ impl Session {
             reader: Some(self.connection.reader().to_owned()),
             card_id: self.binding.as_ref().map(|binding| binding.card_id().to_string()),
             card: self.state,
-            cause,
+            cause: Box::new(cause),
         }
     }
 
@@ -213,10 +222,7 @@ impl Session {
 
 /// The recording that is played refused the command: it never reached a card.
 fn never_sent(cause: &Cause) -> bool {
-    matches!(
-        cause,
-        Cause::Card(CardError::NoAnswer { source: ApduError::Reader(ReaderError::Replay(_)), .. })
-    )
+    matches!(cause, Cause::Card(CardError::NoAnswer { source: ApduError::Reader(ReaderError::Replay(_)), .. }))
 }
 
 /// Steps are called in order: before [`Session::identify`] there is no card to speak of.

@@ -140,7 +140,9 @@ impl ReaderError {
             Self::NoSuchReader { .. } => "plug the reader in; `pinwright readers` lists what is there",
             Self::NoCard { .. } => "insert the card",
             Self::CardRemoved { .. } => "insert the same card again and leave it in until the job ends",
-            Self::CardReset { .. } => "run the command again; close other programs that use the card if it happens again",
+            Self::CardReset { .. } => {
+                "run the command again; close other programs that use the card if it happens again"
+            }
             Self::InUse { .. } => {
                 "close the program that holds it (GnuPG: `gpgconf --kill scdaemon`, or `pcsc-shared` in scdaemon.conf; \
                  browsers and mail clients: close them), then run the command again"

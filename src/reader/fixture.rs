@@ -74,9 +74,7 @@ pub enum Problem {
     #[error("an answer without a command just above it")]
     NoCommand,
     /// Not hexadecimal.
-    #[error(
-        "bytes are written as two upper-case hexadecimal digits, or ** where masked, without spaces"
-    )]
+    #[error("bytes are written as two upper-case hexadecimal digits, or ** where masked, without spaces")]
     Bytes,
     /// No bytes at all.
     #[error("no bytes")]
@@ -193,12 +191,7 @@ impl Reading {
     fn line(&mut self, number: usize, line: &str) -> Result<(), Problem> {
         if let Some((at, note, command)) = self.command.take() {
             let answer = line.strip_prefix('<').ok_or(Problem::NoAnswer)?;
-            self.fixture.exchanges.push(Exchange {
-                line: at,
-                note,
-                command,
-                response: answer.trim_start().parse()?,
-            });
+            self.fixture.exchanges.push(Exchange { line: at, note, command, response: answer.trim_start().parse()? });
             return Ok(());
         }
         match line.split_at_checked(1) {
@@ -268,14 +261,11 @@ mod tests {
 
     #[test]
     fn reads_headers_notes_and_masked_bytes() {
-        let text =
-            "# card: x\n# free words\n# atr: 3B\n\n# not: a header\n# two lines\n> 00**\n< 9000\n";
+        let text = "# card: x\n# free words\n# atr: 3B\n\n# not: a header\n# two lines\n> 00**\n< 9000\n";
         let fixture: Fixture = text.parse().unwrap();
         assert_eq!(fixture.header("atr"), Some("3B"));
         assert_eq!(fixture.headers.len(), 2);
-        let [exchange] = &fixture.exchanges[..] else {
-            panic!("one exchange")
-        };
+        let [exchange] = &fixture.exchanges[..] else { panic!("one exchange") };
         assert_eq!(exchange.line, 7);
         assert_eq!(exchange.note.as_deref(), Some("not: a header\ntwo lines"));
         assert!(exchange.command.matches(&[0, 0x55]));
@@ -319,8 +309,7 @@ mod tests {
 
         fn pattern(&mut self) -> Pattern {
             let length = 1 + self.roll(40);
-            let byte =
-                |dice: &mut Self| (dice.roll(5) > 0).then(|| dice.roll(256).try_into().unwrap());
+            let byte = |dice: &mut Self| (dice.roll(5) > 0).then(|| dice.roll(256).try_into().unwrap());
             Pattern((0..length).map(|_| byte(self)).collect())
         }
 
@@ -335,9 +324,7 @@ mod tests {
             let headers = self.roll(4);
             let exchanges = self.roll(6);
             Fixture {
-                headers: (0..headers)
-                    .map(|n| (format!("key-{n}"), self.words()))
-                    .collect(),
+                headers: (0..headers).map(|n| (format!("key-{n}"), self.words())).collect(),
                 exchanges: (0..exchanges).map(|_| self.exchange()).collect(),
             }
         }
@@ -359,18 +346,14 @@ mod tests {
         for seed in 1..500 {
             let written = Dice::new(seed).fixture();
             let mut read: Fixture = written.to_string().parse().unwrap();
-            read.exchanges
-                .iter_mut()
-                .for_each(|exchange| exchange.line = 0);
+            read.exchanges.iter_mut().for_each(|exchange| exchange.line = 0);
             assert_eq!(read, written, "seed {seed}");
         }
     }
 
     #[test]
     fn no_text_makes_it_panic() {
-        const PARTS: [&str; 12] = [
-            "#", ">", "<", " ", "\n", "**", "00", "F", "ü", ": ", "\r\n", "key",
-        ];
+        const PARTS: [&str; 12] = ["#", ">", "<", " ", "\n", "**", "00", "F", "ü", ": ", "\r\n", "key"];
         for seed in 1..2000 {
             let mut dice = Dice::new(seed);
             let length = dice.roll(60);

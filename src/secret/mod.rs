@@ -198,10 +198,7 @@ mod tests {
         assert!(Pin::new(b"87654321").is_ok());
         assert_eq!(Pin::new(b"").unwrap_err(), PinError::Empty);
         assert_eq!(Pin::new(&[b'1'; 128]).unwrap_err(), PinError::TooLong);
-        assert_eq!(
-            Pin::new(b"12\x0034").unwrap_err(),
-            PinError::NotPrintableAscii { position: 3, length: 5 }
-        );
+        assert_eq!(Pin::new(b"12\x0034").unwrap_err(), PinError::NotPrintableAscii { position: 3, length: 5 });
         assert!(Pin::new("123ä".as_bytes()).is_err());
     }
 

@@ -187,9 +187,7 @@ impl ServerProblem {
             Self::Tls { reason, .. } => return tls_remedy(*reason).to_owned(),
             Self::Broken(_) => "run the command again; if it stays, look at proxies and at the server's log",
             Self::Timeout { .. } => "run the command again, or raise `server.timeout`",
-            Self::Unauthorized { .. } => {
-                "renew the credentials, or set `server.auth` to a kind that the server offers"
-            }
+            Self::Unauthorized { .. } => "renew the credentials, or set `server.auth` to a kind that the server offers",
             Self::Forbidden { .. } => {
                 "check that the request is approved and bound to this card, and that this user may execute it (secret \
                  calls also need the sensitive-API group of the server's Web.config)"
@@ -209,7 +207,9 @@ impl ServerProblem {
                 "set `server.url` to the final address; a redirect to a sign-in page means that the server expects a \
                  browser: check `server.auth`"
             }
-            Self::Html => "check `server.url` and `server.auth`: a web page comes from IIS, AD FS or a proxy, not from the API",
+            Self::Html => {
+                "check `server.url` and `server.auth`: a web page comes from IIS, AD FS or a proxy, not from the API"
+            }
             Self::Status { .. } | Self::TooLarge { .. } | Self::NotJson | Self::WrongType { .. } => {
                 "check that `server.url` is MIM CM's and that no proxy answers in its place"
             }
@@ -230,6 +230,8 @@ fn tls_remedy(reason: TlsReason) -> &'static str {
         }
         TlsReason::WrongHost => "use in `server.url` the host name that the certificate is made for",
         TlsReason::Revoked | TlsReason::BadCertificate => "have the server's certificate replaced",
-        TlsReason::Handshake => "check that `server.url` has the right port, and that the server speaks TLS 1.2 or later",
+        TlsReason::Handshake => {
+            "check that `server.url` has the right port, and that the server speaks TLS 1.2 or later"
+        }
     }
 }

@@ -238,9 +238,8 @@ impl Detail {
     fn read(body: &[u8]) -> Self {
         let text = String::from_utf8_lossy(body);
         let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-        let member = |name: &str| {
-            json.as_ref()?.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?.1.as_str()
-        };
+        let member =
+            |name: &str| json.as_ref()?.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?.1.as_str();
         let message = ["message", "errorcode"].into_iter().find_map(member).map(printable);
         Self { message, correlation: first_guid(&text) }
     }
@@ -252,9 +251,9 @@ fn printable(text: &str) -> String {
 }
 
 fn first_guid(text: &str) -> Option<String> {
-    text.as_bytes().windows(36).find_map(|window| {
-        uuid::Uuid::try_parse_ascii(window).ok().map(|guid| guid.hyphenated().to_string())
-    })
+    text.as_bytes()
+        .windows(36)
+        .find_map(|window| uuid::Uuid::try_parse_ascii(window).ok().map(|guid| guid.hyphenated().to_string()))
 }
 
 #[cfg(test)]
@@ -264,10 +263,8 @@ mod tests {
     #[test]
     fn base64_survives_the_query() {
         let base = Url::parse("https://cm.contoso.com/CertificateManagement").unwrap();
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::configuration(None).unwrap())
-            .build()
-            .unwrap();
+        let client =
+            reqwest::Client::builder().tls_backend_preconfigured(tls::configuration(None).unwrap()).build().unwrap();
         let http = Http::new(client, base, Auth::None, Duration::from_secs(1));
         let url = http.url(&["smartcards", "x"], &[("challenge", "1hFD+cz/0so="), ("atr", "3b80")]);
         assert_eq!(

@@ -213,9 +213,9 @@ impl Client {
         let body = self.http.get(&Get { call, path: &path, query: &query, secret: true }).await?;
         match body {
             None => Ok(ProposedPin::UserSupplies),
-            Some(body) => secret_body::pin(body.expose())
-                .map(ProposedPin::Pin)
-                .map_err(|problem| ServerError { call, problem }),
+            Some(body) => {
+                secret_body::pin(body.expose()).map(ProposedPin::Pin).map_err(|problem| ServerError { call, problem })
+            }
         }
     }
 

@@ -234,9 +234,9 @@ impl FromObject for SmartCard {
 impl FromObject for Request {
     fn from_object(properties: &Map<String, Value>) -> Option<Self> {
         // The walkthrough calls the status "state".
-        let status = ["status", "state"].into_iter().find_map(|name| {
-            enumeration(properties, name, RequestStatus::from_number, RequestStatus::from_name)
-        })?;
+        let status = ["status", "state"]
+            .into_iter()
+            .find_map(|name| enumeration(properties, name, RequestStatus::from_number, RequestStatus::from_name))?;
         Some(Self {
             uuid: guid(properties, "uuid")?,
             kind: enumeration(properties, "requesttype", RequestType::from_number, RequestType::from_name)
@@ -296,10 +296,9 @@ fn enumeration<T>(
 pub(super) fn policy(body: &[u8]) -> Result<SmartcardPolicy, ServerProblem> {
     serde_json::from_slice::<SmartcardPolicy>(body).map_err(|error| match error.classify() {
         // The parser's own words would quote the value.
-        serde_json::error::Category::Data => ServerProblem::WrongType {
-            expected: "the documented smart card policy",
-            found: "something else",
-        },
+        serde_json::error::Category::Data => {
+            ServerProblem::WrongType { expected: "the documented smart card policy", found: "something else" }
+        }
         _ => ServerProblem::NotJson,
     })
 }
@@ -432,5 +431,4 @@ mod tests {
         assert!(policy(b"[]").is_err());
         assert_eq!(policy(b"{}").unwrap().diversify_admin_key, None);
     }
-
 }

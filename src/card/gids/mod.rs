@@ -7,7 +7,7 @@ pub mod master_file;
 
 use self::master_file::Location;
 use super::{
-    Card, CardError, CardId, Challenge, IdOrder, PinCharacters, PinLimits, PlannedCommand, Proof, Tries, send, stand_in_pin,
+    Card, CardError, CardId, CardPlan, Challenge, IdOrder, PinCharacters, PinLimits, Proof, Tries, send, stand_in_pin,
 };
 use crate::apdu::{Channel, Response, Status, tlv};
 use crate::secret::{AdminResponse, Pin};
@@ -48,9 +48,10 @@ impl Gids {
         if !response.status().is_ok() {
             return false;
         }
-        let named = tlv::find(response.data(), 0x61).ok().flatten().and_then(|template| {
-            tlv::find(template, 0x4F).ok().flatten()
-        });
+        let named = tlv::find(response.data(), 0x61)
+            .ok()
+            .flatten()
+            .and_then(|template| tlv::find(template, 0x4F).ok().flatten());
         named.is_none_or(|aid| aid.starts_with(&commands::AID))
     }
 
@@ -117,9 +118,7 @@ impl Card for Gids {
         let left = tlv::find(template, 0x97).map_err(malformed)?.or(tlv::find(template, 0x9F17).map_err(malformed)?);
         let max = tlv::find(template, 0x93).map_err(malformed)?;
         match (left, max) {
-            (Some([left]), max) => {
-                Ok(Tries::Left { left: *left, max: max.and_then(|value| value.first().copied()) })
-            }
+            (Some([left]), max) => Ok(Tries::Left { left: *left, max: max.and_then(|value| value.first().copied()) }),
             _ => Err(CardError::Incomplete { object: "PIN status", missing: "tries left" }),
         }
     }
@@ -163,26 +162,25 @@ impl Card for Gids {
         send(channel, "VERIFY (deauthenticate)", &commands::deauthenticate()).map(drop)
     }
 
-    fn plan(&self, proof: Proof) -> Vec<PlannedCommand> {
+    fn plan(&self, proof: Proof) -> CardPlan {
         let stand_in = stand_in_pin(self.limits);
-        let mut plan = Vec::new();
-        let mut add = |purpose, command| plan.push(PlannedCommand { purpose, command });
+        let mut plan = CardPlan::default();
+        plan.before("choose the admin key", commands::set_admin_environment());
+        plan.before("take the challenge", commands::admin_challenge());
         let confirm = commands::get_data(self.card_id.file, self.card_id.object);
-        add("choose the admin key", commands::set_admin_environment());
-        add("take the challenge", commands::admin_challenge());
         match proof {
             Proof::AdminAnswer => {
-                add("confirm the card ID", confirm);
-                add("answer the challenge", commands::admin_answer(&AdminResponse::new(&[0; CHALLENGE_LENGTH])));
-                add("set the PIN", commands::reset_retry_counter(&stand_in));
+                plan.after("confirm the card ID", confirm);
+                plan.after("answer the challenge", commands::admin_answer(&AdminResponse::new(&[0; CHALLENGE_LENGTH])));
+                plan.after("set the PIN", commands::reset_retry_counter(&stand_in));
             }
             Proof::CurrentPin => {
-                add("read the tries left", commands::get_data(PIN_STATUS.file, PIN_STATUS.object));
-                add("confirm the card ID", confirm);
-                add("change the PIN", commands::change_reference_data(&stand_in, &stand_in));
+                plan.after("read the tries left", commands::get_data(PIN_STATUS.file, PIN_STATUS.object));
+                plan.after("confirm the card ID", confirm);
+                plan.after("change the PIN", commands::change_reference_data(&stand_in, &stand_in));
             }
         }
-        add("verify the PIN", commands::verify(&stand_in));
+        plan.after("verify the PIN", commands::verify(&stand_in));
         plan
     }
 }

@@ -6,7 +6,7 @@
 pub mod commands;
 
 use super::profile::{Admin, Profile};
-use super::{Card, CardError, CardId, Challenge, PinLimits, PlannedCommand, Proof, Tries, send, stand_in_pin};
+use super::{Card, CardError, CardId, CardPlan, Challenge, PinLimits, Proof, Tries, send, stand_in_pin};
 use crate::apdu::{Channel, Command, Status, tlv};
 use crate::secret::{AdminResponse, Pin, SecretBytes};
 
@@ -177,39 +177,37 @@ impl Card for Iso7816 {
         Ok(())
     }
 
-    fn plan(&self, proof: Proof) -> Vec<PlannedCommand> {
+    fn plan(&self, proof: Proof) -> CardPlan {
         let stand_in = stand_in_pin(self.limits());
-        let mut plan = Vec::new();
-        let mut add = |purpose, command| plan.push(PlannedCommand { purpose, command });
+        let reference = self.profile.pin.reference;
+        let mut plan = CardPlan::default();
+        if let Some(admin) = self.profile.admin {
+            plan.before("take the challenge", commands::get_challenge(admin.challenge_p1, admin.challenge_length));
+        }
         match (proof, self.profile.admin) {
             (Proof::AdminAnswer, Some(admin)) => {
                 let zeros = AdminResponse::new(&vec![0; usize::from(admin.challenge_length)]);
-                add("take the challenge", commands::get_challenge(admin.challenge_p1, admin.challenge_length));
-                add(
+                plan.after(
                     "answer the challenge",
                     commands::external_authenticate(admin.algorithm, admin.reference, &zeros),
                 );
                 if let Some((_, command)) = self.confirm_command() {
-                    add("confirm the card ID", command);
+                    plan.after("confirm the card ID", command);
                 }
-                let reference = self.profile.pin.reference;
-                add("set the PIN", commands::reset_retry_counter(reference, self.block(&stand_in)));
+                plan.after("set the PIN", commands::reset_retry_counter(reference, self.block(&stand_in)));
             }
             (Proof::AdminAnswer, None) => {}
-            (Proof::CurrentPin, admin) => {
-                if let Some(admin) = admin {
-                    add("take the challenge", commands::get_challenge(admin.challenge_p1, admin.challenge_length));
-                }
+            (Proof::CurrentPin, _) => {
                 if self.profile.pin.status_query {
-                    add("read the tries left", commands::verify_status(self.profile.pin.reference));
+                    plan.after("read the tries left", commands::verify_status(reference));
                 }
                 if let Some((_, command)) = self.confirm_command() {
-                    add("confirm the card ID", command);
+                    plan.after("confirm the card ID", command);
                 }
-                add("change the PIN", self.old_and_new(&stand_in, &stand_in));
+                plan.after("change the PIN", self.old_and_new(&stand_in, &stand_in));
             }
         }
-        add("verify the PIN", commands::verify(self.profile.pin.reference, self.block(&stand_in)));
+        plan.after("verify the PIN", commands::verify(reference, self.block(&stand_in)));
         plan
     }
 }

@@ -37,12 +37,7 @@ pub(super) struct Script {
 
 impl Script {
     pub(super) fn new(steps: VecDeque<Step>, state: Arc<State>, cut: Arc<Notify>) -> Self {
-        Self {
-            steps,
-            pause: None,
-            state,
-            cut,
-        }
+        Self { steps, pause: None, state, cut }
     }
 }
 
@@ -50,10 +45,7 @@ impl Body for Script {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         loop {
             if let Some(pause) = &mut self.pause {
                 if pause.as_mut().poll(cx).is_pending() {

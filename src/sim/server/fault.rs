@@ -111,40 +111,25 @@ impl FaultKind {
     /// A bare status.
     #[must_use]
     pub fn status(code: u16) -> Self {
-        Self::Status {
-            code,
-            headers: Vec::new(),
-            body: None,
-        }
+        Self::Status { code, headers: Vec::new(), body: None }
     }
 
     /// A bare status with one header.
     #[must_use]
     pub fn status_with(code: u16, name: &str, value: &str) -> Self {
-        Self::Status {
-            code,
-            headers: vec![(name.to_owned(), value.to_owned())],
-            body: None,
-        }
+        Self::Status { code, headers: vec![(name.to_owned(), value.to_owned())], body: None }
     }
 
     /// A status with the error body of ASP.NET: `{"Message": …}`.
     #[must_use]
     pub fn error(code: u16, message: &str) -> Self {
-        Self::Status {
-            code,
-            headers: Vec::new(),
-            body: Some(json!({ "Message": message }).to_string()),
-        }
+        Self::Status { code, headers: Vec::new(), body: Some(json!({ "Message": message }).to_string()) }
     }
 
     /// 500 as for an unhandled server exception: a message that carries a correlation id.
     #[must_use]
     pub fn server_error(correlation: Uuid) -> Self {
-        Self::error(
-            500,
-            &format!("An error has occurred. Correlation ID: {correlation}"),
-        )
+        Self::error(500, &format!("An error has occurred. Correlation ID: {correlation}"))
     }
 
     /// Whether the server did not even look at the call.
@@ -167,13 +152,7 @@ impl Fault {
     /// Hit the next call that matches, once.
     #[must_use]
     pub fn on(pattern: impl Into<Pattern>, kind: FaultKind) -> Self {
-        Self {
-            pattern: pattern.into(),
-            kind,
-            skip: 0,
-            times: 1,
-            seen: 0,
-        }
+        Self { pattern: pattern.into(), kind, skip: 0, times: 1, seen: 0 }
     }
 
     /// Let that many matching calls pass first.
@@ -236,12 +215,7 @@ pub(super) fn whole(reply: Reply) -> Outgoing {
         steps.push_back(Step::Deliver(effects));
         steps.push_back(Step::Data(Bytes::from(body)));
     }
-    Outgoing {
-        status: reply.status,
-        headers: reply.headers,
-        length,
-        steps,
-    }
+    Outgoing { status: reply.status, headers: reply.headers, length, steps }
 }
 
 /// The answer after the fault. Effects go with the last byte, so what was lost on the way counts as lost.
@@ -261,11 +235,7 @@ pub(super) fn spoil(kind: FaultKind, reply: Reply) -> Delivery {
         }
         FaultKind::SlowDrip(pause) => drip(reply, pause),
         FaultKind::Oversize { declared } => oversize(declared),
-        FaultKind::Status {
-            code,
-            headers,
-            body,
-        } => status(code, headers, body),
+        FaultKind::Status { code, headers, body } => status(code, headers, body),
         FaultKind::Html => whole(Reply::html(200, SIGN_IN)),
         FaultKind::Redirect(to) => status(302, vec![("Location".to_owned(), to)], None),
         FaultKind::ContentType(value) => {
@@ -286,7 +256,8 @@ pub(super) fn spoil(kind: FaultKind, reply: Reply) -> Delivery {
     })
 }
 
-const SIGN_IN: &str = "<!DOCTYPE html><html><head><title>Sign In</title></head><body><form method=\"post\"></form></body></html>";
+const SIGN_IN: &str =
+    "<!DOCTYPE html><html><head><title>Sign In</title></head><body><form method=\"post\"></form></body></html>";
 
 fn replaced(mut reply: Reply, change: impl FnOnce(&[u8]) -> Vec<u8>) -> Outgoing {
     reply.body = change(&reply.body);
@@ -299,12 +270,7 @@ fn status(code: u16, mut headers: Vec<(String, String)>, body: Option<String>) -
         headers.push(("Content-Type".to_owned(), JSON.to_owned()));
     }
     let body = body.unwrap_or_default().into_bytes();
-    whole(Reply {
-        status: code,
-        headers,
-        body,
-        effects: Effects::default(),
-    })
+    whole(Reply { status: code, headers, body, effects: Effects::default() })
 }
 
 fn cut_at(reply: Reply, end: usize) -> Outgoing {

@@ -63,11 +63,8 @@ pub(super) fn request(request: &Request, names: bool) -> String {
         Some(name) if names => json!(name),
         _ => json!(request.status.number()),
     };
-    let completed = if request.status == RequestStatus::Completed {
-        "2015-07-07T23:37:37.767Z"
-    } else {
-        "0001-01-01T00:00:00"
-    };
+    let completed =
+        if request.status == RequestStatus::Completed { "2015-07-07T23:37:37.767Z" } else { "0001-01-01T00:00:00" };
     object(&[
         ("Uuid", id(request.uuid)),
         ("RequestType", json!(request.kind)),
@@ -93,16 +90,14 @@ pub(super) fn request(request: &Request, names: bool) -> String {
     ])
 }
 
-const DESCRIPTOR: &str = "O:S-1-5-21-1004336348-1177238915-682003330-1134G:S-1-5-21-1004336348-1177238915-682003330-513D:(A;;RC;;;WD)\0\0\0";
+const DESCRIPTOR: &str =
+    "O:S-1-5-21-1004336348-1177238915-682003330-1134G:S-1-5-21-1004336348-1177238915-682003330-513D:(A;;RC;;;WD)\0\0\0";
 
 /// As in "Get profile templates".
 pub(super) fn template(template: &Template) -> String {
     object(&[
         ("Name", json!(template.name)),
-        (
-            "Description",
-            json!("Description of the template goes here"),
-        ),
+        ("Description", json!("Description of the template goes here")),
         ("Uuid", id(template.uuid)),
         ("IsSmartcardProfileTemplate", json!(true)),
         ("IsVirtualSmartcardProfileTemplate", json!(false)),
@@ -122,31 +117,20 @@ pub(super) fn card_policy(template: &Template) -> String {
         ("CardInitializationData", json!("")),
         ("CardInitializationType", json!("")),
         ("CertificateLabel", json!("{User}")),
-        (
-            "DefaultAdminKeyHex",
-            json!(hex::encode_upper(template.default_admin_key)),
-        ),
+        ("DefaultAdminKeyHex", json!(hex::encode_upper(template.default_admin_key))),
         ("DiversifyAdminKey", json!(template.diversify_admin_key)),
         ("DoNotInstallCaCertificates", json!(false)),
         ("EraseOnOverflow", json!(true)),
         ("InitializeNewSmartcard", json!(true)),
         ("MaxNumberOfCertificates", json!(8)),
         ("ProviderId", json!("MSBaseCSP")),
-        (
-            "ProviderName",
-            json!("Microsoft Base Smart Card Crypto Provider"),
-        ),
+        ("ProviderName", json!("Microsoft Base Smart Card Crypto Provider")),
         ("UserPinOption", option),
         ("UserPinPolicy", pin_policy(shortest, longest)),
         ("UseSecureKeyInjection", json!(false)),
         ("UseVirtualSmartcards", json!(false)),
     ];
-    properties.retain(|(name, _)| {
-        !template
-            .omitted
-            .iter()
-            .any(|o| o.eq_ignore_ascii_case(name))
-    });
+    properties.retain(|(name, _)| !template.omitted.iter().any(|o| o.eq_ignore_ascii_case(name)));
     object(&properties)
 }
 
@@ -168,8 +152,7 @@ mod tests {
     #[test]
     fn the_samples_of_the_reference() {
         let card_id = Uuid::from_u128(0xbc88f13f_83ba_4037_8262_46eba1291c6e);
-        let mut settings =
-            Settings::for_card(card_id, "3b8d0180fba000000397425446590301c8", [0; 24]);
+        let mut settings = Settings::for_card(card_id, "3b8d0180fba000000397425446590301c8", [0; 24]);
         settings.cards[0].status = 2;
         assert_eq!(
             card(&settings.cards[0]),
@@ -186,9 +169,7 @@ mod tests {
             )
         );
         let text = request(&settings.requests[0], false);
-        assert!(text.starts_with(
-            r#"{"Uuid":"a9b4b42c-cc50-4c9b-89d1-bbc0bcd5a099","RequestType":1,"Status":3,"#
-        ));
+        assert!(text.starts_with(r#"{"Uuid":"a9b4b42c-cc50-4c9b-89d1-bbc0bcd5a099","RequestType":1,"Status":3,"#));
         assert!(text.contains(r#"(A;;RC;;;WD)\u0000\u0000\u0000","IsSmartcard":true"#));
         assert!(request(&settings.requests[0], true).contains(r#""Status":"Approved""#));
     }

@@ -73,19 +73,13 @@ mod tests {
     #[test]
     fn known_answers() {
         let sample = hex::decode("d61143f9ccffd2ca").unwrap();
-        assert_eq!(
-            hex::encode(respond(&[0; 24], &sample).unwrap()),
-            "17466e766e303cb6"
-        );
+        assert_eq!(hex::encode(respond(&[0; 24], &sample).unwrap()), "17466e766e303cb6");
         let mut key = [0; 24];
         for (i, byte) in key.iter_mut().enumerate() {
             *byte = (i % 8 + 1) as u8;
         }
         let challenge = hex::decode("0557897f8d84407b").unwrap();
-        assert_eq!(
-            hex::encode(respond(&key, &challenge).unwrap()),
-            "7716f4b2d7214eb2"
-        );
+        assert_eq!(hex::encode(respond(&key, &challenge).unwrap()), "7716f4b2d7214eb2");
     }
 
     #[test]

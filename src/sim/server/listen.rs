@@ -23,12 +23,7 @@ use super::routes::Call;
 use super::state::{SeenRequest, State};
 
 /// Accept connections until `stop` is notified.
-pub(super) async fn serve(
-    listener: TcpListener,
-    tls: Option<TlsAcceptor>,
-    state: Arc<State>,
-    stop: Arc<Notify>,
-) {
+pub(super) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<State>, stop: Arc<Notify>) {
     until(&stop, async {
         for connection in 0.. {
             let Ok((stream, _)) = listener.accept().await else {
@@ -138,24 +133,14 @@ fn response(outgoing: Outgoing, state: Arc<State>, cut: Arc<Notify>) -> Response
 }
 
 /// Headers worth asserting; none of them can hold a secret (a cookie could).
-const RECORDED: [&str; 7] = [
-    "accept",
-    "accept-encoding",
-    "cache-control",
-    "content-length",
-    "content-type",
-    "host",
-    "user-agent",
-];
+const RECORDED: [&str; 7] =
+    ["accept", "accept-encoding", "cache-control", "content-length", "content-type", "host", "user-agent"];
 
 fn seen(request: &Request<Incoming>, connection: usize) -> SeenRequest {
     let mut headers = Vec::new();
     for name in RECORDED {
         for value in request.headers().get_all(name) {
-            headers.push((
-                name.to_owned(),
-                String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            ));
+            headers.push((name.to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
         }
     }
     if let Some(authority) = request.uri().authority() {
@@ -179,8 +164,6 @@ fn scheme(headers: &HeaderMap) -> Option<&'static str> {
     let value = headers.get(AUTHORIZATION)?.as_bytes();
     let word = value.split(|byte| *byte == b' ').next().unwrap_or(value);
     let known = ["Bearer", "Negotiate", "NTLM", "Basic"];
-    let known = known
-        .into_iter()
-        .find(|k| word.eq_ignore_ascii_case(k.as_bytes()));
+    let known = known.into_iter().find(|k| word.eq_ignore_ascii_case(k.as_bytes()));
     Some(known.unwrap_or("other"))
 }

@@ -33,8 +33,7 @@ pub use fault::{Endpoint, Fault, FaultKind, Pattern};
 pub use keys::{AdminKey, diversify, respond};
 pub use rules::{Rule, Violation};
 pub use settings::{
-    Card, ENROLL, PinMaker, Request, RequestStatus, Settings, Template, TlsKind, UNBLOCK,
-    UnknownId, UserPinOption,
+    Card, ENROLL, PinMaker, Request, RequestStatus, Settings, Template, TlsKind, UNBLOCK, UnknownId, UserPinOption,
 };
 pub use state::{SeenRequest, State};
 
@@ -76,32 +75,19 @@ impl StandIn {
         let base_url = format!("{scheme}://localhost:{port}/{}", settings.folder);
         let state = Arc::new(State::new(settings));
         let stop = Arc::new(Notify::new());
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = {
             let _context = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
         };
-        let served = listen::serve(
-            listener,
-            config.map(TlsAcceptor::from),
-            Arc::clone(&state),
-            Arc::clone(&stop),
-        );
+        let served = listen::serve(listener, config.map(TlsAcceptor::from), Arc::clone(&state), Arc::clone(&stop));
         let thread = std::thread::Builder::new().name("stand-in server".to_owned());
         let thread = thread.spawn(move || {
             runtime.block_on(served);
             // Stalled calls never end by themselves.
             runtime.shutdown_timeout(Duration::from_millis(200));
         })?;
-        Ok(Self {
-            state,
-            stop,
-            thread: Some(thread),
-            base_url,
-            ca_pem,
-        })
+        Ok(Self { state, stop, thread: Some(thread), base_url, ca_pem })
     }
 
     /// `https://localhost:PORT/FOLDER`, as a client is configured.
@@ -152,8 +138,6 @@ impl Drop for StandIn {
 
 impl fmt::Debug for StandIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StandIn")
-            .field("base_url", &self.base_url)
-            .finish_non_exhaustive()
+        f.debug_struct("StandIn").field("base_url", &self.base_url).finish_non_exhaustive()
     }
 }

@@ -21,11 +21,7 @@ impl Query {
         let pairs = raw.split('&').filter(|pair| !pair.is_empty());
         let pairs = pairs.map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Ok(Pair {
-                name: decode(name)?.to_ascii_lowercase(),
-                raw: value.to_owned(),
-                value: decode(value)?,
-            })
+            Ok(Pair { name: decode(name)?.to_ascii_lowercase(), raw: value.to_owned(), value: decode(value)? })
         });
         Ok(Self(pairs.collect::<Result<_, Refusal>>()?))
     }
@@ -34,10 +30,7 @@ impl Query {
         let mut found = self.0.iter().filter(|pair| pair.name == name);
         let first = found.next();
         if found.next().is_some() {
-            return Err(Refusal::bad(
-                Rule::DuplicateParameter,
-                format!("{name}: given twice"),
-            ));
+            return Err(Refusal::bad(Rule::DuplicateParameter, format!("{name}: given twice")));
         }
         Ok(first)
     }
@@ -47,12 +40,9 @@ impl Query {
         let Some(pair) = self.find("cardid")? else {
             return Ok(None);
         };
-        guid(&pair.value).map(Some).ok_or_else(|| {
-            Refusal::bad(
-                Rule::CardIdForm,
-                "cardid: must be GUID text of 36 characters without braces",
-            )
-        })
+        guid(&pair.value)
+            .map(Some)
+            .ok_or_else(|| Refusal::bad(Rule::CardIdForm, "cardid: must be GUID text of 36 characters without braces"))
     }
 
     /// `cardid` and `atr` against the card in the path.
@@ -61,10 +51,9 @@ impl Query {
             check_atr(&pair.value, &card.atr)?;
         }
         match self.card_id()? {
-            Some(card_id) if card_id != card.card_id => Err(Refusal::forbidden(
-                Rule::WrongCard,
-                "cardid: not that of the smart card in the path",
-            )),
+            Some(card_id) if card_id != card.card_id => {
+                Err(Refusal::forbidden(Rule::WrongCard, "cardid: not that of the smart card in the path"))
+            }
             _ => Ok(()),
         }
     }
@@ -75,17 +64,11 @@ impl Query {
             return Ok(None);
         };
         if pair.raw.contains(['+', '/', '=']) {
-            return Err(Refusal::bad(
-                Rule::UnescapedChallenge,
-                "challenge: '+', '/' and '=' must be percent-encoded",
-            ));
+            return Err(Refusal::bad(Rule::UnescapedChallenge, "challenge: '+', '/' and '=' must be percent-encoded"));
         }
-        let bytes = STANDARD.decode(&pair.value).map_err(|_| {
-            Refusal::bad(
-                Rule::ChallengeEncoding,
-                "challenge: must be standard base64 with padding",
-            )
-        })?;
+        let bytes = STANDARD
+            .decode(&pair.value)
+            .map_err(|_| Refusal::bad(Rule::ChallengeEncoding, "challenge: must be standard base64 with padding"))?;
         if !lengths.contains(&bytes.len()) {
             let message = format!("challenge: {} bytes, allowed are {lengths:?}", bytes.len());
             return Err(Refusal::bad(Rule::ChallengeLength, message));
@@ -99,10 +82,7 @@ impl Query {
             Some("True" | "true") => Ok(true),
             Some("False" | "false") => Ok(false),
             Some("") | None => Err(missing("diversified")),
-            Some(_) => Err(Refusal::bad(
-                Rule::Diversified,
-                "diversified: must be True or False",
-            )),
+            Some(_) => Err(Refusal::bad(Rule::Diversified, "diversified: must be True or False")),
         }
     }
 
@@ -113,9 +93,7 @@ impl Query {
         };
         RequestStatus::from_name(&pair.value)
             .map(Some)
-            .ok_or_else(|| {
-                Refusal::bad(Rule::FilterValue, "status: not one of the documented names")
-            })
+            .ok_or_else(|| Refusal::bad(Rule::FilterValue, "status: not one of the documented names"))
     }
 
     /// `targetuser`: whether the list is limited to the current user.
@@ -123,10 +101,7 @@ impl Query {
         match self.find("targetuser")? {
             None => Ok(false),
             Some(pair) if pair.value.eq_ignore_ascii_case("current") => Ok(true),
-            Some(_) => Err(Refusal::bad(
-                Rule::FilterValue,
-                "targetuser: only \"current\" is supported",
-            )),
+            Some(_) => Err(Refusal::bad(Rule::FilterValue, "targetuser: only \"current\" is supported")),
         }
     }
 
@@ -148,16 +123,10 @@ fn missing(name: &str) -> Refusal {
 fn check_atr(atr: &str, expected: &str) -> Result<(), Refusal> {
     let digits = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     if atr.is_empty() || atr.len() % 2 == 1 || !atr.chars().all(digits) {
-        return Err(Refusal::bad(
-            Rule::AtrForm,
-            "atr: must be lower-case hex without separators",
-        ));
+        return Err(Refusal::bad(Rule::AtrForm, "atr: must be lower-case hex without separators"));
     }
     if atr != expected {
-        return Err(Refusal::bad(
-            Rule::WrongAtr,
-            "atr: not that of the smart card in the path",
-        ));
+        return Err(Refusal::bad(Rule::WrongAtr, "atr: not that of the smart card in the path"));
     }
     Ok(())
 }

@@ -55,10 +55,7 @@ impl Reply {
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         Self {
             status,
-            headers: vec![
-                header("Cache-Control", "no-cache"),
-                header("Content-Type", content_type),
-            ],
+            headers: vec![header("Cache-Control", "no-cache"), header("Content-Type", content_type)],
             body,
             effects: Effects::default(),
         }
@@ -114,7 +111,8 @@ impl From<&Refusal> for Reply {
     }
 }
 
-const NOT_FOUND: &str = "<!DOCTYPE html><html><head><title>404 - File or directory not found.</title></head><body></body></html>";
+const NOT_FOUND: &str =
+    "<!DOCTYPE html><html><head><title>404 - File or directory not found.</title></head><body></body></html>";
 
 /// The segments after `/{folder}/api/v1.0/`, or `None` when the path is not part of the API.
 fn api_segments(folder: &str, path: &str) -> Option<Vec<String>> {
@@ -143,10 +141,7 @@ fn find(segments: &[String]) -> Option<(Endpoint, Vec<&str>)> {
         ["profiletemplates", _, "configuration", "smartcards"] => (Endpoint::CardPolicy, &[1]),
         _ => return None,
     };
-    Some((
-        endpoint,
-        ids.iter().map(|&i| segments[i].as_str()).collect(),
-    ))
+    Some((endpoint, ids.iter().map(|&i| segments[i].as_str()).collect()))
 }
 
 fn by_request(action: &str) -> Option<Endpoint> {
@@ -159,10 +154,7 @@ fn by_request(action: &str) -> Option<Endpoint> {
 }
 
 /// The route that a path names, and the answer to the call.
-pub(super) fn answer(
-    inner: &mut Inner,
-    call: &Call<'_>,
-) -> (Option<Endpoint>, Result<Reply, Refusal>) {
+pub(super) fn answer(inner: &mut Inner, call: &Call<'_>) -> (Option<Endpoint>, Result<Reply, Refusal>) {
     let settings = &inner.settings;
     let segments = api_segments(&settings.folder, call.path);
     let Some(segments) = segments.filter(|_| settings.api_enabled) else {
@@ -230,23 +222,14 @@ fn get(inner: &mut Inner, endpoint: Endpoint, ids: &[&str], query: &str) -> Resu
         (Endpoint::CardPolicy, [id]) => Ok(Reply::json(json::card_policy(template(inner, *id)?))),
         (Endpoint::PinByCard, [card]) => secrets::pin(inner, None, *card, &query),
         (Endpoint::PinByRequest, [id, card]) => secrets::pin(inner, Some(*id), *card, &query),
-        (Endpoint::AuthenticationResponse, [id, card]) => {
-            secrets::authentication_response(inner, *id, *card, &query)
-        }
-        (Endpoint::DiversifiedKey, [id, card]) => {
-            secrets::diversified_key(inner, *id, *card, &query)
-        }
+        (Endpoint::AuthenticationResponse, [id, card]) => secrets::authentication_response(inner, *id, *card, &query),
+        (Endpoint::DiversifiedKey, [id, card]) => secrets::diversified_key(inner, *id, *card, &query),
         _ => Err(Refusal::plain(404, "No such route.")),
     }
 }
 
 fn path_id(text: &str) -> Result<Uuid, Refusal> {
-    guid(text).ok_or_else(|| {
-        Refusal::bad(
-            Rule::IdForm,
-            "path: ids must be GUID text of 36 characters without braces",
-        )
-    })
+    guid(text).ok_or_else(|| Refusal::bad(Rule::IdForm, "path: ids must be GUID text of 36 characters without braces"))
 }
 
 fn cards(inner: &Inner, query: &Query) -> Result<Reply, Refusal> {
@@ -255,10 +238,7 @@ fn cards(inner: &Inner, query: &Query) -> Result<Reply, Refusal> {
         return Ok(Reply::list(&all));
     };
     let cards = inner.settings.cards.iter();
-    let found: Vec<String> = cards
-        .filter(|card| card.card_id == card_id)
-        .map(json::card)
-        .collect();
+    let found: Vec<String> = cards.filter(|card| card.card_id == card_id).map(json::card).collect();
     // The sample with this filter shows one object, not a list of one.
     match &found[..] {
         [only] => Ok(Reply::json(only.clone())),
@@ -270,13 +250,9 @@ fn requests(inner: &Inner, query: &Query) -> Result<Reply, Refusal> {
     let settings = &inner.settings;
     let status = query.status()?;
     let mine_only = query.current_user_only()?;
-    let wanted = |r: &&Request| {
-        status.is_none_or(|s| s == r.status) && (!mine_only || r.user == settings.caller)
-    };
+    let wanted = |r: &&Request| status.is_none_or(|s| s == r.status) && (!mine_only || r.user == settings.caller);
     let found = settings.requests.iter().filter(wanted);
-    let found: Vec<String> = found
-        .map(|r| json::request(r, settings.names_for_enums))
-        .collect();
+    let found: Vec<String> = found.map(|r| json::request(r, settings.names_for_enums)).collect();
     Ok(Reply::list(&found))
 }
 

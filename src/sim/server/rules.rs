@@ -75,19 +75,11 @@ impl Refusal {
     }
 
     pub(super) fn broken(status: u16, rule: Rule, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            rule: Some(rule),
-            message: message.into(),
-        }
+        Self { status, rule: Some(rule), message: message.into() }
     }
 
     /// A status that is nobody's fault.
     pub(super) fn plain(status: u16, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            rule: None,
-            message: message.into(),
-        }
+        Self { status, rule: None, message: message.into() }
     }
 }

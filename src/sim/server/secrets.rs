@@ -13,12 +13,7 @@ use super::settings::{Card, PinMaker, Request, RequestStatus};
 use super::state::Inner;
 
 /// "Get server proposed PIN", by either route. No parameter is documented as required; those that are there must be right.
-pub(super) fn pin(
-    inner: &mut Inner,
-    request_id: Option<Uuid>,
-    card_id: Uuid,
-    query: &Query,
-) -> Result<Reply, Refusal> {
+pub(super) fn pin(inner: &mut Inner, request_id: Option<Uuid>, card_id: Uuid, query: &Query) -> Result<Reply, Refusal> {
     query.challenge(&inner.settings.challenge_lengths)?;
     let card = card(inner, card_id)?.clone();
     query.check_card(&card)?;
@@ -32,11 +27,7 @@ pub(super) fn pin(
     begin(inner, request_id);
     let (digits, stored) = match &inner.settings.pin_maker {
         PinMaker::UserProvided => return Ok(Reply::empty()),
-        PinMaker::Raw {
-            status,
-            content_type,
-            body,
-        } => return Ok(Reply::raw(*status, content_type, body.clone())),
+        PinMaker::Raw { status, content_type, body } => return Ok(Reply::raw(*status, content_type, body.clone())),
         PinMaker::Fixed(pin) => return Ok(pin_reply(pin.clone())),
         PinMaker::Random(digits) => (*digits, false),
         PinMaker::Stored(digits) => (*digits, true),
@@ -89,19 +80,11 @@ pub(super) fn authentication_response(
     } else {
         template(inner, card.template)?.default_admin_key
     };
-    let response = respond(&key, &challenge).ok_or_else(|| {
-        Refusal::bad(
-            Rule::ChallengeLength,
-            "challenge: must be blocks of 8 bytes",
-        )
-    })?;
+    let response = respond(&key, &challenge)
+        .ok_or_else(|| Refusal::bad(Rule::ChallengeLength, "challenge: must be blocks of 8 bytes"))?;
     begin(inner, request_id);
     let mut reply = Reply::json(json::string(&STANDARD.encode(&response)));
-    reply.effects.answer = Some(Answered {
-        card: card_id,
-        challenge,
-        response,
-    });
+    reply.effects.answer = Some(Answered { card: card_id, challenge, response });
     Ok(reply)
 }
 
@@ -126,16 +109,10 @@ pub(super) fn diversified_key(
 
 fn check_binding(request: &Request, card: &Card) -> Result<(), Refusal> {
     if !request.status.is_open() {
-        return Err(Refusal::forbidden(
-            Rule::RequestStatus,
-            "The request is not in Approved or Executing.",
-        ));
+        return Err(Refusal::forbidden(Rule::RequestStatus, "The request is not in Approved or Executing."));
     }
     if request.new_card != Some(card.uuid) {
-        return Err(Refusal::forbidden(
-            Rule::CardNotBound,
-            "The smart card is not bound to the request.",
-        ));
+        return Err(Refusal::forbidden(Rule::CardNotBound, "The smart card is not bound to the request."));
     }
     Ok(())
 }
@@ -144,8 +121,7 @@ fn check_binding(request: &Request, card: &Card) -> Result<(), Refusal> {
 fn open_request(inner: &Inner, card: &Card) -> Result<Uuid, Refusal> {
     let mut bound = inner.settings.requests.iter();
     let bound = bound.by_ref().filter(|r| r.new_card == Some(card.uuid));
-    let mut refusal =
-        Refusal::forbidden(Rule::CardNotBound, "No request is bound to the smart card.");
+    let mut refusal = Refusal::forbidden(Rule::CardNotBound, "No request is bound to the smart card.");
     for request in bound {
         match check_binding(request, card) {
             Ok(()) => return Ok(request.uuid),
@@ -161,20 +137,10 @@ fn check_fresh(inner: &Inner, card: Uuid, challenge: &[u8]) -> Result<(), Refusa
         return Ok(());
     };
     if history.answered {
-        return Err(Refusal::bad(
-            Rule::ChallengeReused,
-            "challenge: was answered before",
-        ));
+        return Err(Refusal::bad(Rule::ChallengeReused, "challenge: was answered before"));
     }
-    if inner
-        .settings
-        .challenge_sends
-        .is_some_and(|limit| history.sent >= limit)
-    {
-        return Err(Refusal::bad(
-            Rule::ChallengeRepeated,
-            "challenge: sent too often",
-        ));
+    if inner.settings.challenge_sends.is_some_and(|limit| history.sent >= limit) {
+        return Err(Refusal::bad(Rule::ChallengeRepeated, "challenge: sent too often"));
     }
     Ok(())
 }

@@ -69,29 +69,20 @@ impl RequestStatus {
     pub fn number(self) -> u32 {
         match self {
             Self::Other(number) => number,
-            named => Self::NAMED
-                .iter()
-                .find(|row| row.0 == named)
-                .map_or(0, |row| row.1),
+            named => Self::NAMED.iter().find(|row| row.0 == named).map_or(0, |row| row.1),
         }
     }
 
     /// The documented name, if there is one.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
-        Self::NAMED
-            .iter()
-            .find(|row| row.0 == self)
-            .map(|row| row.2)
+        Self::NAMED.iter().find(|row| row.0 == self).map(|row| row.2)
     }
 
     /// The status of that name in any case of letters, as in the `status` filter.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::NAMED
-            .iter()
-            .find(|row| row.2.eq_ignore_ascii_case(name))
-            .map(|row| row.0)
+        Self::NAMED.iter().find(|row| row.2.eq_ignore_ascii_case(name)).map(|row| row.0)
     }
 
     /// Whether a request in this status may be worked on.
@@ -253,10 +244,7 @@ impl Settings {
     /// `atr` is lower-case hex; `admin_key` is the key of a card that was never diversified.
     #[must_use]
     pub fn for_card(card_id: Uuid, atr: &str, admin_key: AdminKey) -> Self {
-        let mut settings = Self {
-            templates: vec![Template::sample(admin_key)],
-            ..Self::empty()
-        };
+        let mut settings = Self { templates: vec![Template::sample(admin_key)], ..Self::empty() };
         settings.add_card(card_id, atr);
         settings
     }
@@ -294,14 +282,7 @@ impl Settings {
         let card = nth(SAMPLE_CARD, self.cards.len());
         let request = nth(SAMPLE_REQUEST, self.requests.len());
         let template = self.templates.first().map_or(SAMPLE_TEMPLATE, |t| t.uuid);
-        self.cards.push(Card {
-            uuid: card,
-            card_id,
-            atr: atr.to_owned(),
-            status: 1,
-            template,
-            user: self.caller,
-        });
+        self.cards.push(Card { uuid: card, card_id, atr: atr.to_owned(), status: 1, template, user: self.caller });
         self.requests.push(Request {
             uuid: request,
             kind: ENROLL,

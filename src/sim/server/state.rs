@@ -38,10 +38,7 @@ impl SeenRequest {
     /// A recorded header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self
-            .headers
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name));
+        let found = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 }
@@ -155,11 +152,7 @@ impl State {
     }
 
     /// Record the call and work out its answer; the number identifies the call for [`Self::answered`].
-    pub(super) fn handle(
-        &self,
-        mut seen: SeenRequest,
-        call: &Call<'_>,
-    ) -> (usize, Reply, Option<FaultKind>) {
+    pub(super) fn handle(&self, mut seen: SeenRequest, call: &Call<'_>) -> (usize, Reply, Option<FaultKind>) {
         let mut inner = self.lock();
         let number = inner.seen.len();
         let (endpoint, result) = routes::answer(&mut inner, call);
@@ -170,12 +163,7 @@ impl State {
             Ok(reply) => reply,
             Err(refusal) => {
                 if let Some(rule) = refusal.rule {
-                    inner.violations.push(Violation {
-                        rule,
-                        endpoint,
-                        call: number,
-                        message: refusal.message.clone(),
-                    });
+                    inner.violations.push(Violation { rule, endpoint, call: number, message: refusal.message.clone() });
                 }
                 Reply::from(&refusal)
             }
@@ -216,10 +204,7 @@ impl State {
 impl Inner {
     /// Every armed fault counts the call; the first that hits wins.
     fn fault(&mut self, endpoint: Option<Endpoint>) -> Option<FaultKind> {
-        let hits = self
-            .faults
-            .iter_mut()
-            .filter_map(|fault| fault.take(endpoint));
+        let hits = self.faults.iter_mut().filter_map(|fault| fault.take(endpoint));
         hits.fold(None, |first, hit| first.or(Some(hit)))
     }
 }

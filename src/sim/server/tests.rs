@@ -21,13 +21,7 @@ fn settings() -> Settings {
     Settings::for_card(CARD_ID, ATR, [0; 24])
 }
 
-fn send(
-    state: &State,
-    method: Method,
-    path: &str,
-    query: &str,
-    authorization: Option<&str>,
-) -> Reply {
+fn send(state: &State, method: Method, path: &str, query: &str, authorization: Option<&str>) -> Reply {
     let seen = SeenRequest {
         method: method.to_string(),
         path: path.to_owned(),
@@ -39,12 +33,7 @@ fn send(
         version: "test".to_owned(),
         connection: 0,
     };
-    let call = Call {
-        method: &method,
-        path,
-        query,
-        authorization: authorization.map(str::as_bytes),
-    };
+    let call = Call { method: &method, path, query, authorization: authorization.map(str::as_bytes) };
     let (_, mut reply, fault) = state.handle(seen, &call);
     assert!(fault.is_none());
     state.delivered(std::mem::take(&mut reply.effects));
@@ -84,19 +73,10 @@ fn a_good_run_breaks_nothing() {
         ("requests", "targetuser=current&status=Approved".to_owned()),
         ("profiletemplates", String::new()),
         (&*format!("profiletemplates/{TEMPLATE}"), String::new()),
-        (
-            &*format!("profiletemplates/{TEMPLATE}/configuration/smartcards"),
-            String::new(),
-        ),
+        (&*format!("profiletemplates/{TEMPLATE}/configuration/smartcards"), String::new()),
         (&*format!("requests/{REQUEST}"), String::new()),
-        (
-            &*format!("smartcards/{SCID}/serverproposedpin"),
-            GOOD.to_owned(),
-        ),
-        (
-            &*format!("requests/{REQUEST}/smartcards/{SCID}/serverproposedpin"),
-            String::new(),
-        ),
+        (&*format!("smartcards/{SCID}/serverproposedpin"), GOOD.to_owned()),
+        (&*format!("requests/{REQUEST}/smartcards/{SCID}/serverproposedpin"), String::new()),
         (&*answer_path(), GOOD.to_owned()),
     ] {
         let reply = get(&state, path, &query);
@@ -129,13 +109,7 @@ fn rules_of_the_challenge() {
         breaks(&state, &path, &with(challenge), rule, 400);
     }
     let pin = format!("smartcards/{SCID}/serverproposedpin");
-    breaks(
-        &state,
-        &pin,
-        "challenge=1hFD+cz/0so=",
-        Rule::UnescapedChallenge,
-        400,
-    );
+    breaks(&state, &pin, "challenge=1hFD+cz/0so=", Rule::UnescapedChallenge, 400);
     state.change(|s| s.challenge_lengths = vec![8, 16]);
     state.clear_log();
     let long = with(&STANDARD.encode([3; 16]).replace('=', "%3D"));
@@ -151,33 +125,13 @@ fn rules_of_the_other_parameters() {
     let other = Uuid::from_u128(5).to_string();
     for (from, to, rule, status) in [
         ("diversified=False", "diversified=0", Rule::Diversified, 400),
-        (
-            "diversified=False",
-            "diversified=FALSE",
-            Rule::Diversified,
-            400,
-        ),
+        ("diversified=False", "diversified=FALSE", Rule::Diversified, 400),
         ("&diversified=False", "", Rule::MissingParameter, 400),
-        (
-            &*card_id,
-            "%7Bbc88f13f-83ba-4037-8262-46eba1291c6e%7D",
-            Rule::CardIdForm,
-            400,
-        ),
-        (
-            &*card_id,
-            "bc88f13f83ba4037826246eba1291c6e",
-            Rule::CardIdForm,
-            400,
-        ),
+        (&*card_id, "%7Bbc88f13f-83ba-4037-8262-46eba1291c6e%7D", Rule::CardIdForm, 400),
+        (&*card_id, "bc88f13f83ba4037826246eba1291c6e", Rule::CardIdForm, 400),
         (&*card_id, "", Rule::MissingParameter, 400),
         (&*card_id, &*other, Rule::WrongCard, 403),
-        (
-            ATR,
-            "3B8D0180FBA000000397425446590301C8",
-            Rule::AtrForm,
-            400,
-        ),
+        (ATR, "3B8D0180FBA000000397425446590301C8", Rule::AtrForm, 400),
         (ATR, "3b%208d%2001", Rule::AtrForm, 400),
         (ATR, "3b8d01", Rule::WrongAtr, 400),
     ] {
@@ -190,13 +144,7 @@ fn rules_of_the_other_routes() {
     let state = State::new(settings());
     let other = Uuid::from_u128(5);
     let pin = format!("smartcards/{SCID}/serverproposedpin");
-    breaks(
-        &state,
-        &pin,
-        &format!("cardid={other}"),
-        Rule::WrongCard,
-        403,
-    );
+    breaks(&state, &pin, &format!("cardid={other}"), Rule::WrongCard, 403);
     breaks(&state, "requests", "status=Open", Rule::FilterValue, 400);
     breaks(&state, "requests", "targetuser=me", Rule::FilterValue, 400);
     let braces = format!("smartcards/%7B{SCID}%7D");
@@ -239,17 +187,10 @@ fn authorization() {
     assert_eq!(status(None), 401);
     assert_eq!(state.violations()[0].rule, Rule::MissingAuthorization);
     let reply = send(&state, Method::GET, &path, "", None);
-    assert!(
-        reply
-            .headers
-            .contains(&("WWW-Authenticate".into(), "Bearer".into()))
-    );
+    assert!(reply.headers.contains(&("WWW-Authenticate".into(), "Bearer".into())));
     state.change(|s| (s.token, s.allow_anonymous) = (None, false));
     assert_eq!(send(&state, Method::GET, &path, "", None).status, 401);
-    assert_eq!(
-        send(&state, Method::GET, &path, "", Some("Negotiate YII")).status,
-        200
-    );
+    assert_eq!(send(&state, Method::GET, &path, "", Some("Negotiate YII")).status, 200);
 }
 
 #[test]
@@ -258,10 +199,7 @@ fn makers_of_pins() {
     let fetch = || get(&state, &format!("smartcards/{SCID}/serverproposedpin"), "");
     let first = fetch();
     let pin = state.last_pin().unwrap();
-    assert_eq!(
-        text(&first),
-        format!("\"{}\"", String::from_utf8(pin.clone()).unwrap())
-    );
+    assert_eq!(text(&first), format!("\"{}\"", String::from_utf8(pin.clone()).unwrap()));
     assert!(pin.len() == 8 && pin.iter().all(u8::is_ascii_digit));
     state.change(|s| s.pin_maker = PinMaker::Stored(40));
     assert!(fetch().body == fetch().body);
@@ -271,11 +209,7 @@ fn makers_of_pins() {
     assert_eq!(text(&fetch()), r#""a\"b""#);
     state.change(|s| s.pin_maker = PinMaker::UserProvided);
     assert_eq!(fetch().status, 204);
-    let raw = PinMaker::Raw {
-        status: 200,
-        content_type: "text/html".into(),
-        body: b"<p>".to_vec(),
-    };
+    let raw = PinMaker::Raw { status: 200, content_type: "text/html".into(), body: b"<p>".to_vec() };
     state.change(|s| s.pin_maker = raw);
     assert_eq!(text(&fetch()), "<p>");
     assert_eq!(state.pins().len(), 6);
@@ -288,24 +222,13 @@ fn switches_and_statuses() {
     assert_eq!(get(&state, unknown, "").status, 204);
     state.change(|s| s.unknown_id = UnknownId::Forbidden);
     assert_eq!(get(&state, unknown, "").status, 403);
-    assert_eq!(
-        get(
-            &state,
-            "smartcards",
-            &format!("cardid={}", Uuid::from_u128(1))
-        )
-        .status,
-        204
-    );
+    assert_eq!(get(&state, "smartcards", &format!("cardid={}", Uuid::from_u128(1))).status, 204);
     assert_eq!(get(&state, "requests", "status=Pending").status, 204);
     assert_eq!(get(&state, "nonsense", "").status, 404);
     let posted = send(&state, Method::POST, &format!("{ROOT}/requests"), "", None);
     assert_eq!(posted.status, 405);
     state.change(|s| s.pin_by_card = false);
-    assert_eq!(
-        get(&state, &format!("smartcards/{SCID}/serverproposedpin"), "").status,
-        404
-    );
+    assert_eq!(get(&state, &format!("smartcards/{SCID}/serverproposedpin"), "").status, 404);
     let by_request = format!("requests/{REQUEST}/smartcards/{SCID}/serverproposedpin");
     assert_eq!(get(&state, &by_request, "").status, 200);
     state.change(|s| s.api_enabled = false);
@@ -331,10 +254,7 @@ fn diversified_keys_only_where_the_policy_wants_them() {
     assert_eq!(get(&state, &path, &query).status, 204);
     state.change(|s| s.templates[0].diversify_admin_key = true);
     let key = state.diversified_key(CARD_ID);
-    assert_eq!(
-        text(&get(&state, &path, &query)),
-        format!("\"{}\"", STANDARD.encode(key))
-    );
+    assert_eq!(text(&get(&state, &path, &query)), format!("\"{}\"", STANDARD.encode(key)));
     let reply = get(&state, &answer_path(), &GOOD.replace("False", "true"));
     let challenge = STANDARD.decode("1hFD+cz/0so=").unwrap();
     let expected = STANDARD.encode(respond(&key, &challenge).unwrap());

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -16,9 +16,7 @@ use super::settings::{Settings, TlsKind};
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The authority for clients to trust, and the server side unless it is plain HTTP.
-pub(super) fn prepare(
-    settings: &Settings,
-) -> Result<(String, Option<Arc<ServerConfig>>), StandInError> {
+pub(super) fn prepare(settings: &Settings) -> Result<(String, Option<Arc<ServerConfig>>), StandInError> {
     let (ca_pem, ca) = authority("pinwright stand-in CA")?;
     let signer = match settings.tls {
         TlsKind::PlainHttp => return Ok((ca_pem, None)),
@@ -41,10 +39,7 @@ fn authority(name: &str) -> Result<(String, Issuer<'static, KeyPair>), StandInEr
     Ok((pem, Issuer::new(params, key)))
 }
 
-fn server_config(
-    settings: &Settings,
-    signer: &Issuer<'static, KeyPair>,
-) -> Result<ServerConfig, StandInError> {
+fn server_config(settings: &Settings, signer: &Issuer<'static, KeyPair>) -> Result<ServerConfig, StandInError> {
     let names = match settings.tls {
         TlsKind::WrongHost => vec!["cm.contoso.com".to_owned()],
         _ => vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
@@ -75,9 +70,7 @@ fn server_config(
 
 fn set_validity(params: &mut CertificateParams, before: Duration, after: Duration) {
     // Clocks before 1970 are not worth an error path.
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = date_time_ymd(1970, 1, 1) + now;
     params.not_before = now - before;
     params.not_after = now + after;

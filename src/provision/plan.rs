@@ -1,0 +1,182 @@
+//! What the job would do: every call and every command, secrets masked. Reads the card and the server's records; takes no
+//! challenge, fetches no secret, writes nothing.
+
+use std::sync::atomic::AtomicBool;
+
+use super::issuer::{Assignment, Issuer};
+use super::session::Session;
+use super::{Authority, Cause, Failure, Job, Step, choose};
+use crate::apdu::Command;
+use crate::card::{Challenge, Proof};
+use crate::reader::{Protocol, Readers};
+use crate::server::{
+    AdminKeyVersion, CardParameters, Client, PinRoute, pin_path, pin_query, response_path, response_query,
+};
+
+use super::rules::{PinMaker, PinRouteRule};
+
+/// Stands where a challenge would: what is shown in a URL that can't be known yet.
+const CHALLENGE: &str = "CHALLENGE";
+
+/// A planned job.
+#[derive(Debug)]
+pub struct Plan {
+    /// The reader.
+    pub reader: String,
+    /// The card's family.
+    pub family: &'static str,
+    /// The ATR in lower-case hex.
+    pub atr: String,
+    /// The card ID.
+    pub card_id: String,
+    /// How the right to set the PIN would be proved.
+    pub authority: Authority,
+    /// What the server's records say.
+    pub assignment: Assignment,
+    /// Why the job would stop, where that can be told already.
+    pub obstacle: Option<Cause>,
+    /// What would be done, in order.
+    pub steps: Vec<PlannedStep>,
+}
+
+/// One call or one command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlannedStep {
+    /// A command to the card.
+    Apdu {
+        /// What for.
+        purpose: &'static str,
+        /// The frame, secrets as `**`. The length of a PIN that isn't known yet is a stand-in.
+        frame: String,
+        /// The frame carries a secret.
+        secret: bool,
+    },
+    /// A call to the server.
+    Http {
+        /// What for.
+        purpose: &'static str,
+        /// The URL.
+        url: String,
+        /// The answer is a secret.
+        secret: bool,
+    },
+    /// A question to a person.
+    Prompt {
+        /// What for.
+        purpose: &'static str,
+    },
+}
+
+/// Plans the job.
+///
+/// # Errors
+/// As [`super::set_pin`], up to the point where the first challenge would be taken.
+pub fn plan(
+    job: &Job,
+    readers: &dyn Readers,
+    issuer: &mut dyn Issuer,
+    client: &Client,
+    interrupted: &AtomicBool,
+) -> Result<Plan, Failure> {
+    let mut session = Session::open(readers, &job.reader)?;
+    let result = draw(&mut session, job, issuer, client, interrupted).map_err(|cause| session.failure(cause));
+    if let Err(error) = session.end() {
+        tracing::warn!("the card could not be let go of properly: {error}");
+    }
+    result
+}
+
+fn draw(
+    session: &mut Session,
+    job: &Job,
+    issuer: &mut dyn Issuer,
+    client: &Client,
+    interrupted: &AtomicBool,
+) -> Result<Plan, Cause> {
+    session.enter(Step::Identify, interrupted)?;
+    let card_id = session.identify(&job.families)?;
+    session.enter(Step::Resolve, interrupted)?;
+    let parameters = session.parameters(&Challenge(Vec::new()))?;
+    let mut watch = session.watch(interrupted);
+    let assignment = issuer.resolve(&parameters, job.wanted, &mut watch)?;
+    drop(watch);
+    let authority = choose(&job.rules, session)?;
+    let obstacle = super::question_key(authority, &assignment).err().map(Cause::from);
+    let steps = steps(session, job, &assignment, authority, &parameters, client)?;
+    Ok(Plan {
+        reader: session.reader().to_owned(),
+        family: session.family(),
+        atr: session.atr().to_string(),
+        card_id: card_id.to_string(),
+        authority,
+        assignment,
+        obstacle,
+        steps,
+    })
+}
+
+fn steps(
+    session: &Session,
+    job: &Job,
+    assignment: &Assignment,
+    authority: Authority,
+    card: &CardParameters,
+    client: &Client,
+) -> Result<Vec<PlannedStep>, Cause> {
+    let proof = match authority {
+        Authority::Server | Authority::AdminKey => Proof::AdminAnswer,
+        Authority::CurrentPin => Proof::CurrentPin,
+    };
+    let mut steps = Vec::new();
+    match authority {
+        Authority::Server => {}
+        Authority::AdminKey => steps.push(PlannedStep::Prompt { purpose: "the admin key, unless a file gives it" }),
+        Authority::CurrentPin => steps.push(PlannedStep::Prompt { purpose: "the card's current PIN" }),
+    }
+    if assignment.pin_maker == PinMaker::User {
+        steps.push(PlannedStep::Prompt { purpose: "the new PIN, twice" });
+    }
+    let plan = session.plan(proof)?;
+    let protocol = session.protocol();
+    let apdu = |planned: crate::card::PlannedCommand| frames(planned.purpose, &planned.command, protocol);
+    steps.extend(plan.before_asking.into_iter().flat_map(apdu));
+    steps.extend(calls(job, assignment, authority, card, client));
+    steps.extend(plan.after_asking.into_iter().flat_map(apdu));
+    Ok(steps)
+}
+
+fn frames(purpose: &'static str, command: &Command, protocol: Protocol) -> Vec<PlannedStep> {
+    let secret = command.is_secret();
+    command
+        .frames(protocol, false)
+        .iter()
+        .map(|frame| PlannedStep::Apdu { purpose, frame: frame.to_string(), secret })
+        .collect()
+}
+
+fn calls(
+    job: &Job,
+    assignment: &Assignment,
+    authority: Authority,
+    card: &CardParameters,
+    client: &Client,
+) -> Vec<PlannedStep> {
+    let mut calls = Vec::new();
+    let mut call = |purpose, path: Vec<String>, query: Vec<(&'static str, &str)>| {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        calls.push(PlannedStep::Http { purpose, url: client.url(&path, &query).to_string(), secret: true });
+    };
+    if assignment.pin_maker != PinMaker::User {
+        let route = match (job.rules.pin_route, assignment.request) {
+            (PinRouteRule::Request, Some(request)) => PinRoute::Request(request, assignment.smartcard),
+            _ => PinRoute::Smartcard(assignment.smartcard),
+        };
+        call("ask for the proposed PIN", pin_path(route).1, pin_query(card, CHALLENGE));
+    }
+    if let (Authority::Server, Some(request)) = (authority, assignment.request) {
+        let key = assignment.admin_key.as_ref().copied().unwrap_or(AdminKeyVersion::Default);
+        let path = response_path(request, assignment.smartcard);
+        call("ask for the answer to the challenge", path, response_query(card, CHALLENGE, key));
+    }
+    calls
+}

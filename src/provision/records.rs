@@ -1,0 +1,115 @@
+//! Why the server's records of card and request don't lead to a job.
+
+use thiserror::Error;
+use uuid::Uuid;
+
+/// Why the server's records don't lead to a job.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ResolveError {
+    /// The server does not know the card.
+    #[error("the server knows no card with ID {card_id}")]
+    UnknownCard {
+        /// The ID asked for.
+        card_id: String,
+        /// The same bytes in the other order.
+        other_order: String,
+    },
+    /// More than one record fits.
+    #[error("the server has {} records of this card and no open request tells which: {}", .candidates.len(), list(.candidates))]
+    AmbiguousCard {
+        /// Their ids.
+        candidates: Vec<Uuid>,
+    },
+    /// The record is another card's.
+    #[error("the server's smart card {smartcard} is another card: its {what} is {theirs}, this card's is {ours}")]
+    OtherCard {
+        /// The record's id.
+        smartcard: Uuid,
+        /// `SerialNumber` or `Atr`.
+        what: &'static str,
+        /// The record's value.
+        theirs: String,
+        /// The card's.
+        ours: String,
+    },
+    /// The record is at its end.
+    #[error("the server's smart card {smartcard} is retired")]
+    Retired {
+        /// The record's id.
+        smartcard: Uuid,
+    },
+    /// No request to work on.
+    #[error("no approved request is bound to smart card {smartcard}")]
+    NoRequest {
+        /// The record's id.
+        smartcard: Uuid,
+    },
+    /// More than one.
+    #[error("{} requests are open for this card: {}", .candidates.len(), list(.candidates))]
+    AmbiguousRequest {
+        /// Their ids.
+        candidates: Vec<Uuid>,
+    },
+    /// The request named is not open.
+    #[error("request {request} is {status}, not Approved")]
+    RequestNotOpen {
+        /// Its id.
+        request: Uuid,
+        /// Its status.
+        status: String,
+    },
+    /// The request named is for another card, or for none yet.
+    #[error("request {request} is not bound to smart card {smartcard}")]
+    RequestForOther {
+        /// Its id.
+        request: Uuid,
+        /// The record's id.
+        smartcard: Uuid,
+    },
+    /// Which admin key is on the card can't be told.
+    #[error("it can't be told whether the card has the default or a diversified admin key: {evidence}")]
+    AdminKeyUnknown {
+        /// What policy, request and card status say.
+        evidence: String,
+    },
+    /// 204 on the PIN, where the policy names the server as its maker.
+    #[error(
+        "the template's policy says that the server makes the PIN ({option}), and the server has none to give (204)"
+    )]
+    PinDisagreement {
+        /// The policy's option.
+        option: String,
+    },
+}
+
+impl ResolveError {
+    /// What to do next, as an imperative sentence without a full stop.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::UnknownCard { other_order, .. } => format!(
+                "have the card registered with the server; if it holds the card as {other_order}, set `card.id_order`"
+            ),
+            Self::AmbiguousCard { .. } => "name one with `--smartcard`".to_owned(),
+            Self::AmbiguousRequest { .. } => "name one with `--request`".to_owned(),
+            Self::OtherCard { .. } => "check `--smartcard`, and that the right card is inserted".to_owned(),
+            Self::Retired { .. } => "use a card that is not retired".to_owned(),
+            Self::NoRequest { .. } => {
+                "have a request for this card approved, or name it with `--request` if it is not your own".to_owned()
+            }
+            Self::RequestNotOpen { .. } => "have the request approved, then run the command again".to_owned(),
+            Self::RequestForOther { .. } => "check `--request`, and that the right card is inserted".to_owned(),
+            Self::AdminKeyUnknown { .. } => {
+                "find out which key is on the card and say `--admin-key default` or `--admin-key diversified`; a wrong \
+                 one may cost an admin try"
+                    .to_owned()
+            }
+            Self::PinDisagreement { .. } => "have the server's administrator look at the profile template".to_owned(),
+        }
+    }
+}
+
+fn list(ids: &[Uuid]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

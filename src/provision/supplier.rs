@@ -1,0 +1,70 @@
+//! Secrets that the server does not give: from a person at a terminal, a file, a descriptor.
+
+use thiserror::Error;
+
+use crate::card::PinLimits;
+use crate::secret::{AdminKey, Pin};
+
+/// Supplies secrets that the server does not: a person at a terminal, a file, a descriptor.
+pub trait Supplier {
+    /// A new PIN for the card, entered twice where a person enters it.
+    ///
+    /// # Errors
+    /// Nobody to ask, or no usable answer.
+    fn new_pin(&mut self, limits: PinLimits) -> Result<Pin, SecretError>;
+
+    /// The card's current PIN.
+    ///
+    /// # Errors
+    /// Nobody to ask, or no usable answer.
+    fn current_pin(&mut self) -> Result<Pin, SecretError>;
+
+    /// The local admin key.
+    ///
+    /// # Errors
+    /// Nobody to ask, or no usable answer.
+    fn admin_key(&mut self) -> Result<AdminKey, SecretError>;
+}
+
+/// Why there is no secret where one is needed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SecretError {
+    /// Nobody to ask.
+    #[error("{what} must be supplied, and there is no terminal to ask on")]
+    NoTerminal {
+        /// Which secret.
+        what: &'static str,
+    },
+    /// The two entries differ.
+    #[error("the two entries of {what} differ")]
+    Mismatch {
+        /// Which secret.
+        what: &'static str,
+    },
+    /// What was given is not of that kind.
+    #[error("{what} is not usable: {reason}")]
+    Unusable {
+        /// Which secret.
+        what: &'static str,
+        /// Why, without the secret.
+        reason: String,
+    },
+    /// A file, descriptor or the terminal failed.
+    #[error("{what} can't be read from {origin}")]
+    Unreadable {
+        /// Which secret.
+        what: &'static str,
+        /// Where from.
+        origin: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The person gave up.
+    #[error("the entry of {what} was cancelled")]
+    Cancelled {
+        /// Which secret.
+        what: &'static str,
+    },
+}
