@@ -12,7 +12,7 @@ pub struct Costs {
     /// Command APDUs.
     pub apdus: u32,
     /// HTTP requests.
-    pub http_requests: u32,
+    pub http_requests: usize,
     /// Wall time of the job.
     pub total: std::time::Duration,
     /// Time inside reader calls.
@@ -158,8 +158,8 @@ pub fn plan_json(plan: &Plan) -> Value {
             PlannedStep::Apdu { purpose, frame, secret } => {
                 json!({"kind": "apdu", "purpose": purpose, "frame": frame, "secret": secret})
             }
-            PlannedStep::Http { purpose, url, secret } => {
-                json!({"kind": "http", "purpose": purpose, "method": "GET", "url": url, "secret_answer": secret})
+            PlannedStep::Http { purpose, url } => {
+                json!({"kind": "http", "purpose": purpose, "method": "GET", "url": url})
             }
             PlannedStep::Prompt { purpose } => json!({"kind": "prompt", "purpose": purpose}),
         })

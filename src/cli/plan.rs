@@ -8,7 +8,6 @@ use super::world::World;
 use crate::config::Config;
 use crate::provision::plan;
 use crate::reader::Readers;
-use crate::server::Client;
 
 /// Runs the command.
 ///
@@ -22,11 +21,9 @@ pub fn run(
     world: &mut World<'_>,
 ) -> Result<(), CliError> {
     let mut issuer = issuer(config, args)?;
-    // A second client words the URLs: the first one is the issuer's own. It sends nothing.
-    let words = Client::new(config.server.as_ref().ok_or(CliError::NoServer)?)?;
     let chosen = choose(readers, &config.ignored_readers, &args.choice, &config.families)?;
     let job = args.job(config, chosen);
-    let plan = plan::plan(&job, readers, &mut issuer, &words, &world.interrupted)?;
+    let plan = plan::plan(&job, readers, &mut issuer, &world.interrupted)?;
     if json {
         return world.print_json(&output::plan_json(&plan));
     }

@@ -77,7 +77,7 @@ mod tests {
     fn a_table_of_any_shape_is_survived() {
         let table = hex::decode(TABLE).unwrap();
         for end in 0..table.len() {
-            drop(locate(&table[..end], CARD_ID));
+            assert!(end > 45 || locate(&table[..end], CARD_ID).is_none());
         }
         assert_eq!(locate(&[], CARD_ID), None);
     }
