@@ -13,11 +13,13 @@
 
 pub mod apdu;
 pub mod card;
+pub mod cli;
 pub mod config;
 pub mod provision;
 pub mod reader;
 pub mod secret;
 pub mod server;
+pub mod telemetry;
 
 #[cfg(feature = "sim")]
 pub mod sim;

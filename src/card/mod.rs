@@ -170,6 +170,12 @@ pub trait Card: Send {
     /// The card's refusal.
     fn forget(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError>;
 
+    /// Names of the certificate files on the card, where the family keeps a table of them. 0 or 1 command.
+    ///
+    /// # Errors
+    /// The card's refusal.
+    fn certificate_files(&mut self, channel: &mut Channel<'_>) -> Result<Vec<String>, CardError>;
+
     /// The commands that a job with this proof sends after identification.
     fn plan(&self, proof: Proof) -> CardPlan;
 }

@@ -13,7 +13,8 @@ use super::issuer::{Answers, Assignment, Issuer, Question, Wanted, Watch};
 use super::records::ResolveError;
 use super::rules::{AdminKeyRule, PinMaker, PinRouteRule, Rules};
 use crate::secret::AdminResponse;
-use crate::server::wire::{CardStatus, Request, RequestType, SmartCard, SmartcardPolicy, UserPinOption};
+use crate::server::policy::{SmartcardPolicy, UserPinOption};
+use crate::server::wire::{CardStatus, Request, RequestType, SmartCard};
 use crate::server::{AdminKeyVersion, CardParameters, Client, PinRoute, ProposedPin, ServerError, ServerProblem};
 
 /// How often a wait looks up from the network: for Ctrl-C and for the card.

@@ -203,6 +203,12 @@ fn steps(session: &mut Session, job: &Job, desk: &mut Desk<'_>, known: &mut Know
         enough_tries(session.tries_left()?, job.rules.min_tries_left)?;
     }
 
+    if pin_source == PinSource::Server {
+        // A PIN that the person has just typed needs no second yes.
+        let mut watch = session.watch(desk.interrupted);
+        desk.supplier.consent(&mut watch)?;
+    }
+
     enter(session, Step::Bind)?;
     session.bind(matches!(proof, Proof::Answer(_)))?;
 

@@ -1,13 +1,15 @@
-//! What the job would do: every call and every command, secrets masked. Reads the card and the server's records; takes no
-//! challenge, fetches no secret, writes nothing.
+//! What the job would do: every call and every command, secrets masked. Reads the card and the server's records, as the job
+//! would; takes no challenge, fetches no secret, writes nothing.
 
 use std::sync::atomic::AtomicBool;
 
 use super::issuer::{Assignment, Issuer};
+use super::mimcm::MimCm;
 use super::session::Session;
 use super::{Authority, Cause, Failure, Job, Step, choose};
 use crate::apdu::Command;
 use crate::card::{Challenge, Proof};
+use crate::reader::record::Recording;
 use crate::reader::{Protocol, Readers};
 use crate::server::{
     AdminKeyVersion, CardParameters, Client, PinRoute, pin_path, pin_query, response_path, response_query,
@@ -57,8 +59,6 @@ pub enum PlannedStep {
         purpose: &'static str,
         /// The URL.
         url: String,
-        /// The answer is a secret.
-        secret: bool,
     },
     /// A question to a person.
     Prompt {
@@ -71,28 +71,25 @@ pub enum PlannedStep {
 ///
 /// # Errors
 /// As [`super::set_pin`], up to the point where the first challenge would be taken.
-pub fn plan(
-    job: &Job,
-    readers: &dyn Readers,
-    issuer: &mut dyn Issuer,
-    client: &Client,
-    interrupted: &AtomicBool,
-) -> Result<Plan, Failure> {
-    let mut session = Session::open(readers, &job.reader)?;
-    let result = draw(&mut session, job, issuer, client, interrupted).map_err(|cause| session.failure(cause));
+pub fn plan(job: &Job, readers: &dyn Readers, issuer: &mut MimCm, interrupted: &AtomicBool) -> Result<Plan, Failure> {
+    // What the job reads first is read now, and listed as it was sent.
+    let recording = Recording::new(readers);
+    let mut session = Session::open(&recording, &job.reader)?;
+    let result = draw(&mut session, job, issuer, interrupted).map_err(|cause| session.failure(cause));
     if let Err(error) = session.end() {
         tracing::warn!("the card could not be let go of properly: {error}");
     }
-    result
+    let mut plan = result?;
+    let identification = recording.fixture().exchanges.into_iter().map(|exchange| PlannedStep::Apdu {
+        purpose: "identify the card",
+        frame: exchange.command.to_string(),
+        secret: false,
+    });
+    plan.steps = identification.chain(plan.steps).collect();
+    Ok(plan)
 }
 
-fn draw(
-    session: &mut Session,
-    job: &Job,
-    issuer: &mut dyn Issuer,
-    client: &Client,
-    interrupted: &AtomicBool,
-) -> Result<Plan, Cause> {
+fn draw(session: &mut Session, job: &Job, issuer: &mut MimCm, interrupted: &AtomicBool) -> Result<Plan, Cause> {
     session.enter(Step::Identify, interrupted)?;
     let card_id = session.identify(&job.families)?;
     session.enter(Step::Resolve, interrupted)?;
@@ -100,9 +97,13 @@ fn draw(
     let mut watch = session.watch(interrupted);
     let assignment = issuer.resolve(&parameters, job.wanted, &mut watch)?;
     drop(watch);
+    let records = issuer.client().sent().into_iter().map(|(_, url)| PlannedStep::Http {
+        purpose: "find the card and its request at the server",
+        url: url.to_string(),
+    });
     let authority = choose(&job.rules, session)?;
     let obstacle = super::question_key(authority, &assignment).err().map(Cause::from);
-    let steps = steps(session, job, &assignment, authority, &parameters, client)?;
+    let steps = steps(session, job, &assignment, authority, &parameters, issuer.client())?;
     Ok(Plan {
         reader: session.reader().to_owned(),
         family: session.family(),
@@ -111,7 +112,7 @@ fn draw(
         authority,
         assignment,
         obstacle,
-        steps,
+        steps: records.chain(steps).collect(),
     })
 }
 
@@ -164,7 +165,7 @@ fn calls(
     let mut calls = Vec::new();
     let mut call = |purpose, path: Vec<String>, query: Vec<(&'static str, &str)>| {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        calls.push(PlannedStep::Http { purpose, url: client.url(&path, &query).to_string(), secret: true });
+        calls.push(PlannedStep::Http { purpose, url: client.url(&path, &query).to_string() });
     };
     if assignment.pin_maker != PinMaker::User {
         let route = match (job.rules.pin_route, assignment.request) {

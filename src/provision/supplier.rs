@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::error::Cause;
+use super::issuer::Watch;
 use crate::card::PinLimits;
 use crate::secret::{AdminKey, Pin};
 
@@ -12,6 +14,13 @@ pub trait Supplier {
     /// # Errors
     /// Nobody to ask, or no usable answer.
     fn new_pin(&mut self, limits: PinLimits) -> Result<Pin, SecretError>;
+
+    /// Whether to go on and write, asked when everything is ready and nothing is written. `watch` is to be called while a
+    /// person thinks: it keeps the card, and its error ends the wait.
+    ///
+    /// # Errors
+    /// No.
+    fn consent(&mut self, watch: Watch<'_>) -> Result<(), Cause>;
 
     /// The card's current PIN.
     ///

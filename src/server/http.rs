@@ -1,6 +1,7 @@
 //! One HTTP GET: authentication, deadline, size limit, repeats, and what a status means.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -40,18 +41,18 @@ pub(super) struct Http {
     base: Url,
     auth: Auth,
     timeout: Duration,
-    calls: AtomicU32,
+    sent: Mutex<Vec<(&'static str, Url)>>,
     api_answered: AtomicBool,
 }
 
 impl Http {
     pub(super) fn new(client: reqwest::Client, base: Url, auth: Auth, timeout: Duration) -> Self {
-        Self { client, base, auth, timeout, calls: AtomicU32::new(0), api_answered: AtomicBool::new(false) }
+        Self { client, base, auth, timeout, sent: Mutex::default(), api_answered: AtomicBool::new(false) }
     }
 
-    /// HTTP requests sent, repeats included.
-    pub(super) fn calls(&self) -> u32 {
-        self.calls.load(Ordering::Relaxed)
+    /// HTTP requests sent, repeats included: the call's name and its URL. A URL holds no secret.
+    pub(super) fn sent(&self) -> Vec<(&'static str, Url)> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn timeout(&self) -> Duration {
@@ -117,6 +118,7 @@ impl Http {
     ) -> Result<Option<SecretBytes>, ServerProblem> {
         let url = self.url(get.path, get.query);
         tracing::debug!(call = get.call, url = %url, "GET");
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).push((get.call, url.clone()));
         let mut request = self.client.get(url).header(ACCEPT, "application/json");
         if get.secret {
             request = request.header(CACHE_CONTROL, "no-store");
@@ -124,7 +126,6 @@ impl Http {
         if let Some(credentials) = credentials {
             request = request.header(AUTHORIZATION, credentials);
         }
-        self.calls.fetch_add(1, Ordering::Relaxed);
         let response = request.send().await.map_err(sending)?;
         tracing::debug!(call = get.call, status = response.status().as_u16(), "answer");
         self.judge(get, response).await

@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod error;
 mod http;
+pub mod policy;
 mod secret_body;
 mod tls;
 pub mod wire;
@@ -21,8 +22,9 @@ use uuid::Uuid;
 
 use self::auth::Auth;
 use self::http::{Get, Http};
+use self::policy::SmartcardPolicy;
 pub use self::tls::TrustError;
-use self::wire::{Request, SmartCard, SmartcardPolicy};
+use self::wire::{Request, SmartCard};
 pub use error::{ServerError, ServerProblem};
 
 use crate::secret::{AdminResponse, Pin};
@@ -131,8 +133,14 @@ impl Client {
 
     /// HTTP requests sent so far, repeats included.
     #[must_use]
-    pub fn calls(&self) -> u32 {
-        self.http.calls()
+    pub fn calls(&self) -> usize {
+        self.http.sent().len()
+    }
+
+    /// The calls sent so far and their URLs, in order. A URL holds no secret.
+    #[must_use]
+    pub fn sent(&self) -> Vec<(&'static str, Url)> {
+        self.http.sent()
     }
 
     /// The deadline of one call.
@@ -194,7 +202,7 @@ impl Client {
         let call = "GET profiletemplates/{id}/configuration/smartcards";
         let path = ["profiletemplates", &template.to_string(), "configuration", "smartcards"];
         let body = self.http.get(&Get { call, path: &path, query: &[], secret: true }).await?;
-        body.map(|body| wire::policy(body.expose())).transpose().map_err(|problem| ServerError { call, problem })
+        body.map(|body| policy::read(body.expose())).transpose().map_err(|problem| ServerError { call, problem })
     }
 
     /// GET `…/serverproposedpin`.

@@ -78,20 +78,12 @@ impl Card for Gids {
     }
 
     fn identify(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
-        let command = commands::get_data(MASTER_FILE.file, MASTER_FILE.object);
-        match send(channel, "GET DATA master file", &command) {
-            Ok(response) => {
-                let table = tlv::find(response.data(), MASTER_FILE.object)
-                    .map_err(|source| CardError::Malformed { object: "master file", source })?
-                    .ok_or(CardError::Incomplete { object: "master file", missing: "table" })?;
-                self.card_id = master_file::locate(table, master_file::CARD_ID)
+        match read_master_file(channel)? {
+            Some(table) => {
+                self.card_id = master_file::locate(&table, master_file::CARD_ID)
                     .ok_or(CardError::Incomplete { object: "master file", missing: "cardid record" })?;
             }
-            // 6986 is no refusal of this file: nothing is selected (any more).
-            Err(CardError::Refused { status, .. }) if status != Status::NOTHING_SELECTED => {
-                self.card_id = GENERIC_PROFILE_CARD_ID;
-            }
-            Err(error) => return Err(error),
+            None => self.card_id = GENERIC_PROFILE_CARD_ID,
         }
         self.read_id(channel)
     }
@@ -162,6 +154,10 @@ impl Card for Gids {
         send(channel, "VERIFY (deauthenticate)", &commands::deauthenticate()).map(drop)
     }
 
+    fn certificate_files(&mut self, channel: &mut Channel<'_>) -> Result<Vec<String>, CardError> {
+        Ok(read_master_file(channel)?.map(|table| master_file::certificates(&table)).unwrap_or_default())
+    }
+
     fn plan(&self, proof: Proof) -> CardPlan {
         let stand_in = stand_in_pin(self.limits);
         let mut plan = CardPlan::default();
@@ -182,5 +178,18 @@ impl Card for Gids {
         }
         plan.after("verify the PIN", commands::verify(&stand_in));
         plan
+    }
+}
+
+/// The master file's table; `None` on a card that has none to show.
+fn read_master_file(channel: &mut Channel<'_>) -> Result<Option<Vec<u8>>, CardError> {
+    match send(channel, "GET DATA master file", &commands::get_data(MASTER_FILE.file, MASTER_FILE.object)) {
+        Ok(response) => tlv::find(response.data(), MASTER_FILE.object)
+            .map_err(|source| CardError::Malformed { object: "master file", source })?
+            .map(|table| Some(table.to_vec()))
+            .ok_or(CardError::Incomplete { object: "master file", missing: "table" }),
+        // 6986 is no refusal of this file: nothing is selected (any more).
+        Err(CardError::Refused { status, .. }) if status != Status::NOTHING_SELECTED => Ok(None),
+        Err(error) => Err(error),
     }
 }

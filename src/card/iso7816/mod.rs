@@ -177,6 +177,11 @@ impl Card for Iso7816 {
         Ok(())
     }
 
+    fn certificate_files(&mut self, _channel: &mut Channel<'_>) -> Result<Vec<String>, CardError> {
+        // ISO 7816-4 has no table of certificates; ISO 7816-15 cards are not described by a profile.
+        Ok(Vec::new())
+    }
+
     fn plan(&self, proof: Proof) -> CardPlan {
         let stand_in = stand_in_pin(self.limits());
         let reference = self.profile.pin.reference;

@@ -1,0 +1,223 @@
+//! `pinwright demo`: the whole job on a virtual card and a stand-in for the server, over real TLS, in this process.
+
+use clap::Args;
+use uuid::Uuid;
+
+use super::enroll::{JobArgs, provision};
+use super::error::CliError;
+use super::inspect::{report, tries_text};
+use super::output;
+use super::select::Chosen;
+use super::sim::Family;
+use super::world::World;
+use crate::config::Config;
+use crate::reader::record::Recording;
+use crate::sim::card::SharedCard;
+use crate::sim::gids::{GidsCard, GidsSettings};
+use crate::sim::iso7816::{Iso7816Card, Iso7816Settings};
+use crate::sim::reader::VirtualReaders;
+use crate::sim::server::{Settings, StandIn};
+
+const READER: &str = "Virtual Reader";
+
+/// The PIN that the virtual card comes with.
+const FACTORY_PIN: &[u8] = b"12345678";
+
+/// Which card.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// The card's family.
+    #[arg(long, value_enum, default_value_t)]
+    family: Family,
+}
+
+/// The virtual card, as the demonstration looks at it from outside.
+enum DemoCard {
+    Gids(SharedCard<GidsCard>),
+    Iso7816(SharedCard<Iso7816Card>),
+}
+
+impl DemoCard {
+    fn new(family: Family) -> Self {
+        match family {
+            Family::Gids => {
+                let settings = GidsSettings { pin: FACTORY_PIN.to_vec(), ..GidsSettings::default() };
+                Self::Gids(SharedCard::new(GidsCard::personalised(settings)))
+            }
+            Family::Iso7816 => {
+                let card_id = GidsSettings::default().card_id.to_vec();
+                let settings = Iso7816Settings { pin: FACTORY_PIN.to_vec(), card_id, ..Iso7816Settings::default() };
+                Self::Iso7816(SharedCard::new(Iso7816Card::new(settings)))
+            }
+        }
+    }
+
+    fn readers(&self) -> VirtualReaders {
+        match self {
+            Self::Gids(card) => VirtualReaders::with_card(READER, card.clone()),
+            Self::Iso7816(card) => VirtualReaders::with_card(READER, card.clone()),
+        }
+    }
+
+    fn pin_is(&self, pin: &[u8]) -> bool {
+        match self {
+            Self::Gids(card) => card.with(|card| card.pin_is(pin)),
+            Self::Iso7816(card) => card.with(|card| card.pin_is(pin)),
+        }
+    }
+
+    fn authenticated(&self) -> bool {
+        match self {
+            Self::Gids(card) => card.with(|card| card.user_authenticated() || card.admin_authenticated()),
+            Self::Iso7816(card) => card.with(|card| card.user_authenticated() || card.admin_authenticated()),
+        }
+    }
+
+    /// The profile that describes the card, where it needs one.
+    fn profile(&self) -> String {
+        match self {
+            Self::Gids(_) => String::new(),
+            Self::Iso7816(_) => iso7816_profile(&Iso7816Settings::default()),
+        }
+    }
+}
+
+/// A `[[card.profile]]` for the virtual ISO 7816-4 card.
+pub fn iso7816_profile(settings: &Iso7816Settings) -> String {
+    let padding = settings.padding.map_or_else(String::new, |padding| {
+        format!("padding = {}\npadded_length = {}\n", padding.byte, padding.length)
+    });
+    let place = match (settings.id_file, settings.id_object) {
+        (Some(file), _) => format!("file = \"{file:04X}\""),
+        (None, object) => format!("data_object = \"{:04X}\"", object.unwrap_or_default()),
+    };
+    format!(
+        "[[card.profile]]\nname = \"virtual ISO 7816-4 card\"\naid = \"{}\"\ncard_id = {{ {place} }}\n\
+         admin = {{ algorithm = {}, reference = {} }}\n[card.profile.pin]\nreference = {}\nmin = {}\nmax = {}\n{padding}",
+        hex::encode_upper(&settings.aid),
+        settings.admin_algorithm,
+        settings.admin_reference,
+        settings.pin_reference,
+        settings.pin_min,
+        settings.pin_max,
+    )
+}
+
+/// Runs the demonstration; it fails if the card does not have the new PIN, or if a secret was printed.
+///
+/// # Errors
+/// A stand-in can't be started, the job failed, or what it shows is not true.
+pub fn run(args: &DemoArgs, world: &mut World<'_>) -> Result<(), CliError> {
+    let card = DemoCard::new(args.family);
+    let readers = card.readers();
+    let gids = GidsSettings::default();
+    let settings = Settings::for_card(Uuid::from_bytes_le(gids.card_id), "", gids.admin_key);
+    let server = StandIn::start(settings).map_err(|error| CliError::StandIn(Box::new(error)))?;
+    let folder = CaFile::write(server.ca_pem())?;
+    let config = Config::from_toml(&format!(
+        "[server]\nurl = {:?}\nca_file = {:?}\n{}",
+        server.base_url(),
+        folder.path.display().to_string(),
+        card.profile()
+    ))?;
+
+    let mut shown = String::new();
+    let mut show = |world: &mut World<'_>, line: &str| {
+        shown.push_str(line);
+        shown.push('\n');
+        world.print(line)
+    };
+    show(
+        world,
+        "The job on stand-ins: a virtual card in a virtual reader, and a certificate server on this machine.\n",
+    )?;
+    let before = report(&readers, &Chosen { reader: READER.to_owned(), card_id: None }, &config.families)?;
+    show(world, &format!("card     {}, ID {}, {}", before.application, before.card_id, tries_text(before.tries)))?;
+    show(world, &format!("         ATR {}", before.atr))?;
+    show(world, &format!("server   {} (TLS, an authority of its own)\n", server.base_url()))?;
+
+    let recording = Recording::new(&readers);
+    let (outcome, costs) = provision(&config, &JobArgs { yes: true, ..JobArgs::default() }, &recording, world)?;
+    show(world, "What went to the server (answers marked * are secret):")?;
+    for request in server.requests() {
+        let secret = ["serverproposedpin", "authenticationresponse", "configuration/smartcards"];
+        let mark = if secret.iter().any(|part| request.path.contains(part)) { "*" } else { " " };
+        let path = request.path.rsplit("/api/v1.0/").next().unwrap_or_default();
+        let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
+        show(world, &format!("  {}{mark} {} {path}{query}", request.status.unwrap_or(0), request.method))?;
+    }
+    show(world, "\nWhat went to the card (** is a masked byte):")?;
+    for exchange in &recording.fixture().exchanges {
+        show(world, &format!("  > {}\n  < {}", exchange.command, exchange.response))?;
+    }
+    show(world, &format!("\n{}\n", output::outcome_text(&outcome, &costs)))?;
+    check(&card, &server, &shown, world)
+}
+
+/// Asks both stand-ins what is true, and searches what was printed.
+fn check(card: &DemoCard, server: &StandIn, shown: &str, world: &mut World<'_>) -> Result<(), CliError> {
+    let pin = server.state().last_pin().ok_or(CliError::Demo("the server has given out no PIN"))?;
+    let answers = server.state().answers();
+    let has_new = card.pin_is(&pin);
+    let has_old = card.pin_is(FACTORY_PIN);
+    let found = std::iter::once(&pin).chain(&answers).filter(|secret| appears(shown, secret)).count();
+    world.print("What the stand-ins say of it:")?;
+    world.print(&format!("  the card has the PIN that the server gave out:   {}", yes(has_new)))?;
+    world.print(&format!("  the card still takes its factory PIN:            {}", yes(has_old)))?;
+    world.print(&format!("  the card was left authenticated:                 {}", yes(card.authenticated())))?;
+    world.print(&format!("  requests that broke a rule of the API:           {}", server.violations().len()))?;
+    world.print(&format!("  secrets in the {:>4} bytes printed above:          {found}", shown.len()))?;
+    let faults = [
+        (!has_new, "the card does not have the PIN"),
+        (has_old, "the card still has its factory PIN"),
+        (card.authenticated(), "the card was left authenticated"),
+        (!server.violations().is_empty(), "a request broke a rule of the API"),
+        (found > 0, "a secret was printed"),
+    ];
+    match faults.iter().find(|(fault, _)| *fault) {
+        Some((_, message)) => Err(CliError::Demo(message)),
+        None => world.print("\nThe PIN is set and verified."),
+    }
+}
+
+fn appears(shown: &str, secret: &[u8]) -> bool {
+    use base64::Engine;
+    let hexed = hex::encode(secret);
+    let forms = [
+        String::from_utf8_lossy(secret).into_owned(),
+        hexed.to_uppercase(),
+        hexed,
+        base64::engine::general_purpose::STANDARD.encode(secret),
+    ];
+    forms.iter().any(|form| !form.is_empty() && shown.contains(form.as_str()))
+}
+
+fn yes(fact: bool) -> &'static str {
+    if fact { "yes" } else { "no" }
+}
+
+/// The authority's certificate as a file, gone when the demonstration is over.
+struct CaFile {
+    path: std::path::PathBuf,
+}
+
+impl CaFile {
+    fn write(pem: &str) -> Result<Self, CliError> {
+        let name = format!("pinwright-demo-{}-{:016x}.pem", std::process::id(), fastrand::u64(..));
+        let path = std::env::temp_dir().join(name);
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(|source| CliError::File { path: path.clone(), source })?;
+        std::io::Write::write_all(&mut file, pem.as_bytes())
+            .map_err(|source| CliError::File { path: path.clone(), source })?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for CaFile {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.path));
+    }
+}

@@ -1,0 +1,140 @@
+//! `pinwright enroll`: the job.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::Args;
+use uuid::Uuid;
+
+use super::error::CliError;
+use super::output::{self, Costs};
+use super::select::{CardChoice, Chosen, choose};
+use super::supply::{CommandSupplier, Descriptors};
+use super::world::World;
+use crate::config::Config;
+use crate::provision::issuer::Wanted;
+use crate::provision::mimcm::MimCm;
+use crate::provision::{self, AdminKeyRule, Desk, Job, Outcome, Step};
+use crate::reader::Readers;
+use crate::reader::traffic::{Meter, Traffic};
+use crate::server::Client;
+
+/// Which job, on which card.
+#[derive(Debug, Clone, Default, Args)]
+pub struct JobArgs {
+    /// The card.
+    #[command(flatten)]
+    pub choice: CardChoice,
+    /// The server's smart card object, where it can't be found by the card ID.
+    #[arg(long, value_name = "UUID")]
+    pub smartcard: Option<Uuid>,
+    /// The request to work on, where it is not the caller's own or there are several.
+    #[arg(long, value_name = "UUID")]
+    pub request: Option<Uuid>,
+    /// Which admin key is on the card, where policy, request and card status don't say. A wrong one may cost an admin try.
+    #[arg(long, value_enum, value_name = "KEY")]
+    pub admin_key: Option<AdminKeyRule>,
+    /// Don't ask for confirmation on the terminal.
+    #[arg(long)]
+    pub yes: bool,
+    /// Secrets from descriptors.
+    #[command(flatten)]
+    pub descriptors: Descriptors,
+}
+
+impl JobArgs {
+    /// The job on a chosen card.
+    #[must_use]
+    pub fn job(&self, config: &Config, chosen: Chosen) -> Job {
+        let mut rules = config.rules.clone();
+        rules.admin_key = self.admin_key.unwrap_or(rules.admin_key);
+        Job {
+            reader: chosen.reader,
+            card_id: chosen.card_id,
+            wanted: Wanted { smartcard: self.smartcard, request: self.request },
+            rules,
+            families: config.families.clone(),
+        }
+    }
+}
+
+/// The configured server.
+///
+/// # Errors
+/// None is configured, or it can't be used.
+pub fn issuer(config: &Config, args: &JobArgs) -> Result<MimCm, CliError> {
+    let settings = config.server.as_ref().ok_or(CliError::NoServer)?;
+    let client = Client::new(settings)?;
+    let mut rules = config.rules.clone();
+    rules.admin_key = args.admin_key.unwrap_or(rules.admin_key);
+    MimCm::new(client, rules)
+        .map_err(|source| CliError::System { what: "the network runtime can't be started", source })
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// See [`CliError`].
+pub fn run(
+    config: &Config,
+    args: &JobArgs,
+    json: bool,
+    readers: &dyn Readers,
+    world: &mut World<'_>,
+) -> Result<(), CliError> {
+    let (outcome, costs) = provision(config, args, readers, world)?;
+    if let Some(error) = &outcome.reset_failed {
+        world.say(&format!("warning: the card could not be reset ({error}): pull it out, it may still be unlocked"));
+    }
+    if json {
+        world.print_json(&output::outcome_json(&outcome, &costs))
+    } else {
+        world.print(&output::outcome_text(&outcome, &costs))
+    }
+}
+
+/// The job itself, with what it cost.
+///
+/// # Errors
+/// See [`CliError`].
+pub fn provision(
+    config: &Config,
+    args: &JobArgs,
+    readers: &dyn Readers,
+    world: &mut World<'_>,
+) -> Result<(Outcome, Costs), CliError> {
+    let start = Instant::now();
+    // One id on every line of this job's log.
+    let span = tracing::info_span!("enrollment", id = %format_args!("{:08x}", fastrand::u32(..)));
+    let _inside = span.enter();
+    let meter = Arc::new(Meter::default());
+    let readers = Traffic::new(readers, Arc::clone(&meter));
+    let mut issuer = issuer(config, args)?;
+    let chosen = choose(&readers, &config.ignored_readers, &args.choice, &config.families)?;
+    let job = args.job(config, chosen);
+    let mut supplier =
+        CommandSupplier::new(args.descriptors.clone(), config.sources.clone(), args.yes, world.may_prompt);
+    let interrupted = Arc::clone(&world.interrupted);
+    let mut progress = |step: Step| {
+        tracing::info!("{}", step.phrase());
+        if world.err_is_terminal {
+            world.say(&format!("· {}", step.phrase()));
+        }
+    };
+    let mut desk = Desk {
+        readers: &readers,
+        issuer: &mut issuer,
+        supplier: &mut supplier,
+        interrupted: &interrupted,
+        progress: &mut progress,
+    };
+    let outcome = provision::set_pin(&job, &mut desk)?;
+    let costs = Costs {
+        apdus: meter.apdus(),
+        http_requests: issuer.client().calls(),
+        total: start.elapsed(),
+        card: meter.time(),
+        server: issuer.waited(),
+    };
+    Ok((outcome, costs))
+}

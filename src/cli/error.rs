@@ -1,0 +1,132 @@
+//! What a command can fail with, and how that becomes an exit code.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::exit::Exit;
+use super::select::ChoiceError;
+use crate::config::ConfigError;
+use crate::provision::Failure;
+use crate::reader::ReaderError;
+use crate::reader::fixture::FixtureError;
+use crate::reader::replay::ReplayError;
+use crate::server::SetupError;
+
+/// A command that did not do what it is for.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CliError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A command that needs a server, and none is configured.
+    #[error("no server is configured")]
+    NoServer,
+    /// The configuration's server can't be used.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// Which card?
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
+    /// The readers.
+    #[error(transparent)]
+    Reader(#[from] ReaderError),
+    /// The job.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+    /// An `.apdu` file that can't be read or written.
+    #[error("{} can't be used", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An `.apdu` file that is none.
+    #[error("{} is no recording", .path.display())]
+    Fixture {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: FixtureError,
+    },
+    /// A recording that says not, or not in known words, what it is of.
+    #[error("{} does not say which operation it is of", .path.display())]
+    NoOperation {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A recording and what was played do not agree.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The played operation ended otherwise than the recorded one.
+    #[error("the recording ended with {recorded:?}, playing it ended with {played:?}")]
+    OtherOutcome {
+        /// The recording's header.
+        recorded: String,
+        /// What came of it now.
+        played: String,
+    },
+    /// The system refused something.
+    #[error("{what}")]
+    System {
+        /// What we were doing.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A stand-in could not be started or has failed.
+    #[cfg(feature = "sim")]
+    #[error("the stand-in failed")]
+    StandIn(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The demonstration did not show what it is for.
+    #[cfg(feature = "sim")]
+    #[error("the demonstration failed: {0}")]
+    Demo(&'static str),
+}
+
+impl CliError {
+    /// The exit code.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Config(_) | Self::NoServer | Self::Setup(_) => Exit::Usage,
+            Self::File { .. } | Self::Fixture { .. } | Self::NoOperation { .. } => Exit::Usage,
+            Self::Choice(error) => error.exit(),
+            Self::Reader(error) => error.into(),
+            Self::Failure(failure) => failure.into(),
+            Self::Replay(_) | Self::OtherOutcome { .. } => Exit::CardRefused,
+            Self::System { .. } => Exit::Defect,
+            #[cfg(feature = "sim")]
+            Self::StandIn(_) | Self::Demo(_) => Exit::Defect,
+        }
+    }
+
+    /// What to do next, as an imperative sentence without a full stop.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Config(_) | Self::Setup(_) => {
+                "correct the configuration: /etc/pinwright/config.toml, your own, PINWRIGHT_* or --config".to_owned()
+            }
+            Self::NoServer => {
+                "set `server.url` in the configuration, or PINWRIGHT_SERVER_URL in the environment".to_owned()
+            }
+            Self::Choice(error) => error.hint(),
+            Self::Reader(error) => error.remedy().to_owned(),
+            Self::Failure(failure) => failure.cause.remedy(),
+            Self::File { .. } => "check the path; an existing recording is never overwritten".to_owned(),
+            Self::NoOperation { .. } => "add a header `# operation: inspect` or `# operation: enroll`".to_owned(),
+            Self::Fixture { .. } | Self::Replay(_) | Self::OtherOutcome { .. } => {
+                "compare the recording with the line named, or record it anew".to_owned()
+            }
+            Self::System { .. } => return None,
+            #[cfg(feature = "sim")]
+            Self::StandIn(_) | Self::Demo(_) => return None,
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! Exit codes: a documented contract for scripts.
+
+use crate::provision::records::ResolveError;
+use crate::provision::supplier::SecretError;
+use crate::provision::{Cause, Failure};
+use crate::reader::ReaderError;
+use crate::server::{ServerError, ServerProblem};
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// 0: done.
+    Done = 0,
+    /// 2: usage or configuration.
+    Usage = 2,
+    /// 3: no card, or not which; also a reader or service that gives no access to it.
+    NoCard = 3,
+    /// 4: the card refused.
+    CardRefused = 4,
+    /// 5: the server refused.
+    ServerRefused = 5,
+    /// 6: the server can't be reached or fails; the card is untouched.
+    ServerFailed = 6,
+    /// 7: a PIN (or another secret) must be supplied.
+    SecretNeeded = 7,
+    /// 8: the PIN does not fit the card.
+    PinMisfit = 8,
+    /// 9: the card's state needs attention.
+    Attention = 9,
+    /// 10: interrupted, the card is untouched.
+    Interrupted = 10,
+    /// 70: a defect in pinwright.
+    Defect = 70,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl From<&Failure> for Exit {
+    fn from(failure: &Failure) -> Self {
+        if failure.card.needs_attention() {
+            return Self::Attention;
+        }
+        match failure.cause.as_ref() {
+            Cause::Reader(error) => error.into(),
+            Cause::Detect(crate::card::family::DetectError::Unknown { .. }) => Self::NoCard,
+            Cause::Detect(crate::card::family::DetectError::NoAnswer(error)) => no_answer(error),
+            Cause::Card(error) => card(error),
+            Cause::Server(error) => error.into(),
+            Cause::Resolve(error) => match error {
+                ResolveError::AmbiguousCard { .. }
+                | ResolveError::AmbiguousRequest { .. }
+                | ResolveError::AdminKeyUnknown { .. } => Self::Usage,
+                ResolveError::PinDisagreement { .. } => Self::ServerFailed,
+                _ => Self::ServerRefused,
+            },
+            Cause::Fit(_) => Self::PinMisfit,
+            Cause::Binding(_) => Self::NoCard,
+            Cause::Secret(SecretError::Cancelled { .. }) | Cause::Interrupted => Self::Interrupted,
+            Cause::Secret(_) => Self::SecretNeeded,
+            Cause::FewTries { .. } => Self::CardRefused,
+            Cause::NoAuthority { .. } => Self::Usage,
+        }
+    }
+}
+
+fn card(error: &crate::card::CardError) -> Exit {
+    use crate::apdu::Status;
+    use crate::card::CardError;
+    match error {
+        CardError::NoAnswer { source, .. } => no_answer(source),
+        // A card that refuses the length of the PIN refuses the PIN, not us.
+        CardError::Refused { command: "RESET RETRY COUNTER", status: Status::WRONG_LENGTH | Status::WRONG_DATA } => {
+            Exit::PinMisfit
+        }
+        CardError::NotInProfile { .. } => Exit::Usage,
+        CardError::UnusableId(_) => Exit::NoCard,
+        _ => Exit::CardRefused,
+    }
+}
+
+fn no_answer(error: &crate::apdu::ApduError) -> Exit {
+    match error {
+        crate::apdu::ApduError::Reader(error) => error.into(),
+        crate::apdu::ApduError::NoStatusWord { .. } | crate::apdu::ApduError::Endless { .. } => Exit::CardRefused,
+    }
+}
+
+impl From<&ReaderError> for Exit {
+    fn from(error: &ReaderError) -> Self {
+        match error {
+            ReaderError::Replay(_) => Self::CardRefused,
+            _ => Self::NoCard,
+        }
+    }
+}
+
+impl From<&ServerError> for Exit {
+    fn from(error: &ServerError) -> Self {
+        match &error.problem {
+            ServerProblem::Unauthorized { .. }
+            | ServerProblem::Forbidden { .. }
+            | ServerProblem::Rejected { .. }
+            | ServerProblem::Nothing => Self::ServerRefused,
+            ServerProblem::Pin(_) => Self::PinMisfit,
+            ServerProblem::Token(_) | ServerProblem::Request(_) => Self::Usage,
+            _ => Self::ServerFailed,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! `pinwright inspect`: one card in depth. Nothing is written and no try is spent.
+
+use serde_json::json;
+
+use super::error::CliError;
+use super::select::{CardChoice, Chosen, choose};
+use super::world::World;
+use crate::apdu::Channel;
+use crate::card::family::{self, DetectError, Families};
+use crate::card::{CardError, Tries};
+use crate::config::Config;
+use crate::provision::{CardState, Cause, Failure, Step};
+use crate::reader::{EndAction, ReaderError, Readers};
+
+/// What a card says of itself.
+#[derive(Debug, Clone)]
+pub struct CardReport {
+    /// The reader's name.
+    pub reader: String,
+    /// The ATR in lower-case hex.
+    pub atr: String,
+    /// T=0 or T=1.
+    pub protocol: String,
+    /// The family's short name.
+    pub family: &'static str,
+    /// The application in words.
+    pub application: String,
+    /// The card ID as the server knows it.
+    pub card_id: String,
+    /// The same bytes read in the other order.
+    pub card_id_other_order: String,
+    /// The bytes as they stand on the card.
+    pub card_id_raw: String,
+    /// Tries left for the user PIN.
+    pub tries: Tries,
+    /// Fewest and most characters of the PIN.
+    pub pin_lengths: (usize, usize),
+    /// There is an administrator who proves himself by a challenge.
+    pub admin_challenge: bool,
+    /// Named certificate files on the card.
+    pub certificates: Vec<String>,
+}
+
+/// Reads a card.
+///
+/// # Errors
+/// The reader's or the card's failure.
+pub fn report(readers: &dyn Readers, chosen: &Chosen, families: &Families) -> Result<CardReport, Failure> {
+    let failure = |step, cause: Cause| Failure {
+        step,
+        reader: Some(chosen.reader.clone()),
+        card_id: None,
+        card: CardState::Untouched,
+        cause: Box::new(cause),
+    };
+    let mut connection = readers.open(&chosen.reader).map_err(|error| failure(Step::Open, error.into()))?;
+    let atr = connection.atr().clone();
+    let protocol = connection.protocol().to_string();
+    let mut channel = Channel::new(connection.as_mut());
+    let read = read(&mut channel, &atr, families);
+    let ended: Result<(), ReaderError> = connection.end(EndAction::Leave);
+    let mut report = read.map_err(|cause| failure(Step::Identify, cause))?;
+    ended.map_err(|error| failure(Step::Identify, error.into()))?;
+    report.reader.clone_from(&chosen.reader);
+    report.protocol = protocol;
+    Ok(report)
+}
+
+fn read(channel: &mut Channel<'_>, atr: &crate::reader::Atr, families: &Families) -> Result<CardReport, Cause> {
+    let mut card = family::detect(atr, channel, families)?;
+    let id = card.identify(channel)?;
+    let tries = card.tries_left(channel)?;
+    let limits = card.limits();
+    Ok(CardReport {
+        reader: String::new(),
+        atr: atr.to_string(),
+        protocol: String::new(),
+        family: card.family(),
+        application: card.title(),
+        card_id: id.to_string(),
+        card_id_other_order: id.other_guid().to_string(),
+        card_id_raw: id.raw_hex(),
+        tries,
+        pin_lengths: (limits.min, limits.max),
+        admin_challenge: card.has_admin_challenge(),
+        certificates: card.certificate_files(channel)?,
+    })
+}
+
+/// Why a card has no report, in a few words for a list; the whole error where one card is asked about.
+#[must_use]
+pub fn reason(failure: &Failure) -> String {
+    match failure.cause.as_ref() {
+        Cause::Detect(DetectError::Unknown { .. }) => "of no known family".to_owned(),
+        Cause::Card(CardError::UnusableId(error)) => error.to_string(),
+        cause => cause.to_string(),
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// See [`CliError`].
+pub fn run(
+    config: &Config,
+    choice: &CardChoice,
+    json: bool,
+    readers: &dyn Readers,
+    world: &mut World<'_>,
+) -> Result<(), CliError> {
+    let chosen = choose(readers, &config.ignored_readers, choice, &config.families)?;
+    let report = report(readers, &chosen, &config.families)?;
+    if json {
+        return world.print_json(&report_json(&report));
+    }
+    for line in report_lines(&report) {
+        world.print(&line)?;
+    }
+    Ok(())
+}
+
+/// `pinwright.inspect/1`.
+#[must_use]
+pub fn report_json(report: &CardReport) -> serde_json::Value {
+    json!({
+        "schema": "pinwright.inspect/1",
+        "reader": report.reader,
+        "atr": report.atr,
+        "protocol": report.protocol,
+        "family": report.family,
+        "application": report.application,
+        "card_id": report.card_id,
+        "card_id_other_order": report.card_id_other_order,
+        "card_id_raw": report.card_id_raw,
+        "pin": {
+            "tries_left": tries_json(report.tries),
+            "min_length": report.pin_lengths.0,
+            "max_length": report.pin_lengths.1,
+        },
+        // Asking which key it is would be an authentication, and a wrong one may be counted.
+        "admin": {"challenge": report.admin_challenge, "tries_left": null, "default_key": null},
+        "certificate_files": report.certificates,
+    })
+}
+
+/// `{"left":…,"max":…}`, or null where the card does not tell.
+#[must_use]
+pub fn tries_json(tries: Tries) -> serde_json::Value {
+    match tries {
+        Tries::Left { left, max } => json!({"left": left, "max": max}),
+        Tries::Untold => serde_json::Value::Null,
+    }
+}
+
+/// Tries in words.
+#[must_use]
+pub fn tries_text(tries: Tries) -> String {
+    match tries {
+        Tries::Left { left: 0, .. } => "blocked".to_owned(),
+        Tries::Left { left, max: Some(max) } => format!("{left} of {max} tries left"),
+        Tries::Left { left, max: None } => format!("{left} tries left"),
+        Tries::Untold => "tries left not told".to_owned(),
+    }
+}
+
+fn report_lines(report: &CardReport) -> Vec<String> {
+    let admin = if report.admin_challenge {
+        "answers a challenge; tries left and whether the key is a factory key can't be asked without risking a try"
+    } else {
+        "none"
+    };
+    let certificates = if report.certificates.is_empty() { "none".to_owned() } else { report.certificates.join(", ") };
+    vec![
+        format!("reader         {:?} ({})", report.reader, report.protocol),
+        format!("ATR            {}", report.atr),
+        format!("application    {}", report.application),
+        format!("card ID        {}", report.card_id),
+        format!("  other order  {}", report.card_id_other_order),
+        format!("  on the card  {}", report.card_id_raw),
+        format!(
+            "user PIN       {}; {} to {} characters",
+            tries_text(report.tries),
+            report.pin_lengths.0,
+            report.pin_lengths.1
+        ),
+        format!("administrator  {admin}"),
+        format!("certificates   {certificates}"),
+    ]
+}

@@ -1,0 +1,204 @@
+//! The wording of results: text that may change, and JSON that may only grow.
+
+use serde_json::{Map, Value, json};
+
+use super::error::CliError;
+use crate::provision::plan::{Plan, PlannedStep};
+use crate::provision::{Failure, Outcome, PinSource};
+
+/// What a job cost.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Costs {
+    /// Command APDUs.
+    pub apdus: u32,
+    /// HTTP requests.
+    pub http_requests: usize,
+    /// Wall time of the job.
+    pub total: std::time::Duration,
+    /// Time inside reader calls.
+    pub card: std::time::Duration,
+    /// Time waiting for the server.
+    pub server: std::time::Duration,
+}
+
+impl Costs {
+    fn add_to(&self, object: &mut Map<String, Value>) {
+        object.insert("apdus".to_owned(), json!(self.apdus));
+        object.insert("http_requests".to_owned(), json!(self.http_requests));
+        let times = json!({"total": millis(self.total), "card": millis(self.card), "server": millis(self.server)});
+        object.insert("elapsed_ms".to_owned(), times);
+    }
+}
+
+/// Milliseconds with three decimals.
+fn millis(time: std::time::Duration) -> f64 {
+    (time.as_secs_f64() * 1_000_000.0).round() / 1000.0
+}
+
+/// `pinwright.enroll/1`, done.
+#[must_use]
+pub fn outcome_json(outcome: &Outcome, costs: &Costs) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    put("schema", json!("pinwright.enroll/1"));
+    put("outcome", json!("done"));
+    put("reader", json!(outcome.reader));
+    put("family", json!(outcome.family));
+    put("atr", json!(outcome.atr));
+    put("card_id", json!(outcome.card_id));
+    put("smartcard", json!(outcome.smartcard));
+    put("request", json!(outcome.request));
+    put("authority", json!(outcome.authority.name()));
+    put("pin", json!({"source": source(outcome.pin_source), "verified": true}));
+    put("card_reset", json!(outcome.reset_failed.is_none()));
+    costs.add_to(&mut object);
+    Value::Object(object)
+}
+
+/// The result for people.
+#[must_use]
+pub fn outcome_text(outcome: &Outcome, costs: &Costs) -> String {
+    let whose = match outcome.pin_source {
+        PinSource::Server => "the PIN that the server proposed",
+        PinSource::User => "the PIN that was entered",
+    };
+    format!(
+        "Card {} in {:?} has {whose}, and has verified it. ({} APDUs, {} HTTP requests, {:.1} ms)",
+        outcome.card_id,
+        outcome.reader,
+        costs.apdus,
+        costs.http_requests,
+        millis(costs.total)
+    )
+}
+
+fn source(source: PinSource) -> &'static str {
+    match source {
+        PinSource::Server => "server",
+        PinSource::User => "user",
+    }
+}
+
+/// A failure of any command as JSON, in the schema of that command.
+#[must_use]
+pub fn error_json(schema: &str, error: &CliError, costs: Option<&Costs>) -> Value {
+    let exit = error.exit();
+    let mut object = Map::new();
+    object.insert("schema".to_owned(), json!(schema));
+    object.insert("outcome".to_owned(), json!("failed"));
+    let mut detail = json!({
+        "exit_code": exit as u8,
+        "message": error.to_string(),
+        "causes": causes(error),
+        "hint": error.hint(),
+    });
+    if let CliError::Failure(failure) = error {
+        object.insert("reader".to_owned(), json!(failure.reader));
+        object.insert("card_id".to_owned(), json!(failure.card_id));
+        object.insert("card_state".to_owned(), json!(failure.card.name()));
+        if let Some(members) = detail.as_object_mut() {
+            members.insert("step".to_owned(), json!(failure.step.name()));
+            let word = failure.cause.status().map(|status| format!("{:04X}", status.word()));
+            members.insert("status_word".to_owned(), json!(word));
+        }
+    }
+    object.insert("error".to_owned(), detail);
+    if let Some(costs) = costs {
+        costs.add_to(&mut object);
+    }
+    Value::Object(object)
+}
+
+/// The error for people: what, why, the card's state now, what to do.
+#[must_use]
+pub fn error_lines(error: &CliError) -> Vec<String> {
+    let mut lines = vec![match error {
+        CliError::Failure(failure) => format!("error: {}", located(failure)),
+        other => format!("error: {other}"),
+    }];
+    lines.extend(causes(error).into_iter().map(|cause| format!("  because: {cause}")));
+    if let CliError::Failure(failure) = error {
+        let card = failure.card_id.as_ref().map_or("card".to_owned(), |id| format!("card {id}"));
+        lines.push(format!("  {card}: {}", failure.card));
+    }
+    lines.extend(error.hint().map(|hint| format!("  hint: {hint}")));
+    lines
+}
+
+fn located(failure: &Failure) -> String {
+    match &failure.reader {
+        Some(reader) => format!("{failure} (reader {reader:?})"),
+        None => failure.to_string(),
+    }
+}
+
+/// The chain of causes, each once: a transparent error repeats its source's words.
+fn causes(error: &CliError) -> Vec<String> {
+    let mut said = error.to_string();
+    let mut causes = Vec::new();
+    let mut cause = std::error::Error::source(error);
+    while let Some(current) = cause {
+        let text = current.to_string();
+        if !said.contains(&text) {
+            causes.push(text.clone());
+        }
+        said = text;
+        cause = current.source();
+    }
+    causes
+}
+
+/// `pinwright.plan/1`.
+#[must_use]
+pub fn plan_json(plan: &Plan) -> Value {
+    let steps: Vec<Value> = plan
+        .steps
+        .iter()
+        .map(|step| match step {
+            PlannedStep::Apdu { purpose, frame, secret } => {
+                json!({"kind": "apdu", "purpose": purpose, "frame": frame, "secret": secret})
+            }
+            PlannedStep::Http { purpose, url } => {
+                json!({"kind": "http", "purpose": purpose, "method": "GET", "url": url})
+            }
+            PlannedStep::Prompt { purpose } => json!({"kind": "prompt", "purpose": purpose}),
+        })
+        .collect();
+    json!({
+        "schema": "pinwright.plan/1",
+        "outcome": if plan.obstacle.is_none() { "possible" } else { "not-possible" },
+        "obstacle": plan.obstacle.as_ref().map(ToString::to_string),
+        "reader": plan.reader,
+        "family": plan.family,
+        "atr": plan.atr,
+        "card_id": plan.card_id,
+        "smartcard": plan.assignment.smartcard,
+        "request": plan.assignment.request,
+        "authority": plan.authority.name(),
+        "steps": steps,
+    })
+}
+
+/// The plan for people.
+#[must_use]
+pub fn plan_lines(plan: &Plan) -> Vec<String> {
+    let mut lines = vec![
+        format!("card        {} ({}, ATR {}) in {:?}", plan.card_id, plan.family, plan.atr, plan.reader),
+        format!("smart card  {}", plan.assignment.smartcard),
+        format!("request     {}", plan.assignment.request.map_or("none".to_owned(), |id| id.to_string())),
+        format!("authority   {}", plan.authority.name()),
+        String::new(),
+    ];
+    for (number, step) in plan.steps.iter().enumerate() {
+        let number = number + 1;
+        lines.push(match step {
+            PlannedStep::Apdu { purpose, frame, .. } => format!("{number:>2}. card    {purpose}\n        {frame}"),
+            PlannedStep::Http { purpose, url, .. } => format!("{number:>2}. server  {purpose}\n        GET {url}"),
+            PlannedStep::Prompt { purpose } => format!("{number:>2}. person  {purpose}"),
+        });
+    }
+    if let Some(obstacle) = &plan.obstacle {
+        lines.push(format!("\nThis would stop before anything is written: {obstacle}."));
+    }
+    lines
+}

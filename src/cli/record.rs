@@ -1,0 +1,110 @@
+//! `pinwright record`: an operation on a real card as an `.apdu` file, secrets masked at the source.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use clap::{Args, ValueEnum};
+
+use super::enroll::{JobArgs, provision};
+use super::error::CliError;
+use super::inspect;
+use super::select::choose;
+use super::world::World;
+use crate::config::Config;
+use crate::provision::{Authority, Failure};
+use crate::reader::Readers;
+use crate::reader::fixture::Fixture;
+use crate::reader::record::Recording;
+
+/// What is recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Operation {
+    /// `inspect`: nothing is written to the card.
+    #[default]
+    Inspect,
+    /// `enroll`: the PIN is set.
+    Enroll,
+}
+
+impl Operation {
+    /// The name in the recording's header.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Inspect => "inspect",
+            Self::Enroll => "enroll",
+        }
+    }
+}
+
+/// What to record, and where to.
+#[derive(Debug, Clone, Args)]
+pub struct RecordArgs {
+    /// The file to write; it must not exist.
+    pub out: PathBuf,
+    /// The operation.
+    #[arg(value_enum, default_value_t)]
+    pub operation: Operation,
+    /// The card and, for `enroll`, the job.
+    #[command(flatten)]
+    pub job: JobArgs,
+}
+
+/// Runs the command. A job that fails is recorded too.
+///
+/// # Errors
+/// See [`CliError`].
+pub fn run(config: &Config, args: &RecordArgs, readers: &dyn Readers, world: &mut World<'_>) -> Result<(), CliError> {
+    if args.out.exists() {
+        let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+        return Err(CliError::File { path: args.out.clone(), source });
+    }
+    let recording = Recording::new(readers);
+    let (outcome, authority, error) = match args.operation {
+        Operation::Inspect => {
+            let chosen = choose(&recording, &config.ignored_readers, &args.job.choice, &config.families)?;
+            match inspect::report(&recording, &chosen, &config.families) {
+                Ok(_) => ("done".to_owned(), None, None),
+                Err(failure) => (failed(&failure), None, Some(CliError::from(failure))),
+            }
+        }
+        Operation::Enroll => match provision(config, &args.job, &recording, world) {
+            Ok((outcome, _)) => ("done".to_owned(), Some(outcome.authority), None),
+            Err(CliError::Failure(failure)) => {
+                (failed(&failure), config.rules.authorities.first().copied(), Some(failure.into()))
+            }
+            Err(other) => return Err(other),
+        },
+    };
+    let fixture = headed(recording.fixture(), args.operation, &outcome, authority);
+    write(&args.out, &fixture)?;
+    world.say(&format!("{} exchanges recorded in {}.", fixture.exchanges.len(), args.out.display()));
+    error.map_or(Ok(()), Err)
+}
+
+/// The outcome of a failed job as the header tells it.
+#[must_use]
+pub fn failed(failure: &Failure) -> String {
+    format!("failed {}", failure.step.name())
+}
+
+fn headed(mut fixture: Fixture, operation: Operation, outcome: &str, authority: Option<Authority>) -> Fixture {
+    let day = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let mut put = |key: &str, value: &str| fixture.headers.push((key.to_owned(), value.to_owned()));
+    put("operation", operation.name());
+    if let Some(authority) = authority {
+        put("authority", authority.name());
+    }
+    put("outcome", outcome);
+    put("origin", concat!("recorded by pinwright ", env!("CARGO_PKG_VERSION")));
+    put("recorded", day.get(..10).unwrap_or_default());
+    fixture
+}
+
+fn write(path: &Path, fixture: &Fixture) -> Result<(), CliError> {
+    let failed = |source| CliError::File { path: path.to_owned(), source };
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
+    file.write_all(fixture.to_string().as_bytes()).map_err(failed)
+}

@@ -1,0 +1,218 @@
+//! Which card is meant. Never a guess: one card, or a name, or the list of what there is.
+
+use thiserror::Error;
+
+use super::exit::Exit;
+use crate::apdu::Channel;
+use crate::card::CardId;
+use crate::card::family::{self, Families};
+use crate::reader::{EndAction, ReaderEntry, ReaderError, Readers};
+
+/// The card that a person means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// The reader's name.
+    pub reader: String,
+    /// The card's ID, where the person chose by it.
+    pub card_id: Option<CardId>,
+}
+
+/// How a person says which card is meant.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct CardChoice {
+    /// The reader: its name, a unique part of it, or its number in `pinwright readers`.
+    #[arg(long, value_name = "READER")]
+    pub reader: Option<String>,
+    /// The card's ID: GUID text, or 32 hex digits in the card's own byte order.
+    #[arg(long, value_name = "ID")]
+    pub card_id: Option<String>,
+}
+
+/// No card, or not which.
+#[derive(Debug, Error)]
+pub enum ChoiceError {
+    /// The readers can't be listed.
+    #[error(transparent)]
+    Reader(#[from] ReaderError),
+    /// No reader at all.
+    #[error("there is no smart card reader")]
+    NoReaders,
+    /// Readers, and no card in them.
+    #[error("there is no card in {}", .readers.join(", "))]
+    NoCard {
+        /// The readers.
+        readers: Vec<String>,
+    },
+    /// More than one card.
+    #[error("there are {} cards: {}", .cards.len(), .cards.join(", "))]
+    ManyCards {
+        /// Reader and ATR of each.
+        cards: Vec<String>,
+    },
+    /// No reader of that name.
+    #[error("no reader is called {wanted:?}; there are {}", .readers.join(", "))]
+    NoSuchReader {
+        /// What was asked for.
+        wanted: String,
+        /// The readers.
+        readers: Vec<String>,
+    },
+    /// More than one reader of that name.
+    #[error("{wanted:?} is part of {} readers' names: {}", .readers.len(), .readers.join(", "))]
+    ManyReaders {
+        /// What was asked for.
+        wanted: String,
+        /// The readers.
+        readers: Vec<String>,
+    },
+    /// No card with that ID.
+    #[error("no card has the ID {wanted}; there are {}", .found.join(", "))]
+    NoSuchCard {
+        /// What was asked for.
+        wanted: String,
+        /// Reader and ID of each card that was found.
+        found: Vec<String>,
+    },
+}
+
+impl ChoiceError {
+    /// The exit code.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Reader(error) => error.into(),
+            _ => Exit::NoCard,
+        }
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Reader(error) => error.remedy().to_owned(),
+            Self::NoReaders => "plug a reader in; `pinwright readers` shows what the system sees".to_owned(),
+            Self::NoCard { .. } => "insert the card".to_owned(),
+            Self::ManyCards { .. } => "say which with `--reader` or `--card-id`, or pull the others out".to_owned(),
+            Self::NoSuchReader { .. } | Self::ManyReaders { .. } => {
+                "`pinwright readers` lists names and numbers".to_owned()
+            }
+            Self::NoSuchCard { .. } => "insert that card; `pinwright readers` lists the IDs".to_owned(),
+        }
+    }
+}
+
+/// The readers that a person wants to see: those whose names contain no ignored text.
+///
+/// # Errors
+/// The service's failure.
+pub fn visible(readers: &dyn Readers, ignored: &[String]) -> Result<Vec<ReaderEntry>, ReaderError> {
+    let mut entries = readers.list()?;
+    entries.retain(|entry| !ignored.iter().any(|text| !text.is_empty() && entry.name.contains(text.as_str())));
+    Ok(entries)
+}
+
+/// Finds the one card that is meant.
+///
+/// # Errors
+/// None, or more than one: with the list.
+pub fn choose(
+    readers: &dyn Readers,
+    ignored: &[String],
+    choice: &CardChoice,
+    families: &Families,
+) -> Result<Chosen, ChoiceError> {
+    let mut entries = visible(readers, ignored)?;
+    if entries.is_empty() {
+        return Err(ChoiceError::NoReaders);
+    }
+    if let Some(wanted) = &choice.reader {
+        entries = vec![by_name(&entries, wanted)?];
+    }
+    let names = |entries: &[ReaderEntry]| entries.iter().map(|entry| quoted(&entry.name)).collect::<Vec<_>>();
+    let mut cards: Vec<ReaderEntry> = entries.iter().filter(|entry| has_card(entry)).cloned().collect();
+    if cards.is_empty() {
+        return Err(ChoiceError::NoCard { readers: names(&entries) });
+    }
+    if let Some(wanted) = &choice.card_id {
+        return by_card_id(readers, &cards, wanted, families);
+    }
+    match (cards.pop(), cards.is_empty()) {
+        (Some(only), true) => Ok(Chosen { reader: only.name, card_id: None }),
+        (last, _) => {
+            cards.extend(last);
+            Err(ChoiceError::ManyCards { cards: cards.iter().map(shown).collect() })
+        }
+    }
+}
+
+/// A mute card counts: it may be the one that is meant.
+fn has_card(entry: &ReaderEntry) -> bool {
+    entry.presence.atr.is_some() || entry.presence.mute
+}
+
+fn by_name(entries: &[ReaderEntry], wanted: &str) -> Result<ReaderEntry, ChoiceError> {
+    if let Some(exact) = entries.iter().find(|entry| entry.name == wanted) {
+        return Ok(exact.clone());
+    }
+    if let Some(numbered) = wanted.parse::<usize>().ok().and_then(|number| entries.get(number)) {
+        return Ok(numbered.clone());
+    }
+    let folded = wanted.to_lowercase();
+    let mut matching: Vec<&ReaderEntry> =
+        entries.iter().filter(|entry| entry.name.to_lowercase().contains(&folded)).collect();
+    let names = |entries: Vec<&ReaderEntry>| entries.into_iter().map(|entry| quoted(&entry.name)).collect();
+    match (matching.pop(), matching.is_empty()) {
+        (Some(only), true) => Ok(only.clone()),
+        (None, _) => {
+            Err(ChoiceError::NoSuchReader { wanted: wanted.to_owned(), readers: names(entries.iter().collect()) })
+        }
+        (Some(last), false) => {
+            matching.push(last);
+            Err(ChoiceError::ManyReaders { wanted: wanted.to_owned(), readers: names(matching) })
+        }
+    }
+}
+
+/// Asks each card for its ID; one that can't tell is passed over, since it is not the one.
+fn by_card_id(
+    readers: &dyn Readers,
+    cards: &[ReaderEntry],
+    wanted: &str,
+    families: &Families,
+) -> Result<Chosen, ChoiceError> {
+    let mut found = Vec::new();
+    let mut matching = Vec::new();
+    for entry in cards {
+        match read_card_id(readers, &entry.name, families) {
+            Some(id) if id.is_meant_by(wanted) => matching.push((entry, id)),
+            Some(id) => found.push(format!("{id} in {}", quoted(&entry.name))),
+            None => found.push(format!("an unknown card in {}", quoted(&entry.name))),
+        }
+    }
+    match matching.as_slice() {
+        [(entry, id)] => Ok(Chosen { reader: entry.name.clone(), card_id: Some(*id) }),
+        [] => Err(ChoiceError::NoSuchCard { wanted: wanted.to_owned(), found }),
+        many => Err(ChoiceError::ManyCards { cards: many.iter().map(|(entry, _)| shown(entry)).collect() }),
+    }
+}
+
+fn read_card_id(readers: &dyn Readers, reader: &str, families: &Families) -> Option<CardId> {
+    let mut connection = readers.open(reader).ok()?;
+    let atr = connection.atr().clone();
+    let mut channel = Channel::new(connection.as_mut());
+    let id = family::detect(&atr, &mut channel, families).ok().and_then(|mut card| card.identify(&mut channel).ok());
+    // Nothing but reads was sent.
+    drop(connection.end(EndAction::Leave));
+    id
+}
+
+fn shown(entry: &ReaderEntry) -> String {
+    match &entry.presence.atr {
+        Some(atr) => format!("{} (ATR {atr})", quoted(&entry.name)),
+        None => format!("{} (mute)", quoted(&entry.name)),
+    }
+}
+
+fn quoted(name: &str) -> String {
+    format!("{name:?}")
+}

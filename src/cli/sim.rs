@@ -1,0 +1,139 @@
+//! `pinwright sim`: the stand-ins as processes, for a real pcscd and for trying things by hand.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use clap::{Subcommand, ValueEnum};
+use uuid::Uuid;
+
+use super::error::CliError;
+use super::world::World;
+use crate::sim::gids::{GidsCard, GidsSettings};
+use crate::sim::iso7816::{Iso7816Card, Iso7816Settings};
+use crate::sim::server::{PinMaker, Settings, StandIn, StandInError};
+use crate::sim::vpcd::{VpcdHandle, VpcdOptions};
+
+/// How often a stand-in looks up: for Ctrl-C, and for the reader's end.
+const LOOK_UP: Duration = Duration::from_millis(100);
+
+/// Which stand-in.
+#[derive(Debug, Subcommand)]
+pub enum SimCommand {
+    /// Put a virtual card into a virtual reader of pcscd (vpcd). Factory PIN 12345678, admin key 0102030405060708 three times.
+    Card {
+        /// The card's family.
+        #[arg(long, value_enum, default_value_t)]
+        family: Family,
+        /// The reader's port: 35963 for the first one of Debian's vpcd.
+        #[arg(long, default_value_t = 35963)]
+        port: u16,
+        /// The host that pcscd runs on.
+        #[arg(long, default_value = "localhost")]
+        host: String,
+        /// A card as from the factory of a GIDS card: not initialised.
+        #[arg(long)]
+        blank: bool,
+        /// The card ID, as the server knows it.
+        #[arg(long, value_name = "UUID", default_value_t = default_card_id())]
+        card_id: Uuid,
+    },
+    /// Serve the certificate server's API over TLS on this machine, knowing the card of `sim card`.
+    Server {
+        /// The port; any free one by default.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Where to write the certificate of its authority.
+        #[arg(long, value_name = "FILE")]
+        ca_out: PathBuf,
+        /// The card ID that it knows.
+        #[arg(long, value_name = "UUID", default_value_t = default_card_id())]
+        card_id: Uuid,
+        /// Let the user supply the PIN (204).
+        #[arg(long)]
+        user_pin: bool,
+    },
+}
+
+/// Families of virtual cards.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub enum Family {
+    /// GIDS.
+    #[default]
+    Gids,
+    /// ISO 7816-4, described by a profile.
+    Iso7816,
+}
+
+/// The GUID of the virtual card's default ID.
+fn default_card_id() -> Uuid {
+    Uuid::from_bytes_le(GidsSettings::default().card_id)
+}
+
+/// Runs a stand-in until Ctrl-C.
+///
+/// # Errors
+/// It can't be started.
+pub fn run(command: &SimCommand, world: &mut World<'_>) -> Result<(), CliError> {
+    match command {
+        SimCommand::Card { family, port, host, blank, card_id } => {
+            let options = VpcdOptions { host: host.clone(), ..VpcdOptions::local(*port) };
+            let handle = insert(*family, *blank, *card_id, &options).map_err(failed)?;
+            world.print(&format!("READY card={card_id} port={port}"))?;
+            wait(&world.interrupted, || handle.is_inserted());
+            drop(handle.remove());
+            Ok(())
+        }
+        SimCommand::Server { port, ca_out, card_id, user_pin } => {
+            let server = start(*port, *card_id, *user_pin).map_err(failed)?;
+            std::fs::write(ca_out, server.ca_pem())
+                .map_err(|source| CliError::File { path: ca_out.clone(), source })?;
+            world.print(&format!("READY url={} ca={}", server.base_url(), ca_out.display()))?;
+            wait(&world.interrupted, || true);
+            Ok(())
+        }
+    }
+}
+
+fn insert(
+    family: Family,
+    blank: bool,
+    card_id: Uuid,
+    options: &VpcdOptions,
+) -> Result<VpcdHandle, crate::sim::vpcd::VpcdError> {
+    let card_id = card_id.to_bytes_le();
+    match family {
+        Family::Gids if blank => VpcdHandle::insert(GidsCard::blank(), options),
+        Family::Gids => {
+            let settings = GidsSettings { card_id, ..GidsSettings::default() };
+            VpcdHandle::insert(GidsCard::personalised(settings), options)
+        }
+        Family::Iso7816 => {
+            let settings = Iso7816Settings { card_id: card_id.to_vec(), ..Iso7816Settings::default() };
+            VpcdHandle::insert(Iso7816Card::new(settings), options)
+        }
+    }
+}
+
+fn start(port: u16, card_id: Uuid, user_pin: bool) -> Result<StandIn, StandInError> {
+    let gids = GidsSettings::default();
+    // No ATR: the stand-in serves a card of either family, and a record without one fits both.
+    let mut settings = Settings::for_card(card_id, "", gids.admin_key);
+    settings.port = port;
+    if user_pin {
+        settings.pin_maker = PinMaker::UserProvided;
+    }
+    StandIn::start(settings)
+}
+
+fn wait(interrupted: &Arc<AtomicBool>, alive: impl Fn() -> bool) {
+    while !interrupted.load(Ordering::Relaxed) && alive() {
+        thread::sleep(LOOK_UP);
+    }
+}
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> CliError {
+    CliError::StandIn(Box::new(error))
+}

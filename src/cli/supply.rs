@@ -1,0 +1,174 @@
+//! Secrets that the server does not give: from a descriptor, a file, a systemd credential, or a person.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+
+use super::prompt::{Terminal, is_interactive};
+use crate::card::{PinCharacters, PinLimits};
+use crate::config::{SecretFile, Sources};
+use crate::provision::Cause;
+use crate::provision::issuer::Watch;
+use crate::provision::supplier::{SecretError, Supplier};
+use crate::secret::{AdminKey, Pin, SecretBytes};
+
+const NEW_PIN: &str = "the new PIN";
+const CURRENT_PIN: &str = "the current PIN";
+const ADMIN_KEY: &str = "the admin key";
+
+/// Longest secret read from a file or descriptor.
+const SECRET_MAX: usize = 256;
+
+/// Descriptors that a caller opened for us: no secret is ever an argument.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Descriptors {
+    /// Read the new PIN from this file descriptor, where the user supplies it.
+    #[arg(long, value_name = "N")]
+    pub pin_fd: Option<u32>,
+    /// Read the card's current PIN from this file descriptor.
+    #[arg(long, value_name = "N")]
+    pub current_pin_fd: Option<u32>,
+    /// Read the local admin key (48 hex digits) from this file descriptor.
+    #[arg(long, value_name = "N")]
+    pub admin_key_fd: Option<u32>,
+}
+
+/// The command's supplier.
+pub struct CommandSupplier {
+    descriptors: Descriptors,
+    sources: Sources,
+    /// Ask before writing.
+    confirm: bool,
+    /// A person may be asked at all.
+    interactive: bool,
+}
+
+impl CommandSupplier {
+    /// Asks nobody where `allowed` is false or no terminal is there; asks for consent where `yes` is not given.
+    #[must_use]
+    pub fn new(descriptors: Descriptors, sources: Sources, yes: bool, allowed: bool) -> Self {
+        let interactive = allowed && is_interactive();
+        Self { descriptors, sources, confirm: interactive && !yes, interactive }
+    }
+
+    fn ask(&self, what: &'static str, question: &str) -> Result<SecretBytes, SecretError> {
+        if !self.interactive {
+            return Err(SecretError::NoTerminal { what });
+        }
+        let unreadable = |source| SecretError::Unreadable { what, origin: "the terminal".to_owned(), source };
+        let mut terminal = Terminal::open().map_err(unreadable)?;
+        terminal.secret(question).map_err(unreadable)?.ok_or(SecretError::Cancelled { what })
+    }
+}
+
+impl Supplier for CommandSupplier {
+    fn new_pin(&mut self, limits: PinLimits) -> Result<Pin, SecretError> {
+        if let Some(number) = self.descriptors.pin_fd {
+            return pin(NEW_PIN, &descriptor(NEW_PIN, number)?);
+        }
+        let characters = match limits.characters {
+            PinCharacters::Digits => "digits",
+            PinCharacters::Ascii => "characters",
+        };
+        let question = format!("New PIN ({} to {} {characters}): ", limits.min, limits.max);
+        let first = self.ask(NEW_PIN, &question)?;
+        let second = self.ask(NEW_PIN, "New PIN again: ")?;
+        if first.expose() != second.expose() {
+            return Err(SecretError::Mismatch { what: NEW_PIN });
+        }
+        pin(NEW_PIN, &first)
+    }
+
+    fn consent(&mut self, watch: Watch<'_>) -> Result<(), Cause> {
+        if !self.confirm {
+            return Ok(());
+        }
+        let what = "the go-ahead";
+        let unreadable = |source| SecretError::Unreadable { what, origin: "the terminal".to_owned(), source };
+        let mut terminal = Terminal::open().map_err(unreadable)?;
+        let mut stopped = None;
+        let mut go_on = || match watch() {
+            Ok(()) => true,
+            Err(cause) => {
+                stopped = Some(cause);
+                false
+            }
+        };
+        let question = "Replace the card's PIN by the one that the server proposes? [y/N] ";
+        let answer = terminal.confirm(question, &mut go_on).map_err(unreadable)?;
+        match (answer, stopped) {
+            (_, Some(cause)) => Err(cause),
+            (Some(true), None) => Ok(()),
+            (Some(false) | None, None) => Err(SecretError::Cancelled { what }.into()),
+        }
+    }
+
+    fn current_pin(&mut self) -> Result<Pin, SecretError> {
+        match self.descriptors.current_pin_fd {
+            Some(number) => pin(CURRENT_PIN, &descriptor(CURRENT_PIN, number)?),
+            None => pin(CURRENT_PIN, &self.ask(CURRENT_PIN, "Current PIN of the card: ")?),
+        }
+    }
+
+    fn admin_key(&mut self) -> Result<AdminKey, SecretError> {
+        let text = match (self.descriptors.admin_key_fd, &self.sources.admin_key) {
+            (Some(number), _) => descriptor(ADMIN_KEY, number)?,
+            (None, Some(file)) => secret_file(ADMIN_KEY, file)?,
+            (None, None) => self.ask(ADMIN_KEY, "Admin key (48 hex digits): ")?,
+        };
+        AdminKey::from_hex(text.expose()).ok_or_else(|| SecretError::Unusable {
+            what: ADMIN_KEY,
+            reason: "48 hexadecimal digits are needed".to_owned(),
+        })
+    }
+}
+
+/// The PIN without the line end that a pipe brings along.
+fn pin(what: &'static str, text: &SecretBytes) -> Result<Pin, SecretError> {
+    let bytes = text.expose();
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    Pin::new(bytes).map_err(|error| SecretError::Unusable { what, reason: error.to_string() })
+}
+
+/// `/dev/fd/N` opens what the caller handed over, without this program taking a number on trust.
+fn descriptor(what: &'static str, number: u32) -> Result<SecretBytes, SecretError> {
+    read(what, PathBuf::from(format!("/dev/fd/{number}")), format!("file descriptor {number}"))
+}
+
+fn secret_file(what: &'static str, file: &SecretFile) -> Result<SecretBytes, SecretError> {
+    let path = match file {
+        SecretFile::Path(path) => path.clone(),
+        SecretFile::Credential(name) => {
+            let directory = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(|| SecretError::Unusable {
+                what,
+                reason: "systemd gave this process no credentials (CREDENTIALS_DIRECTORY is not set)".to_owned(),
+            })?;
+            PathBuf::from(directory).join(name)
+        }
+    };
+    let origin = path.display().to_string();
+    read(what, path, origin)
+}
+
+fn read(what: &'static str, path: PathBuf, origin: String) -> Result<SecretBytes, SecretError> {
+    let unreadable = |source| SecretError::Unreadable { what, origin: origin.clone(), source };
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mut secret = SecretBytes::with_capacity(SECRET_MAX);
+    let mut piece = zeroize::Zeroizing::new([0_u8; SECRET_MAX]);
+    loop {
+        let read = file.read(piece.as_mut_slice()).map_err(unreadable)?;
+        let bytes = piece.get(..read).unwrap_or_default();
+        // One line is the secret; what comes after it is not read into it.
+        let (line, ended) = match bytes.iter().position(|byte| *byte == b'\n') {
+            Some(end) => (bytes.get(..end).unwrap_or_default(), true),
+            None => (bytes, read == 0),
+        };
+        if !secret.append(line) {
+            return Err(SecretError::Unusable { what, reason: "it is too long".to_owned() });
+        }
+        if ended {
+            return Ok(secret);
+        }
+    }
+}

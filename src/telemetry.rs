@@ -1,0 +1,32 @@
+//! Logs of the command: on stderr, this crate's own events only.
+//!
+//! Libraries below us are not listened to, at any level: what an HTTP or TLS library logs at trace level is not ours to
+//! promise.
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// How much is said: warnings, then `-v` what happens, `-vv` each call, `-vvv` each APDU (secrets masked).
+#[must_use]
+pub fn level(verbose: u8, quiet: bool) -> LevelFilter {
+    match (quiet, verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (false, 0) => LevelFilter::WARN,
+        (false, 1) => LevelFilter::INFO,
+        (false, 2) => LevelFilter::DEBUG,
+        (false, _) => LevelFilter::TRACE,
+    }
+}
+
+/// Starts logging to stderr; a second call in the same process has no effect.
+pub fn start(level: LevelFilter, color: bool) {
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(color)
+        .with_target(level >= LevelFilter::DEBUG);
+    let ours = Targets::new().with_target("pinwright", level);
+    // An error means that a subscriber is there already: then logs go where that one sends them.
+    drop(tracing_subscriber::registry().with(lines).with(ours).try_init());
+}
