@@ -123,10 +123,9 @@ impl Pcscd {
         while UnixStream::connect(self.socket()).is_err() {
             let ended = self.daemon.try_wait().ok().flatten();
             if ended.is_some() || Instant::now() > deadline {
-                let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
                 let reason =
                     ended.map_or_else(|| "pcscd did not get ready".to_owned(), |s| format!("pcscd ended: {s}"));
-                return Err(Skip(format!("{reason}: {}", log.trim())));
+                return Err(Skip(format!("{reason}: {}", self.log())));
             }
             thread::sleep(Duration::from_millis(5));
         }
@@ -162,9 +161,17 @@ impl Pcscd {
     pub fn wait_for_card(&self, reader: usize, present: bool) {
         let deadline = Instant::now() + PATIENCE;
         while self.has_card(reader) != present {
-            assert!(Instant::now() < deadline, "pcscd does not see the card come or go in reader {reader}");
+            assert!(
+                Instant::now() < deadline,
+                "reader {reader} with a card is not {present} for pcscd: {}",
+                self.log()
+            );
             thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default().trim().to_owned()
     }
 
     /// OpenSC's view, which is nobody's who is tested here.
