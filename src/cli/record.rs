@@ -29,6 +29,15 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// What happens, in a sentence.
+    #[must_use]
+    pub fn scenario(self) -> &'static str {
+        match self {
+            Self::Inspect => "a card is read: application, card ID, tries left, certificate files",
+            Self::Enroll => "the user PIN is set and verified",
+        }
+    }
+
     /// The name in the recording's header.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -47,6 +56,9 @@ pub struct RecordArgs {
     /// The operation.
     #[arg(value_enum, default_value_t)]
     pub operation: Operation,
+    /// The make of the card, for the recording's header.
+    #[arg(long, value_name = "TEXT", default_value = "not told")]
+    pub card: String,
     /// The card and, for `enroll`, the job.
     #[command(flatten)]
     pub job: JobArgs,
@@ -78,7 +90,7 @@ pub fn run(config: &Config, args: &RecordArgs, readers: &dyn Readers, world: &mu
             Err(other) => return Err(other),
         },
     };
-    let fixture = headed(recording.fixture(), args.operation, &outcome, authority);
+    let fixture = headed(recording.fixture(), args, &outcome, authority);
     write(&args.out, &fixture)?;
     world.say(&format!("{} exchanges recorded in {}.", fixture.exchanges.len(), args.out.display()));
     error.map_or(Ok(()), Err)
@@ -90,10 +102,13 @@ pub fn failed(failure: &Failure) -> String {
     format!("failed {}", failure.step.name())
 }
 
-fn headed(mut fixture: Fixture, operation: Operation, outcome: &str, authority: Option<Authority>) -> Fixture {
+fn headed(mut fixture: Fixture, args: &RecordArgs, outcome: &str, authority: Option<Authority>) -> Fixture {
     let day = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    let mut put = |key: &str, value: &str| fixture.headers.push((key.to_owned(), value.to_owned()));
-    put("operation", operation.name());
+    // One line each: a header can't hold a line end.
+    let mut put = |key: &str, value: &str| fixture.headers.push((key.to_owned(), value.replace(['\n', '\r'], " ")));
+    put("card", &args.card);
+    put("scenario", args.operation.scenario());
+    put("operation", args.operation.name());
     if let Some(authority) = authority {
         put("authority", authority.name());
     }

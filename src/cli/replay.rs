@@ -13,16 +13,17 @@ use super::inspect;
 use super::record::failed;
 use super::select::Chosen;
 use super::world::World;
-use crate::card::PinLimits;
-use crate::card::family::Families;
+use crate::apdu::ApduError;
+use crate::card::family::{DetectError, Families};
+use crate::card::{CardError, PinLimits};
 use crate::config::Config;
 use crate::provision::fit::PolicyLengths;
 use crate::provision::issuer::{Answers, Assignment, Issuer, Question, Wanted, Watch};
-use crate::provision::supplier::{SecretError, Supplier};
+use crate::provision::supplier::{Need, SecretError, Supplier};
 use crate::provision::{self, Authority, Cause, Desk, Failure, Job, PinMaker, Rules};
-use crate::reader::Readers;
 use crate::reader::fixture::Fixture;
-use crate::reader::replay::Replay;
+use crate::reader::replay::{Replay, ReplayError};
+use crate::reader::{ReaderError, Readers};
 use crate::secret::{AdminKey, AdminResponse, Pin};
 use crate::server::{AdminKeyVersion, CardParameters, ProposedPin};
 
@@ -74,8 +75,10 @@ fn play(fixture: Fixture, families: &Families) -> Result<Option<String>, CliErro
     };
     let outcome = match result {
         Ok(()) => "done".to_owned(),
-        Err(failure) if is_mismatch(&failure) => return Err(failure.into()),
-        Err(failure) => failed(&failure),
+        Err(failure) => match mismatch(&failure) {
+            Some(error) => return Err(error.into()),
+            None => failed(&failure),
+        },
     };
     replay.finish()?;
     Ok(Some(outcome))
@@ -107,18 +110,18 @@ fn set_pin(
     provision::set_pin(&job, &mut desk).map(drop)
 }
 
-/// Whether the recording did not fit, as opposed to a recorded refusal.
-fn is_mismatch(failure: &Failure) -> bool {
-    use crate::apdu::ApduError;
-    use crate::card::CardError;
-    use crate::card::family::DetectError;
-    use crate::reader::ReaderError;
-    matches!(
-        failure.cause.as_ref(),
-        Cause::Reader(ReaderError::Replay(_))
-            | Cause::Detect(DetectError::NoAnswer(ApduError::Reader(ReaderError::Replay(_))))
-            | Cause::Card(CardError::NoAnswer { source: ApduError::Reader(ReaderError::Replay(_)), .. })
-    )
+/// How the recording did not fit, as opposed to a recorded refusal.
+fn mismatch(failure: &Failure) -> Option<ReplayError> {
+    let reader = match failure.cause.as_ref() {
+        Cause::Reader(error) => error,
+        Cause::Detect(DetectError::NoAnswer(ApduError::Reader(error)))
+        | Cause::Card(CardError::NoAnswer { source: ApduError::Reader(error), .. }) => error,
+        _ => return None,
+    };
+    match reader {
+        ReaderError::Replay(error) => Some(error.clone()),
+        _ => None,
+    }
 }
 
 /// Lengths of the secrets in a recording, read off the Lc of the commands that carried them.
@@ -144,6 +147,10 @@ impl SecretLengths {
 }
 
 impl Supplier for SecretLengths {
+    fn at_hand(&self, _need: Need) -> bool {
+        true
+    }
+
     fn new_pin(&mut self, _limits: PinLimits) -> Result<Pin, SecretError> {
         Ok(Pin::zeros(self.new_pin))
     }

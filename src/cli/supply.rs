@@ -9,7 +9,7 @@ use crate::card::{PinCharacters, PinLimits};
 use crate::config::{SecretFile, Sources};
 use crate::provision::Cause;
 use crate::provision::issuer::Watch;
-use crate::provision::supplier::{SecretError, Supplier};
+use crate::provision::supplier::{Need, SecretError, Supplier};
 use crate::secret::{AdminKey, Pin, SecretBytes};
 
 const NEW_PIN: &str = "the new PIN";
@@ -62,6 +62,14 @@ impl CommandSupplier {
 }
 
 impl Supplier for CommandSupplier {
+    fn at_hand(&self, need: Need) -> bool {
+        match need {
+            Need::NewPin => self.descriptors.pin_fd.is_some(),
+            Need::CurrentPin => self.descriptors.current_pin_fd.is_some(),
+            Need::AdminKey => self.descriptors.admin_key_fd.is_some() || self.sources.admin_key.is_some(),
+        }
+    }
+
     fn new_pin(&mut self, limits: PinLimits) -> Result<Pin, SecretError> {
         if let Some(number) = self.descriptors.pin_fd {
             return pin(NEW_PIN, &descriptor(NEW_PIN, number)?);

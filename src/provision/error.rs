@@ -23,6 +23,8 @@ pub enum Step {
     Identify,
     /// The server's records of card and request.
     Resolve,
+    /// Secrets that the server does not give.
+    Supply,
     /// A challenge from the card.
     Challenge,
     /// PIN and answer from the server.
@@ -47,6 +49,7 @@ impl Step {
             Self::Open => "open the card",
             Self::Identify => "identify the card",
             Self::Resolve => "find the card and its request at the server",
+            Self::Supply => "get a secret that the server does not give",
             Self::Challenge => "take a challenge from the card",
             Self::Ask => "ask the server",
             Self::Fit => "fit the PIN to the card",
@@ -64,6 +67,7 @@ impl Step {
             Self::Open => "open",
             Self::Identify => "identify",
             Self::Resolve => "resolve",
+            Self::Supply => "supply",
             Self::Challenge => "challenge",
             Self::Ask => "ask",
             Self::Fit => "fit",

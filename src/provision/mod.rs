@@ -8,6 +8,7 @@ pub mod binding;
 pub mod error;
 pub mod fit;
 pub mod issuer;
+mod known;
 pub mod mimcm;
 pub mod plan;
 pub mod records;
@@ -15,20 +16,21 @@ mod rules;
 mod session;
 pub mod supplier;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use uuid::Uuid;
 
 pub use self::error::{CardState, Cause, Failure, Step};
 use self::issuer::{Answers, Assignment, Issuer, Question, Wanted};
+use self::known::Known;
 use self::records::ResolveError;
 pub use self::rules::{AdminKeyRule, Authority, PinMaker, PinRouteRule, Rules};
 use self::session::Session;
-use self::supplier::{SecretError, Supplier};
+use self::supplier::{Need, SecretError, Supplier};
 use crate::card::family::Families;
-use crate::card::{CardId, Challenge, PinLimits, Tries, answer_with_admin_key};
+use crate::card::{CardId, Challenge, Tries, answer_with_admin_key};
 use crate::reader::Readers;
-use crate::secret::{AdminKey, AdminResponse, Pin};
+use crate::secret::{AdminResponse, Pin};
 use crate::server::ProposedPin;
 
 /// What to do.
@@ -58,6 +60,20 @@ pub struct Desk<'a> {
     pub interrupted: &'a AtomicBool,
     /// Told of each step before it is taken.
     pub progress: &'a mut dyn FnMut(Step),
+}
+
+impl Desk<'_> {
+    /// The next step; an interruption stops the job here, before the card is written to.
+    fn enter(&mut self, session: &mut Session, step: Step) -> Result<(), Cause> {
+        self.proceed(session, step);
+        if self.interrupted.load(Ordering::Relaxed) { Err(Cause::Interrupted) } else { Ok(()) }
+    }
+
+    /// The next step, where the job must be carried to its end: an interruption would leave a card in between.
+    fn proceed(&mut self, session: &mut Session, step: Step) {
+        (self.progress)(step);
+        session.at(step);
+    }
 }
 
 /// Where the PIN on the card came from.
@@ -105,32 +121,18 @@ pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
         match round(job, desk, &mut known)? {
             Round::Done(outcome) => return Ok(outcome),
             // The card is free while a person types: others may use it, and it is identified anew afterwards.
-            Round::Needs(need) => known.supply(need, desk).map_err(|cause| known.failure(job, cause))?,
+            Round::Needs(need) => {
+                (desk.progress)(Step::Supply);
+                known.supply(need, desk.supplier).map_err(|cause| known.failure(&job.reader, cause))?;
+            }
         }
     }
 }
 
-/// What earlier rounds found out.
-#[derive(Default)]
-struct Known {
-    card_id: Option<CardId>,
-    assignment: Option<Assignment>,
-    limits: Option<PinLimits>,
-    new_pin: Option<Pin>,
-    current_pin: Option<Pin>,
-    admin_key: Option<AdminKey>,
-}
-
+/// One hold of the card.
 enum Round {
     Done(Outcome),
     Needs(Need),
-}
-
-#[derive(Clone, Copy)]
-enum Need {
-    NewPin,
-    CurrentPin,
-    AdminKey,
 }
 
 fn round(job: &Job, desk: &mut Desk<'_>, known: &mut Known) -> Result<Round, Failure> {
@@ -153,96 +155,101 @@ fn round(job: &Job, desk: &mut Desk<'_>, known: &mut Known) -> Result<Round, Fai
 }
 
 fn steps(session: &mut Session, job: &Job, desk: &mut Desk<'_>, known: &mut Known) -> Result<Round, Cause> {
-    let mut enter = |session: &mut Session, step| {
-        (desk.progress)(step);
-        session.enter(step, desk.interrupted)
-    };
-
-    enter(session, Step::Identify)?;
+    desk.enter(session, Step::Identify)?;
     let card_id = session.identify(&job.families)?;
-    known.check(card_id, job.card_id)?;
-    known.limits = Some(session.limits()?);
+    known.identified(card_id, job.card_id, session.limits()?)?;
 
-    if known.assignment.is_none() {
-        enter(session, Step::Resolve)?;
-        let parameters = session.parameters(&Challenge(Vec::new()))?;
-        let mut watch = session.watch(desk.interrupted);
-        known.assignment = Some(desk.issuer.resolve(&parameters, job.wanted, &mut watch)?);
-    }
-    let Some(assignment) = known.assignment.clone() else { return Ok(Round::Needs(Need::NewPin)) };
+    desk.enter(session, Step::Resolve)?;
+    let assignment = resolve(session, job, desk, known)?;
     let authority = choose(&job.rules, session)?;
-    if let Some(need) = known.missing(authority, &assignment) {
-        return Ok(Round::Needs(need));
+    let answer = question_key(authority, &assignment)?;
+    while let Some(need) = known.missing(authority, &assignment) {
+        if !supplied(need, session, desk, known)? {
+            return Ok(Round::Needs(need));
+        }
     }
 
-    enter(session, Step::Challenge)?;
-    let challenge = match session.has_admin_challenge() {
-        true => session.challenge()?,
-        false => Challenge(Vec::new()),
-    };
+    desk.enter(session, Step::Challenge)?;
+    let challenge = if session.has_admin_challenge() { session.challenge()? } else { Challenge(Vec::new()) };
 
-    enter(session, Step::Ask)?;
-    let question = Question { pin: known.new_pin.is_none(), answer: question_key(authority, &assignment)? };
-    let answers = if question.pin || question.answer.is_some() {
-        let parameters = session.parameters(&challenge)?;
-        let mut watch = session.watch(desk.interrupted);
-        desk.issuer.ask(&assignment, &parameters, question, &mut watch)?
-    } else {
-        Answers::default()
-    };
-    let (pin, pin_source) = match (known.new_pin.take(), answers.pin) {
-        (Some(pin), _) => (pin, PinSource::User),
-        (None, Some(ProposedPin::Pin(pin))) => (pin, PinSource::Server),
-        (None, Some(ProposedPin::UserSupplies) | None) => return user_supplies(&assignment),
-    };
-
-    enter(session, Step::Fit)?;
-    fit::check(&pin, session.limits()?, assignment.policy)?;
+    desk.enter(session, Step::Ask)?;
+    let question = Question { pin: !known.has_new_pin(), answer };
+    let answers = ask(session, desk, &assignment, &challenge, question)?;
+    if let Some(ProposedPin::UserSupplies) = answers.pin {
+        user_may_supply(&assignment)?;
+        if !supplied(Need::NewPin, session, desk, known)? {
+            return Ok(Round::Needs(Need::NewPin));
+        }
+    }
+    let Some((pin, pin_source)) = known.pin(answers.pin) else { return Ok(Round::Needs(Need::NewPin)) };
     let proof = proof(authority, known, &challenge, answers.answer)?;
+
+    desk.enter(session, Step::Fit)?;
+    fit::check(&pin, session.limits()?, assignment.policy)?;
     if let Proof::CurrentPin(_) = proof {
         enough_tries(session.tries_left()?, job.rules.min_tries_left)?;
     }
-
     if pin_source == PinSource::Server {
         // A PIN that the person has just typed needs no second yes.
-        let mut watch = session.watch(desk.interrupted);
-        desk.supplier.consent(&mut watch)?;
+        desk.supplier.consent(&mut session.watch(desk.interrupted))?;
     }
 
-    enter(session, Step::Bind)?;
+    desk.enter(session, Step::Bind)?;
     session.bind(matches!(proof, Proof::Answer(_)))?;
 
-    enter(session, Step::Authorize)?;
+    desk.enter(session, Step::Authorize)?;
     match &proof {
         Proof::Answer(answer) => {
             session.authorize(answer)?;
-            // From here on the job is carried to its end: an interruption would leave a card in between.
-            (desk.progress)(Step::SetPin);
-            session.step_uninterrupted(Step::SetPin);
+            desk.proceed(session, Step::SetPin);
             session.set_pin(&pin)?;
         }
         Proof::CurrentPin(current) => {
-            (desk.progress)(Step::SetPin);
-            session.step_uninterrupted(Step::SetPin);
+            desk.proceed(session, Step::SetPin);
             session.change_pin(current, &pin)?;
         }
     }
 
-    (desk.progress)(Step::Verify);
-    session.step_uninterrupted(Step::Verify);
+    desk.proceed(session, Step::Verify);
     session.verify(&pin)?;
+    Ok(Round::Done(session.outcome(card_id, &assignment, authority, pin_source)))
+}
 
-    Ok(Round::Done(Outcome {
-        reader: session.reader().to_owned(),
-        family: session.family(),
-        atr: session.atr().to_string(),
-        card_id: card_id.to_string(),
-        smartcard: assignment.smartcard,
-        request: assignment.request,
-        authority,
-        pin_source,
-        reset_failed: None,
-    }))
+/// Asks the server for its records; once, however often the card has to be opened.
+fn resolve(session: &mut Session, job: &Job, desk: &mut Desk<'_>, known: &mut Known) -> Result<Assignment, Cause> {
+    if let Some(assignment) = &known.assignment {
+        return Ok(assignment.clone());
+    }
+    let parameters = session.parameters(&Challenge(Vec::new()))?;
+    let mut watch = session.watch(desk.interrupted);
+    let assignment = desk.issuer.resolve(&parameters, job.wanted, &mut watch)?;
+    known.assignment = Some(assignment.clone());
+    Ok(assignment)
+}
+
+/// Gets a secret that is at hand; `false` where a person has to be asked, with the card let go of.
+fn supplied(need: Need, session: &mut Session, desk: &mut Desk<'_>, known: &mut Known) -> Result<bool, Cause> {
+    if !desk.supplier.at_hand(need) {
+        return Ok(false);
+    }
+    desk.enter(session, Step::Supply)?;
+    known.supply(need, desk.supplier)?;
+    Ok(true)
+}
+
+fn ask(
+    session: &mut Session,
+    desk: &mut Desk<'_>,
+    assignment: &Assignment,
+    challenge: &Challenge,
+    question: Question,
+) -> Result<Answers, Cause> {
+    if !question.pin && question.answer.is_none() {
+        return Ok(Answers::default());
+    }
+    let parameters = session.parameters(challenge)?;
+    let mut watch = session.watch(desk.interrupted);
+    desk.issuer.ask(assignment, &parameters, question, &mut watch)
 }
 
 enum Proof<'a> {
@@ -290,18 +297,18 @@ fn proof<'a>(
     match authority {
         Authority::Server => answer.map(Proof::Answer).ok_or(missing("the server's answer")),
         Authority::AdminKey => {
-            let key = known.admin_key.as_ref().ok_or(missing("the admin key"))?;
+            let key = known.admin_key().ok_or(missing("the admin key"))?;
             Ok(Proof::Answer(answer_with_admin_key(key, challenge)?))
         }
-        Authority::CurrentPin => known.current_pin.as_ref().map(Proof::CurrentPin).ok_or(missing("the current PIN")),
+        Authority::CurrentPin => known.current_pin().map(Proof::CurrentPin).ok_or(missing("the current PIN")),
     }
 }
 
 /// 204 on the PIN: a person supplies it, unless the policy has named the server as its maker.
-fn user_supplies(assignment: &Assignment) -> Result<Round, Cause> {
+fn user_may_supply(assignment: &Assignment) -> Result<(), ResolveError> {
     match assignment.pin_maker {
-        PinMaker::Server => Err(ResolveError::PinDisagreement { option: assignment.pin_option.clone() }.into()),
-        PinMaker::User | PinMaker::Ask => Ok(Round::Needs(Need::NewPin)),
+        PinMaker::Server => Err(ResolveError::PinDisagreement { option: assignment.pin_option.clone() }),
+        PinMaker::User | PinMaker::Ask => Ok(()),
     }
 }
 
@@ -309,52 +316,5 @@ fn enough_tries(tries: Tries, min: u8) -> Result<(), Cause> {
     match tries {
         Tries::Left { left, .. } if left < min => Err(Cause::FewTries { left, min }),
         Tries::Left { .. } | Tries::Untold => Ok(()),
-    }
-}
-
-impl Known {
-    /// The card of an earlier round, and the one that a person named.
-    fn check(&mut self, now: CardId, named: Option<CardId>) -> Result<(), binding::BindingError> {
-        if let Some(before) = self.card_id.or(named).filter(|before| *before != now) {
-            return Err(binding::BindingError::OtherCardId { before, now });
-        }
-        self.card_id = Some(now);
-        Ok(())
-    }
-
-    fn missing(&self, authority: Authority, assignment: &Assignment) -> Option<Need> {
-        match authority {
-            Authority::AdminKey if self.admin_key.is_none() => Some(Need::AdminKey),
-            Authority::CurrentPin if self.current_pin.is_none() => Some(Need::CurrentPin),
-            _ if assignment.pin_maker == PinMaker::User && self.new_pin.is_none() => Some(Need::NewPin),
-            _ => None,
-        }
-    }
-
-    fn supply(&mut self, need: Need, desk: &mut Desk<'_>) -> Result<(), Cause> {
-        match need {
-            Need::NewPin => {
-                let limits = self.limits.unwrap_or(crate::card::gids::APPLET_LIMITS);
-                let pin = desk.supplier.new_pin(limits)?;
-                if let Some(assignment) = &self.assignment {
-                    fit::check(&pin, limits, assignment.policy)?;
-                }
-                self.new_pin = Some(pin);
-            }
-            Need::CurrentPin => self.current_pin = Some(desk.supplier.current_pin()?),
-            Need::AdminKey => self.admin_key = Some(desk.supplier.admin_key()?),
-        }
-        Ok(())
-    }
-
-    /// A failure between rounds, when no card is held.
-    fn failure(&self, job: &Job, cause: Cause) -> Failure {
-        Failure {
-            step: Step::Ask,
-            reader: Some(job.reader.clone()),
-            card_id: self.card_id.map(|id| id.to_string()),
-            card: CardState::Untouched,
-            cause: Box::new(cause),
-        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::issuer::{Assignment, Issuer};
 use super::mimcm::MimCm;
-use super::session::Session;
+use super::session::{CardFacts, Session};
 use super::{Authority, Cause, Failure, Job, Step, choose};
 use crate::apdu::Command;
 use crate::card::{Challenge, Proof};
@@ -90,9 +90,9 @@ pub fn plan(job: &Job, readers: &dyn Readers, issuer: &mut MimCm, interrupted: &
 }
 
 fn draw(session: &mut Session, job: &Job, issuer: &mut MimCm, interrupted: &AtomicBool) -> Result<Plan, Cause> {
-    session.enter(Step::Identify, interrupted)?;
+    session.at(Step::Identify);
     let card_id = session.identify(&job.families)?;
-    session.enter(Step::Resolve, interrupted)?;
+    session.at(Step::Resolve);
     let parameters = session.parameters(&Challenge(Vec::new()))?;
     let mut watch = session.watch(interrupted);
     let assignment = issuer.resolve(&parameters, job.wanted, &mut watch)?;
@@ -104,10 +104,11 @@ fn draw(session: &mut Session, job: &Job, issuer: &mut MimCm, interrupted: &Atom
     let authority = choose(&job.rules, session)?;
     let obstacle = super::question_key(authority, &assignment).err().map(Cause::from);
     let steps = steps(session, job, &assignment, authority, &parameters, issuer.client())?;
+    let CardFacts { reader, family, atr } = session.facts();
     Ok(Plan {
-        reader: session.reader().to_owned(),
-        family: session.family(),
-        atr: session.atr().to_string(),
+        reader,
+        family,
+        atr,
         card_id: card_id.to_string(),
         authority,
         assignment,

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::binding::Binding;
 use super::error::{CardState, Cause, Failure, Step};
+use super::issuer::Assignment;
+use super::{Authority, Outcome, PinSource};
 use crate::apdu::{ApduError, Channel};
 use crate::card::family::{self, Families};
 use crate::card::{Card, CardError, CardId, CardPlan, Challenge, PinLimits, Proof, Tries};
-use crate::reader::{Atr, Connection, EndAction, Protocol, ReaderError, Readers};
+use crate::reader::{Connection, EndAction, Protocol, ReaderError, Readers};
 use crate::secret::{AdminResponse, Pin};
 use crate::server::CardParameters;
 
@@ -24,6 +26,13 @@ pub(super) struct Session {
     state: CardState,
     /// Something was asked of the card that must not outlive us: it ends with a reset.
     reset_at_end: bool,
+}
+
+/// What tells a card to people.
+pub(super) struct CardFacts {
+    pub reader: String,
+    pub family: &'static str,
+    pub atr: String,
 }
 
 impl Session {
@@ -46,14 +55,8 @@ impl Session {
         })
     }
 
-    /// Says which step comes now; an interruption stops the job until the card is first written to.
-    pub fn enter(&mut self, step: Step, interrupted: &AtomicBool) -> Result<(), Cause> {
-        self.step = step;
-        if interrupted.load(Ordering::Relaxed) { Err(Cause::Interrupted) } else { Ok(()) }
-    }
-
-    /// Says which step comes now, where the job must be carried to its end.
-    pub fn step_uninterrupted(&mut self, step: Step) {
+    /// Says which step comes now: a failure names it.
+    pub fn at(&mut self, step: Step) {
         self.step = step;
     }
 
@@ -69,16 +72,34 @@ impl Session {
         Ok(card_id)
     }
 
-    pub fn reader(&self) -> &str {
-        self.connection.reader()
+    pub fn facts(&self) -> CardFacts {
+        CardFacts {
+            reader: self.connection.reader().to_owned(),
+            family: self.card.as_ref().map_or("unknown", |card| card.family()),
+            atr: self.connection.atr().to_string(),
+        }
     }
 
-    pub fn atr(&self) -> &Atr {
-        self.connection.atr()
-    }
-
-    pub fn family(&self) -> &'static str {
-        self.card.as_ref().map_or("unknown", |card| card.family())
+    /// The job is done.
+    pub fn outcome(
+        &self,
+        card_id: CardId,
+        assignment: &Assignment,
+        authority: Authority,
+        pin_source: PinSource,
+    ) -> Outcome {
+        let CardFacts { reader, family, atr } = self.facts();
+        Outcome {
+            reader,
+            family,
+            atr,
+            card_id: card_id.to_string(),
+            smartcard: assignment.smartcard,
+            request: assignment.request,
+            authority,
+            pin_source,
+            reset_failed: None,
+        }
     }
 
     pub fn protocol(&self) -> Protocol {

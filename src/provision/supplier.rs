@@ -7,8 +7,22 @@ use super::issuer::Watch;
 use crate::card::PinLimits;
 use crate::secret::{AdminKey, Pin};
 
+/// A secret that the server does not give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// A new PIN for the card.
+    NewPin,
+    /// The card's current PIN.
+    CurrentPin,
+    /// The local admin key.
+    AdminKey,
+}
+
 /// Supplies secrets that the server does not: a person at a terminal, a file, a descriptor.
 pub trait Supplier {
+    /// Whether the secret can be had at once, without a person: then the card need not be let go of meanwhile.
+    fn at_hand(&self, need: Need) -> bool;
+
     /// A new PIN for the card, entered twice where a person enters it.
     ///
     /// # Errors

@@ -172,6 +172,8 @@ fn pause_before_repeat(problem: &ServerProblem, secret: bool, pause: Duration) -
 }
 
 fn sending(error: reqwest::Error) -> ServerProblem {
+    // The call is named already.
+    let error = error.without_url();
     match tls::reason(&error) {
         Some(reason) => ServerProblem::Tls { reason, source: error },
         None if error.is_connect() => ServerProblem::Unreachable(error),
@@ -196,7 +198,7 @@ async fn body(mut response: Response) -> Result<SecretBytes, ServerProblem> {
         return Err(too_large);
     }
     let mut bytes = SecretBytes::with_capacity(announced.unwrap_or(BODY_MAX));
-    while let Some(piece) = response.chunk().await.map_err(ServerProblem::Broken)? {
+    while let Some(piece) = response.chunk().await.map_err(|error| ServerProblem::Broken(error.without_url()))? {
         if bytes.len() + piece.len() > BODY_MAX || !bytes.append(&piece) {
             return Err(too_large);
         }

@@ -63,13 +63,7 @@ fn authorities(path: &Path) -> Result<rustls::RootCertStore, TrustError> {
 pub(super) fn reason(error: &reqwest::Error) -> Option<TlsReason> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(current) = cause {
-        if let Some(tls) = current.downcast_ref::<rustls::Error>() {
-            return Some(classify(tls));
-        }
-        // An I/O error made from a TLS error names that error's source as its own: look inside.
-        if let Some(inner) = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref)
-            && let Some(tls) = inner.downcast_ref::<rustls::Error>()
-        {
+        if let Some(tls) = unwrapped(current) {
             return Some(classify(tls));
         }
         cause = current.source();
@@ -77,11 +71,20 @@ pub(super) fn reason(error: &reqwest::Error) -> Option<TlsReason> {
     None
 }
 
+/// A TLS error inside any number of I/O errors: those name their content's source as their own, not the content.
+fn unwrapped<'a>(mut error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    while let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        error = inner;
+    }
+    error.downcast_ref()
+}
+
 fn classify(error: &rustls::Error) -> TlsReason {
     use rustls::CertificateError as Certificate;
     match error {
         rustls::Error::InvalidCertificate(certificate) => match certificate {
-            Certificate::UnknownIssuer => TlsReason::UnknownAuthority,
+            // A bad signature is an authority of the same name with another key.
+            Certificate::UnknownIssuer | Certificate::BadSignature => TlsReason::UnknownAuthority,
             Certificate::Expired | Certificate::ExpiredContext { .. } => TlsReason::Expired,
             Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => TlsReason::NotYetValid,
             Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => TlsReason::WrongHost,

@@ -1,0 +1,93 @@
+//! What a job has found out and been given so far: kept while the card is let go of for a person to type.
+
+use super::PinSource;
+use super::binding::BindingError;
+use super::error::{CardState, Cause, Failure, Step};
+use super::fit;
+use super::issuer::Assignment;
+use super::rules::{Authority, PinMaker};
+use super::supplier::{Need, Supplier};
+use crate::card::{CardId, PinLimits};
+use crate::secret::{AdminKey, Pin};
+use crate::server::ProposedPin;
+
+/// Facts and secrets that outlive one hold of the card.
+#[derive(Default)]
+pub(super) struct Known {
+    card: Option<(CardId, PinLimits)>,
+    /// The server's records, once they were asked for.
+    pub assignment: Option<Assignment>,
+    new_pin: Option<Pin>,
+    current_pin: Option<Pin>,
+    admin_key: Option<AdminKey>,
+}
+
+impl Known {
+    /// Notes the card; it must be the one of an earlier hold, and the one that a person named.
+    pub fn identified(&mut self, now: CardId, named: Option<CardId>, limits: PinLimits) -> Result<(), BindingError> {
+        let expected = self.card.map(|(id, _)| id).or(named);
+        if let Some(before) = expected.filter(|before| *before != now) {
+            return Err(BindingError::OtherCardId { before, now });
+        }
+        self.card = Some((now, limits));
+        Ok(())
+    }
+
+    /// The next secret that must be supplied before the card is challenged.
+    pub fn missing(&self, authority: Authority, assignment: &Assignment) -> Option<Need> {
+        match authority {
+            Authority::AdminKey if self.admin_key.is_none() => Some(Need::AdminKey),
+            Authority::CurrentPin if self.current_pin.is_none() => Some(Need::CurrentPin),
+            _ if assignment.pin_maker == PinMaker::User && self.new_pin.is_none() => Some(Need::NewPin),
+            _ => None,
+        }
+    }
+
+    /// Gets a secret. A new PIN is checked at once: nothing is fetched for one that does not fit.
+    pub fn supply(&mut self, need: Need, supplier: &mut dyn Supplier) -> Result<(), Cause> {
+        match need {
+            Need::NewPin => {
+                let limits = self.card.map_or(crate::card::gids::APPLET_LIMITS, |(_, limits)| limits);
+                let pin = supplier.new_pin(limits)?;
+                let policy = self.assignment.as_ref().map(|assignment| assignment.policy).unwrap_or_default();
+                fit::check(&pin, limits, policy)?;
+                self.new_pin = Some(pin);
+            }
+            Need::CurrentPin => self.current_pin = Some(supplier.current_pin()?),
+            Need::AdminKey => self.admin_key = Some(supplier.admin_key()?),
+        }
+        Ok(())
+    }
+
+    pub fn has_new_pin(&self) -> bool {
+        self.new_pin.is_some()
+    }
+
+    /// The PIN to set: the one supplied, or the server's. Taken out, since a PIN is set once.
+    pub fn pin(&mut self, proposed: Option<ProposedPin>) -> Option<(Pin, PinSource)> {
+        match (self.new_pin.take(), proposed) {
+            (Some(pin), _) => Some((pin, PinSource::User)),
+            (None, Some(ProposedPin::Pin(pin))) => Some((pin, PinSource::Server)),
+            (None, Some(ProposedPin::UserSupplies) | None) => None,
+        }
+    }
+
+    pub fn current_pin(&self) -> Option<&Pin> {
+        self.current_pin.as_ref()
+    }
+
+    pub fn admin_key(&self) -> Option<&AdminKey> {
+        self.admin_key.as_ref()
+    }
+
+    /// A failure between two holds, when the card is as it was.
+    pub fn failure(&self, reader: &str, cause: Cause) -> Failure {
+        Failure {
+            step: Step::Supply,
+            reader: Some(reader.to_owned()),
+            card_id: self.card.map(|(id, _)| id.to_string()),
+            card: CardState::Untouched,
+            cause: Box::new(cause),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Command-line cases as files: `fixtures/cli/*.toml` hold arguments, surroundings, exact output and exit code. A new case
+//! is a new file. `PINWRIGHT_UPDATE_CLI=1` writes what was got into the files, for review as a diff.
+
+#![cfg(feature = "sim")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+#[path = "cli/case.rs"]
+mod case;
+
+use std::path::{Path, PathBuf};
+
+use case::Case;
+
+fn cases() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cli");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_case_prints_what_its_file_says() {
+    let files = cases();
+    let update = std::env::var_os("PINWRIGHT_UPDATE_CLI").is_some();
+    let mut failures = Vec::new();
+    for file in &files {
+        let case = Case::read(file);
+        let got = case.run();
+        if update {
+            case.update(file, &got);
+        } else if let Some(difference) = case.difference(&got) {
+            failures.push(format!("{}\n{difference}", file.display()));
+        }
+    }
+    assert!(failures.is_empty(), "{} of {} cases differ:\n{}", failures.len(), files.len(), failures.join("\n"));
+    assert!(files.len() >= 30, "only {} cases were found", files.len());
+}
+
+/// No option takes a secret: what help offers is read by everybody who can list processes.
+#[test]
+fn no_option_takes_a_secret() {
+    for command in ["enroll", "plan", "record", "inspect", "readers"] {
+        let help = case::run_arguments(&["pinwright", command, "--help"]).out;
+        let options: Vec<&str> = help.split_whitespace().filter(|word| word.starts_with("--")).collect();
+        assert!(options.len() > 3, "{help}");
+        for option in options {
+            let named = ["pin", "key", "token", "puk", "password", "secret"].iter().any(|word| option.contains(word));
+            assert!(!named || option.ends_with("-fd") || option == "--admin-key", "{command} {option}");
+        }
+    }
+}

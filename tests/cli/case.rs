@@ -1,0 +1,310 @@
+//! One case: its file, its surroundings, its run.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use pinwright::cli::{self, world::World};
+use pinwright::reader::Readers;
+use pinwright::sim::gids::{GidsCard, GidsSettings};
+use pinwright::sim::iso7816::{Iso7816Card, Iso7816Settings};
+use pinwright::sim::reader::VirtualReaders;
+use pinwright::sim::server::{Endpoint, Fault, FaultKind, Pattern, PinMaker, Settings, StandIn, TlsKind};
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// A case as its file has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Arguments after the program's name. `[recording]` is a path in a folder of the case's own.
+    args: Vec<String>,
+    /// The configuration, after the lines that name the stand-in server.
+    #[serde(default)]
+    config: String,
+    #[serde(default)]
+    reader: Vec<ReaderSpec>,
+    server: Option<ServerSpec>,
+    #[serde(default)]
+    env: Vec<(String, String)>,
+    #[serde(default)]
+    stderr_is_terminal: bool,
+    exit: i32,
+    #[serde(default)]
+    stdout: String,
+    #[serde(default)]
+    stderr: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReaderSpec {
+    name: String,
+    /// gids, iso7816, foreign, mute, or nothing.
+    card: Option<String>,
+    /// The card's ID in the card's own order.
+    card_id: Option<String>,
+    tries_left: Option<u8>,
+    atr: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServerSpec {
+    /// user, or the raw body of a 200.
+    pin: Option<String>,
+    /// The card ID that it knows, if not the first reader's.
+    card_id: Option<Uuid>,
+    tls: Option<String>,
+    api_enabled: Option<bool>,
+    /// 18 for Executing, 16 for Pending.
+    request_status: Option<u32>,
+    request_kind: Option<u32>,
+    diversify: Option<bool>,
+    #[serde(default)]
+    fault: Vec<FaultSpec>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FaultSpec {
+    /// pin, answer, cards, requests, policy.
+    on: String,
+    /// An HTTP status, or html, garbage, oversize, truncated, redirect, drop.
+    kind: String,
+}
+
+/// What came of a run.
+pub struct Got {
+    pub out: String,
+    pub err: String,
+    pub exit: i32,
+}
+
+impl Case {
+    pub fn read(file: &Path) -> Self {
+        toml::from_str(&std::fs::read_to_string(file).unwrap())
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    }
+
+    pub fn run(&self) -> Got {
+        let folder = tempfile::tempdir().unwrap();
+        let server = self.server.as_ref().map(|spec| spec.start(self.reader.first()));
+        let mut config = String::new();
+        if let Some(server) = &server {
+            let ca = folder.path().join("ca.pem");
+            std::fs::write(&ca, server.ca_pem()).unwrap();
+            config = format!("[server]\nurl = \"{}\"\nca_file = \"{}\"\n", server.base_url(), ca.display());
+        }
+        config.push_str(&self.config);
+        let file = folder.path().join("config.toml");
+        std::fs::write(&file, config).unwrap();
+        let mut readers = VirtualReaders::new();
+        for spec in &self.reader {
+            spec.add(&mut readers);
+        }
+        let recording = folder.path().join("recording.apdu").display().to_string();
+        let named = file.display().to_string();
+        let mut args = vec!["pinwright".to_owned()];
+        args.extend(self.args.iter().map(|arg| arg.replace("[recording]", &recording).replace("[config]", &named)));
+        let mut environment = self.env.clone();
+        environment.push(("PINWRIGHT_CONFIG".to_owned(), named));
+        let mut got = run_in(&args, environment, &readers, self.stderr_is_terminal);
+        let here = folder.path().display().to_string();
+        for text in [&mut got.out, &mut got.err] {
+            *text = text.replace(&here, "[folder]");
+        }
+        got
+    }
+
+    pub fn difference(&self, got: &Got) -> Option<String> {
+        let mut lines = Vec::new();
+        if self.exit != got.exit {
+            lines.push(format!("exit: expected {}, got {}", self.exit, got.exit));
+        }
+        for (name, expected, got) in [("stdout", &self.stdout, &got.out), ("stderr", &self.stderr, &got.err)] {
+            if !matches(expected, got) {
+                lines.push(format!("{name}: expected\n{expected}\ngot\n{got}"));
+            }
+        }
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
+    /// Writes what was got into the file; wildcards that still match are kept.
+    pub fn update(&self, file: &Path, got: &Got) {
+        let text = std::fs::read_to_string(file).unwrap();
+        let head: String =
+            text.lines().take_while(|line| !line.starts_with("exit = ")).map(|line| format!("{line}\n")).collect();
+        let kept = |expected: &str, got: &str| {
+            if matches(expected, got) { expected.to_owned() } else { wild(got) }
+        };
+        let (out, err) = (kept(&self.stdout, &got.out), kept(&self.stderr, &got.err));
+        let tables: String = text.split_once("\n[").map(|(_, rest)| format!("\n[{rest}")).unwrap_or_default();
+        let head = head.split("\n[").next().unwrap_or_default().to_owned();
+        let block =
+            |name: &str, text: &str| if text.is_empty() { String::new() } else { format!("{name} = '''\n{text}'''\n") };
+        let body = format!("{}exit = {}\n{}{}{}", head, got.exit, block("stdout", &out), block("stderr", &err), tables);
+        std::fs::write(file, body).unwrap();
+    }
+}
+
+/// Numbers that differ from run to run.
+fn wild(text: &str) -> String {
+    let mut out = text.to_owned();
+    for (start, end) in
+        [("https://localhost:", "/"), ("\"elapsed_ms\":{", "}"), ("HTTP requests, ", ")"), ("# recorded: ", "\n")]
+    {
+        let mut from = 0;
+        while let Some(at) = out.get(from..).and_then(|rest| rest.find(start)) {
+            let begin = from + at + start.len();
+            let Some(length) = out.get(begin..).and_then(|rest| rest.find(end)) else { break };
+            out.replace_range(begin..begin + length, "[..]");
+            from = begin;
+        }
+    }
+    out
+}
+
+/// Line by line; `[..]` stands for any text in a line.
+fn matches(expected: &str, got: &str) -> bool {
+    let (expected, got): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), got.lines().collect());
+    expected.len() == got.len() && expected.iter().zip(got).all(|(pattern, line)| fits(pattern, line))
+}
+
+fn fits(pattern: &str, line: &str) -> bool {
+    let mut parts = pattern.split("[..]");
+    let Some(mut rest) = line.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    for (number, part) in parts.iter().enumerate() {
+        if number + 1 == parts.len() {
+            return rest.ends_with(part);
+        }
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.is_empty()
+}
+
+impl ReaderSpec {
+    fn add(&self, readers: &mut VirtualReaders) {
+        let slot = readers.add(&self.name);
+        let Some(kind) = &self.card else { return };
+        let mut settings = GidsSettings::default();
+        if let Some(id) = &self.card_id {
+            settings.card_id = hex::decode(id).unwrap().try_into().unwrap();
+        }
+        if let Some(atr) = &self.atr {
+            settings.atr = hex::decode(atr).unwrap();
+        }
+        settings.pin_left = self.tries_left;
+        match kind.as_str() {
+            "gids" => slot.insert(GidsCard::personalised(settings)),
+            "mute" => {
+                slot.insert(GidsCard::personalised(settings));
+                slot.set_mute();
+            }
+            "iso7816" => {
+                let card_id = settings.card_id.to_vec();
+                slot.insert(Iso7816Card::new(Iso7816Settings { card_id, ..Iso7816Settings::default() }));
+            }
+            "foreign" => {
+                slot.insert(Iso7816Card::new(Iso7816Settings { atr: settings.atr, ..Iso7816Settings::default() }))
+            }
+            other => panic!("unknown card {other:?}"),
+        }
+    }
+}
+
+impl ServerSpec {
+    fn start(&self, reader: Option<&ReaderSpec>) -> StandIn {
+        let gids = GidsSettings::default();
+        let raw: [u8; 16] = reader
+            .and_then(|reader| reader.card_id.as_ref())
+            .map_or(gids.card_id, |id| hex::decode(id).unwrap().try_into().unwrap());
+        let card_id = self.card_id.unwrap_or_else(|| Uuid::from_bytes_le(raw));
+        let mut settings = Settings::for_card(card_id, "", gids.admin_key);
+        settings.pin_maker = match self.pin.as_deref() {
+            None => PinMaker::Random(8),
+            Some("user") => PinMaker::UserProvided,
+            Some(body) => PinMaker::Raw {
+                status: 200,
+                content_type: "application/json; charset=utf-8".to_owned(),
+                body: body.as_bytes().to_vec(),
+            },
+        };
+        settings.api_enabled = self.api_enabled.unwrap_or(true);
+        settings.tls = match self.tls.as_deref() {
+            None => TlsKind::Good,
+            Some("expired") => TlsKind::ExpiredLeaf,
+            Some("wrong-host") => TlsKind::WrongHost,
+            Some("other-authority") => TlsKind::OtherAuthority,
+            Some(other) => panic!("unknown tls {other:?}"),
+        };
+        for request in &mut settings.requests {
+            if let Some(status) = self.request_status {
+                request.status = pinwright::sim::server::RequestStatus::Other(status);
+            }
+            request.kind = self.request_kind.unwrap_or(request.kind);
+        }
+        for template in &mut settings.templates {
+            template.diversify_admin_key = self.diversify.unwrap_or(template.diversify_admin_key);
+        }
+        let server = StandIn::start(settings).unwrap();
+        for fault in &self.fault {
+            server.inject(fault.fault());
+        }
+        server
+    }
+}
+
+impl FaultSpec {
+    fn fault(&self) -> Fault {
+        let on: Pattern = match self.on.as_str() {
+            "pin" => Pattern::Pin,
+            "answer" => Endpoint::AuthenticationResponse.into(),
+            "cards" => Endpoint::Smartcards.into(),
+            "requests" => Endpoint::Requests.into(),
+            "policy" => Endpoint::CardPolicy.into(),
+            other => panic!("unknown call {other:?}"),
+        };
+        let kind = match self.kind.as_str() {
+            "html" => FaultKind::Html,
+            "garbage" => FaultKind::Garbage,
+            "oversize" => FaultKind::Oversize { declared: false },
+            "truncated" => FaultKind::TruncatedBody,
+            "redirect" => FaultKind::Redirect("https://sts.contoso.com/adfs/ls/".to_owned()),
+            "drop" => FaultKind::DropBeforeHeaders,
+            "500" => FaultKind::server_error(Uuid::from_u128(0x2F1A_6D1E_0000_4000_8000_0000_0000_ABCD)),
+            "503" => FaultKind::status_with(503, "Retry-After", "120"),
+            status => FaultKind::status(status.parse().unwrap()),
+        };
+        Fault::on(on, kind).always()
+    }
+}
+
+/// Runs the command with no reader.
+pub fn run_arguments(args: &[&str]) -> Got {
+    let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+    run_in(&args, Vec::new(), &VirtualReaders::new(), false)
+}
+
+fn run_in(args: &[String], environment: Vec<(String, String)>, readers: &dyn Readers, terminal: bool) -> Got {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut world = World {
+        readers: Some(readers),
+        environment,
+        out: &mut out,
+        err: &mut err,
+        err_is_terminal: terminal,
+        may_prompt: false,
+        interrupted: Arc::new(AtomicBool::new(false)),
+    };
+    let exit = match cli::parse(args, &mut world) {
+        Ok(arguments) => cli::run(&arguments, &mut world),
+        Err(exit) => exit,
+    };
+    let exit = exit as i32;
+    Got { out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap(), exit }
+}
