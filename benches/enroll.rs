@@ -35,6 +35,9 @@ use workplace::{Workplace, server_for};
 const ROUNDS: &str = "PINWRIGHT_BENCH_ROUNDS";
 const OPENSC_PIN: &str = "24681357";
 
+/// What a contact card takes for a command without cryptography of public keys, in round figures.
+const CARD_DELAY: Duration = Duration::from_millis(10);
+
 fn main() -> ExitCode {
     // `cargo test --all-targets` runs benches as well, without this.
     if !std::env::args().any(|argument| argument == "--bench") {
@@ -89,21 +92,19 @@ impl Bench {
             })
         };
         let empty = listing();
-        let _inserted = self.pcscd.insert(0, self.card.clone());
-        let enroll = self.in_turns("set the PIN", ["pinwright enroll", "gids-tool -U"], || {
-            let ours = self.pinwright(&["--json", "enroll", "--yes"]);
-            let pin = self.place.server.state().last_pin().expect("the server was asked for a PIN");
-            assert!(self.card.with(|card| card.pin_is(&pin)), "pinwright has set its PIN");
-            let theirs = self.opensc("gids-tool", &["--unblock", "--admin-key", ADMIN_KEY, "--pin", OPENSC_PIN]);
-            assert!(self.card.with(|card| card.pin_is(OPENSC_PIN.as_bytes())), "gids-tool has set its PIN");
-            (ours, theirs)
-        });
+        // The second reader stays empty. A card that takes no time shows the programs; a slow one shows the job.
+        let inserted = self.pcscd.insert(0, self.card.clone());
+        let enroll = self.enroll("set the PIN, instant card");
         let listed = Pair { name: "list the readers, one card", ..listing() };
+        drop(inserted);
+        self.pcscd.wait_for_card(0, false);
+        let _inserted = self.pcscd.insert_slow(0, self.card.clone(), CARD_DELAY);
+        let slow = self.enroll("set the PIN, 10 ms per APDU");
 
         let parts = Parts::of(&enroll.ours);
         println!("{} rounds in turns; median (min to max)\n", self.rounds);
         println!("{:<30} {:<30} {:<30} theirs / ours", "", "pinwright", "OpenSC");
-        for pair in [&enroll, &empty, &listed] {
+        for pair in [&slow, &enroll, &empty, &listed] {
             pair.print();
         }
         parts.print();
@@ -118,12 +119,23 @@ impl Bench {
             "schema": "pinwright.bench/1",
             "rounds": self.rounds,
             "versions": self.versions(),
-            "pairs": [enroll.json(), empty.json(), listed.json()],
+            "pairs": [slow.json(), enroll.json(), empty.json(), listed.json()],
             "enroll_parts_ms": parts.json(),
         });
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench.json");
         std::fs::write(&path, format!("{report:#}\n")).expect("the report is written");
         println!("\n{}", path.display());
+    }
+
+    fn enroll(&self, name: &'static str) -> Pair {
+        self.in_turns(name, ["pinwright enroll", "gids-tool -U"], || {
+            let ours = self.pinwright(&["--json", "enroll", "--yes"]);
+            let pin = self.place.server.state().last_pin().expect("the server was asked for a PIN");
+            assert!(self.card.with(|card| card.pin_is(&pin)), "pinwright has set its PIN");
+            let theirs = self.opensc("gids-tool", &["--unblock", "--admin-key", ADMIN_KEY, "--pin", OPENSC_PIN]);
+            assert!(self.card.with(|card| card.pin_is(OPENSC_PIN.as_bytes())), "gids-tool has set its PIN");
+            (ours, theirs)
+        })
     }
 
     /// The first turn fills caches and does not count.
@@ -227,7 +239,7 @@ impl Parts {
     }
 
     fn print(&self) {
-        println!("of `pinwright enroll`");
+        println!("of `pinwright enroll`, instant card");
         for (part, values) in &self.0 {
             println!("  {part:<28} {} ms", Spread::of(values.iter().copied()).text(1));
         }

@@ -151,8 +151,13 @@ impl Pcscd {
 
     /// Puts a card into a reader and waits until pcscd has seen it (it looks every 400 ms).
     pub fn insert(&self, reader: usize, card: impl VirtualCard + 'static) -> VpcdHandle {
-        let handle =
-            VpcdHandle::insert(card, &VpcdOptions::local(self.readers[reader].port)).expect("the driver listens");
+        self.insert_slow(reader, card, Duration::ZERO)
+    }
+
+    /// The same with a card that takes that long for each command.
+    pub fn insert_slow(&self, reader: usize, card: impl VirtualCard + 'static, delay: Duration) -> VpcdHandle {
+        let options = VpcdOptions { delay, ..VpcdOptions::local(self.readers[reader].port) };
+        let handle = VpcdHandle::insert(card, &options).expect("the driver listens");
         self.wait_for_card(reader, true);
         handle
     }
