@@ -1,10 +1,11 @@
 //! A pcscd of our own: in its own mount namespace, with nothing but virtual readers, ended with its owner.
 //!
 //! The system's pcscd and its readers are not touched: sockets go to a folder of ours, and the folder of USB drivers is
-//! covered, so that no real reader is claimed. Root is enough, and so is a user who may make user namespaces.
+//! covered, so that no real reader is claimed. Root is enough, and so is a user who may make user namespaces. A container
+//! often allows neither: there root takes the system's own place, where nobody else is in it.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,15 @@ mount -t tmpfs none /usr/lib/pcsc/drivers
 exec pcscd --foreground -c "$1/reader.conf"
 "#;
 
+/// The same where nothing can be mounted.
+const BARE: &str = r#"set -e
+mkdir -p /run/pcscd
+rm -f /run/pcscd/pcscd.comm /run/pcscd/pcscd.pid
+exec pcscd --foreground -c "$1/reader.conf"
+"#;
+
+const SYSTEM_SOCKET: &str = "/run/pcscd/pcscd.comm";
+
 /// Why there is no pcscd here.
 #[derive(Debug)]
 pub struct Skip(String);
@@ -46,8 +56,17 @@ impl fmt::Display for Skip {
 /// A running pcscd; killed when dropped.
 pub struct Pcscd {
     daemon: Child,
+    home: Home,
     folder: tempfile::TempDir,
     readers: Vec<VirtualReader>,
+}
+
+/// Where a pcscd may live.
+enum Home {
+    /// A mount namespace of its own, with these options of `unshare`.
+    Namespace(&'static [&'static str]),
+    /// The system's place; one at a time, by this lock.
+    System { _lock: File },
 }
 
 /// One virtual reader.
@@ -99,21 +118,18 @@ impl Pcscd {
             }
         }
         fs::write(folder.path().join("reader.conf"), configuration).map_err(cannot("reader.conf"))?;
-        let log = fs::File::create(folder.path().join("log")).map_err(cannot("no log"))?;
+        let log = File::create(folder.path().join("log")).map_err(cannot("no log"))?;
         let stderr = log.try_clone().map_err(cannot("no log"))?;
-        let mut command = Command::new("unshare");
-        if !am_root() {
-            command.arg("--map-root-user");
-        }
-        let daemon = command
-            .args(["--mount", "setpriv", "--pdeathsig", "KILL", "sh", "-c", NAMESPACE, "pcscd"])
+        let home = Home::find()?;
+        let daemon = home
+            .command()
             .arg(folder.path())
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(stderr)
             .spawn()
-            .map_err(cannot("`unshare` can't be run"))?;
-        let mut started = Self { daemon, folder, readers };
+            .map_err(cannot("pcscd can't be run"))?;
+        let mut started = Self { daemon, home, folder, readers };
         started.wait_until_ready()?;
         Ok(started)
     }
@@ -134,7 +150,10 @@ impl Pcscd {
 
     /// The socket, for `PCSCLITE_CSOCK_NAME`.
     pub fn socket(&self) -> PathBuf {
-        self.folder.path().join("run/pcscd.comm")
+        match self.home {
+            Home::Namespace(_) => self.folder.path().join("run/pcscd.comm"),
+            Home::System { .. } => PathBuf::from(SYSTEM_SOCKET),
+        }
     }
 
     /// The readers, in pcscd's order.
@@ -198,6 +217,46 @@ impl Pcscd {
 impl Drop for Pcscd {
     fn drop(&mut self) {
         self.kill();
+        if let Home::System { .. } = self.home {
+            drop(fs::remove_file(SYSTEM_SOCKET));
+            drop(fs::remove_file(Path::new(SYSTEM_SOCKET).with_extension("pid")));
+        }
+    }
+}
+
+impl Home {
+    fn find() -> Result<Self, Skip> {
+        for options in [&["--mount"][..], &["--map-root-user", "--mount"]] {
+            let mut trial = Command::new("unshare");
+            trial.args(options).args(["sh", "-c", "mount -t tmpfs none /run"]);
+            let silent = trial.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            if silent.status().is_ok_and(|status| status.success()) {
+                return Ok(Self::Namespace(options));
+            }
+        }
+        if !am_root() {
+            return Err(Skip("no mount namespace can be made here (try as root)".to_owned()));
+        }
+        let cannot = |error: io::Error| Skip(format!("no lock on the system's pcscd: {error}"));
+        let lock = File::create(std::env::temp_dir().join("virtual-pcscd.lock")).map_err(cannot)?;
+        lock.lock().map_err(cannot)?;
+        if UnixStream::connect(SYSTEM_SOCKET).is_ok() {
+            return Err(Skip("no mount namespace can be made here, and the system's own pcscd is in use".to_owned()));
+        }
+        Ok(Self::System { _lock: lock })
+    }
+
+    fn command(&self) -> Command {
+        let (mut command, script) = match self {
+            Self::Namespace(options) => {
+                let mut unshare = Command::new("unshare");
+                unshare.args(*options).arg("setpriv");
+                (unshare, NAMESPACE)
+            }
+            Self::System { .. } => (Command::new("setpriv"), BARE),
+        };
+        command.args(["--pdeathsig", "KILL", "sh", "-c", script, "pcscd"]);
+        command
     }
 }
 
