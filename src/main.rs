@@ -11,7 +11,9 @@ use pinwright::telemetry;
 fn main() -> ExitCode {
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // Without the handler an interruption ends the process at once: the card is reset by the service all the same.
+        // The first one asks the job to back out, the second one ends the process as usual. Without the handlers the first
+        // one does: the service then resets the card all the same.
+        drop(signal_hook::flag::register_conditional_default(signal, Arc::clone(&interrupted)));
         drop(signal_hook::flag::register(signal, Arc::clone(&interrupted)));
     }
     let err_is_terminal = std::io::stderr().is_terminal();

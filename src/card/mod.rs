@@ -109,6 +109,11 @@ pub trait Card: Send {
     /// What the card takes as a PIN.
     fn limits(&self) -> PinLimits;
 
+    /// Whether card and reader are known to take extended length (ISO 7816-4 §5.1).
+    fn extended_length(&self) -> bool {
+        false
+    }
+
     /// Finds and reads the card ID. 1 to 2 commands.
     ///
     /// # Errors

@@ -107,7 +107,7 @@ pub fn iso7816_profile(settings: &Iso7816Settings) -> String {
 ///
 /// # Errors
 /// A stand-in can't be started, the job failed, or what it shows is not true.
-pub fn run(args: &DemoArgs, world: &mut World<'_>) -> Result<(), CliError> {
+pub fn run(args: &DemoArgs, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
     let card = DemoCard::new(args.family);
     let readers = card.readers();
     let gids = GidsSettings::default();
@@ -125,7 +125,7 @@ pub fn run(args: &DemoArgs, world: &mut World<'_>) -> Result<(), CliError> {
     let mut show = |world: &mut World<'_>, line: &str| {
         shown.push_str(line);
         shown.push('\n');
-        world.print(line)
+        tell(world, json, line)
     };
     show(
         world,
@@ -151,22 +151,32 @@ pub fn run(args: &DemoArgs, world: &mut World<'_>) -> Result<(), CliError> {
         show(world, &format!("  > {}\n  < {}", exchange.command, exchange.response))?;
     }
     show(world, &format!("\n{}\n", output::outcome_text(&outcome, &costs)))?;
-    check(&card, &server, &shown, world)
+    check(&card, &server, &shown, json, world)?;
+    if json { world.print_json(&output::outcome_json(&outcome, &costs)) } else { Ok(()) }
+}
+
+/// With `--json` standard output is for the object alone.
+fn tell(world: &mut World<'_>, json: bool, line: &str) -> Result<(), CliError> {
+    if json {
+        world.say(line);
+        return Ok(());
+    }
+    world.print(line)
 }
 
 /// Asks both stand-ins what is true, and searches what was printed.
-fn check(card: &DemoCard, server: &StandIn, shown: &str, world: &mut World<'_>) -> Result<(), CliError> {
+fn check(card: &DemoCard, server: &StandIn, shown: &str, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
     let pin = server.state().last_pin().ok_or(CliError::Demo("the server has given out no PIN"))?;
     let answers = server.state().answers();
     let has_new = card.pin_is(&pin);
     let has_old = card.pin_is(FACTORY_PIN);
     let found = std::iter::once(&pin).chain(&answers).filter(|secret| appears(shown, secret)).count();
-    world.print("What the stand-ins say of it:")?;
-    world.print(&format!("  the card has the PIN that the server gave out:   {}", yes(has_new)))?;
-    world.print(&format!("  the card still takes its factory PIN:            {}", yes(has_old)))?;
-    world.print(&format!("  the card was left authenticated:                 {}", yes(card.authenticated())))?;
-    world.print(&format!("  requests that broke a rule of the API:           {}", server.violations().len()))?;
-    world.print(&format!("  secrets in the {:>4} bytes printed above:          {found}", shown.len()))?;
+    tell(world, json, "What the stand-ins say of it:")?;
+    tell(world, json, &format!("  the card has the PIN that the server gave out:   {}", yes(has_new)))?;
+    tell(world, json, &format!("  the card still takes its factory PIN:            {}", yes(has_old)))?;
+    tell(world, json, &format!("  the card was left authenticated:                 {}", yes(card.authenticated())))?;
+    tell(world, json, &format!("  requests that broke a rule of the API:           {}", server.violations().len()))?;
+    tell(world, json, &format!("  secrets in the {:>4} bytes printed above:          {found}", shown.len()))?;
     let faults = [
         (!has_new, "the card does not have the PIN"),
         (has_old, "the card still has its factory PIN"),
@@ -176,7 +186,7 @@ fn check(card: &DemoCard, server: &StandIn, shown: &str, world: &mut World<'_>) 
     ];
     match faults.iter().find(|(fault, _)| *fault) {
         Some((_, message)) => Err(CliError::Demo(message)),
-        None => world.print("\nThe PIN is set and verified."),
+        None => tell(world, json, "\nThe PIN is set and verified."),
     }
 }
 

@@ -60,7 +60,9 @@ impl From<&Failure> for Exit {
             },
             Cause::Fit(_) => Self::PinMisfit,
             Cause::Binding(_) => Self::NoCard,
-            Cause::Secret(SecretError::Cancelled { .. }) | Cause::Interrupted => Self::Interrupted,
+            Cause::Secret(SecretError::Cancelled { .. } | SecretError::Declined) | Cause::Interrupted => {
+                Self::Interrupted
+            }
             Cause::Secret(_) => Self::SecretNeeded,
             Cause::FewTries { .. } => Self::CardRefused,
             Cause::NoAuthority { .. } => Self::Usage,

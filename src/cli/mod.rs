@@ -167,7 +167,7 @@ fn dispatch(arguments: &Arguments, world: &mut World<'_>) -> Result<(), CliError
     let json = arguments.json;
     #[cfg(feature = "sim")]
     match &arguments.command {
-        Command::Demo(args) => return demo::run(args, world),
+        Command::Demo(args) => return demo::run(args, json, world),
         Command::Sim(command) => return sim::run(command, world),
         _ => {}
     }
@@ -188,7 +188,7 @@ fn dispatch(arguments: &Arguments, world: &mut World<'_>) -> Result<(), CliError
         Command::Inspect(choice) => inspect::run(&config, choice, json, readers, world),
         Command::Plan(args) => plan::run(&config, args, json, readers, world),
         Command::Enroll(args) => enroll::run(&config, args, json, readers, world),
-        Command::Record(args) => record::run(&config, args, readers, world),
+        Command::Record(args) => record::run(&config, args, json, readers, world),
         Command::Replay { file } => replay::run(&config, file, json, world),
         #[cfg(feature = "sim")]
         Command::Demo(_) | Command::Sim(_) => Ok(()),

@@ -68,7 +68,13 @@ pub struct RecordArgs {
 ///
 /// # Errors
 /// See [`CliError`].
-pub fn run(config: &Config, args: &RecordArgs, readers: &dyn Readers, world: &mut World<'_>) -> Result<(), CliError> {
+pub fn run(
+    config: &Config,
+    args: &RecordArgs,
+    json: bool,
+    readers: &dyn Readers,
+    world: &mut World<'_>,
+) -> Result<(), CliError> {
     if args.out.exists() {
         let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
         return Err(CliError::File { path: args.out.clone(), source });
@@ -92,8 +98,21 @@ pub fn run(config: &Config, args: &RecordArgs, readers: &dyn Readers, world: &mu
     };
     let fixture = headed(recording.fixture(), args, &outcome, authority);
     write(&args.out, &fixture)?;
-    world.say(&format!("{} exchanges recorded in {}.", fixture.exchanges.len(), args.out.display()));
-    error.map_or(Ok(()), Err)
+    let exchanges = fixture.exchanges.len();
+    match error {
+        Some(error) => {
+            world.say(&format!("{exchanges} exchanges recorded in {}.", args.out.display()));
+            Err(error)
+        }
+        None if json => world.print_json(&serde_json::json!({
+            "schema": "pinwright.record/1",
+            "outcome": outcome,
+            "operation": args.operation.name(),
+            "file": args.out,
+            "exchanges": exchanges,
+        })),
+        None => world.print(&format!("{exchanges} exchanges recorded in {}.", args.out.display())),
+    }
 }
 
 /// The outcome of a failed job as the header tells it.

@@ -107,7 +107,7 @@ impl Supplier for CommandSupplier {
         match (answer, stopped) {
             (_, Some(cause)) => Err(cause),
             (Some(true), None) => Ok(()),
-            (Some(false) | None, None) => Err(SecretError::Cancelled { what }.into()),
+            (Some(false) | None, None) => Err(SecretError::Declined.into()),
         }
     }
 

@@ -100,3 +100,20 @@ fn the_users_file_comes_after_the_machines() {
     assert_eq!(Config::load(None, &environment).unwrap().rules.min_tries_left, 5);
     assert!(Config::load(Some(&folder.path().join("missing.toml")), &[]).is_err());
 }
+
+#[test]
+fn the_packaged_sample_is_taken_with_every_key_switched_on() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/config.toml");
+    let sample = std::fs::read_to_string(path).unwrap();
+    assert!(Config::from_toml(&sample).is_ok());
+    // Switch everything on but the second of two keys that exclude each other, and prose.
+    let prose = |line: &str| line.starts_with("# ") || line.contains("_credential");
+    let switched: String = sample
+        .lines()
+        .filter(|line| !prose(line))
+        .map(|line| line.strip_prefix('#').unwrap_or(line).to_owned() + "\n")
+        .collect();
+    let switched = switched.replace("auth = \"none\"", "auth = \"bearer\"");
+    let config = Config::from_toml(&switched).unwrap();
+    assert_eq!(config.families.profiles.len(), 1);
+}

@@ -31,6 +31,8 @@ pub enum Step {
     Ask,
     /// Does the PIN suit the card?
     Fit,
+    /// A person's yes, where one is asked.
+    Consent,
     /// Is it still the same card?
     Bind,
     /// Prove ourselves to the card.
@@ -53,6 +55,7 @@ impl Step {
             Self::Challenge => "take a challenge from the card",
             Self::Ask => "ask the server",
             Self::Fit => "fit the PIN to the card",
+            Self::Consent => "get the go-ahead",
             Self::Bind => "make sure that it is the same card",
             Self::Authorize => "prove ourselves to the card",
             Self::SetPin => "set the PIN",
@@ -71,6 +74,7 @@ impl Step {
             Self::Challenge => "challenge",
             Self::Ask => "ask",
             Self::Fit => "fit",
+            Self::Consent => "consent",
             Self::Bind => "bind",
             Self::Authorize => "authorize",
             Self::SetPin => "set-pin",

@@ -191,6 +191,7 @@ fn steps(session: &mut Session, job: &Job, desk: &mut Desk<'_>, known: &mut Know
     }
     if pin_source == PinSource::Server {
         // A PIN that the person has just typed needs no second yes.
+        session.at(Step::Consent);
         desk.supplier.consent(&mut session.watch(desk.interrupted))?;
     }
 

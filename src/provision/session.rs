@@ -237,7 +237,8 @@ impl Session {
         job: impl FnOnce(&mut dyn Card, &mut Channel<'_>) -> Result<T, CardError>,
     ) -> Result<T, Cause> {
         let card = self.card.as_mut().ok_or_else(unidentified)?;
-        Ok(job(card.as_mut(), &mut Channel::new(self.connection.as_mut()))?)
+        let mut channel = Channel::new(self.connection.as_mut()).extended(card.extended_length());
+        Ok(job(card.as_mut(), &mut channel)?)
     }
 }
 

@@ -84,6 +84,9 @@ pub enum SecretError {
         #[source]
         source: std::io::Error,
     },
+    /// The person said no.
+    #[error("the person at the terminal did not say yes")]
+    Declined,
     /// The person gave up.
     #[error("the entry of {what} was cancelled")]
     Cancelled {

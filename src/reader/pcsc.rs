@@ -18,6 +18,12 @@ const SERVICE: &str = "PC/SC";
 /// How long we wait for a card that another program holds exclusively.
 const SHARING_PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long after a broken exchange the service may take to notice that the card is gone: pcscd looks every 400 ms.
+const REMOVAL_NOTICE: Duration = Duration::from_secs(1);
+
+/// Bytes of a status word.
+const STATUS_WORD: usize = 2;
+
 /// Largest response APDU: 65,536 bytes and the status word.
 const RESPONSE_MAX: usize = 65_538;
 
@@ -181,14 +187,9 @@ impl Worker {
         while let Ok(job) = self.jobs.recv() {
             // A caller that has given up is noticed at the next turn of the loop: its sender is gone.
             match job {
-                Job::Transmit(command, reply) => drop(
-                    reply.send(
-                        transaction
-                            .transmit(command.expose(), &mut buffer)
-                            .map(Frame::open)
-                            .map_err(|code| self.failure("sending a command", code)),
-                    ),
-                ),
+                Job::Transmit(command, reply) => {
+                    drop(reply.send(self.transmit(context, name, &transaction, &command, &mut buffer)));
+                }
                 Job::Presence(reply) => drop(reply.send(
                     presence(context, name).map_err(|code| self.failure("asking for the card's presence", code)),
                 )),
@@ -199,6 +200,28 @@ impl Worker {
             }
         }
         drop(self.end(transaction, EndAction::Reset));
+    }
+
+    fn transmit(
+        &self,
+        context: &pcsc::Context,
+        name: &CString,
+        transaction: &pcsc::Transaction<'_>,
+        command: &SecretBytes,
+        buffer: &mut [u8],
+    ) -> Result<Frame, ReaderError> {
+        let operation = "sending a command";
+        let code = match transaction.transmit(command.expose(), buffer) {
+            Ok(response) if response.len() >= STATUS_WORD => return Ok(Frame::open(response)),
+            // Some drivers report a card that vanished under the command as an empty answer.
+            Ok(_) => pcsc::Error::CommDataLost,
+            Err(code) => code,
+        };
+        let lost = matches!(code, pcsc::Error::CommDataLost | pcsc::Error::NotTransacted);
+        if lost && is_gone(context, name) {
+            return Err(ReaderError::CardRemoved { reader: self.reader.clone(), operation });
+        }
+        Err(self.failure(operation, code))
     }
 
     /// The reset happens inside the transaction's end: between a plain end and a later reset another program could use
@@ -291,6 +314,23 @@ fn presence(context: &pcsc::Context, name: &CString) -> Result<Presence, pcsc::E
         atr: (present && !state.atr().is_empty()).then(|| Atr::new(state.atr())),
         mute: present && (flags.contains(pcsc::State::MUTE) || state.atr().is_empty()),
     })
+}
+
+/// Whether the card leaves the reader now: the service may notice a removal later than the exchange that it broke.
+fn is_gone(context: &pcsc::Context, name: &CString) -> bool {
+    let mut states = [pcsc::ReaderState::new(name.clone(), pcsc::State::UNAWARE)];
+    for _ in 0..2 {
+        if context.get_status_change(REMOVAL_NOTICE, &mut states).is_err() {
+            return false;
+        }
+        let [state] = &mut states;
+        if !state.event_state().contains(pcsc::State::PRESENT) {
+            return true;
+        }
+        // The second turn waits for a change.
+        state.sync_current_state();
+    }
+    false
 }
 
 /// One sentence for each PC/SC code (the documents' list of what each call returns).

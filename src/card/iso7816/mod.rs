@@ -106,6 +106,10 @@ impl Card for Iso7816 {
         self.profile.limits()
     }
 
+    fn extended_length(&self) -> bool {
+        self.profile.extended_length
+    }
+
     fn identify(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
         self.read_id(channel, self.id_commands())
     }
