@@ -97,6 +97,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for the end.
     pub fn finish(mut self) -> Run {
         let status = loop {
