@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use pinwright::sim::card::SharedCard;
+use pinwright::sim::card::{SharedCard, VirtualCard as _};
 use pinwright::sim::fault::{Fault, Faulty};
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::server::{self, Endpoint, FaultKind};
@@ -97,15 +97,19 @@ fn an_answer_lost_on_its_way_back_leaves_an_unknown_state_and_a_rerun_ends_well(
 
 #[test]
 fn a_card_that_never_answers_is_given_up_within_the_deadline() {
-    let Some(pcscd) = pcscd_with(2) else { return };
-    let card = faulty(1, Fault::Hang);
-    let _inserted = pcscd.insert(0, card.clone());
-    let place = Workplace::new(server_for(&GidsSettings::default()));
-    place.configure("", "[reader]\ntimeout = \"2s\"");
-    let run = place.pinwright(&pcscd, ENROLL);
-    run.exits(3).says("no answer").within(Duration::from_secs(8));
-    assert!(run.elapsed >= Duration::from_secs(2), "{run}");
-    stated_truly(&run, &card, &place);
+    // Before the write nothing is in doubt; at the write everything is.
+    for (index, code, state) in [(1, 3, "untouched"), (7, 9, "unknown")] {
+        let Some(pcscd) = pcscd_with(2) else { return };
+        let card = faulty(index, Fault::Hang);
+        let _inserted = pcscd.insert(0, card.clone());
+        let place = Workplace::new(server_for(&GidsSettings::default()));
+        place.configure("", "[reader]\ntimeout = \"2s\"");
+        let run = place.pinwright(&pcscd, ENROLL);
+        run.exits(code).says("no answer").within(Duration::from_secs(8));
+        assert!(run.elapsed >= Duration::from_secs(2), "{run}");
+        assert_eq!(run.json()["card_state"], state, "{run}");
+        stated_truly(&run, &card, &place);
+    }
 }
 
 /// A job that waits for the server's answer to the challenge, which is delayed.
@@ -137,6 +141,26 @@ fn an_interruption_while_the_server_is_asked_leaves_the_card_as_it_was() {
     assert!(before.elapsed() < Duration::from_secs(1), "it did not wait for the server: {run}");
     assert_eq!(run.json()["card_state"], "untouched", "{run}");
     assert!(card.with(|card| card.pin_is(OLD_PIN.as_bytes()) && card.tries_left() == 3));
+    place.pinwright(&pcscd, ENROLL).exits(0);
+}
+
+#[test]
+fn a_command_killed_in_mid_job_leaves_no_session_on_the_card() {
+    let Some(pcscd) = pcscd_with(2) else { return };
+    let card = personalised();
+    let _inserted = pcscd.insert(0, card.clone());
+    let place = Workplace::new(server_for(&GidsSettings::default()));
+    let running = running_until_asked(&place, &pcscd);
+    // VERIFY without data, from behind the reader: 63Cx in a session, 6986 after a reset.
+    let status = || card.with(|card| card.transmit(&[0x00, 0x20, 0x00, 0x80]).unwrap());
+    assert_eq!(status(), [0x63, 0xC3]);
+    // As SIGKILL.
+    drop(running);
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while status() != [0x69, 0x86] {
+        assert!(Instant::now() < deadline, "the card is not reset");
+        std::thread::sleep(Duration::from_millis(10));
+    }
     place.pinwright(&pcscd, ENROLL).exits(0);
 }
 

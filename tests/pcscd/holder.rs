@@ -90,3 +90,22 @@ fn a_card_released_in_time_is_enrolled() {
     let pin = place.server.state().last_pin().unwrap();
     assert!(card.with(|card| card.pin_is(&pin)));
 }
+
+#[test]
+fn two_jobs_at_once_on_one_card_take_turns() {
+    let Some(pcscd) = pcscd_with(2) else { return };
+    let card = personalised();
+    let _inserted = pcscd.insert(0, card.clone());
+    let place = Workplace::new(server_for(&GidsSettings::default()));
+    // Long enough for the second to meet the first one's transaction.
+    place.server.state().change(|settings| settings.latency = Duration::from_millis(150));
+    let jobs = [(); 2].map(|()| place.start(&pcscd.socket(), &["--json", "enroll", "--yes"]));
+    for job in jobs {
+        job.finish().exits(0).within(Duration::from_secs(10));
+    }
+    let pins = place.server.state().pins();
+    assert_eq!(pins.len(), 2);
+    assert!(card.with(|card| card.pin_is(&pins[1])), "the later job's PIN is on the card");
+    assert_eq!(card.with(|card| card.admin_failures()), 0);
+    assert!(place.server.violations().is_empty(), "{:?}", place.server.violations());
+}
