@@ -1,0 +1,115 @@
+//! Answers without end, without content, and without measure: bounded, and told for what they are.
+
+use pinwright::provision::CardState;
+
+use crate::bench::{Bench, Kind, OLD, Person, TRIES, World, told};
+
+type Forger = fn(&[u8], Vec<u8>) -> Vec<u8>;
+
+const FORGERS: [(&str, Forger); 14] = [
+    ("61xx without end and without data", |_, _| vec![0x61, 0x10]),
+    ("61xx without end, one byte each", |_, _| vec![0xA5, 0x61, 0x10]),
+    ("61xx without end, 256 bytes each", |_, _| [vec![0xA5; 256], vec![0x61, 0x00]].concat()),
+    ("61xx without end, 1,000 bytes each", |_, _| [vec![0xA5; 1000], vec![0x61, 0x00]].concat()),
+    ("61xx to commands, nothing to GET RESPONSE", |command, answer| match command.get(1) {
+        Some(0xC0) => vec![0x90, 0x00],
+        _ if answer.len() > 2 => vec![0x61, 0x10],
+        _ => answer,
+    }),
+    ("6Cxx without end", |_, _| vec![0x6C, 0x08]),
+    ("6C00 without end", |_, _| vec![0x6C, 0x00]),
+    (
+        "6Cxx and 61xx in turn",
+        |command, _| if command.get(1) == Some(&0xC0) { vec![0x6C, 0x08] } else { vec![0x61, 0x08] },
+    ),
+    ("70 kB", |_, answer| [vec![0xA5; 70_000], answer].concat()),
+    ("64 kB", |_, answer| [vec![0x00; 65_000], answer].concat()),
+    ("nothing", |_, _| Vec::new()),
+    ("one byte", |_, _| vec![0x90]),
+    ("9000 alone", |_, _| vec![0x90, 0x00]),
+    ("its own command back", |command, _| command.to_vec()),
+];
+
+/// From each exchange on, the card answers so to everything.
+#[test]
+fn every_kind_of_answer_from_every_exchange_on() {
+    let mut cases = 0;
+    for (kind, authority) in [
+        (Kind::Gids, "server"),
+        (Kind::Gids, "current-pin"),
+        (Kind::IsoPadded, "server"),
+        (Kind::IsoPadded, "current-pin"),
+        (Kind::IsoT0, "server"),
+    ] {
+        let mut world = World::new(kind, authority);
+        let good = Bench::new(kind);
+        world.run(&good, &mut Person::knowing()).ok("good");
+        for at in 0..good.apdus() {
+            for (name, forger) in FORGERS {
+                cases += 1;
+                let case = format!("{kind:?} {authority}, from exchange {at} on: {name}");
+                let bench = Bench::new(kind);
+                let mut index = 0;
+                bench.forge(move |command, answer| {
+                    index += 1;
+                    if index > at { forger(command, answer) } else { answer }
+                });
+                let run = world.run(&bench, &mut Person::knowing());
+                assert!(bench.apdus() <= 320, "{case}: {} commands", bench.apdus());
+                assert!(bench.admin_answers() <= 1 && bench.card.with(|tap| tap.risky()) <= 2, "{case}");
+                assert!(!bench.authenticated(), "{case}");
+                assert_eq!(bench.tries(), TRIES, "{case}");
+                let pin = world.server.state().last_pin().unwrap();
+                match run.result {
+                    Ok(_) => assert!(bench.pin_is(&pin), "{case}"),
+                    Err(failure) => {
+                        let truth = match failure.card {
+                            CardState::Untouched | CardState::TrySpent => bench.pin_is(OLD),
+                            CardState::PinSet => bench.pin_is(&pin),
+                            CardState::Unknown => bench.pin_is(OLD) || bench.pin_is(&pin),
+                        };
+                        assert!(truth, "{case}: {}", told(&failure));
+                        assert!(!failure.cause.remedy().is_empty(), "{case}");
+                    }
+                }
+            }
+        }
+    }
+    println!("hostile answers: {cases} cases, 0 violations");
+}
+
+/// Pseudo-random answers of every length up to 40, to everything: no panic, no PIN at risk.
+#[test]
+fn noise() {
+    let mut world = World::new(Kind::Gids, "server");
+    for seed in 1..400_u64 {
+        let bench = Bench::new(Kind::Gids);
+        let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        bench.forge(move |_, mut answer| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let bytes = state.to_le_bytes();
+            // Most answers stay as they are, so that the noise gets far.
+            match bytes[0] % 8 {
+                0 => answer.iter_mut().zip(bytes.iter().cycle()).for_each(|(byte, noise)| *byte ^= noise),
+                1 => answer.truncate(usize::from(bytes[1] % 20)),
+                2 => {
+                    let at = usize::from(bytes[1]) % answer.len().max(1);
+                    if let Some(byte) = answer.get_mut(at) {
+                        *byte ^= 1 << (bytes[2] % 8);
+                    }
+                }
+                _ => {}
+            }
+            answer
+        });
+        let run = world.run(&bench, &mut Person::default());
+        assert!(bench.apdus() < 320 && bench.admin_answers() <= 1 && !bench.authenticated(), "seed {seed}");
+        if let Err(failure) = run.result
+            && !failure.card.needs_attention()
+        {
+            assert!(bench.pin_is(OLD) || failure.card != CardState::Untouched, "seed {seed}: {}", told(&failure));
+        }
+    }
+}
