@@ -103,7 +103,8 @@ impl Http {
             }
             let pause = PAUSE.mul_f32(attempt as f32 * (0.5 + fastrand::f32() / 2.0));
             let Some(pause) = pause_before_repeat(&problem, get.secret, pause) else { return Err(problem) };
-            if attempt == ATTEMPTS || Instant::now() + pause >= deadline {
+            // A server may ask for any number of seconds: no time is computed from it.
+            if attempt == ATTEMPTS || pause >= deadline.saturating_duration_since(Instant::now()) {
                 return Err(problem);
             }
             sleep(pause).await;
@@ -163,7 +164,7 @@ impl Http {
 /// How long to wait before asking again; `None` where asking again is not allowed or of no use.
 fn pause_before_repeat(problem: &ServerProblem, secret: bool, pause: Duration) -> Option<Duration> {
     match problem {
-        ServerProblem::Busy { retry_after, .. } => Some(retry_after.map_or(pause, |wait| wait + pause)),
+        ServerProblem::Busy { retry_after, .. } => Some(retry_after.map_or(pause, |wait| wait.saturating_add(pause))),
         // No answer has arrived, so a challenge in the query is not spent and no PIN was given out to us.
         ServerProblem::Unreachable(_) | ServerProblem::Broken(_) => Some(pause),
         ServerProblem::Failed { .. } if !secret => Some(pause),
