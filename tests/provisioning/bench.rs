@@ -8,7 +8,7 @@ use pinwright::card::PinLimits;
 use pinwright::config::Config;
 use pinwright::provision::issuer::Wanted;
 use pinwright::provision::mimcm::MimCm;
-use pinwright::provision::supplier::{SecretError, Supplier};
+use pinwright::provision::supplier::{Need, SecretError, Supplier};
 use pinwright::provision::{CardState, Cause, Desk, Failure, Job, Outcome, Step, set_pin};
 use pinwright::reader::{Protocol, Readers};
 use pinwright::secret::{AdminKey, Pin};
@@ -139,12 +139,14 @@ plastic!(Iso7816Card);
 pub const TRIES: u8 = 3;
 
 type Forge = Box<dyn FnMut(&[u8], Vec<u8>) -> Vec<u8> + Send>;
+type Instead = Box<dyn FnMut(&[u8]) -> Option<Vec<u8>> + Send>;
 
 /// Every command is kept as it was sent; a forger may change any answer after the card has given it.
 pub struct Tap {
     pub faulty: Faulty<Box<dyn Plastic>>,
     pub sent: Vec<Vec<u8>>,
     forge: Option<Forge>,
+    instead: Option<Instead>,
 }
 
 impl Tap {
@@ -180,6 +182,9 @@ impl VirtualCard for Tap {
 
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, LinkFault> {
         self.sent.push(command.to_vec());
+        if let Some(answer) = self.instead.as_mut().and_then(|instead| instead(command)) {
+            return Ok(answer);
+        }
         let answer = self.faulty.transmit(command)?;
         Ok(match &mut self.forge {
             Some(forge) => forge(command, answer),
@@ -201,7 +206,7 @@ impl Bench {
     }
 
     pub fn of(faulty: Faulty<Box<dyn Plastic>>, kind: Kind) -> Self {
-        let card = SharedCard::new(Tap { faulty, sent: Vec::new(), forge: None });
+        let card = SharedCard::new(Tap { faulty, sent: Vec::new(), forge: None, instead: None });
         let mut readers = VirtualReaders::new();
         let slot = readers.add(READER);
         slot.insert(card.clone());
@@ -216,8 +221,13 @@ impl Bench {
         self.card.with(|tap| tap.forge = Some(Box::new(forge)));
     }
 
+    /// Gives answers instead of the card, which then never sees the command.
+    pub fn instead(&self, instead: impl FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'static) {
+        self.card.with(|tap| tap.instead = Some(Box::new(instead)));
+    }
+
     pub fn honest(&self) {
-        self.card.with(|tap| tap.forge = None);
+        self.card.with(|tap| (tap.forge, tap.instead) = (None, None));
     }
 
     pub fn pin_is(&self, pin: &[u8]) -> bool {
@@ -358,6 +368,8 @@ pub struct Person<'a> {
     pub current_pin: Option<Vec<u8>>,
     pub admin_key: Option<[u8; 24]>,
     pub asked: Vec<&'static str>,
+    /// The admin key is in a file: nobody has to be waited for.
+    pub at_hand: bool,
     /// What happens while they type.
     pub meanwhile: Option<Box<dyn FnMut() + 'a>>,
     /// How often they were asked whether to go on.
@@ -385,6 +397,10 @@ impl Person<'_> {
 }
 
 impl Supplier for Person<'_> {
+    fn at_hand(&self, need: Need) -> bool {
+        self.at_hand && need == Need::AdminKey
+    }
+
     fn consent(&mut self, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
         self.consented += 1;
         if let Some(thinking) = &mut self.thinking {

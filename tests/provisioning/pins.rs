@@ -200,7 +200,7 @@ fn what_is_no_pin_is_not_written() {
 
 #[test]
 fn a_server_pin_must_fit_card_and_policy() {
-    let digits = Lines::default();
+    let lines = Lines { card: "pin_length = [4, 16]".to_owned(), ..Lines::default() };
     for (kind, pin, length, digits_only) in [
         (Kind::Gids, "CANARY73918264551", (0, 0), false),
         (Kind::Gids, "793", (0, 0), false),
@@ -210,7 +210,7 @@ fn a_server_pin_must_fit_card_and_policy() {
         (Kind::Iso, "CANAR739", (4, 16), true),
         (Kind::IsoPadded, "CANARY739", (4, 16), false),
     ] {
-        let mut world = World::with(kind, "server", &digits, |settings| {
+        let mut world = World::with(kind, "server", &lines, |settings| {
             settings.templates[0].pin_length = length;
             settings.pin_maker = PinMaker::Fixed(pin.as_bytes().to_vec());
         });
@@ -222,6 +222,23 @@ fn a_server_pin_must_fit_card_and_policy() {
         assert!(matches!(*failure.cause, Cause::Fit(_)), "{pin}: {}", told(&failure));
         assert!(!told(&failure).contains(pin), "{}", told(&failure));
         bench.assert_not_risked(pin);
+    }
+}
+
+/// Limits that only the card knows: it refuses the length, and nothing is lost but the admin's authentication.
+#[test]
+fn a_pin_that_only_the_card_finds_too_long() {
+    for pin in ["CANARY73918264551", "12345678901234567890"] {
+        let mut world = World::with(Kind::Gids, "server", &Lines::default(), |settings| {
+            settings.templates[0].pin_length = (0, 0);
+            settings.pin_maker = PinMaker::Fixed(pin.as_bytes().to_vec());
+        });
+        let bench = Bench::new(Kind::Gids);
+        let failure = world.run(&bench, &mut Person::default()).failed_untouched(pin);
+        assert_eq!(failure.step, Step::SetPin);
+        assert!(!told(&failure).contains(pin));
+        assert!(failure.cause.remedy().contains("PIN policy"), "{}", told(&failure));
+        assert!(bench.pin_is(crate::bench::OLD) && bench.tries() == TRIES && !bench.authenticated());
     }
 }
 

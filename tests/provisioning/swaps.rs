@@ -18,7 +18,6 @@ fn a_swap_at_every_step() {
             let mut world = World::new(kind, authority);
             for step in STEPS {
                 for id in [CARD_A, CARD_B] {
-                    cases += 1;
                     let case = format!(
                         "{kind:?} {authority}, at {step:?}, {}",
                         if id == CARD_A { "same ID" } else { "other ID" }
@@ -26,13 +25,22 @@ fn a_swap_at_every_step() {
                     let bench = Bench::new(kind);
                     let other = SharedCard::new(kind.card(id, KEY, OLD));
                     let (slot, readers, inserted) = (bench.slot.clone(), bench.readers.clone(), other.clone());
-                    let mut done = false;
+                    let (mut done, mut sessions) = (false, 0);
+                    // Where a person is asked, the card is free meanwhile: swap it in the session that writes.
+                    let last = if authority == "server" { 1 } else { 2 };
                     let run = world.run_over(&readers, &mut Person::knowing(), |now| {
-                        if now == step && !done {
+                        sessions += usize::from(now == Step::Open);
+                        if now == step && sessions == last {
                             done = true;
                             slot.insert(inserted.clone());
                         }
                     });
+                    if !done {
+                        // The server's records are known by then: there is no such step.
+                        assert_eq!(step, Step::Resolve, "{case}");
+                        continue;
+                    }
+                    cases += 1;
                     let failure = run.failed(&case);
                     assert!(!failure.card.needs_attention() || step >= Step::SetPin, "{case}: {}", told(&failure));
                     for card in
