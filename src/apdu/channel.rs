@@ -86,6 +86,9 @@ impl<'a> Channel<'a> {
         let mut corrected = false;
         loop {
             let next = match status.sw1() {
+                // Done (ISO 7816-4 §5.6), with data that nobody asked for. What a GET RESPONSE then says is no word on the
+                // command: a card that sets a PIN and has nothing to fetch would seem to have refused it.
+                0x61 if command.expected().is_none() => return Ok(Response::new(answer, Status::OK)),
                 0x61 => get_response(command.class(), status.sw2()),
                 // The Le was wrong: said at most once, to a command that had one and that may be sent twice.
                 0x6C if !corrected && !command.is_secret() && command.expected().is_some() => {

@@ -18,6 +18,14 @@ pub enum CardError {
         /// The status word.
         status: Status,
     },
+    /// A status word that refuses, together with data: whether the card carried the command out is unknown.
+    #[error("the card answered {command} with data before {status}: something garbled the answer")]
+    Garbled {
+        /// The command's name.
+        command: &'static str,
+        /// The status word.
+        status: Status,
+    },
     /// The command got no usable answer: whether the card carried it out is unknown.
     #[error("{command} got no answer from the card")]
     NoAnswer {

@@ -190,6 +190,10 @@ fn send(channel: &mut Channel<'_>, name: &'static str, command: &Command) -> Res
     let response = channel.send(command).map_err(|source| CardError::NoAnswer { command: name, source })?;
     match response.status() {
         Status::OK => Ok(response),
+        // A refusal has no data (ISO 7816-3 §12.1): these bytes are no answer to a command that may have written.
+        status if command.is_secret() && !response.data().is_empty() => {
+            Err(CardError::Garbled { command: name, status })
+        }
         status => Err(CardError::Refused { command: name, status }),
     }
 }

@@ -259,6 +259,6 @@ fn card_remedy(error: &CardError) -> &'static str {
             "report this card and server: such challenges are not documented"
         }
         CardError::NotInProfile { .. } => "complete the [[card.profile]] in the configuration",
-        CardError::NoAnswer { .. } => "pull the card out and insert it again",
+        CardError::NoAnswer { .. } | CardError::Garbled { .. } => "pull the card out and insert it again",
     }
 }

@@ -141,8 +141,10 @@ fn steps(
     let plan = session.plan(proof)?;
     let protocol = session.protocol();
     let apdu = |planned: crate::card::PlannedCommand| frames(planned.purpose, &planned.command, protocol);
+    // A card without an administrator gives none, and the parameter is left out.
+    let challenge = if session.has_admin_challenge() { CHALLENGE } else { "" };
     steps.extend(plan.before_asking.into_iter().flat_map(apdu));
-    steps.extend(calls(job, assignment, authority, card, client));
+    steps.extend(calls(job, assignment, authority, card, challenge, client));
     steps.extend(plan.after_asking.into_iter().flat_map(apdu));
     Ok(steps)
 }
@@ -161,6 +163,7 @@ fn calls(
     assignment: &Assignment,
     authority: Authority,
     card: &CardParameters,
+    challenge: &str,
     client: &Client,
 ) -> Vec<PlannedStep> {
     let mut calls = Vec::new();
@@ -173,12 +176,12 @@ fn calls(
             (PinRouteRule::Request, Some(request)) => PinRoute::Request(request, assignment.smartcard),
             _ => PinRoute::Smartcard(assignment.smartcard),
         };
-        call("ask for the proposed PIN", pin_path(route).1, pin_query(card, CHALLENGE));
+        call("ask for the proposed PIN", pin_path(route).1, pin_query(card, challenge));
     }
     if let (Authority::Server, Some(request)) = (authority, assignment.request) {
         let key = assignment.admin_key.as_ref().copied().unwrap_or(AdminKeyVersion::Default);
         let path = response_path(request, assignment.smartcard);
-        call("ask for the answer to the challenge", path, response_query(card, CHALLENGE, key));
+        call("ask for the answer to the challenge", path, response_query(card, challenge, key));
     }
     calls
 }

@@ -193,7 +193,12 @@ impl Session {
 
     /// Step 10.
     pub fn verify(&mut self, pin: &Pin) -> Result<(), Cause> {
-        self.with_card(|card, channel| card.verify_pin(channel, pin))
+        let result = self.with_card(|card, channel| card.verify_pin(channel, pin));
+        if result.as_ref().is_err_and(|cause| cause.status().is_some()) {
+            // The card said that it set the PIN, and now that this is not its PIN: one of the two is not true.
+            self.state = CardState::Unknown;
+        }
+        result
     }
 
     /// Lets go of the card. The reset, where one is due, is what drops user and admin state: it works on every family and

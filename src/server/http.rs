@@ -20,6 +20,9 @@ const BODY_MAX: usize = 64 * 1024;
 /// How often one call is tried at most, where repeating it is harmless.
 const ATTEMPTS: u32 = 3;
 
+/// The same for an answer that is a secret: a challenge may be sent once more while no answer has arrived.
+const SECRET_ATTEMPTS: u32 = 2;
+
 /// The pause before the second attempt is up to this long, before the third up to twice this.
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -88,6 +91,7 @@ impl Http {
     async fn attempts(&self, get: &Get<'_>, deadline: Instant) -> Result<Option<SecretBytes>, ServerProblem> {
         let mut renewed = false;
         let mut attempt = 1;
+        let most = if get.secret { SECRET_ATTEMPTS } else { ATTEMPTS };
         loop {
             let credentials = self.auth.header().map_err(ServerProblem::Token)?;
             let problem = match self.once(get, credentials.clone()).await {
@@ -103,7 +107,8 @@ impl Http {
             }
             let pause = PAUSE.mul_f32(attempt as f32 * (0.5 + fastrand::f32() / 2.0));
             let Some(pause) = pause_before_repeat(&problem, get.secret, pause) else { return Err(problem) };
-            if attempt == ATTEMPTS || Instant::now() + pause >= deadline {
+            // A server may ask for any number of seconds: no time is computed from it.
+            if attempt == most || pause >= deadline.saturating_duration_since(Instant::now()) {
                 return Err(problem);
             }
             sleep(pause).await;
@@ -163,7 +168,7 @@ impl Http {
 /// How long to wait before asking again; `None` where asking again is not allowed or of no use.
 fn pause_before_repeat(problem: &ServerProblem, secret: bool, pause: Duration) -> Option<Duration> {
     match problem {
-        ServerProblem::Busy { retry_after, .. } => Some(retry_after.map_or(pause, |wait| wait + pause)),
+        ServerProblem::Busy { retry_after, .. } => Some(retry_after.map_or(pause, |wait| wait.saturating_add(pause))),
         // No answer has arrived, so a challenge in the query is not spent and no PIN was given out to us.
         ServerProblem::Unreachable(_) | ServerProblem::Broken(_) => Some(pause),
         ServerProblem::Failed { .. } if !secret => Some(pause),

@@ -1,0 +1,197 @@
+//! Which admin key the server is told to answer with, answers that are none, and what a wrong one costs.
+
+use pinwright::provision::records::ResolveError;
+use pinwright::provision::{CardState, Cause, Step};
+use pinwright::sim::fault::Faulty;
+use pinwright::sim::server::{ENROLL, Endpoint, Fault, FaultKind, Settings, UNBLOCK};
+
+use crate::bench::{Bench, CARD_A, KEY, Kind, Lines, OLD, Person, TRIES, World, guid, told};
+
+fn flags(world: &World) -> Vec<String> {
+    let seen = world.server.requests();
+    let answers = seen.iter().filter(|call| call.endpoint == Some(Endpoint::AuthenticationResponse));
+    answers.map(|call| call.query.split("diversified=").nth(1).unwrap().split('&').next().unwrap().to_owned()).collect()
+}
+
+/// Policy, request type and card status decide; what they don't settle is not tried.
+#[test]
+fn the_flag_follows_the_rules() {
+    // A policy that is not shown, the request's type, the card's status, the flag.
+    let cases: [(Option<bool>, u32, u32, Option<&str>); 12] = [
+        (Some(false), ENROLL, 1, Some("False")),
+        (Some(false), UNBLOCK, 2, Some("False")),
+        (Some(false), ENROLL, 2, Some("False")),
+        (Some(true), ENROLL, 0, Some("False")),
+        (Some(true), ENROLL, 1, Some("False")),
+        (Some(true), UNBLOCK, 2, Some("True")),
+        (Some(true), UNBLOCK, 3, Some("True")),
+        (Some(true), ENROLL, 2, None),
+        (Some(true), UNBLOCK, 1, None),
+        (Some(true), 4, 2, None),
+        (None, UNBLOCK, 2, None),
+        (None, ENROLL, 1, Some("False")),
+    ];
+    for (diversify, request, status, expected) in cases {
+        let case = format!("{diversify:?}, request {request}, card {status}");
+        let mut world = World::with(Kind::Gids, "server", &Lines::default(), |settings| {
+            settings.requests[0].kind = request;
+            settings.cards[0].status = status;
+            match diversify {
+                Some(diversify) => settings.templates[0].diversify_admin_key = diversify,
+                None => settings.templates.clear(),
+            }
+            if diversify.is_none() {
+                // The policy alone is not shown; the key behind it is there.
+                settings.templates.push(pinwright::sim::server::Template::sample(KEY));
+                settings.templates[0].omitted = vec!["DiversifyAdminKey".to_owned()];
+            }
+        });
+        let diversified = world.server.state().diversified_key(guid(CARD_A));
+        let key = if expected == Some("True") { diversified } else { KEY };
+        let bench = Bench::of(Faulty::new(Kind::Gids.card(CARD_A, key, OLD)), Kind::Gids);
+        let run = world.run(&bench, &mut Person::default());
+        match expected {
+            Some(flag) => {
+                run.ok(&case);
+                assert_eq!(flags(&world), [flag], "{case}");
+            }
+            None => {
+                let failure = run.failed_untouched(&case);
+                assert!(matches!(*failure.cause, Cause::Resolve(ResolveError::AdminKeyUnknown { .. })), "{case}");
+                assert_eq!(flags(&world), [""; 0], "{case}");
+                bench.assert_not_risked(&case);
+            }
+        }
+        world.assert_no_violations(&case);
+    }
+}
+
+#[test]
+fn a_wrong_flag_costs_one_try_and_no_second_one() {
+    for kind in [Kind::Gids, Kind::Iso] {
+        for (rule, right) in [("default", "diversified"), ("diversified", "default")] {
+            let case = format!("{kind:?}: told {rule}, on the card {right}");
+            let lines = Lines { card: format!("admin_key = \"{rule}\""), ..Lines::default() };
+            let mut world = World::with(kind, "server", &lines, |_| {});
+            let diversified = world.server.state().diversified_key(guid(CARD_A));
+            let key = if right == "diversified" { diversified } else { KEY };
+            let bench = Bench::of(Faulty::new(kind.card(CARD_A, key, OLD)), kind);
+            let failure = world.run(&bench, &mut Person::default()).failed(&case);
+            assert_eq!(failure.step, Step::Authorize, "{case}");
+            assert_eq!(failure.card, CardState::TrySpent, "{case}: {}", told(&failure));
+            assert!(failure.cause.remedy().contains("--admin-key"), "{case}");
+            assert_eq!(bench.admin_answers(), 1, "{case}: never a second answer");
+            assert_eq!(bench.card.with(|tap| tap.faulty.card().admin_failures()), 1, "{case}");
+            assert!(bench.pin_is(OLD) && bench.tries() == TRIES && !bench.authenticated(), "{case}");
+            assert_eq!(flags(&world).len(), 1, "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_local_key_costs_one_try_too() {
+    for kind in [Kind::Gids, Kind::IsoPadded] {
+        let mut world = World::new(kind, "admin-key");
+        let bench = Bench::new(kind);
+        let mut person = Person { admin_key: Some(*b"another key of 24 bytes!"), ..Person::default() };
+        let failure = world.run(&bench, &mut person).failed("wrong key");
+        assert_eq!((failure.step, failure.card), (Step::Authorize, CardState::TrySpent));
+        assert_eq!(bench.admin_answers(), 1);
+        assert!(bench.pin_is(OLD) && bench.tries() == TRIES && !bench.authenticated());
+        assert_eq!(person.asked, ["admin key"]);
+    }
+}
+
+#[test]
+fn a_wrong_current_pin_costs_one_try_and_few_tries_are_not_risked() {
+    for kind in [Kind::Gids, Kind::Iso, Kind::IsoPadded, Kind::IsoT0] {
+        let mut world = World::new(kind, "current-pin");
+        let bench = Bench::new(kind);
+        let mut person = Person { current_pin: Some(b"13572468".to_vec()), ..Person::default() };
+        let failure = world.run(&bench, &mut person).failed("wrong PIN");
+        assert_eq!((failure.step, failure.card), (Step::SetPin, CardState::TrySpent), "{kind:?}: {}", told(&failure));
+        assert_eq!(bench.tries(), TRIES - 1, "{kind:?}");
+        assert!(bench.pin_is(OLD) && !bench.authenticated(), "{kind:?}");
+        // Two are left: one is risked. One is left: none is.
+        let failure = world.run(&bench, &mut person).failed("wrong PIN again");
+        assert_eq!((failure.card, bench.tries()), (CardState::TrySpent, 1), "{kind:?}");
+        bench.forget_sent();
+        let failure = world.run(&bench, &mut person).failed_untouched("the last try");
+        assert!(matches!(*failure.cause, Cause::FewTries { left: 1, min: 2 }), "{kind:?}: {}", told(&failure));
+        assert_eq!((bench.tries(), bench.card.with(|tap| tap.risky())), (1, 0), "{kind:?}");
+    }
+}
+
+/// Answers that are none must not reach the card.
+#[test]
+fn an_answer_of_another_shape_never_reaches_the_card() {
+    let answers: [(&str, u16); 14] = [
+        ("\"\"", 200),
+        ("", 200),
+        ("", 204),
+        ("null", 200),
+        ("1234567890123456", 200),
+        ("\"F0Zudm4wPLY\"", 200),
+        ("\"F0Zudm4w\"", 200),
+        ("\"F0Zudm4wPLYXRm52bjA8tg==\"", 200),
+        ("\"17466E766E303CB6\"", 200),
+        ("\"F0Zudm4wPLY=\\n\"", 200),
+        ("\"F0Zudm4wPLY=\" \"F0Zudm4wPLY=\"", 200),
+        ("[\"F0Zudm4wPLY=\"]", 200),
+        ("{\"answer\":\"F0Zudm4wPLY=\"}", 200),
+        ("not json at all", 200),
+    ];
+    let mut world = World::new(Kind::Gids, "server");
+    for (body, code) in answers {
+        let case = format!("{code} {body:?}");
+        let bench = Bench::new(Kind::Gids);
+        let body = Some(body.to_owned()).filter(|_| code == 200);
+        let fault = FaultKind::Status { code, headers: Vec::new(), body };
+        world.server.inject(Fault::on(Endpoint::AuthenticationResponse, fault));
+        let failure = world.run(&bench, &mut Person::default()).failed_untouched(&case);
+        assert!(matches!(*failure.cause, Cause::Server(_)), "{case}: {}", told(&failure));
+        assert!(!told(&failure).contains("F0Zudm4w") && !told(&failure).contains("17466E"), "{case}");
+        bench.assert_not_risked(&case);
+        world.server.state().clear_faults();
+    }
+    // The right length and the wrong bytes: the card decides, once.
+    let bench = Bench::new(Kind::Gids);
+    let body = Some("\"AAAAAAAAAAA=\"".to_owned());
+    world.server.inject(Fault::on(
+        Endpoint::AuthenticationResponse,
+        FaultKind::Status { code: 200, headers: Vec::new(), body },
+    ));
+    let failure = world.run(&bench, &mut Person::default()).failed("wrong bytes");
+    assert_eq!((failure.step, failure.card), (Step::Authorize, CardState::TrySpent));
+    assert_eq!(bench.admin_answers(), 1);
+}
+
+/// Requests and records that lead to no job stop before a challenge is taken.
+#[test]
+fn records_that_lead_to_no_job() {
+    use pinwright::sim::server::RequestStatus;
+    type Change = fn(&mut Settings);
+    let cases: [(&str, Change); 8] = [
+        ("not registered", |settings| settings.cards.clear()),
+        ("retired", |settings| settings.cards[0].status = 6),
+        ("another ATR", |settings| settings.cards[0].atr = "3b80".to_owned()),
+        ("no request", |settings| settings.requests.clear()),
+        ("pending", |settings| settings.requests[0].status = RequestStatus::Pending),
+        ("completed", |settings| settings.requests[0].status = RequestStatus::Completed),
+        ("two requests", |settings| {
+            let mut second = settings.requests[0].clone();
+            second.uuid = uuid::Uuid::from_u128(77);
+            settings.requests.push(second);
+        }),
+        ("somebody else's request", |settings| settings.requests[0].user = uuid::Uuid::from_u128(78)),
+    ];
+    for (case, change) in cases {
+        let mut world = World::with(Kind::Gids, "server", &Lines::default(), change);
+        let bench = Bench::new(Kind::Gids);
+        let failure = world.run(&bench, &mut Person::default()).failed_untouched(case);
+        assert!(matches!(*failure.cause, Cause::Resolve(_)), "{case}: {}", told(&failure));
+        assert!(!failure.cause.remedy().is_empty(), "{case}");
+        bench.assert_not_risked(case);
+        world.assert_no_violations(case);
+    }
+}

@@ -1,0 +1,475 @@
+//! The bench: a card that is looked at from both sides, a server, a person, and one run of the job between them.
+
+use std::error::Error as _;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pinwright::card::PinLimits;
+use pinwright::config::Config;
+use pinwright::provision::issuer::Wanted;
+use pinwright::provision::mimcm::MimCm;
+use pinwright::provision::supplier::{Need, SecretError, Supplier};
+use pinwright::provision::{CardState, Cause, Desk, Failure, Job, Outcome, Step, set_pin};
+use pinwright::reader::{Protocol, Readers};
+use pinwright::secret::{AdminKey, Pin};
+use pinwright::server::Client;
+use pinwright::sim::card::{LinkFault, SharedCard, VirtualCard};
+use pinwright::sim::fault::Faulty;
+use pinwright::sim::gids::{GidsCard, GidsSettings};
+use pinwright::sim::iso7816::{Iso7816Card, Iso7816Settings, Padding};
+use pinwright::sim::reader::{Slot, VirtualReaders};
+use pinwright::sim::server::{Settings, StandIn};
+use uuid::Uuid;
+
+pub const READER: &str = "Bench Reader 00 00";
+/// The PIN that every card begins with.
+pub const OLD: &[u8] = b"24681357";
+/// Three different parts, none of them weak.
+pub const KEY: [u8; 24] =
+    *b"\x98\x15\x40\xF8\x7A\x29\x07\xF8\x1C\xFB\xA1\x6E\x2A\xC4\x2A\xC7\xE3\x97\xD3\x58\x4A\xD5\x64\x08";
+pub const CARD_A: [u8; 16] = *b"\x3F\xF1\x88\xBC\xBA\x83\x37\x40\x82\x62\x46\xEB\xA1\x29\x1C\x6E";
+pub const CARD_B: [u8; 16] = *b"\x4A\x02\x88\xBC\xBA\x83\x37\x40\x82\x62\x46\xEB\xA1\x29\x1C\x6F";
+/// The documented challenge as it must stand in a query.
+pub const CHALLENGE_SAMPLE: &str = "challenge=1hFD%2Bcz%2F0so%3D";
+pub const ISO_ATR: &[u8] = b"\x3B\x80\x80\x01\x01";
+
+/// What the server calls a card with these bytes in its `cardid` file.
+pub fn guid(raw: [u8; 16]) -> Uuid {
+    Uuid::from_bytes_le(raw)
+}
+
+/// The kinds of cards on the bench.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Gids,
+    /// ID in a file, PIN as it is.
+    Iso,
+    /// PIN filled up to eight bytes with FF.
+    IsoPadded,
+    /// ID in a data object, application there without a SELECT, told by its ATR.
+    IsoImplicit,
+    /// `IsoPadded` with the manners of T=0.
+    IsoT0,
+}
+
+impl Kind {
+    pub fn atr(self) -> String {
+        match self {
+            Self::Gids => hex::encode(pinwright::sim::gids::ATR),
+            _ => hex::encode(ISO_ATR),
+        }
+    }
+
+    pub fn card(self, id: [u8; 16], key: [u8; 24], pin: &[u8]) -> Box<dyn Plastic> {
+        let pin = pin.to_vec();
+        if self == Self::Gids {
+            let settings = GidsSettings { card_id: id, admin_key: key, pin, ..GidsSettings::default() };
+            return Box::new(GidsCard::personalised(settings));
+        }
+        let padded = matches!(self, Self::IsoPadded | Self::IsoT0);
+        Box::new(Iso7816Card::new(Iso7816Settings {
+            atr: ISO_ATR.to_vec(),
+            card_id: id.to_vec(),
+            admin_key: key,
+            pin,
+            padding: padded.then_some(Padding { byte: 0xFF, length: 8 }),
+            implicit: self == Self::IsoImplicit,
+            t0: self == Self::IsoT0,
+            ..Iso7816Settings::default()
+        }))
+    }
+
+    fn profile(self) -> &'static str {
+        match self {
+            Self::Gids => "",
+            Self::Iso => {
+                "[[card.profile]]\nname = \"bench\"\naid = \"F00000000102\"\ncard_id = { file = \"0201\" }\n\
+                 admin = {}\npin = { reference = 1 }\n"
+            }
+            Self::IsoPadded | Self::IsoT0 => {
+                "[[card.profile]]\nname = \"bench\"\naid = \"F00000000102\"\ncard_id = { file = \"0201\" }\n\
+                 admin = {}\npin = { reference = 1, padding = 0xFF }\n"
+            }
+            Self::IsoImplicit => {
+                "[[card.profile]]\nname = \"bench\"\natr = \"3B 80 80 01 01\"\ncard_id = { data_object = \"0101\" }\n\
+                 admin = {}\npin = { reference = 1 }\n"
+            }
+        }
+    }
+}
+
+/// A card seen from inside.
+pub trait Plastic: VirtualCard {
+    fn pin_is(&self, pin: &[u8]) -> bool;
+    fn tries(&self) -> u8;
+    fn admin_failures(&self) -> usize;
+    fn authenticated(&self) -> bool;
+    fn commands(&self) -> usize;
+}
+
+macro_rules! plastic {
+    ($card:ty) => {
+        impl Plastic for $card {
+            fn pin_is(&self, pin: &[u8]) -> bool {
+                self.pin_is(pin)
+            }
+
+            fn tries(&self) -> u8 {
+                self.tries_left()
+            }
+
+            fn admin_failures(&self) -> usize {
+                self.admin_failures()
+            }
+
+            fn authenticated(&self) -> bool {
+                self.user_authenticated() || self.admin_authenticated()
+            }
+
+            fn commands(&self) -> usize {
+                self.commands_seen()
+            }
+        }
+    };
+}
+plastic!(GidsCard);
+plastic!(Iso7816Card);
+
+/// Tries of every card on the bench.
+pub const TRIES: u8 = 3;
+
+type Forge = Box<dyn FnMut(&[u8], Vec<u8>) -> Vec<u8> + Send>;
+type Instead = Box<dyn FnMut(&[u8]) -> Option<Vec<u8>> + Send>;
+
+/// Every command is kept as it was sent; a forger may change any answer after the card has given it.
+pub struct Tap {
+    pub faulty: Faulty<Box<dyn Plastic>>,
+    pub sent: Vec<Vec<u8>>,
+    forge: Option<Forge>,
+    instead: Option<Instead>,
+}
+
+impl Tap {
+    /// Answers to an admin challenge that were sent.
+    pub fn admin_answers(&self) -> usize {
+        let answer = |command: &&Vec<u8>| {
+            command.starts_with(&[0x00, 0x87, 0x00, 0x00, 0x0C, 0x7C, 0x0A, 0x82]) || command.starts_with(&[0x00, 0x82])
+        };
+        self.sent.iter().filter(answer).count()
+    }
+
+    /// Commands that could have changed the PIN or cost a try.
+    pub fn risky(&self) -> usize {
+        let risky = |command: &&Vec<u8>| {
+            matches!(command.get(1), Some(0x24 | 0x2C)) || (command.get(1) == Some(&0x20) && command.len() > 5)
+        };
+        self.sent.iter().filter(risky).count()
+    }
+}
+
+impl VirtualCard for Tap {
+    fn atr(&self) -> &[u8] {
+        self.faulty.atr()
+    }
+
+    fn reset(&mut self) {
+        self.faulty.reset();
+    }
+
+    fn power_off(&mut self) {
+        self.faulty.power_off();
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, LinkFault> {
+        self.sent.push(command.to_vec());
+        if let Some(answer) = self.instead.as_mut().and_then(|instead| instead(command)) {
+            return Ok(answer);
+        }
+        let answer = self.faulty.transmit(command)?;
+        Ok(match &mut self.forge {
+            Some(forge) => forge(command, answer),
+            None => answer,
+        })
+    }
+}
+
+/// One card in one reader.
+pub struct Bench {
+    pub card: SharedCard<Tap>,
+    pub readers: VirtualReaders,
+    pub slot: Slot,
+}
+
+impl Bench {
+    pub fn new(kind: Kind) -> Self {
+        Self::of(Faulty::new(kind.card(CARD_A, KEY, OLD)), kind)
+    }
+
+    pub fn of(faulty: Faulty<Box<dyn Plastic>>, kind: Kind) -> Self {
+        let card = SharedCard::new(Tap { faulty, sent: Vec::new(), forge: None, instead: None });
+        let mut readers = VirtualReaders::new();
+        let slot = readers.add(READER);
+        slot.insert(card.clone());
+        if kind == Kind::IsoT0 {
+            slot.set_protocol(Protocol::T0);
+        }
+        Self { card, readers, slot }
+    }
+
+    /// Changes answers on their way from the card.
+    pub fn forge(&self, forge: impl FnMut(&[u8], Vec<u8>) -> Vec<u8> + Send + 'static) {
+        self.card.with(|tap| tap.forge = Some(Box::new(forge)));
+    }
+
+    /// Gives answers instead of the card, which then never sees the command.
+    pub fn instead(&self, instead: impl FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'static) {
+        self.card.with(|tap| tap.instead = Some(Box::new(instead)));
+    }
+
+    pub fn honest(&self) {
+        self.card.with(|tap| (tap.forge, tap.instead) = (None, None));
+    }
+
+    pub fn pin_is(&self, pin: &[u8]) -> bool {
+        self.card.with(|tap| tap.faulty.card().pin_is(pin))
+    }
+
+    pub fn tries(&self) -> u8 {
+        self.card.with(|tap| tap.faulty.card().tries())
+    }
+
+    pub fn authenticated(&self) -> bool {
+        self.card.with(|tap| tap.faulty.card().authenticated())
+    }
+
+    pub fn apdus(&self) -> usize {
+        self.card.with(|tap| tap.sent.len())
+    }
+
+    pub fn admin_answers(&self) -> usize {
+        self.card.with(|tap| tap.admin_answers())
+    }
+
+    pub fn forget_sent(&self) {
+        self.card.with(|tap| tap.sent.clear());
+    }
+
+    /// The card is as it was before the job: nothing risky was even sent.
+    #[track_caller]
+    pub fn assert_not_risked(&self, case: &str) {
+        self.card.with(|tap| {
+            assert_eq!(tap.admin_answers(), 0, "{case}: no admin answer");
+            assert_eq!(tap.risky(), 0, "{case}: no PIN command");
+            let card = tap.faulty.card();
+            assert!(card.pin_is(OLD), "{case}: the old PIN");
+            assert_eq!(card.tries(), TRIES, "{case}: all tries");
+            assert!(!card.authenticated(), "{case}: nobody authenticated");
+        });
+    }
+}
+
+/// The server, what is configured, and the client between them.
+pub struct World {
+    pub server: StandIn,
+    pub config: Config,
+    pub issuer: MimCm,
+    pub wanted: Wanted,
+    _ca: tempfile::NamedTempFile,
+}
+
+/// Lines of the configuration beside those that every bench has.
+#[derive(Clone, Default)]
+pub struct Lines {
+    pub server: String,
+    pub card: String,
+}
+
+impl World {
+    /// Cards A and B are known to the server, both with an approved request.
+    pub fn new(kind: Kind, authority: &str) -> Self {
+        Self::with(kind, authority, &Lines::default(), |_| {})
+    }
+
+    pub fn with(kind: Kind, authority: &str, lines: &Lines, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::for_card(guid(CARD_A), &kind.atr(), KEY);
+        settings.add_card(guid(CARD_B), &kind.atr());
+        change(&mut settings);
+        let server = StandIn::start(settings).unwrap();
+        let mut ca = tempfile::NamedTempFile::new().unwrap();
+        ca.write_all(server.ca_pem().as_bytes()).unwrap();
+        let timeout = if lines.server.contains("timeout") { "" } else { "timeout = \"8s\"" };
+        let text = format!(
+            "[server]\nurl = \"{}\"\nca_file = {:?}\n{timeout}\n{}\n[card]\nauthority = [\"{authority}\"]\n{}\n{}",
+            server.base_url(),
+            ca.path(),
+            lines.server,
+            lines.card,
+            kind.profile()
+        );
+        let config = Config::from_toml(&text).unwrap();
+        let issuer = issuer(&config);
+        Self { server, config, issuer, wanted: Wanted::default(), _ca: ca }
+    }
+
+    pub fn job(&self) -> Job {
+        Job {
+            reader: READER.to_owned(),
+            card_id: None,
+            wanted: self.wanted,
+            rules: self.config.rules.clone(),
+            families: self.config.families.clone(),
+        }
+    }
+
+    pub fn run(&mut self, bench: &Bench, person: &mut Person<'_>) -> Run {
+        let readers = bench.readers.clone();
+        self.run_over(&readers, person, |_| {})
+    }
+
+    pub fn run_over(&mut self, readers: &dyn Readers, person: &mut Person<'_>, mut at: impl FnMut(Step)) -> Run {
+        let job = self.job();
+        let mut steps = Vec::new();
+        let interrupted = AtomicBool::new(false);
+        let interrupt_at = person.interrupt_at;
+        let result = set_pin(
+            &job,
+            &mut Desk {
+                readers,
+                issuer: &mut self.issuer,
+                supplier: person,
+                interrupted: &interrupted,
+                progress: &mut |step| {
+                    steps.push(step);
+                    at(step);
+                    if interrupt_at == Some(step) {
+                        interrupted.store(true, Ordering::Relaxed);
+                    }
+                },
+            },
+        );
+        Run { result, steps }
+    }
+
+    #[track_caller]
+    pub fn assert_no_violations(&self, case: &str) {
+        let violations = self.server.violations();
+        assert!(violations.is_empty(), "{case}: {violations:?}");
+    }
+}
+
+pub fn issuer(config: &Config) -> MimCm {
+    MimCm::new(Client::new(config.server.as_ref().unwrap()).unwrap(), config.rules.clone()).unwrap()
+}
+
+/// A person with answers prepared; asked for anything else they cancel.
+#[derive(Default)]
+pub struct Person<'a> {
+    pub new_pin: Option<Vec<u8>>,
+    pub current_pin: Option<Vec<u8>>,
+    pub admin_key: Option<[u8; 24]>,
+    pub asked: Vec<&'static str>,
+    /// The admin key is in a file: nobody has to be waited for.
+    pub at_hand: bool,
+    /// What happens while they type.
+    pub meanwhile: Option<Box<dyn FnMut() + 'a>>,
+    /// How often they were asked whether to go on.
+    pub consented: usize,
+    /// What happens while they think about it.
+    pub thinking: Option<Box<dyn FnMut() + 'a>>,
+    /// They say no.
+    pub declines: bool,
+    /// Presses Ctrl-C at this step.
+    pub interrupt_at: Option<Step>,
+}
+
+impl Person<'_> {
+    /// Knows the old PIN and the admin key.
+    pub fn knowing() -> Self {
+        Self { current_pin: Some(OLD.to_vec()), admin_key: Some(KEY), ..Self::default() }
+    }
+
+    fn ask(&mut self, what: &'static str) {
+        self.asked.push(what);
+        if let Some(meanwhile) = &mut self.meanwhile {
+            meanwhile();
+        }
+    }
+}
+
+impl Supplier for Person<'_> {
+    fn at_hand(&self, need: Need) -> bool {
+        self.at_hand && need == Need::AdminKey
+    }
+
+    fn consent(&mut self, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
+        self.consented += 1;
+        if let Some(thinking) = &mut self.thinking {
+            thinking();
+        }
+        match self.declines {
+            true => Err(SecretError::Cancelled { what: "the consent" }.into()),
+            false => watch(),
+        }
+    }
+
+    fn new_pin(&mut self, _: PinLimits) -> Result<Pin, SecretError> {
+        self.ask("new PIN");
+        let pin = self.new_pin.as_ref().ok_or(SecretError::Cancelled { what: "the new PIN" })?;
+        Ok(Pin::new(pin).unwrap())
+    }
+
+    fn current_pin(&mut self) -> Result<Pin, SecretError> {
+        self.ask("current PIN");
+        let pin = self.current_pin.as_ref().ok_or(SecretError::Cancelled { what: "the current PIN" })?;
+        Ok(Pin::new(pin).unwrap())
+    }
+
+    fn admin_key(&mut self) -> Result<AdminKey, SecretError> {
+        self.ask("admin key");
+        let key = self.admin_key.as_ref().ok_or(SecretError::Cancelled { what: "the admin key" })?;
+        Ok(AdminKey::new(key).unwrap())
+    }
+}
+
+/// What came of a job.
+pub struct Run {
+    pub result: Result<Outcome, Failure>,
+    pub steps: Vec<Step>,
+}
+
+impl Run {
+    #[track_caller]
+    pub fn ok(self, case: &str) -> Outcome {
+        match self.result {
+            Ok(outcome) => outcome,
+            Err(failure) => panic!("{case}: {}", told(&failure)),
+        }
+    }
+
+    #[track_caller]
+    pub fn failed(self, case: &str) -> Failure {
+        match self.result {
+            Ok(outcome) => panic!("{case}: succeeded: {outcome:?}"),
+            Err(failure) => failure,
+        }
+    }
+
+    #[track_caller]
+    pub fn failed_untouched(self, case: &str) -> Failure {
+        let failure = self.failed(case);
+        assert_eq!(failure.card, CardState::Untouched, "{case}: {}", told(&failure));
+        failure
+    }
+}
+
+/// Everything that a failure says, in every form in which it could be shown.
+pub fn told(failure: &Failure) -> String {
+    let mut text = format!("{failure}");
+    let mut source = failure.source();
+    while let Some(error) = source {
+        text.push_str(&format!(": {error}"));
+        source = error.source();
+    }
+    text.push_str(&format!(" [{}] ({}) {failure:?}", failure.card, failure.cause.remedy()));
+    text
+}

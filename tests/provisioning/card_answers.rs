@@ -1,0 +1,133 @@
+//! Answers without end, without content, and without measure: bounded, and told for what they are.
+
+use pinwright::provision::CardState;
+
+use crate::bench::{Bench, Kind, OLD, Person, TRIES, World, told};
+
+type Forger = fn(&[u8], Vec<u8>) -> Vec<u8>;
+
+const FORGERS: [(&str, Forger); 14] = [
+    ("61xx without end and without data", |_, _| vec![0x61, 0x10]),
+    ("61xx without end, one byte each", |_, _| vec![0xA5, 0x61, 0x10]),
+    ("61xx without end, 256 bytes each", |_, _| [vec![0xA5; 256], vec![0x61, 0x00]].concat()),
+    ("61xx without end, 1,000 bytes each", |_, _| [vec![0xA5; 1000], vec![0x61, 0x00]].concat()),
+    ("61xx to commands, nothing to GET RESPONSE", |command, answer| match command.get(1) {
+        Some(0xC0) => vec![0x90, 0x00],
+        _ if answer.len() > 2 => vec![0x61, 0x10],
+        _ => answer,
+    }),
+    ("6Cxx without end", |_, _| vec![0x6C, 0x08]),
+    ("6C00 without end", |_, _| vec![0x6C, 0x00]),
+    (
+        "6Cxx and 61xx in turn",
+        |command, _| if command.get(1) == Some(&0xC0) { vec![0x6C, 0x08] } else { vec![0x61, 0x08] },
+    ),
+    ("70 kB", |_, answer| [vec![0xA5; 70_000], answer].concat()),
+    ("64 kB", |_, answer| [vec![0x00; 65_000], answer].concat()),
+    ("nothing", |_, _| Vec::new()),
+    ("one byte", |_, _| vec![0x90]),
+    ("9000 alone", |_, _| vec![0x90, 0x00]),
+    ("its own command back", |command, _| command.to_vec()),
+];
+
+/// From each exchange on the card answers so to everything, whether it has executed the command or not.
+#[test]
+fn every_kind_of_answer_from_every_exchange_on() {
+    let mut cases = 0;
+    for (kind, authority) in [
+        (Kind::Gids, "server"),
+        (Kind::Gids, "current-pin"),
+        (Kind::IsoPadded, "server"),
+        (Kind::IsoPadded, "current-pin"),
+        (Kind::IsoT0, "server"),
+    ] {
+        let mut world = World::new(kind, authority);
+        let good = Bench::new(kind);
+        world.run(&good, &mut Person::knowing()).ok("good");
+        for at in 0..good.apdus() {
+            for (name, forger) in FORGERS {
+                for executed in [true, false] {
+                    cases += 1;
+                    case(&mut world, kind, at, (name, forger), executed, &format!("{kind:?} {authority}"));
+                }
+            }
+        }
+    }
+    println!("hostile answers: {cases} cases, 0 violations");
+}
+
+fn case(world: &mut World, kind: Kind, at: usize, (name, forger): (&str, Forger), executed: bool, who: &str) {
+    let case = format!("{who}, from exchange {at} on, {}: {name}", if executed { "executed" } else { "not executed" });
+    let bench = Bench::new(kind);
+    let mut index = 0;
+    if executed {
+        bench.forge(move |command, answer| {
+            index += 1;
+            if index > at { forger(command, answer) } else { answer }
+        });
+    } else {
+        bench.instead(move |command| {
+            index += 1;
+            (index > at).then(|| forger(command, vec![0xA5, 0x90, 0x00]))
+        });
+    }
+    let pins = world.server.state().pins().len();
+    let run = world.run(&bench, &mut Person::knowing());
+    let made = world.server.state().pins().get(pins..).and_then(|made| made.last().cloned());
+    let new_on = made.as_deref().is_some_and(|pin| bench.pin_is(pin));
+    assert!(bench.apdus() <= 320, "{case}: {} commands", bench.apdus());
+    assert!(bench.admin_answers() <= 1 && bench.card.with(|tap| tap.risky()) <= 2, "{case}");
+    assert!(!bench.authenticated(), "{case}");
+    assert_eq!(bench.tries(), TRIES, "{case}");
+    match run.result {
+        // A card that says 9000 to everything has the last word: nothing else can be asked.
+        Ok(_) => assert!(new_on || !executed, "{case}: success without the PIN"),
+        Err(failure) => {
+            // What the card refuses (6Cxx) although it has carried it out, nobody can know.
+            let lied = executed && name.starts_with("6C");
+            let truth = match failure.card {
+                CardState::Untouched | CardState::TrySpent => bench.pin_is(OLD) || lied,
+                CardState::PinSet => new_on || !executed,
+                CardState::Unknown => bench.pin_is(OLD) || new_on,
+            };
+            assert!(truth, "{case}: {}", told(&failure));
+            assert!(!failure.cause.remedy().is_empty(), "{case}");
+        }
+    }
+}
+
+/// Pseudo-random answers of every length up to 40, to everything: no panic, no PIN at risk.
+#[test]
+fn noise() {
+    let mut world = World::new(Kind::Gids, "server");
+    for seed in 1..400_u64 {
+        let bench = Bench::new(Kind::Gids);
+        let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        bench.forge(move |_, mut answer| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let bytes = state.to_le_bytes();
+            // Most answers stay as they are, so that the noise gets far.
+            match bytes[0] % 8 {
+                0 => answer.iter_mut().zip(bytes.iter().cycle()).for_each(|(byte, noise)| *byte ^= noise),
+                1 => answer.truncate(usize::from(bytes[1] % 20)),
+                2 => {
+                    let at = usize::from(bytes[1]) % answer.len().max(1);
+                    if let Some(byte) = answer.get_mut(at) {
+                        *byte ^= 1 << (bytes[2] % 8);
+                    }
+                }
+                _ => {}
+            }
+            answer
+        });
+        let pins = world.server.state().pins().len();
+        let run = world.run(&bench, &mut Person::default());
+        assert!(bench.apdus() < 320 && bench.admin_answers() <= 1 && !bench.authenticated(), "seed {seed}");
+        let made = world.server.state().pins().get(pins..).and_then(|made| made.last().cloned());
+        let new_on = made.as_deref().is_some_and(|pin| bench.pin_is(pin));
+        assert!(bench.pin_is(OLD) || new_on, "seed {seed}");
+        assert!(run.result.is_err() || new_on, "seed {seed}");
+    }
+}

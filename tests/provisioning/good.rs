@@ -1,0 +1,157 @@
+//! Jobs that go well, and what is left behind: the PIN, a full counter, nobody authenticated, a reset card.
+
+use std::time::Duration;
+
+use pinwright::provision::{Authority, PinSource, Step};
+use pinwright::reader::Protocol;
+use pinwright::sim::fault::Faulty;
+use pinwright::sim::gids::{GidsCard, GidsSettings};
+use pinwright::sim::random::Randomness;
+use pinwright::sim::server::{Endpoint, PinMaker};
+
+use crate::bench::{Bench, CARD_A, CHALLENGE_SAMPLE, KEY, Kind, Lines, OLD, Person, TRIES, World, guid};
+
+const KINDS: [Kind; 5] = [Kind::Gids, Kind::Iso, Kind::IsoPadded, Kind::IsoImplicit, Kind::IsoT0];
+const AUTHORITIES: [(&str, Authority); 3] =
+    [("server", Authority::Server), ("admin-key", Authority::AdminKey), ("current-pin", Authority::CurrentPin)];
+
+#[test]
+fn every_kind_of_card_with_every_authority() {
+    for kind in KINDS {
+        for (name, authority) in AUTHORITIES {
+            for protocol in [Protocol::T1, Protocol::T0] {
+                if kind == Kind::IsoT0 && protocol == Protocol::T1 {
+                    continue;
+                }
+                let case = format!("{kind:?} {name} {protocol}");
+                let mut world = World::new(kind, name);
+                let bench = Bench::new(kind);
+                bench.slot.set_protocol(protocol);
+                let mut person = Person::knowing();
+                let outcome = world.run(&bench, &mut person).ok(&case);
+                let pin = world.server.state().last_pin().unwrap();
+                assert!(bench.pin_is(&pin), "{case}: the server's PIN is on the card");
+                assert!(!bench.pin_is(OLD), "{case}");
+                assert_eq!(bench.tries(), TRIES, "{case}");
+                assert!(!bench.authenticated(), "{case}");
+                assert_eq!(bench.slot.resets(), 1, "{case}: reset at the end");
+                assert_eq!(outcome.authority, authority, "{case}");
+                assert_eq!(outcome.pin_source, PinSource::Server, "{case}");
+                assert_eq!(outcome.card_id, guid(CARD_A).to_string(), "{case}");
+                assert_eq!(outcome.reset_failed, None, "{case}");
+                let asked: &[&str] = match authority {
+                    Authority::Server => &[],
+                    Authority::AdminKey => &["admin key"],
+                    Authority::CurrentPin => &["current PIN"],
+                };
+                assert_eq!(person.asked, asked, "{case}");
+                assert_eq!(bench.admin_answers(), usize::from(authority != Authority::CurrentPin), "{case}");
+                world.assert_no_violations(&case);
+                let seen = world.server.requests();
+                assert!(seen.iter().all(|call| call.version == "HTTP/2.0"), "{case}: {seen:?}");
+                assert!(seen.iter().all(|call| call.connection == 0), "{case}: one connection");
+                let secret = |endpoint| seen.iter().filter(|call| call.endpoint == Some(endpoint)).count();
+                assert_eq!(secret(Endpoint::PinByCard), 1, "{case}");
+                assert_eq!(
+                    secret(Endpoint::AuthenticationResponse),
+                    usize::from(authority == Authority::Server),
+                    "{case}: the admin key's answer is asked for only where it is needed"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_budget_is_kept() {
+    let latency = Duration::from_millis(250);
+    let mut world = World::with(Kind::Gids, "server", &Lines::default(), |settings| settings.latency = latency);
+    let bench = Bench::new(Kind::Gids);
+    let run = world.run(&bench, &mut Person::default());
+    use Step::{Ask, Authorize, Bind, Challenge, Fit, Identify, Open, Resolve, SetPin, Verify};
+    assert_eq!(run.steps, [Open, Identify, Resolve, Challenge, Ask, Fit, Bind, Authorize, SetPin, Verify]);
+    run.ok("budget");
+    let apdus = bench.card.with(|tap| tap.faulty.card().commands());
+    assert!(apdus <= 9, "{apdus} commands reached the card");
+    assert_eq!(world.server.requests().len(), 5);
+    let rounds = world.issuer.waited().as_secs_f32() / latency.as_secs_f32();
+    assert!((3.0..4.0).contains(&rounds), "{rounds} rounds: three, the secrets together in the last");
+    println!("GIDS with the server: {apdus} APDUs, 5 calls in {rounds:.2} round trips");
+}
+
+#[test]
+fn http_1_will_do() {
+    let mut world = World::with(Kind::Gids, "server", &Lines::default(), |settings| settings.http2 = false);
+    let bench = Bench::new(Kind::Gids);
+    world.run(&bench, &mut Person::default()).ok("HTTP/1.1");
+    assert!(bench.pin_is(&world.server.state().last_pin().unwrap()));
+    world.assert_no_violations("HTTP/1.1");
+}
+
+#[test]
+fn a_blocked_card_is_unblocked() {
+    let settings = GidsSettings {
+        card_id: CARD_A,
+        admin_key: KEY,
+        pin: OLD.to_vec(),
+        pin_left: Some(0),
+        ..GidsSettings::default()
+    };
+    let bench = Bench::of(Faulty::new(Box::new(GidsCard::personalised(settings))), Kind::Gids);
+    let mut world = World::new(Kind::Gids, "server");
+    world.run(&bench, &mut Person::default()).ok("blocked");
+    assert!(bench.pin_is(&world.server.state().last_pin().unwrap()));
+    assert_eq!(bench.tries(), TRIES);
+}
+
+/// Microsoft's printed pair: `1hFD+cz/0so=` is answered with `F0Zudm4wPLY=` under the all-zero key.
+#[test]
+fn the_known_answer_passes_through_both_ways() {
+    for authority in ["server", "admin-key"] {
+        let challenge = hex::decode("D61143F9CCFFD2CA").unwrap();
+        let mut world = World::with(Kind::Gids, authority, &Lines::default(), |settings| {
+            settings.templates[0].default_admin_key = [0; 24];
+            settings.pin_maker = PinMaker::Fixed(b"31415926".to_vec());
+        });
+        let settings = GidsSettings {
+            card_id: CARD_A,
+            admin_key: [0; 24],
+            random: Randomness::script(&challenge),
+            ..GidsSettings::default()
+        };
+        let bench = Bench::of(Faulty::new(Box::new(GidsCard::personalised(settings))), Kind::Gids);
+        let mut person = Person { admin_key: Some([0; 24]), ..Person::default() };
+        world.run(&bench, &mut person).ok(authority);
+        assert!(bench.pin_is(b"31415926"));
+        let sent = bench.card.with(|tap| tap.sent.iter().map(hex::encode_upper).collect::<Vec<_>>());
+        assert!(sent.contains(&"008700000C7C0A820817466E766E303CB6".to_owned()), "{authority}");
+        let asked = world.server.requests().into_iter().filter(|call| call.query.contains("challenge=")).count();
+        let encoded = world.server.requests().into_iter().filter(|call| call.query.contains(CHALLENGE_SAMPLE)).count();
+        assert_eq!((asked, encoded), if authority == "server" { (2, 2) } else { (1, 1) });
+        if authority == "server" {
+            assert_eq!(world.server.state().answers(), [hex::decode("17466E766E303CB6").unwrap()]);
+        }
+        world.assert_no_violations(authority);
+    }
+}
+
+#[test]
+fn an_interruption_stops_before_the_first_write_and_not_after_it() {
+    use Step::{Ask, Authorize, Bind, Challenge, Fit, Identify, Resolve, SetPin, Verify};
+    for kind in [Kind::Gids, Kind::Iso] {
+        let mut world = World::new(kind, "server");
+        for step in [Identify, Resolve, Challenge, Ask, Fit, Bind, Authorize] {
+            let bench = Bench::new(kind);
+            let mut person = Person { interrupt_at: Some(step), ..Person::default() };
+            let failure = world.run(&bench, &mut person).failed_untouched("interrupted");
+            assert_eq!(failure.step, step);
+            bench.assert_not_risked("interrupted");
+        }
+        for step in [SetPin, Verify] {
+            let bench = Bench::new(kind);
+            let mut person = Person { interrupt_at: Some(step), ..Person::default() };
+            world.run(&bench, &mut person).ok("interrupted too late");
+            assert!(bench.pin_is(&world.server.state().last_pin().unwrap()));
+        }
+    }
+}

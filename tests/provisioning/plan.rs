@@ -1,0 +1,158 @@
+//! What a plan lists is what the job then sends; and a plan itself touches nothing.
+
+use std::sync::atomic::AtomicBool;
+
+use pinwright::provision::plan::{Plan, PlannedStep, plan};
+use pinwright::reader::record::Recording;
+use pinwright::sim::server::{Endpoint, UserPinOption};
+
+use crate::bench::{Bench, Kind, Lines, OLD, Person, TRIES, World, issuer};
+
+fn planned(world: &World, bench: &Bench) -> Plan {
+    let mut client = issuer(&world.config);
+    plan(&world.job(), &bench.readers, &mut client, &AtomicBool::new(false)).unwrap()
+}
+
+/// Frames with the secret part as the recording shows it, and calls with the challenge as the plan shows it.
+fn frames(plan: &Plan) -> Vec<String> {
+    let frame = |step: &PlannedStep| match step {
+        PlannedStep::Apdu { frame, secret, .. } => {
+            assert_eq!(*secret, frame.contains("**"));
+            Some(frame.clone())
+        }
+        _ => None,
+    };
+    plan.steps.iter().filter_map(frame).collect()
+}
+
+fn urls(plan: &Plan) -> Vec<String> {
+    let url = |step: &PlannedStep| match step {
+        PlannedStep::Http { url, .. } => Some(url.clone()),
+        _ => None,
+    };
+    plan.steps.iter().filter_map(url).collect()
+}
+
+fn without_challenge(url: &str) -> String {
+    let mut parts = url.split("challenge=");
+    let before = parts.next().unwrap_or_default();
+    match parts.next() {
+        Some(after) => format!(
+            "{before}challenge=CHALLENGE{}",
+            after.split_once('&').map_or(String::new(), |(_, rest)| format!("&{rest}"))
+        ),
+        None => before.to_owned(),
+    }
+}
+
+fn compare(case: &str, world: &mut World, bench: &Bench, person: &mut Person<'_>) {
+    let plan = planned(world, bench);
+    bench.assert_not_risked(case);
+    assert_eq!(bench.slot.resets(), 0, "{case}: nothing that needs a reset");
+    let secret = |endpoint| {
+        matches!(
+            endpoint,
+            Some(
+                Endpoint::PinByCard
+                    | Endpoint::PinByRequest
+                    | Endpoint::AuthenticationResponse
+                    | Endpoint::DiversifiedKey
+            )
+        )
+    };
+    assert!(world.server.requests().iter().all(|call| !secret(call.endpoint)), "{case}: no secret is fetched");
+    assert!(plan.obstacle.is_none(), "{case}: {:?}", plan.obstacle);
+    world.server.state().clear_log();
+
+    let readers = bench.readers.clone();
+    let recording = Recording::new(&readers);
+    world.run_over(&recording, person, |_| {}).ok(case);
+    let sent: Vec<String> = recording.fixture().exchanges.iter().map(|exchange| exchange.command.to_string()).collect();
+    assert_eq!(frames(&plan), sent, "{case}");
+
+    let host = world.server.base_url().split("/Cert").next().unwrap().to_owned();
+    let query = |query: &str| if query.is_empty() { String::new() } else { format!("?{query}") };
+    let mut called: Vec<String> = world
+        .server
+        .requests()
+        .iter()
+        .map(|call| without_challenge(&format!("{host}{}{}", call.path, query(&call.query))))
+        .collect();
+    let mut urls = urls(&plan);
+    // What is in flight together has no order.
+    called.sort();
+    urls.sort();
+    assert_eq!(urls, called, "{case}");
+}
+
+#[test]
+fn a_plan_is_what_is_then_sent() {
+    for kind in [Kind::Gids, Kind::Iso, Kind::IsoPadded, Kind::IsoImplicit] {
+        for authority in ["server", "admin-key", "current-pin"] {
+            let case = format!("{kind:?} {authority}");
+            let bench = Bench::new(kind);
+            compare(&case, &mut World::new(kind, authority), &bench, &mut Person::knowing());
+        }
+    }
+}
+
+#[test]
+fn a_plan_follows_the_rules() {
+    let user = |number| {
+        move |settings: &mut pinwright::sim::server::Settings| {
+            settings.templates[0].user_pin_option = UserPinOption::Number(number);
+        }
+    };
+    for (server, card, option) in [
+        ("pin_route = \"request\"", "", 2),
+        ("pin_route = \"smartcard\"", "", 2),
+        ("user_pin_options = { 2 = \"server\" }", "", 2),
+        ("", "admin_key = \"default\"", 2),
+    ] {
+        let lines = Lines { server: server.to_owned(), card: card.to_owned() };
+        let mut world = World::with(Kind::Gids, "server", &lines, user(option));
+        let bench = Bench::new(Kind::Gids);
+        compare(&format!("{server} {card}"), &mut world, &bench, &mut Person::default());
+    }
+}
+
+/// The user's PIN has been asked for before the card is opened a second time: compare that second session.
+#[test]
+fn a_plan_with_a_pin_of_the_user() {
+    let change = |settings: &mut pinwright::sim::server::Settings| {
+        settings.templates[0].user_pin_option = UserPinOption::Number(3);
+    };
+    let mut world = World::with(Kind::Gids, "server", &Lines::default(), change);
+    let bench = Bench::new(Kind::Gids);
+    let mut person = Person { new_pin: Some(b"97531862".to_vec()), ..Person::default() };
+    compare("the user's PIN", &mut world, &bench, &mut person);
+    assert_eq!(person.asked, ["new PIN"]);
+}
+
+/// A card without an administrator gives no challenge: none is planned, none is sent.
+#[test]
+fn a_card_without_an_administrator() {
+    let mut world = World::new(Kind::Iso, "current-pin");
+    world.config.families.profiles[0].admin = None;
+    let bench = Bench::new(Kind::Iso);
+    compare("no administrator", &mut world, &bench, &mut Person::knowing());
+}
+
+#[test]
+fn a_plan_costs_nothing_even_on_a_card_with_one_try() {
+    use pinwright::sim::fault::Faulty;
+    use pinwright::sim::gids::{GidsCard, GidsSettings};
+    let settings = GidsSettings {
+        card_id: crate::bench::CARD_A,
+        pin: OLD.to_vec(),
+        pin_left: Some(1),
+        admin_tries: Some(1),
+        ..GidsSettings::default()
+    };
+    let bench = Bench::of(Faulty::new(Box::new(GidsCard::personalised(settings))), Kind::Gids);
+    let world = World::new(Kind::Gids, "server");
+    let plan = planned(&world, &bench);
+    assert_eq!(plan.authority.name(), "server");
+    assert_eq!(bench.tries(), 1);
+    assert!(bench.tries() < TRIES && bench.admin_answers() == 0);
+}

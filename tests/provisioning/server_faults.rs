@@ -1,0 +1,262 @@
+//! Every way in which the server can fail, at every call: the card is untouched, the reason is said, and a rerun ends well.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use pinwright::provision::{Cause, Step};
+use pinwright::server::ServerProblem;
+use pinwright::sim::server::{Endpoint, Fault, FaultKind};
+use uuid::Uuid;
+
+use crate::bench::{Bench, Kind, Lines, Person, World, told};
+
+const CALLS: [Endpoint; 6] = [
+    Endpoint::Smartcards,
+    Endpoint::Requests,
+    Endpoint::CardPolicy,
+    Endpoint::PinByCard,
+    Endpoint::PinByRequest,
+    Endpoint::AuthenticationResponse,
+];
+
+/// What one fault that strikes once does to a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Once {
+    /// The call is repeated within its bounds.
+    Repeated,
+    /// Repeated unless the answer is a secret.
+    RepeatedIfOpen,
+    /// Repeated, but the server may have counted an answer to the challenge that never arrived.
+    Either,
+    Fails,
+}
+
+fn faults() -> Vec<(&'static str, FaultKind, Once)> {
+    use Once::{Either, Fails, Repeated, RepeatedIfOpen};
+    let redirect = FaultKind::Redirect("https://localhost:1/sign-in".to_owned());
+    vec![
+        ("401", FaultKind::status(401), Fails),
+        ("401 Negotiate", FaultKind::status_with(401, "WWW-Authenticate", "Negotiate"), Fails),
+        ("403", FaultKind::error(403, "CANARY"), Fails),
+        ("404", FaultKind::status(404), Fails),
+        ("400", FaultKind::error(400, "CANARY"), Fails),
+        ("409", FaultKind::status(409), Fails),
+        ("415", FaultKind::status(415), Fails),
+        ("429", FaultKind::status(429), Repeated),
+        ("429 after 0 s", FaultKind::status_with(429, "Retry-After", "0"), Repeated),
+        ("429 after an hour", FaultKind::status_with(429, "Retry-After", "3600"), Fails),
+        ("429 after an age", FaultKind::status_with(429, "Retry-After", "18446744073709551615"), Fails),
+        ("503 after an age", FaultKind::status_with(503, "Retry-After", "9223372036854775807"), Fails),
+        ("503 after nonsense", FaultKind::status_with(503, "Retry-After", "soon"), Repeated),
+        ("503", FaultKind::status(503), Repeated),
+        ("500", FaultKind::status(500), RepeatedIfOpen),
+        ("500 with an id", FaultKind::server_error(Uuid::from_u128(0xC0)), RepeatedIfOpen),
+        ("502", FaultKind::status(502), RepeatedIfOpen),
+        ("HTML", FaultKind::Html, Fails),
+        ("HTML by type", FaultKind::ContentType("text/html; charset=utf-8".to_owned()), Fails),
+        ("redirect", redirect, Fails),
+        ("206", FaultKind::status(206), Fails),
+        ("300", FaultKind::status(300), Fails),
+        ("truncated", FaultKind::TruncatedBody, Fails),
+        ("10 MiB announced", FaultKind::Oversize { declared: true }, Fails),
+        ("10 MiB", FaultKind::Oversize { declared: false }, Fails),
+        ("garbage", FaultKind::Garbage, Fails),
+        ("wrong JSON type", FaultKind::WrongJsonType, Fails),
+        ("drop before headers", FaultKind::DropBeforeHeaders, Either),
+        ("drop after headers", FaultKind::DropAfterHeaders, Either),
+        ("drop in the body", FaultKind::DropMidBody, Either),
+        ("stall", FaultKind::Stall, Fails),
+        ("slow drip", FaultKind::SlowDrip(Duration::from_millis(400)), Fails),
+    ]
+}
+
+/// Faults after which a job goes on by design: a policy that is not shown, a route that is not there.
+fn goes_on(call: Endpoint, fault: &str, http2: bool) -> bool {
+    let _ = http2;
+    match call {
+        Endpoint::CardPolicy => matches!(fault, "403" | "404"),
+        Endpoint::PinByCard => fault == "404",
+        _ => false,
+    }
+}
+
+fn world(call: Endpoint, timeout: &str, http2: bool) -> World {
+    let route = if call == Endpoint::PinByRequest { "request" } else { "auto" };
+    let lines = Lines { server: format!("timeout = \"{timeout}\"\npin_route = \"{route}\""), ..Lines::default() };
+    World::with(Kind::Gids, "server", &lines, |settings| settings.http2 = http2)
+}
+
+fn secret(call: Endpoint) -> bool {
+    !matches!(call, Endpoint::Smartcards | Endpoint::Requests)
+}
+
+fn strike(call: Endpoint, http2: bool, always: bool) -> usize {
+    let version = if http2 { "HTTP/2" } else { "HTTP/1.1" };
+    // What never ends is waited for briefly; what is repeated gets the time for it.
+    let mut impatient = world(call, "350ms", http2);
+    let mut patient = world(call, "6s", http2);
+    let mut cases = 0;
+    for (name, kind, once) in faults() {
+        cases += 1;
+        let case = format!("{version}, {call:?}, {name}, {}", if always { "always" } else { "once" });
+        let endless = matches!(kind, FaultKind::Stall | FaultKind::SlowDrip(_));
+        let world = if always || endless { &mut impatient } else { &mut patient };
+        let fault = Fault::on(call, kind);
+        world.server.inject(if always { fault.always() } else { fault });
+        let bench = Bench::new(Kind::Gids);
+        let mut person = Person { new_pin: Some(b"11112222".to_vec()), ..Person::default() };
+        let started = Instant::now();
+        let run = world.run(&bench, &mut person);
+        assert!(started.elapsed() < Duration::from_secs(5), "{case}: took {:?}", started.elapsed());
+        let expected = match once {
+            _ if goes_on(call, name, http2) => Some(true),
+            _ if always => Some(false),
+            Once::Repeated => Some(true),
+            Once::RepeatedIfOpen => Some(!secret(call)),
+            Once::Either if secret(call) => None,
+            Once::Either => Some(true),
+            Once::Fails => Some(false),
+        };
+        match &run.result {
+            Ok(_) => {
+                assert_ne!(expected, Some(false), "{case}: succeeded");
+                assert!(bench.pin_is(&world.server.state().last_pin().unwrap()), "{case}");
+            }
+            Err(failure) => {
+                assert_ne!(expected, Some(true), "{case}: {}", told(failure));
+                assert!(matches!(*failure.cause, Cause::Server(_)), "{case}: {}", told(failure));
+                assert!(matches!(failure.step, Step::Resolve | Step::Ask), "{case}");
+                assert!(!failure.cause.remedy().is_empty(), "{case}");
+                let told = told(failure);
+                assert!(!secret(call) || !told.contains("CANARY"), "{case}: a secret route's body is shown: {told}");
+                assert_eq!(failure.card, pinwright::provision::CardState::Untouched, "{case}");
+                bench.assert_not_risked(&case);
+            }
+        }
+        assert!(person.asked.is_empty(), "{case}: no failure is a reason to ask the user for a PIN");
+        assert!(!bench.authenticated(), "{case}");
+        if once != Once::Either {
+            world.assert_no_violations(&case);
+        }
+        world.server.state().clear_faults();
+        world.server.state().clear_log();
+        // The same client again, without the fault.
+        patient.server.state().clear_faults();
+        let again = if always || endless { &mut impatient } else { &mut patient };
+        let rerun = again.run(&bench, &mut Person::default());
+        if rerun.result.is_err() && (always || endless) {
+            // 350 ms may be too short on a busy machine.
+            again.run(&bench, &mut Person::default()).ok(&format!("{case}, rerun"));
+        } else {
+            rerun.ok(&format!("{case}, rerun"));
+        }
+        assert!(bench.pin_is(&again.server.state().last_pin().unwrap()), "{case}, rerun");
+        again.server.state().clear_log();
+    }
+    cases
+}
+
+fn matrix(http2: bool) -> usize {
+    let total = Mutex::new(0);
+    std::thread::scope(|scope| {
+        for call in CALLS {
+            for always in [false, true] {
+                let total = &total;
+                scope.spawn(move || {
+                    let cases = strike(call, http2, always);
+                    *total.lock().unwrap() += cases;
+                });
+            }
+        }
+    });
+    total.into_inner().unwrap()
+}
+
+#[test]
+fn every_failure_at_every_call_over_http_2() {
+    println!("server faults over HTTP/2: {} cases, 0 violations", matrix(true));
+}
+
+#[test]
+fn every_failure_at_every_call_over_http_1() {
+    println!("server faults over HTTP/1.1: {} cases, 0 violations", matrix(false));
+}
+
+/// 4.4 of the reference: no answer and the card session unbroken, then the same challenge may be sent once more.
+#[test]
+fn a_challenge_is_sent_twice_at_most() {
+    for (name, kind) in [("503", FaultKind::status(503)), ("drop", FaultKind::DropBeforeHeaders)] {
+        let mut world = World::new(Kind::Gids, "server");
+        world.server.inject(Fault::on(Endpoint::AuthenticationResponse, kind).always());
+        let bench = Bench::new(Kind::Gids);
+        world.run(&bench, &mut Person::default()).failed_untouched(name);
+        let sent = world.server.requests();
+        let sent = sent.iter().filter(|call| call.endpoint == Some(Endpoint::AuthenticationResponse)).count();
+        assert_eq!(sent, 2, "{name}");
+        bench.assert_not_risked(name);
+    }
+}
+
+#[test]
+fn the_deadline_covers_repeats() {
+    let lines = Lines { server: "timeout = \"400ms\"".to_owned(), ..Lines::default() };
+    let mut world = World::with(Kind::Gids, "server", &lines, |_| {});
+    world.server.inject(Fault::on(Endpoint::Smartcards, FaultKind::status(503)).always());
+    let bench = Bench::new(Kind::Gids);
+    let started = Instant::now();
+    let failure = world.run(&bench, &mut Person::default()).failed_untouched("503 for ever");
+    assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
+    let Cause::Server(error) = &*failure.cause else { panic!("{}", told(&failure)) };
+    assert!(matches!(error.problem, ServerProblem::Busy { status: 503, .. } | ServerProblem::Timeout { .. }));
+}
+
+/// Ctrl-C while the server does not answer.
+#[test]
+fn a_stalled_server_can_be_interrupted() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let mut world = World::new(Kind::Gids, "server");
+    world.server.inject(Fault::on(Endpoint::AuthenticationResponse, FaultKind::Stall));
+    let bench = Bench::new(Kind::Gids);
+    let job = world.job();
+    let interrupted = AtomicBool::new(false);
+    let started = Instant::now();
+    let failure = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(300));
+            interrupted.store(true, Ordering::Relaxed);
+        });
+        pinwright::provision::set_pin(
+            &job,
+            &mut pinwright::provision::Desk {
+                readers: &bench.readers,
+                issuer: &mut world.issuer,
+                supplier: &mut Person::default(),
+                interrupted: &interrupted,
+                progress: &mut |_| {},
+            },
+        )
+        .unwrap_err()
+    });
+    assert!(matches!(*failure.cause, Cause::Interrupted), "{}", told(&failure));
+    assert!(started.elapsed() < Duration::from_secs(2));
+    bench.assert_not_risked("interrupted");
+}
+
+/// A card that is pulled while the server does not answer is noticed before the server's deadline.
+#[test]
+fn a_card_pulled_while_the_server_stalls() {
+    let mut world = World::new(Kind::Gids, "server");
+    world.server.inject(Fault::on(Endpoint::AuthenticationResponse, FaultKind::Stall));
+    let bench = Bench::new(Kind::Gids);
+    let (slot, readers) = (bench.slot.clone(), bench.readers.clone());
+    let started = Instant::now();
+    let run = world.run_over(&readers, &mut Person::default(), |step| {
+        if step == Step::Ask {
+            slot.remove();
+        }
+    });
+    let failure = run.failed_untouched("pulled");
+    assert!(matches!(*failure.cause, Cause::Reader(_)), "{}", told(&failure));
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    bench.assert_not_risked("pulled");
+}
