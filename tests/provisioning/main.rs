@@ -9,7 +9,6 @@ mod card_answers;
 mod card_faults;
 mod good;
 mod identity;
-mod logs;
 mod pins;
 mod plan;
 mod plastic;
