@@ -1,0 +1,40 @@
+# What people and CI call. Each target first sees to the system's packages (packaging/system-packages).
+
+PREFIX ?= /usr/local
+CARGO_TARGET_DIR ?= target
+# A fresh rustup is not yet on the path of shells that were there before.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.PHONY: help demo test lint bench install
+
+help:
+	@echo 'make demo     set the PIN of a virtual card, with a server stand-in: no card and no server needed'
+	@echo 'make test     all tests, also those against a real pcscd with virtual readers'
+	@echo 'make lint     format, clippy and documentation, with warnings as errors'
+	@echo 'make bench    time and APDUs against OpenSC on the same card; writes target/bench.json'
+	@echo 'make install  release build into $$(DESTDIR)$$(PREFIX)/bin (now: $(DESTDIR)$(PREFIX)/bin)'
+
+demo:
+	@packaging/system-packages $@
+	cargo run --quiet --locked --features sim -- demo
+
+test:
+	@packaging/system-packages $@
+	cargo test --locked --all-features
+
+lint:
+	@packaging/system-packages $@
+	cargo fmt --check
+	cargo clippy --locked --all-targets --all-features -- -D warnings
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features
+
+bench:
+	@packaging/system-packages $@
+	cargo bench --locked --features sim --bench enroll
+
+install:
+	@packaging/system-packages $@
+	cargo build --release --locked
+	install -d '$(DESTDIR)$(PREFIX)/bin'
+	install -m 755 '$(CARGO_TARGET_DIR)/release/pinwright' '$(DESTDIR)$(PREFIX)/bin/pinwright'

@@ -1,0 +1,51 @@
+//! The command against a real pcscd with virtual readers, and OpenSC as the judge of what is on the card.
+//!
+//! Each test has a pcscd of its own. Where there can't be one, a test says `SKIPPED` and passes; with `CI=true` it fails.
+#![cfg(all(feature = "sim", target_os = "linux"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs
+)]
+
+#[path = "../support/opensc.rs"]
+mod opensc;
+#[path = "../support/pcscd.rs"]
+mod pcscd;
+#[path = "../support/workplace.rs"]
+mod workplace;
+
+mod choosing;
+mod enroll;
+mod faults;
+mod holder;
+mod secrets;
+
+use std::io::Write as _;
+
+use pcscd::Pcscd;
+use pinwright::sim::card::SharedCard;
+use pinwright::sim::gids::{GidsCard, GidsSettings};
+
+/// The PIN that cards have before the job ([`GidsSettings::default`]).
+const OLD_PIN: &str = "12345678";
+
+/// A pcscd, or the reason on stderr.
+fn pcscd_with(readers: u16) -> Option<Pcscd> {
+    match Pcscd::start(readers) {
+        Ok(started) => Some(started),
+        Err(reason) if std::env::var("CI").is_ok_and(|ci| ci == "true") => panic!("no pcscd for the test: {reason}"),
+        Err(reason) => {
+            // Not by `eprintln!`, which the harness keeps to itself for tests that pass.
+            drop(writeln!(std::io::stderr(), "SKIPPED: {reason}"));
+            None
+        }
+    }
+}
+
+fn personalised() -> SharedCard<GidsCard> {
+    SharedCard::new(GidsCard::personalised(GidsSettings::default()))
+}

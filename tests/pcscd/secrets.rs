@@ -1,0 +1,158 @@
+//! The canary: at the loudest, nothing that the command says or leaves behind shows a secret in any usual form.
+
+use std::path::Path;
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use pinwright::sim::gids::GidsSettings;
+use pinwright::sim::server::PinMaker;
+
+use super::opensc::ADMIN_KEY;
+use super::workplace::{Run, Workplace, server_for};
+use super::{pcscd_with, personalised};
+
+const PIN: &[u8] = b"zQ7vK2wX9pLm";
+const TOKEN: &str = "Tk-81fWq2Zr7Yb4Xc";
+
+/// How a secret might show up in text.
+fn forms(secret: &[u8]) -> Vec<String> {
+    let hex = hex::encode(secret);
+    let pairs: Vec<String> = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let decimal: Vec<String> = secret.iter().map(u8::to_string).collect();
+    let mut forms = vec![
+        hex.to_uppercase(),
+        pairs.join(" "),
+        pairs.join(" ").to_uppercase(),
+        pairs.join(":"),
+        decimal.join(", "),
+        STANDARD.encode(secret),
+        STANDARD.encode(secret).replace('+', "%2B").replace('/', "%2F").replace('=', "%3D"),
+        URL_SAFE_NO_PAD.encode(secret),
+        hex,
+    ];
+    forms.extend(String::from_utf8(secret.to_vec()).ok());
+    forms
+}
+
+fn assert_clean(run: &Run, place: &Workplace, secrets: &[(&str, Vec<u8>)]) {
+    let mut texts = vec![("stdout".to_owned(), run.stdout.clone()), ("stderr".to_owned(), run.stderr.clone())];
+    left_behind(&place.path("."), &mut texts);
+    for (name, secret) in secrets {
+        assert!(secret.len() >= 8, "{name}: a short one proves nothing");
+        for form in forms(secret) {
+            for (place, text) in &texts {
+                assert!(!text.contains(&form), "{place} shows the {name} as {form:?}:\n{text}");
+            }
+        }
+    }
+}
+
+/// Every file in the home folder, without those that the test put there to be read.
+fn left_behind(folder: &Path, texts: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        let given = ["secret-token", "secret-key", "secret-pin"].iter().any(|name| path.ends_with(name));
+        if path.is_dir() {
+            left_behind(&path, texts);
+        } else if !given {
+            texts.push((
+                path.display().to_string(),
+                String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned(),
+            ));
+        }
+    }
+}
+
+#[test]
+fn the_loudest_log_of_a_job_shows_neither_pin_nor_answer_nor_token() {
+    let Some(pcscd) = pcscd_with(2) else { return };
+    let card = personalised();
+    let _inserted = pcscd.insert(0, card.clone());
+    let mut settings = server_for(&GidsSettings::default());
+    settings.pin_maker = PinMaker::Fixed(PIN.to_vec());
+    settings.token = Some(TOKEN.to_owned());
+    let place = Workplace::new(settings);
+    std::fs::write(place.path("secret-token"), TOKEN).unwrap();
+    let token_file = place.path("secret-token");
+    place.configure(&format!("auth = \"bearer\"\ntoken_file = \"{}\"", token_file.display()), "");
+
+    for arguments in [&["-vvv", "enroll", "--yes"][..], &["-vvv", "--json", "enroll", "--yes"]] {
+        let run = place.pinwright(&pcscd, arguments);
+        run.exits(0);
+        assert!(run.stderr.contains("00A4"), "the log shows the commands: {run}");
+        assert!(card.with(|card| card.pin_is(PIN)));
+        let mut secrets = vec![("PIN", PIN.to_vec()), ("token", TOKEN.as_bytes().to_vec())];
+        secrets.extend(place.server.state().answers().into_iter().map(|answer| ("admin answer", answer)));
+        assert!(secrets.len() > 2);
+        assert_clean(&run, &place, &secrets);
+    }
+}
+
+#[test]
+fn the_loudest_log_of_failures_shows_no_secret_either() {
+    let Some(pcscd) = pcscd_with(2) else { return };
+    // The card has another admin key than the server thinks: the answer is refused.
+    let card = personalised();
+    let _inserted = pcscd.insert(0, card.clone());
+    let mut settings = server_for(&GidsSettings { admin_key: [0x5A; 24], ..GidsSettings::default() });
+    settings.pin_maker = PinMaker::Fixed(PIN.to_vec());
+    let place = Workplace::new(settings);
+
+    let refused = place.pinwright(&pcscd, &["-vvv", "--json", "enroll", "--yes"]);
+    refused.exits(4);
+    let mut secrets = vec![("PIN", PIN.to_vec()), ("admin key", vec![0x5A; 24])];
+    secrets.extend(place.server.state().answers().into_iter().map(|answer| ("admin answer", answer)));
+    assert!(secrets.len() > 2);
+    assert_clean(&refused, &place, &secrets);
+
+    // A PIN that no card of this kind takes.
+    let long = b"zQ7vK2wX9pLm-zQ7vK2wX9pLm".to_vec();
+    place.server.state().change(|settings| settings.pin_maker = PinMaker::Fixed(long.clone()));
+    let misfit = place.pinwright(&pcscd, &["-vvv", "--json", "enroll", "--yes"]);
+    misfit.exits(8);
+    secrets.push(("long PIN", long));
+    assert_clean(&misfit, &place, &secrets);
+
+    // JSON of another kind around a PIN.
+    let body = format!("{{\"pin\": \"{}\"}}", std::str::from_utf8(PIN).unwrap()).into_bytes();
+    let maker = PinMaker::Raw { status: 200, content_type: "application/json".to_owned(), body };
+    place.server.state().change(|settings| settings.pin_maker = maker);
+    let malformed = place.pinwright(&pcscd, &["-vvv", "--json", "enroll", "--yes"]);
+    assert_ne!(malformed.code(), 0);
+    assert_clean(&malformed, &place, &secrets);
+    assert!(card.with(|card| card.pin_is(super::OLD_PIN.as_bytes())));
+}
+
+#[test]
+fn secrets_from_descriptors_are_neither_in_the_log_nor_among_the_arguments() {
+    let Some(pcscd) = pcscd_with(2) else { return };
+    let card = personalised();
+    let _inserted = pcscd.insert(0, card.clone());
+    let mut settings = server_for(&GidsSettings::default());
+    settings.pin_maker = PinMaker::UserProvided;
+    let place = Workplace::new(settings);
+    place.configure("", "[card]\nauthority = [\"admin-key\"]");
+    std::fs::write(place.path("secret-pin"), PIN).unwrap();
+    std::fs::write(place.path("secret-key"), ADMIN_KEY).unwrap();
+
+    // The shell opens the descriptors and becomes the command.
+    let mut command = Command::new("setsid");
+    command.args(["sh", "-c", r#"exec 8<secret-pin 9<secret-key; exec "$0" "$@""#, env!("CARGO_BIN_EXE_pinwright")]);
+    place.furnish(&mut command, &pcscd.socket());
+    let output = command
+        .args(["-vvv", "enroll", "--yes", "--pin-fd", "8", "--admin-key-fd", "9"])
+        .current_dir(place.path("."))
+        .output()
+        .unwrap();
+    let run = Run {
+        arguments: "enroll with descriptors".to_owned(),
+        status: output.status,
+        elapsed: std::time::Duration::ZERO,
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    };
+    run.exits(0);
+    assert!(card.with(|card| card.pin_is(PIN)));
+    assert_clean(&run, &place, &[("PIN", PIN.to_vec()), ("admin key", hex::decode(ADMIN_KEY).unwrap())]);
+}

@@ -1,0 +1,200 @@
+//! A person's place of work: a home of its own, a configuration, the stand-in server, and the command without a terminal.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pinwright::sim::gids::GidsSettings;
+use pinwright::sim::server::{Settings, StandIn};
+use uuid::Uuid;
+
+use super::pcscd::Pcscd;
+
+/// Longer than any deadline under test: a command that needs it hangs.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Home, configuration and server.
+pub struct Workplace {
+    folder: tempfile::TempDir,
+    /// The stand-in.
+    pub server: StandIn,
+}
+
+/// What the server holds for that card: an approved request, and a PIN of eight random digits.
+pub fn server_for(card: &GidsSettings) -> Settings {
+    Settings::for_card(Uuid::from_bytes_le(card.card_id), &hex::encode(&card.atr), card.admin_key)
+}
+
+impl Workplace {
+    /// With a server over TLS.
+    pub fn new(settings: Settings) -> Self {
+        let folder = tempfile::Builder::new().prefix("workplace").tempdir().expect("a temporary folder");
+        let server = StandIn::start(settings).expect("the stand-in starts");
+        fs::write(folder.path().join("ca.pem"), server.ca_pem()).expect("the CA is written");
+        let place = Self { folder, server };
+        place.configure("", "");
+        place
+    }
+
+    /// Writes the configuration anew: more keys for `[server]`, and more sections.
+    pub fn configure(&self, server: &str, sections: &str) {
+        let url = self.server.base_url();
+        let ca = self.path("ca.pem");
+        let text = format!("[server]\nurl = \"{url}\"\nca_file = \"{}\"\n{server}\n{sections}\n", ca.display());
+        fs::write(self.path("config.toml"), text).expect("the configuration is written");
+    }
+
+    /// A file here.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// `pinwright --config … ARGUMENTS` with this pcscd, to its end.
+    pub fn pinwright(&self, pcscd: &Pcscd, arguments: &[&str]) -> Run {
+        self.start(&pcscd.socket(), arguments).finish()
+    }
+
+    /// The same in the background, with any socket.
+    pub fn start(&self, socket: &Path, arguments: &[&str]) -> Running {
+        let out = tempfile::tempfile().expect("a file for stdout");
+        let err = tempfile::tempfile().expect("a file for stderr");
+        // A session of its own: no terminal to ask on, whatever the tests were started from.
+        let mut command = Command::new("setsid");
+        command.arg(env!("CARGO_BIN_EXE_pinwright"));
+        self.furnish(&mut command, socket);
+        command.args(arguments).stdout(out.try_clone().expect("a handle")).stderr(err.try_clone().expect("a handle"));
+        let started = Instant::now();
+        let child = command.spawn().expect("the command starts");
+        Running { child, started, out, err, arguments: arguments.join(" ") }
+    }
+
+    /// Configuration, environment and no input.
+    pub fn furnish(&self, command: &mut Command, socket: &Path) {
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PINWRIGHT_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .arg("--config")
+            .arg(self.path("config.toml"))
+            .env("PCSCLITE_CSOCK_NAME", socket)
+            .env("HOME", self.folder.path())
+            .env("XDG_CONFIG_HOME", self.path("xdg"))
+            .stdin(Stdio::null());
+    }
+}
+
+/// A command under way; killed when dropped.
+pub struct Running {
+    child: Child,
+    started: Instant,
+    out: File,
+    err: File,
+    arguments: String,
+}
+
+impl Running {
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the end.
+    pub fn finish(mut self) -> Run {
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("the command can be waited for") {
+                break status;
+            }
+            assert!(
+                self.started.elapsed() < LIMIT,
+                "`pinwright {}` does not end: {}",
+                self.arguments,
+                text(&mut self.err)
+            );
+            thread::sleep(Duration::from_millis(2));
+        };
+        let elapsed = self.started.elapsed();
+        Run {
+            arguments: self.arguments.clone(),
+            status,
+            elapsed,
+            stdout: text(&mut self.out),
+            stderr: text(&mut self.err),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail where the command has ended, as it should have.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn text(file: &mut File) -> String {
+    use std::io::{Read as _, Seek as _};
+    let mut bytes = Vec::new();
+    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("the output can be read");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A command that has ended.
+#[derive(Debug)]
+pub struct Run {
+    /// What was asked.
+    pub arguments: String,
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Wall time from before the start to the end.
+    pub elapsed: Duration,
+    /// Its data.
+    pub stdout: String,
+    /// Its talk.
+    pub stderr: String,
+}
+
+impl Run {
+    /// Insists on an exit code.
+    #[track_caller]
+    pub fn exits(&self, code: i32) -> &Self {
+        assert_eq!(self.code(), code, "{self}");
+        self
+    }
+
+    /// The exit code; a signal is none.
+    #[track_caller]
+    pub fn code(&self) -> i32 {
+        self.status.code().unwrap_or_else(|| panic!("no exit code: {self}"))
+    }
+
+    /// The one JSON object on stdout.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+
+    /// Insists on a part of what was said, to people or in JSON.
+    #[track_caller]
+    pub fn says(&self, part: &str) -> &Self {
+        assert!(self.stderr.contains(part) || self.stdout.contains(part), "no {part:?}: {self}");
+        self
+    }
+
+    /// Insists on an end within that time.
+    #[track_caller]
+    pub fn within(&self, limit: Duration) -> &Self {
+        assert!(self.elapsed < limit, "took longer than {limit:?}: {self}");
+        self
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { arguments, status, elapsed, stdout, stderr } = self;
+        write!(f, "`pinwright {arguments}`: {status} after {elapsed:?}\nstdout: {stdout}\nstderr: {stderr}")
+    }
+}
