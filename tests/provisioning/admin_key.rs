@@ -3,7 +3,7 @@
 use pinwright::provision::records::ResolveError;
 use pinwright::provision::{CardState, Cause, Step};
 use pinwright::sim::fault::Faulty;
-use pinwright::sim::server::{ENROLL, Endpoint, Fault, FaultKind, Settings, UNBLOCK};
+use pinwright::sim::server::{ENROLL, Endpoint, Fault, FaultKind, UNBLOCK};
 
 use crate::bench::{Bench, CARD_A, KEY, Kind, Lines, OLD, Person, TRIES, World, guid, told};
 
@@ -164,34 +164,4 @@ fn an_answer_of_another_shape_never_reaches_the_card() {
     let failure = world.run(&bench, &mut Person::default()).failed("wrong bytes");
     assert_eq!((failure.step, failure.card), (Step::Authorize, CardState::TrySpent));
     assert_eq!(bench.admin_answers(), 1);
-}
-
-/// Requests and records that lead to no job stop before a challenge is taken.
-#[test]
-fn records_that_lead_to_no_job() {
-    use pinwright::sim::server::RequestStatus;
-    type Change = fn(&mut Settings);
-    let cases: [(&str, Change); 8] = [
-        ("not registered", |settings| settings.cards.clear()),
-        ("retired", |settings| settings.cards[0].status = 6),
-        ("another ATR", |settings| settings.cards[0].atr = "3b80".to_owned()),
-        ("no request", |settings| settings.requests.clear()),
-        ("pending", |settings| settings.requests[0].status = RequestStatus::Pending),
-        ("completed", |settings| settings.requests[0].status = RequestStatus::Completed),
-        ("two requests", |settings| {
-            let mut second = settings.requests[0].clone();
-            second.uuid = uuid::Uuid::from_u128(77);
-            settings.requests.push(second);
-        }),
-        ("somebody else's request", |settings| settings.requests[0].user = uuid::Uuid::from_u128(78)),
-    ];
-    for (case, change) in cases {
-        let mut world = World::with(Kind::Gids, "server", &Lines::default(), change);
-        let bench = Bench::new(Kind::Gids);
-        let failure = world.run(&bench, &mut Person::default()).failed_untouched(case);
-        assert!(matches!(*failure.cause, Cause::Resolve(_)), "{case}: {}", told(&failure));
-        assert!(!failure.cause.remedy().is_empty(), "{case}");
-        bench.assert_not_risked(case);
-        world.assert_no_violations(case);
-    }
 }
