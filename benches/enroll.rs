@@ -173,7 +173,7 @@ impl Bench {
         };
         json!({
             "pinwright": env!("CARGO_PKG_VERSION"),
-            "opensc": first_line("opensc-tool", "--version"),
+            "opensc": first_line("opensc-tool", "--info"),
             "pcscd": first_line("pcscd", "--version"),
             "kernel": first_line("uname", "-sr"),
             "cpus": std::thread::available_parallelism().ok().map(usize::from),

@@ -157,6 +157,10 @@ pub trait Card: Send {
     /// The card's refusal.
     fn set_pin(&mut self, channel: &mut Channel<'_>, pin: &Pin) -> Result<(), CardError>;
 
+    /// Whether the card tells old and new PIN apart in CHANGE REFERENCE DATA by the length of its own PIN. Then a wrong old
+    /// PIN that is the beginning of the right one would set a PIN that nobody meant: verify the old one first.
+    fn splits_by_length(&self) -> bool;
+
     /// Replaces the current PIN. **Costs a PIN try when `current` is wrong.**
     ///
     /// # Errors

@@ -1,9 +1,11 @@
 //! `pinwright demo`: the whole job on a virtual card and a stand-in for the server, over real TLS, in this process.
 
+use std::sync::Arc;
+
 use clap::Args;
 use uuid::Uuid;
 
-use super::enroll::{JobArgs, provision};
+use super::enroll::{Desktop, JobArgs, provision};
 use super::error::CliError;
 use super::inspect::{report, tries_text};
 use super::output;
@@ -12,6 +14,7 @@ use super::sim::Family;
 use super::world::World;
 use crate::config::Config;
 use crate::reader::record::Recording;
+use crate::reader::traffic::{Meter, Traffic};
 use crate::sim::card::SharedCard;
 use crate::sim::gids::{GidsCard, GidsSettings};
 use crate::sim::iso7816::{Iso7816Card, Iso7816Settings};
@@ -136,8 +139,11 @@ pub fn run(args: &DemoArgs, json: bool, world: &mut World<'_>) -> Result<(), Cli
     show(world, &format!("         ATR {}", before.atr))?;
     show(world, &format!("server   {} (TLS, an authority of its own)\n", server.base_url()))?;
 
-    let recording = Recording::new(&readers);
-    let (outcome, costs) = provision(&config, &JobArgs { yes: true, ..JobArgs::default() }, &recording, world)?;
+    let meter = Arc::new(Meter::default());
+    let traffic = Traffic::new(&readers, Arc::clone(&meter));
+    let recording = Recording::new(&traffic);
+    let desktop = Desktop { readers: &recording, meter: &meter };
+    let (outcome, costs) = provision(&config, &JobArgs { yes: true, ..JobArgs::default() }, desktop, world)?;
     show(world, "What went to the server (answers marked * are secret):")?;
     for request in server.requests() {
         let secret = ["serverproposedpin", "authenticationresponse", "configuration/smartcards"];

@@ -16,7 +16,7 @@ use crate::provision::issuer::Wanted;
 use crate::provision::mimcm::MimCm;
 use crate::provision::{self, AdminKeyRule, Desk, Job, Outcome, Step};
 use crate::reader::Readers;
-use crate::reader::traffic::{Meter, Traffic};
+use crate::reader::traffic::Meter;
 use crate::server::Client;
 
 /// Which job, on which card.
@@ -71,6 +71,15 @@ pub fn issuer(config: &Config, args: &JobArgs) -> Result<MimCm, CliError> {
         .map_err(|source| CliError::System { what: "the network runtime can't be started", source })
 }
 
+/// The readers that a job works on, and the meter that counts what passes through them.
+#[derive(Clone, Copy)]
+pub struct Desktop<'a> {
+    /// The readers.
+    pub readers: &'a dyn Readers,
+    /// Their meter.
+    pub meter: &'a Meter,
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -79,10 +88,10 @@ pub fn run(
     config: &Config,
     args: &JobArgs,
     json: bool,
-    readers: &dyn Readers,
+    desktop: Desktop<'_>,
     world: &mut World<'_>,
 ) -> Result<(), CliError> {
-    let (outcome, costs) = provision(config, args, readers, world)?;
+    let (outcome, costs) = provision(config, args, desktop, world)?;
     if let Some(error) = &outcome.reset_failed {
         world.say(&format!("warning: the card could not be reset ({error}): pull it out, it may still be unlocked"));
     }
@@ -100,17 +109,16 @@ pub fn run(
 pub fn provision(
     config: &Config,
     args: &JobArgs,
-    readers: &dyn Readers,
+    desktop: Desktop<'_>,
     world: &mut World<'_>,
 ) -> Result<(Outcome, Costs), CliError> {
     let start = Instant::now();
     // One id on every line of this job's log.
     let span = tracing::info_span!("enrollment", id = %format_args!("{:08x}", fastrand::u32(..)));
     let _inside = span.enter();
-    let meter = Arc::new(Meter::default());
-    let readers = Traffic::new(readers, Arc::clone(&meter));
+    let Desktop { readers, meter } = desktop;
     let mut issuer = issuer(config, args)?;
-    let chosen = choose(&readers, &config.ignored_readers, &args.choice, &config.families)?;
+    let chosen = choose(readers, &config.ignored_readers, &args.choice, &config.families)?;
     let job = args.job(config, chosen);
     let mut supplier =
         CommandSupplier::new(args.descriptors.clone(), config.sources.clone(), args.yes, world.may_prompt);
@@ -122,7 +130,7 @@ pub fn provision(
         }
     };
     let mut desk = Desk {
-        readers: &readers,
+        readers,
         issuer: &mut issuer,
         supplier: &mut supplier,
         interrupted: &interrupted,

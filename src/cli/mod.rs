@@ -21,18 +21,19 @@ mod sim;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
-use self::enroll::JobArgs;
+use self::enroll::{Desktop, JobArgs};
 use self::error::CliError;
 use self::exit::Exit;
 use self::record::RecordArgs;
 use self::select::CardChoice;
 use self::world::World;
 use crate::config::Config;
-use crate::reader::Readers;
 use crate::reader::pcsc::PcscReaders;
+use crate::reader::traffic::{Meter, Traffic};
 
 /// Sets the PIN that MIM Certificate Management proposes on a smart card.
 #[derive(Debug, Parser)]
@@ -182,13 +183,15 @@ fn dispatch(arguments: &Arguments, world: &mut World<'_>) -> Result<(), CliError
         }
     }
     let service = PcscReaders::new(config.reader_timeout);
-    let readers: &dyn Readers = world.readers.unwrap_or(&service);
+    // Every command's traffic is logged and counted, whoever the readers are.
+    let meter = Arc::new(Meter::default());
+    let readers = &Traffic::new(world.readers.unwrap_or(&service), Arc::clone(&meter));
     match &arguments.command {
         Command::Readers => readers::run(&config, json, readers, world),
         Command::Inspect(choice) => inspect::run(&config, choice, json, readers, world),
         Command::Plan(args) => plan::run(&config, args, json, readers, world),
-        Command::Enroll(args) => enroll::run(&config, args, json, readers, world),
-        Command::Record(args) => record::run(&config, args, json, readers, world),
+        Command::Enroll(args) => enroll::run(&config, args, json, Desktop { readers, meter: &meter }, world),
+        Command::Record(args) => record::run(&config, args, json, Desktop { readers, meter: &meter }, world),
         Command::Replay { file } => replay::run(&config, file, json, world),
         #[cfg(feature = "sim")]
         Command::Demo(_) | Command::Sim(_) => Ok(()),

@@ -7,14 +7,13 @@ use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
 
-use super::enroll::{JobArgs, provision};
+use super::enroll::{Desktop, JobArgs, provision};
 use super::error::CliError;
 use super::inspect;
 use super::select::choose;
 use super::world::World;
 use crate::config::Config;
 use crate::provision::{Authority, Failure};
-use crate::reader::Readers;
 use crate::reader::fixture::Fixture;
 use crate::reader::record::Recording;
 
@@ -72,14 +71,14 @@ pub fn run(
     config: &Config,
     args: &RecordArgs,
     json: bool,
-    readers: &dyn Readers,
+    desktop: Desktop<'_>,
     world: &mut World<'_>,
 ) -> Result<(), CliError> {
     if args.out.exists() {
         let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
         return Err(CliError::File { path: args.out.clone(), source });
     }
-    let recording = Recording::new(readers);
+    let recording = Recording::new(desktop.readers);
     let (outcome, authority, error) = match args.operation {
         Operation::Inspect => {
             let chosen = choose(&recording, &config.ignored_readers, &args.job.choice, &config.families)?;
@@ -88,7 +87,7 @@ pub fn run(
                 Err(failure) => (failed(&failure), None, Some(CliError::from(failure))),
             }
         }
-        Operation::Enroll => match provision(config, &args.job, &recording, world) {
+        Operation::Enroll => match provision(config, &args.job, Desktop { readers: &recording, ..desktop }, world) {
             Ok((outcome, _)) => ("done".to_owned(), Some(outcome.authority), None),
             Err(CliError::Failure(failure)) => {
                 (failed(&failure), config.rules.authorities.first().copied(), Some(failure.into()))

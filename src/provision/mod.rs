@@ -170,7 +170,7 @@ fn steps(session: &mut Session, job: &Job, desk: &mut Desk<'_>, known: &mut Know
     }
 
     desk.enter(session, Step::Challenge)?;
-    let challenge = if session.has_admin_challenge() { session.challenge()? } else { Challenge(Vec::new()) };
+    let challenge = challenge(session, authority)?;
 
     desk.enter(session, Step::Ask)?;
     let question = Question { pin: !known.has_new_pin(), answer };
@@ -206,6 +206,7 @@ fn steps(session: &mut Session, job: &Job, desk: &mut Desk<'_>, known: &mut Know
             session.set_pin(&pin)?;
         }
         Proof::CurrentPin(current) => {
+            session.prove_current_pin(current)?;
             desk.proceed(session, Step::SetPin);
             session.change_pin(current, &pin)?;
         }
@@ -236,6 +237,18 @@ fn supplied(need: Need, session: &mut Session, desk: &mut Desk<'_>, known: &mut 
     desk.enter(session, Step::Supply)?;
     known.supply(need, desk.supplier)?;
     Ok(true)
+}
+
+/// A challenge, where the card gives one. Where the current PIN is the authority it is only a parameter of the call for the
+/// PIN, and a card that refuses it (a locked admin key) is asked no more.
+fn challenge(session: &mut Session, authority: Authority) -> Result<Challenge, Cause> {
+    if !session.has_admin_challenge() {
+        return Ok(Challenge(Vec::new()));
+    }
+    match (session.challenge(), authority) {
+        (Err(cause), Authority::CurrentPin) if cause.status().is_some() => Ok(Challenge(Vec::new())),
+        (result, _) => result,
+    }
 }
 
 fn ask(

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::issuer::{Assignment, Issuer};
 use super::mimcm::MimCm;
+use super::records::ResolveError;
 use super::session::{CardFacts, Session};
 use super::{Authority, Cause, Failure, Job, Step, choose};
 use crate::apdu::Command;
@@ -102,7 +103,13 @@ fn draw(session: &mut Session, job: &Job, issuer: &mut MimCm, interrupted: &Atom
         url: url.to_string(),
     });
     let authority = choose(&job.rules, session)?;
-    let obstacle = super::question_key(authority, &assignment).err().map(Cause::from);
+    let no_route = job.rules.pin_route == PinRouteRule::Request
+        && assignment.request.is_none()
+        && assignment.pin_maker != PinMaker::User;
+    let obstacle = super::question_key(authority, &assignment)
+        .err()
+        .or(no_route.then_some(ResolveError::NoRequest { smartcard: assignment.smartcard }))
+        .map(Cause::from);
     let steps = steps(session, job, &assignment, authority, &parameters, issuer.client())?;
     let CardFacts { reader, family, atr } = session.facts();
     Ok(Plan {

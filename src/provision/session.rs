@@ -178,6 +178,18 @@ impl Session {
         Ok(())
     }
 
+    /// Step 9, first half, with the current PIN as the authority: verified by itself where the change would not tell it
+    /// from a part of it.
+    pub fn prove_current_pin(&mut self, current: &Pin) -> Result<(), Cause> {
+        self.reset_at_end = true;
+        if self.card.as_ref().is_some_and(|card| card.splits_by_length()) {
+            self.state = CardState::TrySpent;
+            self.with_card(|card, channel| card.verify_pin(channel, current))?;
+            self.state = CardState::Untouched;
+        }
+        Ok(())
+    }
+
     /// Step 9, second half.
     pub fn set_pin(&mut self, pin: &Pin) -> Result<(), Cause> {
         let result = self.with_card(|card, channel| card.set_pin(channel, pin));

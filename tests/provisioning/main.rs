@@ -1,7 +1,7 @@
 //! The PIN step from end to end inside one process: virtual cards in virtual readers, the stand-in server over real TLS, and
 //! everything that either end, the wire between them or a person can do to a job.
 #![cfg(feature = "sim")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod admin_key;
 mod bench;
@@ -9,9 +9,10 @@ mod card_answers;
 mod card_faults;
 mod good;
 mod identity;
-mod logs;
 mod pins;
 mod plan;
+mod plastic;
+mod records;
 mod server_faults;
 mod swaps;
 mod tls;

@@ -225,6 +225,31 @@ fn a_server_pin_must_fit_card_and_policy() {
     }
 }
 
+/// A secret from a file needs nobody to wait for: the card is held, and its challenge answered, in one go.
+#[test]
+fn what_is_at_hand_needs_no_second_session() {
+    use pinwright::provision::supplier::Need;
+    for (authority, need, user) in
+        [("admin-key", Need::AdminKey, false), ("current-pin", Need::CurrentPin, false), ("server", Need::NewPin, true)]
+    {
+        let mut world = World::with(Kind::Gids, authority, &Lines::default(), |settings| {
+            if user {
+                settings.pin_maker = PinMaker::UserProvided;
+            }
+        });
+        let bench = Bench::new(Kind::Gids);
+        let mut person = Person { new_pin: Some(TYPED.to_vec()), at_hand: vec![need], ..Person::knowing() };
+        let run = world.run(&bench, &mut person);
+        assert_eq!(run.steps.iter().filter(|step| **step == Step::Open).count(), 1, "{authority}");
+        run.ok(authority);
+        assert_eq!((challenges(&bench), bench.slot.resets()), (1, 1), "{authority}");
+        let pin = if user { TYPED.to_vec() } else { world.server.state().last_pin().unwrap() };
+        assert!(bench.pin_is(&pin) && !bench.authenticated(), "{authority}");
+        assert_eq!(person.consented, usize::from(!user), "{authority}: a PIN of one's own is consent");
+        world.assert_no_violations(authority);
+    }
+}
+
 /// Limits that only the card knows: it refuses the length, and nothing is lost but the admin's authentication.
 #[test]
 fn a_pin_that_only_the_card_finds_too_long() {

@@ -129,6 +129,16 @@ fn a_plan_with_a_pin_of_the_user() {
     assert_eq!(person.asked, ["new PIN"]);
 }
 
+/// The route through a request needs one, whoever proves the right to set the PIN.
+#[test]
+fn a_plan_tells_that_a_fixed_route_has_no_request() {
+    let lines = Lines { server: "pin_route = \"request\"".to_owned(), card: String::new() };
+    let mut world = World::with(Kind::Gids, "current-pin", &lines, |settings| settings.requests.clear());
+    let bench = Bench::new(Kind::Gids);
+    assert!(planned(&world, &bench).obstacle.is_some());
+    world.run(&bench, &mut Person::knowing()).failed_untouched("no request");
+}
+
 /// A card without an administrator gives no challenge: none is planned, none is sent.
 #[test]
 fn a_card_without_an_administrator() {

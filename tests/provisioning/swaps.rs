@@ -42,7 +42,7 @@ fn a_swap_at_every_step() {
                     }
                     cases += 1;
                     let failure = run.failed(&case);
-                    assert!(!failure.card.needs_attention() || step >= Step::SetPin, "{case}: {}", told(&failure));
+                    assert!(!failure.card.needs_attention() || step >= Step::Authorize, "{case}: {}", told(&failure));
                     for card in
                         [bench.card.with(|tap| tap.faulty.card().pin_is(OLD)), other.with(|card| card.pin_is(OLD))]
                     {

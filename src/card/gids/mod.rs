@@ -142,6 +142,10 @@ impl Card for Gids {
         send(channel, "RESET RETRY COUNTER", &commands::reset_retry_counter(pin)).map(drop)
     }
 
+    fn splits_by_length(&self) -> bool {
+        true
+    }
+
     fn change_pin(&mut self, channel: &mut Channel<'_>, current: &Pin, new: &Pin) -> Result<(), CardError> {
         send(channel, "CHANGE REFERENCE DATA", &commands::change_reference_data(current, new)).map(drop)
     }
@@ -173,6 +177,7 @@ impl Card for Gids {
             Proof::CurrentPin => {
                 plan.after("read the tries left", commands::get_data(PIN_STATUS.file, PIN_STATUS.object));
                 plan.after("confirm the card ID", confirm);
+                plan.after("verify the current PIN", commands::verify(&stand_in));
                 plan.after("change the PIN", commands::change_reference_data(&stand_in, &stand_in));
             }
         }

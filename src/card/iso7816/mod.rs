@@ -168,6 +168,10 @@ impl Card for Iso7816 {
         send(channel, "RESET RETRY COUNTER", &command).map(drop)
     }
 
+    fn splits_by_length(&self) -> bool {
+        self.profile.pin.padding.is_none()
+    }
+
     fn change_pin(&mut self, channel: &mut Channel<'_>, current: &Pin, new: &Pin) -> Result<(), CardError> {
         send(channel, "CHANGE REFERENCE DATA", &self.old_and_new(current, new)).map(drop)
     }
@@ -212,6 +216,9 @@ impl Card for Iso7816 {
                 }
                 if let Some((_, command)) = self.confirm_command() {
                     plan.after("confirm the card ID", command);
+                }
+                if self.splits_by_length() {
+                    plan.after("verify the current PIN", commands::verify(reference, self.block(&stand_in)));
                 }
                 plan.after("change the PIN", self.old_and_new(&stand_in, &stand_in));
             }

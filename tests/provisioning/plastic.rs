@@ -1,0 +1,173 @@
+//! The cards on the bench, seen from inside, and what stands between them and the reader.
+
+use pinwright::sim::card::{LinkFault, VirtualCard};
+use pinwright::sim::fault::Faulty;
+use pinwright::sim::gids::{GidsCard, GidsSettings};
+use pinwright::sim::iso7816::{Iso7816Card, Iso7816Settings, Padding};
+use uuid::Uuid;
+
+use crate::bench::ISO_ATR;
+
+/// What the server calls a card with these bytes in its `cardid` file.
+pub fn guid(raw: [u8; 16]) -> Uuid {
+    Uuid::from_bytes_le(raw)
+}
+
+/// The kinds of cards on the bench.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Gids,
+    /// ID in a file, PIN as it is.
+    Iso,
+    /// PIN filled up to eight bytes with FF.
+    IsoPadded,
+    /// ID in a data object, application there without a SELECT, told by its ATR.
+    IsoImplicit,
+    /// `IsoPadded` with the manners of T=0.
+    IsoT0,
+}
+
+impl Kind {
+    pub fn atr(self) -> String {
+        match self {
+            Self::Gids => hex::encode(pinwright::sim::gids::ATR),
+            _ => hex::encode(ISO_ATR),
+        }
+    }
+
+    pub fn card(self, id: [u8; 16], key: [u8; 24], pin: &[u8]) -> Box<dyn Plastic> {
+        let pin = pin.to_vec();
+        if self == Self::Gids {
+            let settings = GidsSettings { card_id: id, admin_key: key, pin, ..GidsSettings::default() };
+            return Box::new(GidsCard::personalised(settings));
+        }
+        let padded = matches!(self, Self::IsoPadded | Self::IsoT0);
+        Box::new(Iso7816Card::new(Iso7816Settings {
+            atr: ISO_ATR.to_vec(),
+            card_id: id.to_vec(),
+            admin_key: key,
+            pin,
+            padding: padded.then_some(Padding { byte: 0xFF, length: 8 }),
+            implicit: self == Self::IsoImplicit,
+            t0: self == Self::IsoT0,
+            ..Iso7816Settings::default()
+        }))
+    }
+
+    pub fn profile(self) -> &'static str {
+        match self {
+            Self::Gids => "",
+            Self::Iso => {
+                "[[card.profile]]\nname = \"bench\"\naid = \"F00000000102\"\ncard_id = { file = \"0201\" }\n\
+                 admin = {}\npin = { reference = 1 }\n"
+            }
+            Self::IsoPadded | Self::IsoT0 => {
+                "[[card.profile]]\nname = \"bench\"\naid = \"F00000000102\"\ncard_id = { file = \"0201\" }\n\
+                 admin = {}\npin = { reference = 1, padding = 0xFF }\n"
+            }
+            Self::IsoImplicit => {
+                "[[card.profile]]\nname = \"bench\"\natr = \"3B 80 80 01 01\"\ncard_id = { data_object = \"0101\" }\n\
+                 admin = {}\npin = { reference = 1 }\n"
+            }
+        }
+    }
+}
+
+/// A card seen from inside.
+pub trait Plastic: VirtualCard {
+    fn pin_is(&self, pin: &[u8]) -> bool;
+    fn tries(&self) -> u8;
+    fn admin_failures(&self) -> usize;
+    fn authenticated(&self) -> bool;
+    fn commands(&self) -> usize;
+}
+
+macro_rules! plastic {
+    ($card:ty) => {
+        impl Plastic for $card {
+            fn pin_is(&self, pin: &[u8]) -> bool {
+                self.pin_is(pin)
+            }
+
+            fn tries(&self) -> u8 {
+                self.tries_left()
+            }
+
+            fn admin_failures(&self) -> usize {
+                self.admin_failures()
+            }
+
+            fn authenticated(&self) -> bool {
+                self.user_authenticated() || self.admin_authenticated()
+            }
+
+            fn commands(&self) -> usize {
+                self.commands_seen()
+            }
+        }
+    };
+}
+plastic!(GidsCard);
+plastic!(Iso7816Card);
+
+/// Tries of every card on the bench.
+pub const TRIES: u8 = 3;
+
+pub type Forge = Box<dyn FnMut(&[u8], Vec<u8>) -> Vec<u8> + Send>;
+pub type Instead = Box<dyn FnMut(&[u8]) -> Option<Vec<u8>> + Send>;
+
+/// Every command is kept as it was sent; a forger may change any answer after the card has given it.
+pub struct Tap {
+    pub faulty: Faulty<Box<dyn Plastic>>,
+    pub sent: Vec<Vec<u8>>,
+    pub forge: Option<Forge>,
+    pub instead: Option<Instead>,
+}
+
+impl Tap {
+    pub fn new(faulty: Faulty<Box<dyn Plastic>>) -> Self {
+        Self { faulty, sent: Vec::new(), forge: None, instead: None }
+    }
+
+    /// Answers to an admin challenge that were sent.
+    pub fn admin_answers(&self) -> usize {
+        let answer = |command: &&Vec<u8>| {
+            command.starts_with(&[0x00, 0x87, 0x00, 0x00, 0x0C, 0x7C, 0x0A, 0x82]) || command.starts_with(&[0x00, 0x82])
+        };
+        self.sent.iter().filter(answer).count()
+    }
+
+    /// Commands that could have changed the PIN or cost a try.
+    pub fn risky(&self) -> usize {
+        let risky = |command: &&Vec<u8>| {
+            matches!(command.get(1), Some(0x24 | 0x2C)) || (command.get(1) == Some(&0x20) && command.len() > 5)
+        };
+        self.sent.iter().filter(risky).count()
+    }
+}
+
+impl VirtualCard for Tap {
+    fn atr(&self) -> &[u8] {
+        self.faulty.atr()
+    }
+
+    fn reset(&mut self) {
+        self.faulty.reset();
+    }
+
+    fn power_off(&mut self) {
+        self.faulty.power_off();
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, LinkFault> {
+        self.sent.push(command.to_vec());
+        if let Some(answer) = self.instead.as_mut().and_then(|instead| instead(command)) {
+            return Ok(answer);
+        }
+        let answer = self.faulty.transmit(command)?;
+        Ok(match &mut self.forge {
+            Some(forge) => forge(command, answer),
+            None => answer,
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! The server's records: those that lead to no job, and those that a hostile or confused server makes up.
+
+use pinwright::provision::Cause;
+use pinwright::sim::server::{Endpoint, Fault, FaultKind, RequestStatus, Settings};
+use serde_json::json;
+
+use crate::bench::{Bench, CARD_A, CARD_B, Kind, Lines, Person, World, guid, told};
+
+const SCID: &str = "17cf063d-e337-4aa9-a822-346554ddd3c9";
+const REQUEST: &str = "a9b4b42c-cc50-4c9b-89d1-bbc0bcd5a099";
+const TEMPLATE: &str = "a039b4d0-5ce8-4eff-8651-181c6576fda3";
+
+fn says(world: &World, endpoint: Endpoint, body: &serde_json::Value) {
+    let body = Some(body.to_string());
+    world.server.inject(Fault::on(endpoint, FaultKind::Status { code: 200, headers: Vec::new(), body }).always());
+}
+
+fn card(id: uuid::Uuid) -> serde_json::Value {
+    json!({"Uuid": SCID, "Status": 1, "SerialNumber": format!("{{{id}}}"), "Atr": Kind::Gids.atr(), "ProfileTemplateUuid": TEMPLATE})
+}
+
+fn request(changes: &[(&str, serde_json::Value)]) -> serde_json::Value {
+    let mut request = json!({"Uuid": REQUEST, "RequestType": 1, "Status": 3, "NewSmartcardUuid": SCID, "ProfileTemplateUuid": TEMPLATE});
+    for (name, value) in changes {
+        request[*name] = value.clone();
+    }
+    request
+}
+
+/// Records that are not this card's are not worked on, whatever they were given as.
+#[test]
+fn made_up_records() {
+    let a = card(guid(CARD_A));
+    let mut no_serial = a.clone();
+    no_serial["SerialNumber"] = json!(null);
+    let mut zero = a.clone();
+    zero["Uuid"] = json!("00000000-0000-0000-0000-000000000000");
+    let mut raw_order = a.clone();
+    raw_order["SerialNumber"] = json!(uuid::Uuid::from_bytes(CARD_A).to_string());
+    let cards = [
+        ("another card's record", json!(card(guid(CARD_B)))),
+        ("both cards", json!([a, card(guid(CARD_B))])),
+        ("no serial number", no_serial),
+        ("no id", zero),
+        ("the other order of bytes", raw_order),
+        ("an empty object", json!({})),
+        ("an empty list", json!([])),
+        ("a list of lists", json!([[a]])),
+        ("a thousand records", json!(vec![card(guid(CARD_B)); 200])),
+        ("a status of another type", json!({"Uuid": SCID, "Status": true, "SerialNumber": guid(CARD_A).to_string()})),
+    ];
+    for (case, body) in &cards {
+        let mut world = World::new(Kind::Gids, "server");
+        says(&world, Endpoint::Smartcards, body);
+        let bench = Bench::new(Kind::Gids);
+        let failure = world.run(&bench, &mut Person::default()).failed_untouched(case);
+        assert!(matches!(*failure.cause, Cause::Resolve(_) | Cause::Server(_)), "{case}: {}", told(&failure));
+        bench.assert_not_risked(case);
+    }
+    let none = "00000000-0000-0000-0000-000000000000";
+    let requests = [
+        ("bound to another card", request(&[("NewSmartcardUuid", json!("17cf063d-e337-4aa9-a822-346554ddd3ca"))])),
+        ("bound to none", request(&[("NewSmartcardUuid", json!(none))])),
+        ("no id", request(&[("Uuid", json!(none))])),
+        ("denied, although Approved was asked for", request(&[("Status", json!(4))])),
+        ("a status that no document names", request(&[("Status", json!(255))])),
+        ("a huge status", request(&[("Status", json!(u64::MAX))])),
+        ("a broken status", request(&[("Status", json!(3.5))])),
+        ("twice", json!([request(&[]), request(&[])])),
+    ];
+    for (case, body) in &requests {
+        let mut world = World::new(Kind::Gids, "server");
+        says(&world, Endpoint::Requests, body);
+        let bench = Bench::new(Kind::Gids);
+        let failure = world.run(&bench, &mut Person::default()).failed_untouched(case);
+        assert!(matches!(*failure.cause, Cause::Resolve(_) | Cause::Server(_)), "{case}: {}", told(&failure));
+        bench.assert_not_risked(case);
+    }
+}
+
+/// Policies that can't be met, or that are of another kind.
+#[test]
+fn made_up_policies() {
+    let deep = serde_json::from_str(&format!("{}1{}", "[".repeat(100), "]".repeat(100))).unwrap();
+    let policies = [
+        ("no PIN fits", json!({"DiversifyAdminKey": false, "UserPinPolicy": {"MinLength": 9, "MaxLength": 4}})),
+        ("negative", json!({"DiversifyAdminKey": false, "UserPinPolicy": {"MinLength": -1}})),
+        ("huge", json!({"DiversifyAdminKey": false, "UserPinPolicy": {"MinLength": u64::MAX}})),
+        ("a number for a flag", json!({"DiversifyAdminKey": 1})),
+        ("a list", json!([])),
+        ("depth", deep),
+    ];
+    for (case, body) in &policies {
+        let mut world = World::new(Kind::Gids, "server");
+        says(&world, Endpoint::CardPolicy, body);
+        let bench = Bench::new(Kind::Gids);
+        let failure = world.run(&bench, &mut Person::default()).failed_untouched(case);
+        assert!(matches!(*failure.cause, Cause::Server(_) | Cause::Fit(_)), "{case}: {}", told(&failure));
+        bench.assert_not_risked(case);
+    }
+}
+
+/// Requests and records that lead to no job stop before a challenge is taken.
+#[test]
+fn records_that_lead_to_no_job() {
+    type Change = fn(&mut Settings);
+    let cases: [(&str, Change); 8] = [
+        ("not registered", |settings| settings.cards.clear()),
+        ("retired", |settings| settings.cards[0].status = 6),
+        ("another ATR", |settings| settings.cards[0].atr = "3b80".to_owned()),
+        ("no request", |settings| settings.requests.clear()),
+        ("pending", |settings| settings.requests[0].status = RequestStatus::Pending),
+        ("completed", |settings| settings.requests[0].status = RequestStatus::Completed),
+        ("two requests", |settings| {
+            let mut second = settings.requests[0].clone();
+            second.uuid = uuid::Uuid::from_u128(77);
+            settings.requests.push(second);
+        }),
+        ("somebody else's request", |settings| settings.requests[0].user = uuid::Uuid::from_u128(78)),
+    ];
+    for (case, change) in cases {
+        let mut world = World::with(Kind::Gids, "server", &Lines::default(), change);
+        let bench = Bench::new(Kind::Gids);
+        let failure = world.run(&bench, &mut Person::default()).failed_untouched(case);
+        assert!(matches!(*failure.cause, Cause::Resolve(_)), "{case}: {}", told(&failure));
+        assert!(!failure.cause.remedy().is_empty(), "{case}");
+        bench.assert_not_risked(case);
+        world.assert_no_violations(case);
+    }
+}
