@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::card::family::Families;
 use crate::card::profile::ProfileError;
+use crate::provision::journal::Journal;
 use crate::provision::{AdminKeyRule, Authority, PinMaker, PinRouteRule, Rules};
 use crate::server;
 
@@ -32,6 +33,8 @@ pub struct Config {
     pub ignored_readers: Vec<String>,
     /// Deadline of one call to the PC/SC service.
     pub reader_timeout: Duration,
+    /// Where the journal is kept; `None` where no folder is configured and the environment names none.
+    pub journal: Option<Journal>,
     /// What a person should know about the configuration.
     pub warnings: Vec<String>,
 }
@@ -110,7 +113,7 @@ impl Config {
             origin: "configuration".to_owned(),
             message: error.message().to_owned(),
         })?;
-        Self::validate(raw, warnings)
+        Self::validate(raw, environment, warnings)
     }
 
     /// A configuration from TOML text alone.
@@ -121,18 +124,15 @@ impl Config {
         let raw: Raw = parse(text, "configuration")?.try_into().map_err(|error: toml::de::Error| {
             ConfigError::Syntax { origin: "configuration".to_owned(), message: error.message().to_owned() }
         })?;
-        Self::validate(raw, Vec::new())
+        Self::validate(raw, &[], Vec::new())
     }
 
-    fn validate(raw: Raw, mut warnings: Vec<String>) -> Result<Self, ConfigError> {
+    fn validate(raw: Raw, environment: &[(String, String)], mut warnings: Vec<String>) -> Result<Self, ConfigError> {
         for profile in &raw.card.profile {
             profile.check()?;
         }
         if raw.agent.is_some() {
             warnings.push("[agent] is set, but this version has no agent: it has no effect".to_owned());
-        }
-        if raw.journal.is_some() {
-            warnings.push("[journal] is set, but this version keeps no journal: it has no effect".to_owned());
         }
         Ok(Self {
             server: server_settings(&raw.server)?,
@@ -151,6 +151,7 @@ impl Config {
             },
             ignored_readers: raw.reader.ignore,
             reader_timeout: duration("reader.timeout", &raw.reader.timeout)?,
+            journal: journal(raw.journal, environment)?,
             warnings,
         })
     }
@@ -264,11 +265,22 @@ fn value(key: &'static str, message: &str) -> ConfigError {
     ConfigError::Value { key, message: message.to_owned() }
 }
 
+/// The configured folder, or the user's state folder.
+fn journal(raw: raw::Journal, environment: &[(String, String)]) -> Result<Option<Journal>, ConfigError> {
+    let keep = humantime::parse_duration(&raw.keep).map_err(|error| value("journal.keep", &error.to_string()))?;
+    let own = variable(environment, "XDG_STATE_HOME")
+        .or_else(|| variable(environment, "HOME").map(|home| home.join(".local/state")))
+        .map(|folder| folder.join("pinwright"));
+    Ok(raw.dir.or(own).map(|folder| Journal::new(folder, keep)))
+}
+
+fn variable(environment: &[(String, String)], name: &str) -> Option<PathBuf> {
+    environment.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| PathBuf::from(value))
+}
+
 fn default_files(environment: &[(String, String)]) -> Vec<PathBuf> {
-    let variable = |name: &str| {
-        environment.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| PathBuf::from(value))
-    };
-    let own = variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")));
+    let own = variable(environment, "XDG_CONFIG_HOME")
+        .or_else(|| variable(environment, "HOME").map(|home| home.join(".config")));
     let mut files = vec![PathBuf::from("/etc/pinwright/config.toml")];
     files.extend(own.map(|folder| folder.join("pinwright/config.toml")));
     files

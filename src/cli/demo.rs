@@ -116,11 +116,12 @@ pub fn run(args: &DemoArgs, json: bool, world: &mut World<'_>) -> Result<(), Cli
     let gids = GidsSettings::default();
     let settings = Settings::for_card(Uuid::from_bytes_le(gids.card_id), "", gids.admin_key);
     let server = StandIn::start(settings).map_err(|error| CliError::StandIn(Box::new(error)))?;
-    let folder = CaFile::write(server.ca_pem())?;
+    let folder = Folder::create(server.ca_pem())?;
     let config = Config::from_toml(&format!(
-        "[server]\nurl = {:?}\nca_file = {:?}\n{}",
+        "[server]\nurl = {:?}\nca_file = {:?}\n[journal]\ndir = {:?}\n{}",
         server.base_url(),
-        folder.path.display().to_string(),
+        folder.ca().display().to_string(),
+        folder.path.join("journal").display().to_string(),
         card.profile()
     ))?;
 
@@ -212,28 +213,28 @@ fn yes(fact: bool) -> &'static str {
     if fact { "yes" } else { "no" }
 }
 
-/// The authority's certificate as a file, gone when the demonstration is over.
-struct CaFile {
+/// A folder for the authority's certificate and the journal, gone when the demonstration is over.
+struct Folder {
     path: std::path::PathBuf,
 }
 
-impl CaFile {
-    fn write(pem: &str) -> Result<Self, CliError> {
-        let name = format!("pinwright-demo-{}-{:016x}.pem", std::process::id(), fastrand::u64(..));
-        let path = std::env::temp_dir().join(name);
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(|source| CliError::File { path: path.clone(), source })?;
-        std::io::Write::write_all(&mut file, pem.as_bytes())
-            .map_err(|source| CliError::File { path: path.clone(), source })?;
-        Ok(Self { path })
+impl Folder {
+    fn create(ca: &str) -> Result<Self, CliError> {
+        let name = format!("pinwright-demo-{}-{:016x}", std::process::id(), fastrand::u64(..));
+        let folder = Self { path: std::env::temp_dir().join(name) };
+        std::fs::create_dir(&folder.path)
+            .and_then(|()| std::fs::write(folder.ca(), ca))
+            .map_err(|source| CliError::File { path: folder.path.clone(), source })?;
+        Ok(folder)
+    }
+
+    fn ca(&self) -> std::path::PathBuf {
+        self.path.join("ca.pem")
     }
 }
 
-impl Drop for CaFile {
+impl Drop for Folder {
     fn drop(&mut self) {
-        drop(std::fs::remove_file(&self.path));
+        drop(std::fs::remove_dir_all(&self.path));
     }
 }

@@ -13,6 +13,7 @@ use super::supply::{CommandSupplier, Descriptors};
 use super::world::World;
 use crate::config::Config;
 use crate::provision::issuer::Wanted;
+use crate::provision::journal::JournalError;
 use crate::provision::mimcm::MimCm;
 use crate::provision::{self, AdminKeyRule, Desk, Job, Outcome, Step};
 use crate::reader::Readers;
@@ -95,6 +96,9 @@ pub fn run(
     if let Some(error) = &outcome.reset_failed {
         world.say(&format!("warning: the card could not be reset ({error}): pull it out, it may still be unlocked"));
     }
+    if let Some(error) = &outcome.journal_failed {
+        world.say(&format!("warning: the card is done, but the journal does not show it ({error})"));
+    }
     if json {
         world.print_json(&output::outcome_json(&outcome, &costs))
     } else {
@@ -117,6 +121,7 @@ pub fn provision(
     let span = tracing::info_span!("enrollment", id = %format_args!("{:08x}", fastrand::u32(..)));
     let _inside = span.enter();
     let Desktop { readers, meter } = desktop;
+    let journal = config.journal.as_ref().ok_or(CliError::Journal(JournalError::NoFolder))?;
     let mut issuer = issuer(config, args)?;
     let chosen = choose(readers, &config.ignored_readers, &args.choice, &config.families)?;
     let job = args.job(config, chosen);
@@ -132,6 +137,7 @@ pub fn provision(
     let mut desk = Desk {
         readers,
         issuer: &mut issuer,
+        journal: Some(journal),
         supplier: &mut supplier,
         interrupted: &interrupted,
         progress: &mut progress,

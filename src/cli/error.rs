@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::select::ChoiceError;
 use crate::config::ConfigError;
 use crate::provision::Failure;
+use crate::provision::journal::JournalError;
 use crate::reader::ReaderError;
 use crate::reader::fixture::FixtureError;
 use crate::reader::replay::ReplayError;
@@ -32,6 +33,9 @@ pub enum CliError {
     /// The readers.
     #[error(transparent)]
     Reader(#[from] ReaderError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// The job.
     #[error(transparent)]
     Failure(#[from] Failure),
@@ -94,7 +98,7 @@ impl CliError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::NoServer | Self::Setup(_) => Exit::Usage,
+            Self::Config(_) | Self::NoServer | Self::Setup(_) | Self::Journal(_) => Exit::Usage,
             Self::File { .. } | Self::Fixture { .. } | Self::NoOperation { .. } => Exit::Usage,
             Self::Choice(error) => error.exit(),
             Self::Reader(error) => error.into(),
@@ -116,6 +120,7 @@ impl CliError {
             Self::NoServer => {
                 "set `server.url` in the configuration, or PINWRIGHT_SERVER_URL in the environment".to_owned()
             }
+            Self::Journal(_) => "set `journal.dir` to a folder that this user can use".to_owned(),
             Self::Choice(error) => error.hint(),
             Self::Reader(error) => error.remedy().to_owned(),
             Self::Failure(failure) => failure.cause.remedy(),

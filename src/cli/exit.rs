@@ -1,5 +1,6 @@
 //! Exit codes: a documented contract for scripts.
 
+use crate::provision::journal::JournalError;
 use crate::provision::records::ResolveError;
 use crate::provision::supplier::SecretError;
 use crate::provision::{Cause, Failure};
@@ -65,6 +66,9 @@ impl From<&Failure> for Exit {
             }
             Cause::Secret(_) => Self::SecretNeeded,
             Cause::FewTries { .. } => Self::CardRefused,
+            Cause::Journal(JournalError::Busy { .. }) => Self::NoCard,
+            Cause::Journal(_) => Self::Usage,
+            Cause::UncertainPin { .. } => Self::Attention,
             Cause::NoAuthority { .. } => Self::Usage,
         }
     }

@@ -51,6 +51,7 @@ pub fn report(readers: &dyn Readers, chosen: &Chosen, families: &Families) -> Re
         reader: Some(chosen.reader.clone()),
         card_id: None,
         card: CardState::Untouched,
+        journal: None,
         cause: Box::new(cause),
     };
     let mut connection = readers.open(&chosen.reader).map_err(|error| failure(Step::Open, error.into()))?;

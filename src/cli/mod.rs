@@ -3,6 +3,7 @@
 mod enroll;
 pub mod error;
 pub mod exit;
+mod history;
 mod inspect;
 mod output;
 mod plan;
@@ -80,6 +81,8 @@ enum Command {
     Plan(JobArgs),
     /// Set the card's PIN and have the card verify it.
     Enroll(JobArgs),
+    /// List what was done to which card, and what is unsettled.
+    History,
     /// Record an operation on a card as a fixture, secrets masked at the source.
     Record(RecordArgs),
     /// Play a recording back, strictly.
@@ -104,6 +107,7 @@ impl Command {
             Self::Inspect(_) => "pinwright.inspect/1",
             Self::Plan(_) => "pinwright.plan/1",
             Self::Enroll(_) => "pinwright.enroll/1",
+            Self::History => "pinwright.history/1",
             Self::Record(_) => "pinwright.record/1",
             Self::Replay { .. } => "pinwright.replay/1",
             #[cfg(feature = "sim")]
@@ -191,6 +195,7 @@ fn dispatch(arguments: &Arguments, world: &mut World<'_>) -> Result<(), CliError
         Command::Inspect(choice) => inspect::run(&config, choice, json, readers, world),
         Command::Plan(args) => plan::run(&config, args, json, readers, world),
         Command::Enroll(args) => enroll::run(&config, args, json, Desktop { readers, meter: &meter }, world),
+        Command::History => history::run(&config, json, world),
         Command::Record(args) => record::run(&config, args, json, Desktop { readers, meter: &meter }, world),
         Command::Replay { file } => replay::run(&config, file, json, world),
         #[cfg(feature = "sim")]

@@ -49,8 +49,10 @@ pub fn outcome_json(outcome: &Outcome, costs: &Costs) -> Value {
     put("smartcard", json!(outcome.smartcard));
     put("request", json!(outcome.request));
     put("authority", json!(outcome.authority.name()));
-    put("pin", json!({"source": source(outcome.pin_source), "verified": true}));
+    put("pin", json!({"source": outcome.pin_source.name(), "verified": true}));
     put("card_reset", json!(outcome.reset_failed.is_none()));
+    put("journal", json!(outcome.journal_id));
+    put("settled", json!(outcome.settled.as_ref().map(|record| &record.id)));
     costs.add_to(&mut object);
     Value::Object(object)
 }
@@ -62,21 +64,17 @@ pub fn outcome_text(outcome: &Outcome, costs: &Costs) -> String {
         PinSource::Server => "the PIN that the server proposed",
         PinSource::User => "the PIN that was entered",
     };
+    let settled = outcome.settled.as_ref().map_or_else(String::new, |record| {
+        format!(" This settles job {}, which {}.", record.id, record.point.meaning())
+    });
     format!(
-        "Card {} in {:?} has {whose}, and has verified it. ({} APDUs, {} HTTP requests, {:.1} ms)",
+        "Card {} in {:?} has {whose}, and has verified it. ({} APDUs, {} HTTP requests, {:.1} ms){settled}",
         outcome.card_id,
         outcome.reader,
         costs.apdus,
         costs.http_requests,
         millis(costs.total)
     )
-}
-
-fn source(source: PinSource) -> &'static str {
-    match source {
-        PinSource::Server => "server",
-        PinSource::User => "user",
-    }
 }
 
 /// A failure of any command as JSON, in the schema of that command.
@@ -96,6 +94,7 @@ pub fn error_json(schema: &str, error: &CliError, costs: Option<&Costs>) -> Valu
         object.insert("reader".to_owned(), json!(failure.reader));
         object.insert("card_id".to_owned(), json!(failure.card_id));
         object.insert("card_state".to_owned(), json!(failure.card.name()));
+        object.insert("journal".to_owned(), json!(failure.journal));
         if let Some(members) = detail.as_object_mut() {
             members.insert("step".to_owned(), json!(failure.step.name()));
             let word = failure.cause.status().map(|status| format!("{:04X}", status.word()));
@@ -120,6 +119,9 @@ pub fn error_lines(error: &CliError) -> Vec<String> {
     if let CliError::Failure(failure) = error {
         let card = failure.card_id.as_ref().map_or("card".to_owned(), |id| format!("card {id}"));
         lines.push(format!("  {card}: {}", failure.card));
+        if let (Some(journal), true) = (&failure.journal, failure.card.needs_attention()) {
+            lines.push(format!("  journal: {journal} (`pinwright history`); running the command again settles it"));
+        }
     }
     lines.extend(error.hint().map(|hint| format!("  hint: {hint}")));
     lines

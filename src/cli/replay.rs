@@ -103,6 +103,7 @@ fn set_pin(
     let mut desk = Desk {
         readers,
         issuer: &mut issuer,
+        journal: None,
         supplier: &mut supplier,
         interrupted: &AtomicBool::new(false),
         progress: &mut |_| {},

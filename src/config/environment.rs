@@ -15,7 +15,7 @@ enum Kind {
 }
 
 /// Section, key and the kind of value.
-const KEYS: [(&str, &str, Kind); 15] = [
+const KEYS: [(&str, &str, Kind); 17] = [
     ("server", "url", Kind::Text),
     ("server", "ca_file", Kind::Text),
     ("server", "auth", Kind::Text),
@@ -31,6 +31,8 @@ const KEYS: [(&str, &str, Kind); 15] = [
     ("card", "admin_key_credential", Kind::Text),
     ("reader", "ignore", Kind::List),
     ("reader", "timeout", Kind::Text),
+    ("journal", "dir", Kind::Text),
+    ("journal", "keep", Kind::Text),
 ];
 
 /// The variables as a table, and a warning for each that means nothing to us: another program may have set it, so it is no

@@ -17,7 +17,7 @@ pub(super) struct Raw {
     pub card: Card,
     pub reader: Reader,
     pub agent: Option<Agent>,
-    pub journal: Option<Journal>,
+    pub journal: Journal,
 }
 
 #[derive(Debug, Deserialize)]
@@ -120,8 +120,14 @@ pub(super) struct Agent {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Journal {
-    #[serde(rename = "dir")]
-    _dir: Option<PathBuf>,
+    pub dir: Option<PathBuf>,
+    pub keep: String,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { dir: None, keep: "90days".to_owned() }
+    }
 }

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::binding::BindingError;
 use super::fit::FitError;
+use super::journal::JournalError;
 use super::records::ResolveError;
 use super::supplier::SecretError;
 use crate::apdu::{ApduError, Status};
@@ -138,9 +139,26 @@ pub struct Failure {
     pub card_id: Option<String>,
     /// What state the card is in now.
     pub card: CardState,
+    /// The job's id in the journal, once it has one.
+    pub journal: Option<String>,
     /// Why.
     #[source]
     pub cause: Box<Cause>,
+}
+
+impl Failure {
+    /// Whether another program reset the card before anything was risked on it: then nothing stands against a fresh start.
+    #[must_use]
+    pub fn is_reset_before_write(&self) -> bool {
+        let reset = match self.cause.as_ref() {
+            Cause::Reader(ReaderError::CardReset { .. })
+            | Cause::Card(CardError::NoAnswer { source: ApduError::Reader(ReaderError::CardReset { .. }), .. })
+            | Cause::Detect(DetectError::NoAnswer(ApduError::Reader(ReaderError::CardReset { .. }))) => true,
+            // Nothing is selected any more, although it was.
+            cause => cause.status() == Some(Status::NOTHING_SELECTED) && self.step > Step::Identify,
+        };
+        reset && self.card == CardState::Untouched
+    }
 }
 
 /// Why a step failed.
@@ -185,6 +203,17 @@ pub enum Cause {
         /// Their names.
         configured: String,
     },
+    /// The journal can't be kept, or another process has the card.
+    #[error(transparent)]
+    Journal(JournalError),
+    /// An earlier job may have changed the PIN, and too few tries are left to find out.
+    #[error("the card's current PIN is not known for sure: an earlier job ({journal}) {meaning}")]
+    UncertainPin {
+        /// The earlier job's id.
+        journal: String,
+        /// What its record says.
+        meaning: &'static str,
+    },
     /// Ctrl-C or SIGTERM.
     #[error("interrupted")]
     Interrupted,
@@ -216,6 +245,16 @@ impl Cause {
                 "have the card unblocked by its administrator; `card.min_tries_left` sets the limit".to_owned()
             }
             Self::NoAuthority { .. } => "set `card.authority` to one that this card has".to_owned(),
+            Self::Journal(JournalError::Busy { .. }) => {
+                "wait for the other process; `pinwright history` shows how far it is".to_owned()
+            }
+            Self::Journal(_) => {
+                "set `journal.dir` to a folder that this user can write to: no card is written to without a journal"
+                    .to_owned()
+            }
+            Self::UncertainPin { .. } => {
+                "set the PIN with another authority (`server`, `admin-key`), which does not depend on the current one".to_owned()
+            }
             Self::Interrupted => "run the command again".to_owned(),
         }
     }

@@ -50,7 +50,9 @@ impl Point {
     #[must_use]
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Authorizing => "stopped while proving itself to the card: the PIN is as it was, a try may have been spent",
+            Self::Authorizing => {
+                "stopped while proving itself to the card: the PIN is as it was, a try may have been spent"
+            }
             Self::Setting => "stopped while setting the PIN: the card has the old PIN or the new one",
             Self::Set => "stopped after setting the PIN: the card has the new PIN, not verified",
             Self::Done => "the PIN was set and verified",

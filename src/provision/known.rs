@@ -17,7 +17,7 @@ pub(super) struct Known {
     card: Option<(CardId, PinLimits)>,
     /// The server's records, once they were asked for.
     pub assignment: Option<Assignment>,
-    new_pin: Option<Pin>,
+    new_pin: Option<(Pin, PinSource)>,
     current_pin: Option<Pin>,
     admin_key: Option<AdminKey>,
 }
@@ -51,7 +51,7 @@ impl Known {
                 let pin = supplier.new_pin(limits)?;
                 let policy = self.assignment.as_ref().map(|assignment| assignment.policy).unwrap_or_default();
                 fit::check(&pin, limits, policy)?;
-                self.new_pin = Some(pin);
+                self.new_pin = Some((pin, PinSource::User));
             }
             Need::CurrentPin => self.current_pin = Some(supplier.current_pin()?),
             Need::AdminKey => self.admin_key = Some(supplier.admin_key()?),
@@ -59,17 +59,20 @@ impl Known {
         Ok(())
     }
 
-    pub fn has_new_pin(&self) -> bool {
+    pub fn has_pin(&self) -> bool {
         self.new_pin.is_some()
     }
 
-    /// The PIN to set: the one supplied, or the server's. Taken out, since a PIN is set once.
-    pub fn pin(&mut self, proposed: Option<ProposedPin>) -> Option<(Pin, PinSource)> {
-        match (self.new_pin.take(), proposed) {
-            (Some(pin), _) => Some((pin, PinSource::User)),
-            (None, Some(ProposedPin::Pin(pin))) => Some((pin, PinSource::Server)),
-            (None, Some(ProposedPin::UserSupplies) | None) => None,
+    /// Keeps the PIN that the server proposed: a fresh start does not ask for another one.
+    pub fn proposed(&mut self, proposed: Option<ProposedPin>) {
+        if let Some(ProposedPin::Pin(pin)) = proposed {
+            self.new_pin = Some((pin, PinSource::Server));
         }
+    }
+
+    /// The PIN to set: the one supplied, or the server's.
+    pub fn pin(&self) -> Option<(&Pin, PinSource)> {
+        self.new_pin.as_ref().map(|(pin, source)| (pin, *source))
     }
 
     pub fn current_pin(&self) -> Option<&Pin> {
@@ -87,6 +90,7 @@ impl Known {
             reader: Some(reader.to_owned()),
             card_id: self.card.map(|(id, _)| id.to_string()),
             card: CardState::Untouched,
+            journal: None,
             cause: Box::new(cause),
         }
     }

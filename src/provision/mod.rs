@@ -8,7 +8,9 @@ pub mod binding;
 pub mod error;
 pub mod fit;
 pub mod issuer;
+pub mod journal;
 mod known;
+mod log;
 pub mod mimcm;
 pub mod plan;
 pub mod records;
@@ -22,7 +24,9 @@ use uuid::Uuid;
 
 pub use self::error::{CardState, Cause, Failure, Step};
 use self::issuer::{Answers, Assignment, Issuer, Question, Wanted};
+use self::journal::{Journal, Point, Record};
 use self::known::Known;
+use self::log::Log;
 use self::records::ResolveError;
 pub use self::rules::{AdminKeyRule, Authority, PinMaker, PinRouteRule, Rules};
 use self::session::Session;
@@ -54,6 +58,8 @@ pub struct Desk<'a> {
     pub readers: &'a dyn Readers,
     /// The server.
     pub issuer: &'a mut dyn Issuer,
+    /// Where it is noted what is about to be done to the card; `None` only for cards that can't be lost (a recording).
+    pub journal: Option<&'a Journal>,
     /// Whoever supplies what the server does not.
     pub supplier: &'a mut dyn Supplier,
     /// Set by Ctrl-C.
@@ -85,6 +91,17 @@ pub enum PinSource {
     User,
 }
 
+impl PinSource {
+    /// The name used in JSON and in the journal.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::User => "user",
+        }
+    }
+}
+
 /// A PIN that is set, and that the card has verified.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -104,9 +121,18 @@ pub struct Outcome {
     pub authority: Authority,
     /// Who made the PIN.
     pub pin_source: PinSource,
+    /// The job's id in the journal.
+    pub journal_id: Option<String>,
+    /// What an earlier job had left unsettled on this card, and this one has settled.
+    pub settled: Option<Record>,
+    /// Why the journal does not show this end, where it does not.
+    pub journal_failed: Option<String>,
     /// Why the card could not be reset at the end, where it could not.
     pub reset_failed: Option<String>,
 }
+
+/// How often a job that another program's reset has interrupted is started anew.
+const FRESH_STARTS: u32 = 1;
 
 /// Sets the card's PIN and has the card verify it.
 ///
@@ -117,11 +143,18 @@ pub struct Outcome {
 /// A [`Failure`] says at which step, why, and in which state the card is.
 pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
     let mut known = Known::default();
+    let mut fresh_starts = 0;
     loop {
-        match round(job, desk, &mut known)? {
-            Round::Done(outcome) => return Ok(outcome),
+        match round(job, desk, &mut known) {
+            Ok(Round::Done(outcome)) => return Ok(*outcome),
+            // Challenge and answer went with the reset and nothing was risked: once more, with a fresh challenge.
+            Err(failure) if failure.is_reset_before_write() && fresh_starts < FRESH_STARTS => {
+                fresh_starts += 1;
+                tracing::warn!("the card was reset by another program: starting anew");
+            }
+            Err(failure) => return Err(failure),
             // The card is free while a person types: others may use it, and it is identified anew afterwards.
-            Round::Needs(need) => {
+            Ok(Round::Needs(need)) => {
                 (desk.progress)(Step::Supply);
                 known.supply(need, desk.supplier).map_err(|cause| known.failure(&job.reader, cause))?;
             }
@@ -131,14 +164,16 @@ pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
 
 /// One hold of the card.
 enum Round {
-    Done(Outcome),
+    Done(Box<Outcome>),
     Needs(Need),
 }
 
 fn round(job: &Job, desk: &mut Desk<'_>, known: &mut Known) -> Result<Round, Failure> {
     (desk.progress)(Step::Open);
     let mut session = Session::open(desk.readers, &job.reader)?;
-    let result = steps(&mut session, job, desk, known).map_err(|cause| session.failure(cause));
+    let mut log = Log::new(desk.journal);
+    let result = steps(&mut session, job, desk, known, &mut log).map_err(|cause| session.failure(cause));
+    let result = result.map_err(|failure| log.stopped(failure));
     let ended = session.end();
     match (result, ended) {
         (Ok(Round::Done(mut outcome)), Err(error)) => {
@@ -154,10 +189,17 @@ fn round(job: &Job, desk: &mut Desk<'_>, known: &mut Known) -> Result<Round, Fai
     }
 }
 
-fn steps(session: &mut Session, job: &Job, desk: &mut Desk<'_>, known: &mut Known) -> Result<Round, Cause> {
+fn steps(
+    session: &mut Session,
+    job: &Job,
+    desk: &mut Desk<'_>,
+    known: &mut Known,
+    log: &mut Log<'_>,
+) -> Result<Round, Cause> {
     desk.enter(session, Step::Identify)?;
     let card_id = session.identify(&job.families)?;
     known.identified(card_id, job.card_id, session.limits()?)?;
+    log.claim(card_id)?;
 
     desk.enter(session, Step::Resolve)?;
     let assignment = resolve(session, job, desk, known)?;
@@ -173,7 +215,7 @@ fn steps(session: &mut Session, job: &Job, desk: &mut Desk<'_>, known: &mut Know
     let challenge = challenge(session, authority)?;
 
     desk.enter(session, Step::Ask)?;
-    let question = Question { pin: !known.has_new_pin(), answer };
+    let question = Question { pin: !known.has_pin(), answer };
     let answers = ask(session, desk, &assignment, &challenge, question)?;
     if let Some(ProposedPin::UserSupplies) = answers.pin {
         user_may_supply(&assignment)?;
@@ -181,13 +223,14 @@ fn steps(session: &mut Session, job: &Job, desk: &mut Desk<'_>, known: &mut Know
             return Ok(Round::Needs(Need::NewPin));
         }
     }
-    let Some((pin, pin_source)) = known.pin(answers.pin) else { return Ok(Round::Needs(Need::NewPin)) };
+    known.proposed(answers.pin);
+    let Some((pin, pin_source)) = known.pin() else { return Ok(Round::Needs(Need::NewPin)) };
     let proof = proof(authority, known, &challenge, answers.answer)?;
 
     desk.enter(session, Step::Fit)?;
-    fit::check(&pin, session.limits()?, assignment.policy)?;
+    fit::check(pin, session.limits()?, assignment.policy)?;
     if let Proof::CurrentPin(_) = proof {
-        enough_tries(session.tries_left()?, job.rules.min_tries_left)?;
+        enough_tries(session.tries_left()?, job.rules.min_tries_left, log.pin_is_uncertain())?;
     }
     if pin_source == PinSource::Server {
         // A PIN that the person has just typed needs no second yes.
@@ -199,22 +242,26 @@ fn steps(session: &mut Session, job: &Job, desk: &mut Desk<'_>, known: &mut Know
     session.bind(matches!(proof, Proof::Answer(_)))?;
 
     desk.enter(session, Step::Authorize)?;
+    log.begin(&session.facts(), card_id, &assignment, authority, pin_source)?;
     match &proof {
-        Proof::Answer(answer) => {
-            session.authorize(answer)?;
-            desk.proceed(session, Step::SetPin);
-            session.set_pin(&pin)?;
-        }
-        Proof::CurrentPin(current) => {
-            session.prove_current_pin(current)?;
-            desk.proceed(session, Step::SetPin);
-            session.change_pin(current, &pin)?;
-        }
+        Proof::Answer(answer) => session.authorize(answer)?,
+        Proof::CurrentPin(current) => session.prove_current_pin(current)?,
+    }
+
+    desk.proceed(session, Step::SetPin);
+    log.reach(Point::Setting)?;
+    match &proof {
+        Proof::Answer(_) => session.set_pin(pin)?,
+        Proof::CurrentPin(current) => session.change_pin(current, pin)?,
     }
 
     desk.proceed(session, Step::Verify);
-    session.verify(&pin)?;
-    Ok(Round::Done(session.outcome(card_id, &assignment, authority, pin_source)))
+    let noted = log.reach(Point::Set);
+    session.verify(pin)?;
+    let mut outcome = session.outcome(card_id, &assignment, authority, pin_source);
+    // The card is done: a journal that fails now is told, and takes nothing back.
+    log.done(noted, &mut outcome);
+    Ok(Round::Done(Box::new(outcome)))
 }
 
 /// Asks the server for its records; once, however often the card has to be opened.
@@ -326,9 +373,16 @@ fn user_may_supply(assignment: &Assignment) -> Result<(), ResolveError> {
     }
 }
 
-fn enough_tries(tries: Tries, min: u8) -> Result<(), Cause> {
-    match tries {
-        Tries::Left { left, .. } if left < min => Err(Cause::FewTries { left, min }),
-        Tries::Left { .. } | Tries::Untold => Ok(()),
+/// Where an earlier job may have changed the PIN, one try is risked only if the next job could still risk one.
+fn enough_tries(tries: Tries, min: u8, uncertain: Option<&Record>) -> Result<(), Cause> {
+    match (tries, uncertain) {
+        (Tries::Left { left, .. }, _) if left < min => Err(Cause::FewTries { left, min }),
+        (Tries::Left { left, .. }, Some(record)) if left == min => Err(uncertain_pin(record)),
+        (Tries::Untold, Some(record)) => Err(uncertain_pin(record)),
+        (Tries::Left { .. } | Tries::Untold, _) => Ok(()),
     }
+}
+
+fn uncertain_pin(record: &Record) -> Cause {
+    Cause::UncertainPin { journal: record.id.clone(), meaning: record.point.meaning() }
 }

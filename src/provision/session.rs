@@ -43,6 +43,7 @@ impl Session {
             reader: Some(reader.to_owned()),
             card_id: None,
             card: CardState::Untouched,
+            journal: None,
             cause: Box::new(error.into()),
         })?;
         Ok(Self {
@@ -98,6 +99,9 @@ impl Session {
             request: assignment.request,
             authority,
             pin_source,
+            journal_id: None,
+            settled: None,
+            journal_failed: None,
             reset_failed: None,
         }
     }
@@ -227,6 +231,7 @@ impl Session {
             reader: Some(self.connection.reader().to_owned()),
             card_id: self.binding.as_ref().map(|binding| binding.card_id().to_string()),
             card: self.state,
+            journal: None,
             cause: Box::new(cause),
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::holders::{self, Holder};
 use super::replay::ReplayError;
 
 /// A failure of the reader layer.
@@ -51,12 +52,17 @@ pub enum ReaderError {
         operation: &'static str,
     },
     /// Another program holds the card for itself.
-    #[error("the card in reader {reader:?} is held exclusively by another program (waited {} ms)", .waited.as_millis())]
+    #[error(
+        "the card in reader {reader:?} is held exclusively by another program (waited {} ms){}",
+        .waited.as_millis(), holders::sentence(.holders)
+    )]
     InUse {
         /// The reader.
         reader: String,
         /// How long we waited for it.
         waited: Duration,
+        /// Who may be holding it.
+        holders: Vec<Holder>,
     },
     /// The card gives no answer to a reset.
     #[error("the card in reader {reader:?} does not respond to a reset")]

@@ -7,6 +7,7 @@
 mod error;
 pub mod fixture;
 mod frame;
+pub mod holders;
 pub mod pcsc;
 pub mod record;
 pub mod replay;

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers};
+use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers, holders};
 use crate::secret::SecretBytes;
 
 /// Shown where an error concerns the service and no reader.
@@ -251,7 +251,7 @@ impl Worker {
                     pause = pause * 3 / 2;
                 }
                 Err(pcsc::Error::SharingViolation) => {
-                    return Err(ReaderError::InUse { reader: self.reader.clone(), waited: start.elapsed() });
+                    return Err(in_use(self.reader.clone(), start.elapsed()));
                 }
                 Err(code) => return Err(self.failure("opening the card", code)),
             }
@@ -349,7 +349,7 @@ fn failure(reader: &str, operation: &'static str, code: pcsc::Error) -> ReaderEr
         Code::NoSmartcard => ReaderError::NoCard { reader },
         Code::RemovedCard => ReaderError::CardRemoved { reader, operation },
         Code::ResetCard => ReaderError::CardReset { reader, operation },
-        Code::SharingViolation => ReaderError::InUse { reader, waited: Duration::ZERO },
+        Code::SharingViolation => in_use(reader, Duration::ZERO),
         Code::UnresponsiveCard => ReaderError::Unresponsive { reader },
         Code::UnpoweredCard => ReaderError::Unpowered { reader },
         Code::ProtoMismatch | Code::UnsupportedCard => ReaderError::ProtocolMismatch { reader },
@@ -358,6 +358,10 @@ fn failure(reader: &str, operation: &'static str, code: pcsc::Error) -> ReaderEr
         }
         other => ReaderError::UnexpectedCode { reader, operation, code: other as u32, source: Box::new(other) },
     }
+}
+
+fn in_use(reader: String, waited: Duration) -> ReaderError {
+    ReaderError::InUse { reader, waited, holders: holders::candidates() }
 }
 
 fn spawn(name: &str, reader: &str, work: impl FnOnce() + Send + 'static) -> Result<(), ReaderError> {

@@ -175,6 +175,7 @@ impl World {
             &mut Desk {
                 readers,
                 issuer: &mut self.issuer,
+                journal: None,
                 supplier: person,
                 interrupted: &interrupted,
                 progress: &mut |step| {

@@ -230,6 +230,7 @@ fn a_stalled_server_can_be_interrupted() {
             &mut pinwright::provision::Desk {
                 readers: &bench.readers,
                 issuer: &mut world.issuer,
+                journal: None,
                 supplier: &mut Person::default(),
                 interrupted: &interrupted,
                 progress: &mut |_| {},

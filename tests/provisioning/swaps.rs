@@ -132,6 +132,7 @@ fn a_card_that_was_not_meant() {
         &mut pinwright::provision::Desk {
             readers: &bench.readers,
             issuer: &mut world.issuer,
+            journal: None,
             supplier: &mut Person::default(),
             interrupted: &AtomicBool::new(false),
             progress: &mut |_| {},

@@ -1,0 +1,105 @@
+//! One job's use of the journal: claim the card, note each point before it is passed, settle what came before.
+
+use super::error::{CardState, Cause, Failure};
+use super::issuer::Assignment;
+use super::journal::{Claim, Entry, Journal, JournalError, Point, Record, new_id};
+use super::session::CardFacts;
+use super::{Authority, Outcome, PinSource};
+use crate::card::CardId;
+
+/// The journal of a running job; all calls do nothing where there is none.
+pub(super) struct Log<'a> {
+    journal: Option<&'a Journal>,
+    claim: Option<Claim<'a>>,
+    earlier: Option<Record>,
+    entry: Option<Entry<'a>>,
+}
+
+impl<'a> Log<'a> {
+    pub fn new(journal: Option<&'a Journal>) -> Self {
+        Self { journal, claim: None, earlier: None, entry: None }
+    }
+
+    /// Claims the card and looks for what an earlier job left unsettled on it.
+    pub fn claim(&mut self, card_id: CardId) -> Result<(), JournalError> {
+        let Some(journal) = self.journal else { return Ok(()) };
+        let claim = journal.claim(card_id.guid())?;
+        self.earlier = claim.unsettled()?;
+        if let Some(earlier) = &self.earlier {
+            tracing::warn!(journal = %earlier.id, "an earlier job on this card {}", earlier.point.meaning());
+        }
+        self.claim = Some(claim);
+        Ok(())
+    }
+
+    /// Whether the card's PIN may be another one than its holder knows.
+    pub fn pin_is_uncertain(&self) -> Option<&Record> {
+        self.earlier.as_ref().filter(|record| record.point != Point::Authorizing)
+    }
+
+    /// The first record, on disk before the card is asked for anything that it may count or change.
+    pub fn begin(
+        &mut self,
+        card: &CardFacts,
+        card_id: CardId,
+        assignment: &Assignment,
+        authority: Authority,
+        pin_source: PinSource,
+    ) -> Result<(), JournalError> {
+        let Some(claim) = &self.claim else { return Ok(()) };
+        let record = Record {
+            schema: String::new(),
+            id: new_id(),
+            started: String::new(),
+            changed: String::new(),
+            point: Point::Authorizing,
+            reader: card.reader.clone(),
+            atr: card.atr.clone(),
+            card_id: card_id.guid(),
+            smartcard: assignment.smartcard,
+            request: assignment.request,
+            authority: authority.name().to_owned(),
+            pin_source: pin_source.name().to_owned(),
+            stopped_at: None,
+        };
+        self.entry = Some(claim.begin(record)?);
+        Ok(())
+    }
+
+    /// Notes a point before it is passed. An error stops the job where nothing was written yet.
+    pub fn reach(&mut self, point: Point) -> Result<(), JournalError> {
+        self.entry.as_mut().map_or(Ok(()), |entry| entry.reach(point, None))
+    }
+
+    /// Notes the good end and settles earlier records of this card.
+    pub fn done(&mut self, noted: Result<(), JournalError>, outcome: &mut Outcome) {
+        let Some(entry) = self.entry.as_mut() else { return };
+        outcome.journal_id = Some(entry.id().to_owned());
+        outcome.settled = self.earlier.take();
+        let settled = noted.and_then(|()| entry.reach(Point::Done, None)).and_then(|()| entry.settle_earlier());
+        if let Err(error) = settled {
+            outcome.journal_failed = Some(error.to_string());
+        }
+    }
+
+    /// Notes where and how the job stopped; the failure then names the record.
+    pub fn stopped(&mut self, mut failure: Failure) -> Failure {
+        let Some(entry) = self.entry.as_mut() else { return failure };
+        let point = match failure.card {
+            CardState::Untouched | CardState::TrySpent => Point::Untouched,
+            CardState::PinSet | CardState::Unknown => Point::Unclear,
+        };
+        failure.journal = Some(entry.id().to_owned());
+        if let Err(error) = entry.reach(point, Some(failure.step.name())) {
+            // The record on disk says less than is known now, and nothing that is wrong.
+            tracing::error!("the journal could not note the end of the job: {error}");
+        }
+        failure
+    }
+}
+
+impl From<JournalError> for Cause {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}
