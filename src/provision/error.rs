@@ -147,7 +147,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Whether another program reset the card before anything was risked on it: then nothing stands against a fresh start.
+    /// Whether another program reset the card before it was sent an answer or a PIN: then nothing stands against a fresh start.
     #[must_use]
     pub fn is_reset_before_write(&self) -> bool {
         let reset = match self.cause.as_ref() {
@@ -157,7 +157,7 @@ impl Failure {
             // Nothing is selected any more, although it was.
             cause => cause.status() == Some(Status::NOTHING_SELECTED) && self.step > Step::Identify,
         };
-        reset && self.card == CardState::Untouched
+        reset && self.card == CardState::Untouched && self.step < Step::Authorize
     }
 }
 
