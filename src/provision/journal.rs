@@ -1,6 +1,6 @@
 //! The journal: what a job was about to do to a card, on disk before it does it.
 //!
-//! One record per job, `ID.json` in the journal's folder, replaced as a whole (written beside, fsynced, renamed, folder
+//! One record per job, `CARD_JOB.json` in the journal's folder, replaced as a whole (written beside, fsynced, renamed, folder
 //! fsynced), mode 0600. A process that is killed leaves a record that says how far the card was taken; the next job on
 //! that card finds it. A record holds no secret: no PIN, no key, no challenge and no answer.
 
@@ -83,7 +83,7 @@ impl Point {
 pub struct Record {
     /// [`SCHEMA`].
     pub schema: String,
-    /// The job's id: the file's name without its ending.
+    /// The job's id.
     pub id: String,
     /// RFC 3339, seconds, UTC.
     pub started: String,
@@ -194,6 +194,11 @@ impl Journal {
     /// # Errors
     /// The folder can't be read.
     pub fn history(&self) -> Result<History, JournalError> {
+        self.read_where(|_| true)
+    }
+
+    /// The records whose files are chosen: a journal of years is not read as a whole for one card.
+    fn read_where(&self, chosen: impl Fn(&Path) -> bool) -> Result<History, JournalError> {
         let io = |source| JournalError::Io { path: self.folder.clone(), source };
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(History::default()),
@@ -202,11 +207,13 @@ impl Journal {
         let mut history = History::default();
         for entry in entries {
             let path = entry.map_err(io)?.path();
-            if path.extension().is_none_or(|extension| extension != "json") {
+            if path.extension().is_none_or(|extension| extension != "json") || !chosen(&path) {
                 continue;
             }
             match read(&path) {
                 Ok(record) => history.records.push(record),
+                // Pruned by another process since the folder was listed.
+                Err(_) if !path.exists() => {}
                 Err(reason) => {
                     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     history.unreadable.push(Unreadable { file, reason });
@@ -218,23 +225,34 @@ impl Journal {
         Ok(history)
     }
 
-    /// Removes settled records that are older than the journal keeps, and what a crash left half-written. Open records
-    /// are never removed.
+    /// The records of one card that are open.
+    fn open_records(&self, card_id: Uuid) -> Result<Vec<Record>, JournalError> {
+        let prefix = format!("{card_id}_");
+        let of_card = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix));
+        let mut records = self.read_where(of_card)?.records;
+        records.retain(|record| record.point.is_open());
+        Ok(records)
+    }
+
+    /// Removes settled records that are older than the journal keeps. Open records are never removed.
     fn prune(&self) -> Result<(), JournalError> {
-        let io = |source| JournalError::Io { path: self.folder.clone(), source };
-        for record in self.history()?.records {
-            let age = humantime::parse_rfc3339(&record.changed)
-                .ok()
-                .and_then(|changed| SystemTime::now().duration_since(changed).ok());
-            if !record.point.is_open() && age.is_some_and(|age| age > self.keep) {
-                fs::remove_file(self.file(&record.id)).map_err(io)?;
+        let old = |path: &Path| {
+            let changed = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+            changed.and_then(|changed| changed.elapsed().ok()).is_some_and(|age| age > self.keep)
+        };
+        for record in self.read_where(old)?.records.into_iter().filter(|record| !record.point.is_open()) {
+            let path = self.file(&record);
+            match fs::remove_file(&path) {
+                // Another process was quicker.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => result.map_err(|source| JournalError::Io { path, source })?,
             }
         }
         Ok(())
     }
 
-    fn file(&self, id: &str) -> PathBuf {
-        self.folder.join(format!("{id}.json"))
+    fn file(&self, record: &Record) -> PathBuf {
+        self.folder.join(format!("{}.json", stem(record)))
     }
 
     fn prepare(&self) -> Result<(), JournalError> {
@@ -247,10 +265,10 @@ impl Journal {
 
     /// Replaces a record as a whole: after a crash there is the old one or the new one, and never half of either.
     fn write(&self, record: &Record) -> Result<(), JournalError> {
-        let path = self.file(&record.id);
+        let path = self.file(record);
         let io = |source| JournalError::Io { path: path.clone(), source };
         let text = serde_json::to_vec_pretty(record).map_err(JournalError::Encode)?;
-        let beside = self.folder.join(format!("{}.new", record.id));
+        let beside = self.folder.join(format!("{}.new", stem(record)));
         let mut file = private().write(true).create(true).truncate(true).open(&beside).map_err(io)?;
         file.write_all(&text).map_err(io)?;
         file.sync_all().map_err(io)?;
@@ -276,8 +294,7 @@ impl<'a> Claim<'a> {
     /// # Errors
     /// The folder can't be read.
     pub fn unsettled(&self) -> Result<Option<Record>, JournalError> {
-        let records = self.journal.history()?.records;
-        Ok(records.into_iter().rfind(|record| record.card_id == self.card_id && record.point.is_open()))
+        Ok(self.journal.open_records(self.card_id)?.pop())
     }
 
     /// Writes the first record of a job.
@@ -328,8 +345,8 @@ impl Entry<'_> {
     /// # Errors
     /// A record can't be written or removed.
     pub fn settle_earlier(&self) -> Result<(), JournalError> {
-        for mut earlier in self.journal.history()?.records {
-            if earlier.card_id == self.record.card_id && earlier.id != self.record.id && earlier.point.is_open() {
+        for mut earlier in self.journal.open_records(self.record.card_id)? {
+            if earlier.id != self.record.id {
                 earlier.point = Point::Resolved;
                 earlier.changed = now();
                 self.journal.write(&earlier)?;
@@ -368,10 +385,15 @@ fn read(path: &Path) -> Result<Record, &'static str> {
     }
     let record = parse(&text)?;
     // A record under another name would be settled under its own and stay open here.
-    if path.file_stem().is_none_or(|stem| *stem != *record.id) {
+    if path.file_stem().is_none_or(|name| *name != *stem(&record)) {
         return Err("a journal record under another name");
     }
     Ok(record)
+}
+
+/// A record's file name without its ending: the card first, so that one card's records are found by name.
+fn stem(record: &Record) -> String {
+    format!("{}_{}", record.card_id, record.id)
 }
 
 fn private() -> OpenOptions {
@@ -421,7 +443,7 @@ mod tests {
         let claim = journal.claim(Uuid::from_u128(1)).unwrap();
         let mut entry = claim.begin(record(1)).unwrap();
         entry.reach(Point::Setting, None).unwrap();
-        let path = journal.file(entry.id());
+        let path = journal.file(&entry.record);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(journal.folder()).unwrap().permissions().mode() & 0o777, 0o700);
         let found = claim.unsettled().unwrap().unwrap();
@@ -464,8 +486,12 @@ mod tests {
         old.started = "2020-01-01T00:00:00Z".to_owned();
         old.changed.clone_from(&old.started);
         let open = Record { id: "open-1".to_owned(), card_id: Uuid::from_u128(7), ..old.clone() };
-        journal.write(&Record { point: Point::Done, ..old }).unwrap();
-        journal.write(&open).unwrap();
+        let done = Record { point: Point::Done, ..old };
+        for record in [&done, &open] {
+            journal.write(record).unwrap();
+            let file = File::options().write(true).open(journal.file(record)).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_577_836_800)).unwrap();
+        }
         let entry = claim.begin(record(1)).unwrap();
         entry.settle_earlier().unwrap();
         let ids: Vec<String> = journal.history().unwrap().records.into_iter().map(|record| record.id).collect();

@@ -20,9 +20,9 @@ impl<'a> Log<'a> {
         Self { journal, claim: None, earlier: None, entry: None }
     }
 
-    /// Claims the card and looks for what an earlier job left unsettled on it.
+    /// Claims the card, once, and looks for what an earlier job left unsettled on it.
     pub fn claim(&mut self, card_id: CardId) -> Result<(), JournalError> {
-        let Some(journal) = self.journal else { return Ok(()) };
+        let (Some(journal), None) = (self.journal, &self.claim) else { return Ok(()) };
         let claim = journal.claim(card_id.guid())?;
         self.earlier = claim.unsettled()?;
         if let Some(earlier) = &self.earlier {
@@ -84,7 +84,7 @@ impl<'a> Log<'a> {
 
     /// Notes where and how the job stopped; the failure then names the record.
     pub fn stopped(&mut self, mut failure: Failure) -> Failure {
-        let Some(entry) = self.entry.as_mut() else { return failure };
+        let Some(mut entry) = self.entry.take() else { return failure };
         let point = match failure.card {
             CardState::Untouched | CardState::TrySpent => Point::Untouched,
             CardState::PinSet | CardState::Unknown => Point::Unclear,

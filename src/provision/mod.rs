@@ -143,9 +143,11 @@ const FRESH_STARTS: u32 = 1;
 /// A [`Failure`] says at which step, why, and in which state the card is.
 pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
     let mut known = Known::default();
+    // Claimed once the card is known, and until the end: also while a person types and the card itself is free.
+    let mut log = Log::new(desk.journal);
     let mut fresh_starts = 0;
     loop {
-        match round(job, desk, &mut known) {
+        match round(job, desk, &mut known, &mut log) {
             Ok(Round::Done(outcome)) => return Ok(*outcome),
             // Challenge and answer went with the reset and nothing was risked: once more, with a fresh challenge.
             Err(failure) if failure.is_reset_before_write() && fresh_starts < FRESH_STARTS => {
@@ -168,11 +170,10 @@ enum Round {
     Needs(Need),
 }
 
-fn round(job: &Job, desk: &mut Desk<'_>, known: &mut Known) -> Result<Round, Failure> {
+fn round(job: &Job, desk: &mut Desk<'_>, known: &mut Known, log: &mut Log<'_>) -> Result<Round, Failure> {
     (desk.progress)(Step::Open);
     let mut session = Session::open(desk.readers, &job.reader)?;
-    let mut log = Log::new(desk.journal);
-    let result = steps(&mut session, job, desk, known, &mut log).map_err(|cause| session.failure(cause));
+    let result = steps(&mut session, job, desk, known, log).map_err(|cause| session.failure(cause));
     let result = result.map_err(|failure| log.stopped(failure));
     let ended = session.end();
     match (result, ended) {
