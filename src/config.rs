@@ -269,7 +269,8 @@ fn value(key: &'static str, message: &str) -> ConfigError {
 fn journal(raw: raw::Journal, environment: &[(String, String)]) -> Result<Option<Journal>, ConfigError> {
     let keep = humantime::parse_duration(&raw.keep).map_err(|error| value("journal.keep", &error.to_string()))?;
     let own = variable(environment, "XDG_STATE_HOME")
-        .or_else(|| variable(environment, "HOME").map(|home| home.join(".local/state")))
+        // A service without HOME still has a user, and that user a home.
+        .or_else(|| variable(environment, "HOME").or_else(std::env::home_dir).map(|home| home.join(".local/state")))
         .map(|folder| folder.join("pinwright"));
     Ok(raw.dir.or(own).map(|folder| Journal::new(folder, keep)))
 }
