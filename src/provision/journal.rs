@@ -358,8 +358,8 @@ impl Entry<'_> {
 /// A new job's id: sortable by time, unique by chance.
 #[must_use]
 pub fn new_id() -> String {
-    let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    format!("{seconds:x}-{:08x}", fastrand::u32(..))
+    let millis = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    format!("{millis:x}-{:08x}", fastrand::u32(..))
 }
 
 /// Reads a record; never shows its content in an error.
