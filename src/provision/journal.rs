@@ -19,6 +19,9 @@ pub const SCHEMA: &str = "pinwright.journal/1";
 /// The largest record that is read: those written have some 500 bytes.
 const RECORD_MAX: u64 = 16 * 1024;
 
+/// A record is written in less: what is older was left half-written by a crash.
+const HALF_WRITTEN_MAX: Duration = Duration::from_secs(600);
+
 /// How far a job has taken its card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -211,9 +214,9 @@ impl Journal {
                 continue;
             }
             match read(&path) {
-                Ok(record) => history.records.push(record),
-                // Pruned by another process since the folder was listed.
-                Err(_) if !path.exists() => {}
+                Ok(Some(record)) => history.records.push(record),
+                // Another process has pruned it since the folder was listed.
+                Ok(None) => {}
                 Err(reason) => {
                     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     history.unreadable.push(Unreadable { file, reason });
@@ -234,18 +237,20 @@ impl Journal {
         Ok(records)
     }
 
-    /// Removes settled records that are older than the journal keeps. Open records are never removed.
+    /// Removes settled records that are older than the journal keeps, and what a crash left half-written. Open records
+    /// are never removed.
     fn prune(&self) -> Result<(), JournalError> {
-        let old = |path: &Path| {
-            let changed = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-            changed.and_then(|changed| changed.elapsed().ok()).is_some_and(|age| age > self.keep)
-        };
+        let io = |source| JournalError::Io { path: self.folder.clone(), source };
+        let age = |path: &Path| path.metadata().ok()?.modified().ok()?.elapsed().ok();
+        let old = |path: &Path| age(path).is_some_and(|age| age > self.keep);
         for record in self.read_where(old)?.records.into_iter().filter(|record| !record.point.is_open()) {
-            let path = self.file(&record);
-            match fs::remove_file(&path) {
-                // Another process was quicker.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                result => result.map_err(|source| JournalError::Io { path, source })?,
+            remove(&self.file(&record)).map_err(io)?;
+        }
+        for entry in fs::read_dir(&self.folder).map_err(io)? {
+            let path = entry.map_err(io)?.path();
+            let half_written = path.extension().is_some_and(|extension| extension == "new");
+            if half_written && age(&path).is_some_and(|age| age > HALF_WRITTEN_MAX) {
+                remove(&path).map_err(io)?;
             }
         }
         Ok(())
@@ -289,12 +294,15 @@ pub struct Claim<'a> {
 }
 
 impl<'a> Claim<'a> {
-    /// The latest open record of this card: what an earlier job left unsettled.
+    /// What earlier jobs left unsettled on this card: the latest open record, and before it one that leaves the PIN in
+    /// doubt. A later job that stopped before it wrote anything has settled nothing.
     ///
     /// # Errors
     /// The folder can't be read.
     pub fn unsettled(&self) -> Result<Option<Record>, JournalError> {
-        Ok(self.journal.open_records(self.card_id)?.pop())
+        let mut open = self.journal.open_records(self.card_id)?;
+        let doubtful = open.iter().rposition(|record| record.point != Point::Authorizing);
+        Ok(doubtful.or(open.len().checked_sub(1)).map(|at| open.swap_remove(at)))
     }
 
     /// Writes the first record of a job.
@@ -359,8 +367,8 @@ impl Entry<'_> {
 /// A new job's id: sortable by time, unique by chance.
 #[must_use]
 pub fn new_id() -> String {
-    let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    format!("{seconds:x}-{:08x}", fastrand::u32(..))
+    let millis = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    format!("{millis:x}-{:08x}", fastrand::u32(..))
 }
 
 /// Reads a record; never shows its content in an error.
@@ -376,9 +384,19 @@ pub(crate) fn parse(text: &[u8]) -> Result<Record, &'static str> {
     Ok(record)
 }
 
-fn read(path: &Path) -> Result<Record, &'static str> {
+/// `None` where the file is gone.
+fn read(path: &Path) -> Result<Option<Record>, &'static str> {
     let mut text = Vec::new();
-    let file = File::open(path).map_err(|_| "can't be opened")?;
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => return Err("no file"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(_) => return Err("can't be opened"),
+    }
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(|_| "can't be opened")?,
+    };
     file.take(RECORD_MAX + 1).read_to_end(&mut text).map_err(|_| "can't be read")?;
     if text.len() as u64 > RECORD_MAX {
         return Err("too large for a journal record");
@@ -388,7 +406,15 @@ fn read(path: &Path) -> Result<Record, &'static str> {
     if path.file_stem().is_none_or(|name| *name != *stem(&record)) {
         return Err("a journal record under another name");
     }
-    Ok(record)
+    Ok(Some(record))
+}
+
+/// Removes a file that another process may be removing as well.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
 }
 
 /// A record's file name without its ending: the card first, so that one card's records are found by name.
@@ -475,6 +501,37 @@ mod tests {
         assert_eq!(points.iter().filter(|point| **point == Point::Resolved).count(), 1);
         assert_eq!(points.iter().filter(|point| point.is_open()).count(), 1);
         assert!(other.unsettled().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_doubt_is_not_hidden_by_a_later_job_that_wrote_nothing() {
+        let (_folder, journal) = journal();
+        let claim = journal.claim(Uuid::from_u128(1)).unwrap();
+        let begin = |id: &str, point| {
+            let record = Record { id: id.to_owned(), ..record(1) };
+            let mut entry = claim.begin(record).unwrap();
+            entry.reach(point, None).unwrap();
+        };
+        begin("a", Point::Authorizing);
+        assert_eq!(claim.unsettled().unwrap().unwrap().id, "a");
+        begin("b", Point::Setting);
+        begin("c", Point::Unclear);
+        begin("d", Point::Untouched);
+        begin("e", Point::Authorizing);
+        assert_eq!(claim.unsettled().unwrap().unwrap().id, "c");
+    }
+
+    #[test]
+    fn what_a_crash_left_half_written_goes_after_a_while() {
+        let (_folder, journal) = journal();
+        let claim = journal.claim(Uuid::from_u128(1)).unwrap();
+        let entry = claim.begin(record(1)).unwrap();
+        let (old, young) = (journal.folder().join("old.new"), journal.folder().join("young.new"));
+        fs::write(&young, "{").unwrap();
+        let file = File::create(&old).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(86_400)).unwrap();
+        entry.settle_earlier().unwrap();
+        assert!(!old.exists() && young.exists(), "another process may be writing the young one");
     }
 
     #[test]

@@ -32,6 +32,11 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
+    /// Lets go of the claim.
+    pub fn release(&mut self) {
+        self.claim = None;
+    }
+
     /// Whether the card's PIN may be another one than its holder knows.
     pub fn pin_is_uncertain(&self) -> Option<&Record> {
         self.earlier.as_ref().filter(|record| record.point != Point::Authorizing)
@@ -72,11 +77,11 @@ impl<'a> Log<'a> {
     }
 
     /// Notes the good end and settles earlier records of this card.
-    pub fn done(&mut self, noted: Result<(), JournalError>, outcome: &mut Outcome) {
+    pub fn done(&mut self, outcome: &mut Outcome) {
         let Some(entry) = self.entry.as_mut() else { return };
         outcome.journal_id = Some(entry.id().to_owned());
         outcome.settled = self.earlier.take();
-        let settled = noted.and_then(|()| entry.reach(Point::Done, None)).and_then(|()| entry.settle_earlier());
+        let settled = entry.reach(Point::Done, None).and_then(|()| entry.settle_earlier());
         if let Err(error) = settled {
             outcome.journal_failed = Some(error.to_string());
         }

@@ -175,6 +175,10 @@ fn round(job: &Job, desk: &mut Desk<'_>, known: &mut Known, log: &mut Log<'_>) -
     let mut session = Session::open(desk.readers, &job.reader)?;
     let result = steps(&mut session, job, desk, known, log).map_err(|cause| session.failure(cause));
     let result = result.map_err(|failure| log.stopped(failure));
+    if !matches!(result, Ok(Round::Needs(_))) {
+        // Before the card: whoever waits for the card is not to find it claimed.
+        log.release();
+    }
     let ended = session.end();
     match (result, ended) {
         (Ok(Round::Done(mut outcome)), Err(error)) => {
@@ -257,11 +261,14 @@ fn steps(
     }
 
     desk.proceed(session, Step::Verify);
-    let noted = log.reach(Point::Set);
+    if let Err(error) = log.reach(Point::Set) {
+        // The record on disk says less than is known now, and the end is still to be noted.
+        tracing::error!("the journal could not note that the PIN was set: {error}");
+    }
     session.verify(pin)?;
     let mut outcome = session.outcome(card_id, &assignment, authority, pin_source);
     // The card is done: a journal that fails now is told, and takes nothing back.
-    log.done(noted, &mut outcome);
+    log.done(&mut outcome);
     Ok(Round::Done(Box::new(outcome)))
 }
 

@@ -163,6 +163,8 @@ impl Session {
     pub fn bind(&mut self, answer_pending: bool) -> Result<(), Cause> {
         let presence = self.connection.presence()?;
         self.binding.as_ref().ok_or_else(unidentified)?.check_presence(&presence)?;
+        // A reset by another program since the last exchange took the challenge along: its answer is of no use any more.
+        self.connection.keep_alive()?;
         let harmless = self.card.as_ref().is_some_and(|card| card.challenge_survives_reading());
         if harmless || !answer_pending {
             self.confirm()?;
