@@ -57,10 +57,12 @@ pub fn find(input: &[u8], tag: u32) -> Result<Option<&[u8]>, TlvError> {
     Ok(parse(input)?.into_iter().find(|object| object.tag == tag).map(|object| object.value))
 }
 
-/// Tag, length, value in the shortest form. For values of at most 65,535 bytes; the tag's leading zero bytes are dropped.
+/// Tag, length, value in the shortest form. For values of at most 65,535 bytes; the tag's leading zero bytes are dropped,
+/// but for the last.
 #[must_use]
 pub fn encode(tag: u32, value: &[u8]) -> Vec<u8> {
-    let mut out: Vec<u8> = tag.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
+    let [head @ .., last] = tag.to_be_bytes();
+    let mut out: Vec<u8> = head.into_iter().skip_while(|byte| *byte == 0).chain([last]).collect();
     match value.len() {
         length @ 0..=0x7F => out.push(length.to_be_bytes()[size_of::<usize>() - 1]),
         length => {
@@ -143,7 +145,7 @@ mod tests {
     fn what_is_encoded_is_read_back() {
         for length in [0, 1, 127, 128, 255, 256, 4000] {
             let value = vec![0x5A; length];
-            for tag in [0x53, 0xDF20, 0x7F49] {
+            for tag in [0x00, 0x53, 0xDF20, 0x7F49] {
                 let bytes = encode(tag, &value);
                 assert_eq!(parse(&bytes).unwrap(), vec![Tlv { tag, value: &value }]);
             }
