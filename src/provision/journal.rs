@@ -4,113 +4,25 @@
 //! fsynced), mode 0600. A process that is killed leaves a record that says how far the card was taken; the next job on
 //! that card finds it. A record holds no secret: no PIN, no key, no challenge and no answer.
 
+mod record;
+
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
-/// The version of the records that this program writes, and the only one that it reads.
-pub const SCHEMA: &str = "pinwright.journal/1";
+pub(crate) use self::record::parse;
+use self::record::stem;
+pub use self::record::{Point, Record, SCHEMA, new_id};
 
 /// The largest record that is read: those written have some 500 bytes.
 const RECORD_MAX: u64 = 16 * 1024;
 
 /// A record is written in less: what is older was left half-written by a crash.
 const HALF_WRITTEN_MAX: Duration = Duration::from_secs(600);
-
-/// How far a job has taken its card.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Point {
-    /// About to authenticate: nothing was written. Found after a crash: an admin or PIN try may have been spent.
-    Authorizing,
-    /// About to set the PIN. Found after a crash: the card has the old PIN or the new one.
-    Setting,
-    /// The card said that it set the PIN. Found after a crash: it has the new one, not verified.
-    Set,
-    /// Set and verified.
-    Done,
-    /// Ended without having changed the PIN.
-    Untouched,
-    /// Ended, and it is not known which PIN the card has; or it is, and the card did not verify it.
-    Unclear,
-    /// A later job on the same card has ended well.
-    Resolved,
-}
-
-impl Point {
-    /// Whether a record at this point needs another job or a person.
-    #[must_use]
-    pub fn is_open(self) -> bool {
-        matches!(self, Self::Authorizing | Self::Setting | Self::Set | Self::Unclear)
-    }
-
-    /// What the record says of the card.
-    #[must_use]
-    pub fn meaning(self) -> &'static str {
-        match self {
-            Self::Authorizing => {
-                "stopped while proving itself to the card: the PIN is as it was, a try may have been spent"
-            }
-            Self::Setting => "stopped while setting the PIN: the card has the old PIN or the new one",
-            Self::Set => "stopped after setting the PIN: the card has the new PIN, not verified",
-            Self::Done => "the PIN was set and verified",
-            Self::Untouched => "ended with the PIN as it was",
-            Self::Unclear => "ended without knowing which PIN the card has",
-            Self::Resolved => "settled by a later job on the same card",
-        }
-    }
-
-    /// The name in records and JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Authorizing => "authorizing",
-            Self::Setting => "setting",
-            Self::Set => "set",
-            Self::Done => "done",
-            Self::Untouched => "untouched",
-            Self::Unclear => "unclear",
-            Self::Resolved => "resolved",
-        }
-    }
-}
-
-/// One job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Record {
-    /// [`SCHEMA`].
-    pub schema: String,
-    /// The job's id.
-    pub id: String,
-    /// RFC 3339, seconds, UTC.
-    pub started: String,
-    /// The same, of the last change.
-    pub changed: String,
-    /// How far it has come.
-    pub point: Point,
-    /// The reader's name.
-    pub reader: String,
-    /// The card's ATR in lower-case hex.
-    pub atr: String,
-    /// The card ID.
-    pub card_id: Uuid,
-    /// The server's card object.
-    pub smartcard: Uuid,
-    /// The request worked on.
-    pub request: Option<Uuid>,
-    /// How the right to set the PIN is proved.
-    pub authority: String,
-    /// Who made the PIN: `server` or `user`.
-    pub pin_source: String,
-    /// The step at which it stopped, where it did not end well.
-    pub stopped_at: Option<String>,
-}
 
 /// Why the journal can't be kept. Without one no card is written to.
 #[derive(Debug, Error)]
@@ -364,26 +276,6 @@ impl Entry<'_> {
     }
 }
 
-/// A new job's id: sortable by time, unique by chance.
-#[must_use]
-pub fn new_id() -> String {
-    let millis = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-    format!("{millis:x}-{:08x}", fastrand::u32(..))
-}
-
-/// Reads a record; never shows its content in an error.
-pub(crate) fn parse(text: &[u8]) -> Result<Record, &'static str> {
-    let record: Record = serde_json::from_slice(text).map_err(|_| "not a journal record")?;
-    if record.schema != SCHEMA {
-        return Err("a journal record of another version");
-    }
-    let plain = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if !plain(&record.id) {
-        return Err("a journal record with an unusable id");
-    }
-    Ok(record)
-}
-
 /// `None` where the file is gone.
 fn read(path: &Path) -> Result<Option<Record>, &'static str> {
     let mut text = Vec::new();
@@ -417,11 +309,6 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// A record's file name without its ending: the card first, so that one card's records are found by name.
-fn stem(record: &Record) -> String {
-    format!("{}_{}", record.card_id, record.id)
-}
-
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
@@ -434,136 +321,4 @@ fn now() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record(card_id: u128) -> Record {
-        Record {
-            schema: String::new(),
-            id: new_id(),
-            started: String::new(),
-            changed: String::new(),
-            point: Point::Authorizing,
-            reader: "Desk 1".to_owned(),
-            atr: "3b80".to_owned(),
-            card_id: Uuid::from_u128(card_id),
-            smartcard: Uuid::from_u128(2),
-            request: None,
-            authority: "server".to_owned(),
-            pin_source: "server".to_owned(),
-            stopped_at: None,
-        }
-    }
-
-    fn journal() -> (tempfile::TempDir, Journal) {
-        let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::new(folder.path().join("state/pinwright"), Duration::from_secs(3600));
-        (folder, journal)
-    }
-
-    #[test]
-    fn a_record_is_on_disk_private_and_found_again() {
-        use std::os::unix::fs::PermissionsExt;
-        let (_folder, journal) = journal();
-        assert!(journal.history().unwrap().records.is_empty());
-        let claim = journal.claim(Uuid::from_u128(1)).unwrap();
-        let mut entry = claim.begin(record(1)).unwrap();
-        entry.reach(Point::Setting, None).unwrap();
-        let path = journal.file(&entry.record);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::metadata(journal.folder()).unwrap().permissions().mode() & 0o777, 0o700);
-        let found = claim.unsettled().unwrap().unwrap();
-        assert_eq!(found.point, Point::Setting);
-        assert_eq!(journal.claim(Uuid::from_u128(3)).unwrap().unsettled().unwrap(), None);
-    }
-
-    #[test]
-    fn the_second_process_on_a_card_is_told() {
-        let (_folder, journal) = journal();
-        let claim = journal.claim(Uuid::from_u128(1)).unwrap();
-        assert!(matches!(journal.claim(Uuid::from_u128(1)), Err(JournalError::Busy { .. })));
-        assert!(journal.claim(Uuid::from_u128(2)).is_ok());
-        drop(claim);
-        assert!(journal.claim(Uuid::from_u128(1)).is_ok());
-    }
-
-    #[test]
-    fn a_good_end_settles_what_came_before_and_only_for_its_card() {
-        let (_folder, journal) = journal();
-        let claim = journal.claim(Uuid::from_u128(1)).unwrap();
-        drop(claim.begin(record(1)).unwrap());
-        let other = journal.claim(Uuid::from_u128(9)).unwrap();
-        drop(other.begin(record(9)).unwrap());
-        let mut entry = claim.begin(record(1)).unwrap();
-        entry.reach(Point::Done, None).unwrap();
-        entry.settle_earlier().unwrap();
-        let points: Vec<Point> = journal.history().unwrap().records.iter().map(|record| record.point).collect();
-        assert_eq!(points.iter().filter(|point| **point == Point::Resolved).count(), 1);
-        assert_eq!(points.iter().filter(|point| point.is_open()).count(), 1);
-        assert!(other.unsettled().unwrap().is_some());
-    }
-
-    #[test]
-    fn a_doubt_is_not_hidden_by_a_later_job_that_wrote_nothing() {
-        let (_folder, journal) = journal();
-        let claim = journal.claim(Uuid::from_u128(1)).unwrap();
-        let begin = |id: &str, point| {
-            let record = Record { id: id.to_owned(), ..record(1) };
-            let mut entry = claim.begin(record).unwrap();
-            entry.reach(point, None).unwrap();
-        };
-        begin("a", Point::Authorizing);
-        assert_eq!(claim.unsettled().unwrap().unwrap().id, "a");
-        begin("b", Point::Setting);
-        begin("c", Point::Unclear);
-        begin("d", Point::Untouched);
-        begin("e", Point::Authorizing);
-        assert_eq!(claim.unsettled().unwrap().unwrap().id, "c");
-    }
-
-    #[test]
-    fn what_a_crash_left_half_written_goes_after_a_while() {
-        let (_folder, journal) = journal();
-        let claim = journal.claim(Uuid::from_u128(1)).unwrap();
-        let entry = claim.begin(record(1)).unwrap();
-        let (old, young) = (journal.folder().join("old.new"), journal.folder().join("young.new"));
-        fs::write(&young, "{").unwrap();
-        let file = File::create(&old).unwrap();
-        file.set_modified(SystemTime::now() - Duration::from_secs(86_400)).unwrap();
-        entry.settle_earlier().unwrap();
-        assert!(!old.exists() && young.exists(), "another process may be writing the young one");
-    }
-
-    #[test]
-    fn old_settled_records_go_and_open_ones_stay() {
-        let (_folder, journal) = journal();
-        let claim = journal.claim(Uuid::from_u128(1)).unwrap();
-        let mut old = record(1);
-        SCHEMA.clone_into(&mut old.schema);
-        old.started = "2020-01-01T00:00:00Z".to_owned();
-        old.changed.clone_from(&old.started);
-        let open = Record { id: "open-1".to_owned(), card_id: Uuid::from_u128(7), ..old.clone() };
-        let done = Record { point: Point::Done, ..old };
-        for record in [&done, &open] {
-            journal.write(record).unwrap();
-            let file = File::options().write(true).open(journal.file(record)).unwrap();
-            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_577_836_800)).unwrap();
-        }
-        let entry = claim.begin(record(1)).unwrap();
-        entry.settle_earlier().unwrap();
-        let ids: Vec<String> = journal.history().unwrap().records.into_iter().map(|record| record.id).collect();
-        assert_eq!(ids, ["open-1".to_owned(), entry.id().to_owned()]);
-    }
-
-    #[test]
-    fn what_is_no_record_is_named_and_survived() {
-        let (_folder, journal) = journal();
-        drop(journal.claim(Uuid::from_u128(1)).unwrap());
-        for (name, text) in [("a.json", "{"), ("b.json", "{\"schema\":\"pinwright.journal/2\"}"), ("c.json", "\u{0}")] {
-            fs::write(journal.folder().join(name), text).unwrap();
-        }
-        fs::write(journal.folder().join("d.json"), vec![b'x'; 20_000]).unwrap();
-        let history = journal.history().unwrap();
-        assert_eq!((history.records.len(), history.unreadable.len()), (0, 4));
-    }
-}
+mod tests;
