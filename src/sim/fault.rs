@@ -55,7 +55,17 @@ impl<C: VirtualCard> Faulty<C> {
 
     /// Plans a fault for the next exchange.
     pub fn next(&mut self, fault: Fault) {
-        self.plan.insert(self.exchanges, fault);
+        self.after(0, fault);
+    }
+
+    /// Plans a fault for the exchange that comes after that many others from now.
+    pub fn after(&mut self, exchanges: usize, fault: Fault) {
+        self.plan.insert(self.exchanges + exchanges, fault);
+    }
+
+    /// Drops what is planned and has not happened.
+    pub fn forget(&mut self) {
+        self.plan.clear();
     }
 
     /// Exchanges so far, failed ones included.

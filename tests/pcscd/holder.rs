@@ -68,6 +68,10 @@ fn a_card_held_by_another_program_is_waited_for_and_then_left_to_it() {
     let run = place.pinwright(&pcscd, &["--json", "enroll", "--yes"]);
     run.exits(3).says("held exclusively").says("close the program").within(Duration::from_secs(8));
     assert!(run.elapsed > Duration::from_secs(1), "it was waited for: {run}");
+    // By name and id, where the holder is one that the system tells us of.
+    let pid = holder.0.id();
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap();
+    run.says(&format!("{} (pid {pid})", name.trim())).says("processes that use the service");
     assert_eq!(run.json()["card_state"], "untouched");
     assert_eq!(card.with(|card| card.commands_seen()), before);
     assert!(card.with(|card| card.pin_is(OLD_PIN.as_bytes())));

@@ -11,6 +11,8 @@
     missing_docs
 )]
 
+#[path = "../support/forms.rs"]
+mod forms;
 #[path = "../support/opensc.rs"]
 mod opensc;
 #[path = "../support/pcscd.rs"]
@@ -22,7 +24,10 @@ mod choosing;
 mod enroll;
 mod faults;
 mod holder;
+mod kills;
+mod resets;
 mod secrets;
+mod trap;
 
 use std::io::Write as _;
 

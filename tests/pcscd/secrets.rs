@@ -3,37 +3,16 @@
 use std::path::Path;
 use std::process::Command;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use pinwright::sim::gids::GidsSettings;
 use pinwright::sim::server::PinMaker;
 
+use super::forms::forms;
 use super::opensc::ADMIN_KEY;
 use super::workplace::{Run, Workplace, server_for};
 use super::{pcscd_with, personalised};
 
 const PIN: &[u8] = b"zQ7vK2wX9pLm";
 const TOKEN: &str = "Tk-81fWq2Zr7Yb4Xc";
-
-/// How a secret might show up in text.
-fn forms(secret: &[u8]) -> Vec<String> {
-    let hex = hex::encode(secret);
-    let pairs: Vec<String> = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    let decimal: Vec<String> = secret.iter().map(u8::to_string).collect();
-    let mut forms = vec![
-        hex.to_uppercase(),
-        pairs.join(" "),
-        pairs.join(" ").to_uppercase(),
-        pairs.join(":"),
-        decimal.join(", "),
-        STANDARD.encode(secret),
-        STANDARD.encode(secret).replace('+', "%2B").replace('/', "%2F").replace('=', "%3D"),
-        URL_SAFE_NO_PAD.encode(secret),
-        hex,
-    ];
-    forms.extend(String::from_utf8(secret.to_vec()).ok());
-    forms
-}
 
 fn assert_clean(run: &Run, place: &Workplace, secrets: &[(&str, Vec<u8>)]) {
     let mut texts = vec![("stdout".to_owned(), run.stdout.clone()), ("stderr".to_owned(), run.stderr.clone())];

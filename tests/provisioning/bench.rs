@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pinwright::card::PinLimits;
 use pinwright::config::Config;
 use pinwright::provision::issuer::Wanted;
+use pinwright::provision::journal::Journal;
 use pinwright::provision::mimcm::MimCm;
 use pinwright::provision::supplier::{Need, SecretError, Supplier};
 use pinwright::provision::{CardState, Cause, Desk, Failure, Job, Outcome, Step, set_pin};
@@ -113,6 +114,8 @@ pub struct World {
     pub config: Config,
     pub issuer: MimCm,
     pub wanted: Wanted,
+    /// `None` unless a test is about the journal.
+    pub journal: Option<Journal>,
     _ca: tempfile::NamedTempFile,
 }
 
@@ -147,7 +150,7 @@ impl World {
         );
         let config = Config::from_toml(&text).unwrap();
         let issuer = issuer(&config);
-        Self { server, config, issuer, wanted: Wanted::default(), _ca: ca }
+        Self { server, config, issuer, wanted: Wanted::default(), journal: None, _ca: ca }
     }
 
     pub fn job(&self) -> Job {
@@ -175,7 +178,7 @@ impl World {
             &mut Desk {
                 readers,
                 issuer: &mut self.issuer,
-                journal: None,
+                journal: self.journal.as_ref(),
                 supplier: person,
                 interrupted: &interrupted,
                 progress: &mut |step| {

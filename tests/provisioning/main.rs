@@ -6,13 +6,11 @@
 mod admin_key;
 mod bench;
 mod card_answers;
-mod card_faults;
 mod good;
 mod identity;
 mod pins;
 mod plan;
 mod plastic;
 mod records;
-mod server_faults;
 mod swaps;
 mod tls;

@@ -137,6 +137,16 @@ impl Tap {
         self.sent.iter().filter(answer).count()
     }
 
+    /// The same, as eight bytes each.
+    pub fn answers(&self) -> Vec<Vec<u8>> {
+        let answer = |command: &Vec<u8>| match command.as_slice() {
+            [0x00, 0x87, 0x00, 0x00, 0x0C, 0x7C, 0x0A, 0x82, 0x08, answer @ ..]
+            | [0x00, 0x82, _, _, 0x08, answer @ ..] => answer.get(..8).map(<[u8]>::to_vec),
+            _ => None,
+        };
+        self.sent.iter().filter_map(answer).collect()
+    }
+
     /// Commands that could have changed the PIN or cost a try.
     pub fn risky(&self) -> usize {
         let risky = |command: &&Vec<u8>| {

@@ -206,6 +206,12 @@ impl Pcscd {
         listing.lines().any(|line| line.ends_with(name) && line.split_whitespace().nth(1) == Some("Yes"))
     }
 
+    /// The daemon's process: each program on the way to it becomes the next.
+    #[allow(dead_code, reason = "shared with the benchmark")]
+    pub fn id(&self) -> u32 {
+        self.daemon.id()
+    }
+
     /// Kills the daemon, as a crash would.
     pub fn kill(&mut self) {
         // Fails only where it has ended already.

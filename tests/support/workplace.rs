@@ -58,11 +58,33 @@ impl Workplace {
 
     /// The same in the background, with any socket.
     pub fn start(&self, socket: &Path, arguments: &[&str]) -> Running {
-        let out = tempfile::tempfile().expect("a file for stdout");
-        let err = tempfile::tempfile().expect("a file for stderr");
         // A session of its own: no terminal to ask on, whatever the tests were started from.
         let mut command = Command::new("setsid");
         command.arg(env!("CARGO_BIN_EXE_pinwright"));
+        self.launch(command, socket, arguments)
+    }
+
+    /// The same with this secret on descriptor 9.
+    #[allow(dead_code, reason = "shared with the benchmark")]
+    pub fn start_with_secret(&self, socket: &Path, arguments: &[&str], secret: &[u8]) -> Running {
+        let file = self.path("secret-pin");
+        fs::write(&file, secret).expect("the secret is written");
+        // The shell opens the descriptor and becomes the command.
+        let mut command = Command::new("setsid");
+        command.args(["sh", "-c", r#"file=$1; shift; exec 9<"$file"; exec "$@""#, "sh"]);
+        command.arg(&file).arg(env!("CARGO_BIN_EXE_pinwright"));
+        self.launch(command, socket, arguments)
+    }
+
+    /// Where the command keeps its journal.
+    #[allow(dead_code, reason = "shared with the benchmark")]
+    pub fn journal(&self) -> PathBuf {
+        self.path("state/pinwright")
+    }
+
+    fn launch(&self, mut command: Command, socket: &Path, arguments: &[&str]) -> Running {
+        let out = tempfile::tempfile().expect("a file for stdout");
+        let err = tempfile::tempfile().expect("a file for stderr");
         self.furnish(&mut command, socket);
         command.args(arguments).stdout(out.try_clone().expect("a handle")).stderr(err.try_clone().expect("a handle"));
         let started = Instant::now();
@@ -83,6 +105,7 @@ impl Workplace {
             .env("PCSCLITE_CSOCK_NAME", socket)
             .env("HOME", self.folder.path())
             .env("XDG_CONFIG_HOME", self.path("xdg"))
+            .env("XDG_STATE_HOME", self.path("state"))
             .stdin(Stdio::null());
     }
 }

@@ -1,0 +1,177 @@
+//! A journal of its own for each case, read the way a person would read it and held against the card.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use pinwright::cli;
+use pinwright::provision::journal::{Journal, Point, Record};
+use pinwright::provision::{Failure, Outcome};
+
+use crate::bench::{Bench, KEY, OLD, World, told};
+use crate::forms::forms;
+
+pub const KEEP: Duration = Duration::from_secs(90 * 86_400);
+
+/// A temporary folder in memory where there is one: a matrix makes ten thousands of records, each fsynced.
+pub fn fast_folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+pub struct Diary {
+    folder: tempfile::TempDir,
+    journal: Journal,
+}
+
+impl Diary {
+    /// Gives the world a journal.
+    pub fn of(world: &mut World) -> Self {
+        let folder = fast_folder();
+        let journal = Journal::new(folder.path().join("journal"), KEEP);
+        let text = format!("[journal]\ndir = {:?}\n", journal.folder());
+        std::fs::write(folder.path().join("config.toml"), text).unwrap();
+        world.journal = Some(journal.clone());
+        Self { folder, journal }
+    }
+
+    /// Before the next case.
+    pub fn clear(&self) {
+        drop(std::fs::remove_dir_all(self.journal.folder()));
+    }
+
+    pub fn records(&self) -> Vec<Record> {
+        let history = self.journal.history().unwrap();
+        assert!(history.unreadable.is_empty(), "{:?}", history.unreadable);
+        history.records
+    }
+
+    pub fn open(&self) -> Vec<Record> {
+        self.records().into_iter().filter(|record| record.point.is_open()).collect()
+    }
+
+    /// What a run's record says must be true: `has` tells of the record's card whether it has the PIN from before the run,
+    /// and whether it has the run's new one.
+    pub fn check(&self, result: &Result<Outcome, Failure>, has: impl Fn(&Record) -> (bool, bool)) -> Vec<String> {
+        let id = match result {
+            Ok(outcome) => outcome.journal_id.clone(),
+            Err(failure) => failure.journal.clone(),
+        };
+        let records = self.records();
+        let Some(id) = id else {
+            let wrong = match result {
+                Ok(_) => Some("success without a record".to_owned()),
+                Err(failure) if failure.card.needs_attention() => Some("a doubtful card without a record".to_owned()),
+                // The claim and nothing else: what was open before still is.
+                Err(_) => None,
+            };
+            return wrong.into_iter().collect();
+        };
+        let Some(record) = records.iter().find(|record| record.id == id) else {
+            return vec![format!("no record {id}")];
+        };
+        let mut wrong = Vec::new();
+        let (old, new) = has(record);
+        if !is_true(record.point, old, new) {
+            wrong.push(format!("the journal says {}, and that is not so", record.point.name()));
+        }
+        let ended = match result {
+            Ok(outcome) => record.point == Point::Done && outcome.journal_failed.is_none(),
+            Err(failure) if failure.card.needs_attention() => record.point == Point::Unclear,
+            Err(_) => record.point == Point::Untouched,
+        };
+        if !ended {
+            wrong.push(format!("the record stays at {}", record.point.name()));
+        }
+        wrong
+    }
+
+    /// No secret in the records as bytes, in the error, in `history` for people or in its JSON.
+    pub fn leaks(&self, result: &Result<Outcome, Failure>, secrets: &[Vec<u8>]) -> Vec<String> {
+        let mut texts = vec![match result {
+            Ok(outcome) => format!("{outcome:?}"),
+            Err(failure) => told(failure),
+        }];
+        texts.extend([self.history(false), self.history(true)]);
+        for entry in std::fs::read_dir(self.journal.folder()).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            texts.push(String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned());
+        }
+        let mut wrong = Vec::new();
+        for form in secrets.iter().flat_map(|secret| forms(secret)) {
+            wrong.extend(texts.iter().filter(|text| text.contains(&form)).map(|text| format!("{form:?} in {text}")));
+        }
+        wrong
+    }
+
+    /// What `pinwright history` prints, on both outputs.
+    pub fn history(&self, json: bool) -> String {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut world = cli::world::World {
+            readers: None,
+            environment: Vec::new(),
+            out: &mut out,
+            err: &mut err,
+            err_is_terminal: false,
+            may_prompt: false,
+            interrupted: Arc::new(AtomicBool::new(false)),
+        };
+        let config = self.config().display().to_string();
+        let mut arguments = vec!["pinwright", "--config", &config, "history"];
+        if json {
+            arguments.push("--json");
+        }
+        let arguments = cli::parse(arguments, &mut world).unwrap();
+        assert_eq!(cli::run(&arguments, &mut world), cli::exit::Exit::Done);
+        String::from_utf8_lossy(&[out, err].concat()).into_owned()
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("config.toml")
+    }
+
+    /// A good end leaves nothing open, and names what it settled.
+    pub fn settled(&self, outcome: &Outcome, before: &[Record]) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if let Some(open) = self.open().first() {
+            wrong.push(format!("{} is left at {}", open.id, open.point.name()));
+        }
+        let named = outcome.settled.as_ref().map(|record| &record.id);
+        if named.is_some() == before.is_empty() {
+            wrong.push(format!("settled {named:?} of {} open", before.len()));
+        }
+        for record in self.records() {
+            let was_open = before.iter().any(|before| before.id == record.id);
+            if was_open && record.point != Point::Resolved {
+                wrong.push(format!("{} ends at {}", record.id, record.point.name()));
+            }
+        }
+        wrong
+    }
+}
+
+/// What a record says of a card that has the old PIN, the new one, or neither.
+pub fn is_true(point: Point, old: bool, new: bool) -> bool {
+    match point {
+        Point::Authorizing | Point::Untouched => old,
+        Point::Setting | Point::Unclear => old || new,
+        Point::Set | Point::Done => new,
+        Point::Resolved => true,
+    }
+}
+
+/// All that is secret in a world: PINs, keys, challenges' answers.
+pub fn secrets(world: &World, bench: &Bench) -> Vec<Vec<u8>> {
+    let state = world.server.state();
+    let mut secrets = vec![OLD.to_vec(), KEY.to_vec(), KEY[..8].to_vec()];
+    secrets.extend(state.pins().into_iter().rev().take(3));
+    secrets.extend(state.answers().into_iter().rev().take(3));
+    secrets.extend(bench.card.with(|tap| tap.answers()));
+    secrets
+}
+
+/// The PIN that the card has now, among those that there are.
+pub fn current(world: &World, bench: &Bench) -> Option<Vec<u8>> {
+    let made = world.server.state().pins();
+    made.into_iter().rev().chain([OLD.to_vec()]).find(|pin| bench.pin_is(pin))
+}

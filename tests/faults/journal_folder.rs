@@ -1,0 +1,381 @@
+//! The journal's folder in every state that a file system can bring it into: a job is done or refused, and nothing is risked
+//! on a card of which no record could be kept.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use pinwright::cli::exit::Exit;
+use pinwright::provision::journal::{Journal, JournalError, Point, Record, SCHEMA, new_id};
+use pinwright::provision::{CardState, Cause, Step};
+use uuid::Uuid;
+
+use crate::bench::{Bench, CARD_A, Kind, Person, World, guid, told};
+use crate::diary::{Diary, KEEP, fast_folder};
+
+fn record(card_id: Uuid, point: Point) -> Record {
+    Record {
+        schema: SCHEMA.to_owned(),
+        id: new_id(),
+        started: "2026-01-01T00:00:00Z".to_owned(),
+        changed: "2026-01-01T00:00:00Z".to_owned(),
+        point,
+        reader: "Desk 1".to_owned(),
+        atr: "3b80".to_owned(),
+        card_id,
+        smartcard: Uuid::from_u128(2),
+        request: None,
+        authority: "server".to_owned(),
+        pin_source: "server".to_owned(),
+        stopped_at: None,
+    }
+}
+
+fn put(folder: &Path, record: &Record) {
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join(format!("{}.json", record.id)), serde_json::to_vec(record).unwrap()).unwrap();
+}
+
+/// Refused before anything is risked, in words that name the folder.
+fn refused(world: &mut World, case: &str) {
+    let bench = Bench::new(Kind::Gids);
+    let failure = world.run(&bench, &mut Person::default()).failed_untouched(case);
+    let Cause::Journal(JournalError::Io { path, .. }) = &*failure.cause else { panic!("{case}: {}", told(&failure)) };
+    assert!(told(&failure).contains(&path.display().to_string()), "{case}");
+    assert!(failure.cause.remedy().contains("journal.dir"), "{case}");
+    assert_eq!(Exit::from(&failure), Exit::Usage, "{case}");
+    bench.assert_not_risked(case);
+}
+
+#[test]
+fn a_folder_that_is_none() {
+    let mut world = World::new(Kind::Gids, "server");
+    let folder = fast_folder();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let dangling = folder.path().join("dangling");
+    std::os::unix::fs::symlink(folder.path().join("nowhere"), &dangling).unwrap();
+    for path in [file.clone(), file.join("below"), dangling, PathBuf::from("/proc/pinwright")] {
+        world.journal = Some(Journal::new(path.clone(), KEEP));
+        refused(&mut world, &path.display().to_string());
+    }
+    assert!(world.server.requests().is_empty(), "the server hears of no job that can't be journaled");
+}
+
+#[test]
+fn a_folder_behind_a_link_is_one() {
+    let mut world = World::new(Kind::Gids, "server");
+    let folder = fast_folder();
+    let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+    fs::create_dir(&real).unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    world.journal = Some(Journal::new(link, KEEP));
+    world.run(&Bench::new(Kind::Gids), &mut Person::default()).ok("a link");
+    let history = Journal::new(real, KEEP).history().unwrap();
+    assert_eq!(history.records.len(), 1);
+}
+
+#[test]
+fn what_is_no_record_is_named_and_blocks_nothing() {
+    let mut world = World::new(Kind::Gids, "server");
+    let diary = Diary::of(&mut world);
+    let folder = world.journal.clone().unwrap().folder().to_owned();
+    fs::create_dir_all(&folder).unwrap();
+    let newer = format!("{{\"schema\":\"pinwright.journal/2\",\"id\":\"newer\",\"card_id\":\"{}\"}}", guid(CARD_A));
+    let mut later = serde_json::to_value(record(guid(CARD_A), Point::Unclear)).unwrap();
+    later["schema"] = "pinwright.journal/9".into();
+    let foreign = serde_json::to_vec(&record(guid(CARD_A), Point::Setting)).unwrap();
+    let files: [(&str, &[u8]); 8] = [
+        ("empty.json", b""),
+        ("garbage.json", b"\xFF\x00\xC3("),
+        ("half.json", &foreign[..foreign.len() / 2]),
+        ("deep.json", &[b'['; 10_000]),
+        ("newer.json", newer.as_bytes()),
+        ("later.json", &serde_json::to_vec(&later).unwrap()),
+        ("renamed.json", &foreign),
+        ("evil.json", b"{\"schema\":\"pinwright.journal/1\",\"id\":\"../../etc/passwd\"}"),
+    ];
+    for (name, bytes) in files {
+        fs::write(folder.join(name), bytes).unwrap();
+    }
+    File::create(folder.join("huge.json")).unwrap().set_len(1 << 40).unwrap();
+    fs::create_dir(folder.join("folder.json")).unwrap();
+    std::os::unix::fs::symlink("loop.json", folder.join("loop.json")).unwrap();
+    assert!(Command::new("mkfifo").arg(folder.join("pipe.json")).status().unwrap().success());
+    fs::write(folder.join("notes.txt"), "not looked at").unwrap();
+
+    let bench = Bench::new(Kind::Gids);
+    let outcome = world.run(&bench, &mut Person::default()).ok("among strangers");
+    assert_eq!((outcome.journal_failed, outcome.settled), (None, None));
+    let text = diary.history(false);
+    let json: serde_json::Value = serde_json::from_str(diary.history(true).lines().next().unwrap()).unwrap();
+    let named = json["unreadable"].as_array().unwrap();
+    assert_eq!((named.len(), json["records"].as_array().unwrap().len()), (12, 1), "{json:#}");
+    for file in named {
+        let name = file["file"].as_str().unwrap();
+        assert!(text.contains(&format!("warning: {name} in ")), "{name}: {text}");
+        assert!(folder.join(name).symlink_metadata().is_ok(), "{name} is still there");
+    }
+    assert!(!text.contains("passwd") && !text.contains("notes"), "{text}");
+    let reasons: Vec<&str> = named.iter().filter_map(|file| file["reason"].as_str()).collect();
+    assert_eq!(reasons.iter().filter(|reason| reason.contains("another version")).count(), 1, "{reasons:?}");
+}
+
+#[test]
+fn a_clock_that_jumps_back_hides_nothing() {
+    let mut world = World::new(Kind::Gids, "server");
+    let diary = Diary::of(&mut world);
+    let folder = world.journal.clone().unwrap().folder().to_owned();
+    let future = |point| Record {
+        started: "2199-01-01T00:00:00Z".to_owned(),
+        changed: "2199-01-01T00:00:00Z".to_owned(),
+        ..record(guid(CARD_A), point)
+    };
+    let (doubt, done) = (future(Point::Unclear), future(Point::Done));
+    let broken = Record { started: "yesterday".to_owned(), changed: String::new(), ..future(Point::Setting) };
+    for record in [&doubt, &done, &broken] {
+        put(&folder, record);
+    }
+    let bench = Bench::new(Kind::Gids);
+    let outcome = world.run(&bench, &mut Person::default()).ok("a clock");
+    assert!(outcome.journal_failed.is_none() && outcome.settled.is_some());
+    assert!(diary.open().is_empty(), "both are settled");
+    assert_eq!(diary.records().len(), 4, "what seems to come from the future is not old");
+}
+
+#[test]
+fn settled_records_are_kept_as_long_as_configured() {
+    let mut world = World::new(Kind::Gids, "server");
+    let diary = Diary::of(&mut world);
+    let folder = world.journal.clone().unwrap().folder().to_owned();
+    let aged = |card: u128, point, days: u64| {
+        let then = std::time::SystemTime::now() - Duration::from_secs(days * 86_400);
+        let time = humantime::format_rfc3339_seconds(then).to_string();
+        let record = Record { started: time.clone(), changed: time, ..record(Uuid::from_u128(card), point) };
+        put(&folder, &record);
+        record.id
+    };
+    let kept = [
+        aged(1, Point::Done, 89),
+        aged(1, Point::Untouched, 89),
+        aged(1, Point::Unclear, 900),
+        aged(2, Point::Setting, 900),
+    ];
+    let gone = [aged(1, Point::Done, 91), aged(2, Point::Untouched, 91), aged(3, Point::Resolved, 91)];
+    world.run(&Bench::new(Kind::Gids), &mut Person::default()).ok("prune");
+    let left: Vec<String> = diary.records().into_iter().map(|record| record.id).collect();
+    assert!(kept.iter().all(|id| left.contains(id)) && !gone.iter().any(|id| left.contains(id)), "{left:?}");
+    assert_eq!(left.len(), kept.len() + 1);
+}
+
+#[test]
+fn nobody_else_can_read_what_a_job_leaves() {
+    let mut world = World::new(Kind::Gids, "server");
+    let diary = Diary::of(&mut world);
+    world.run(&Bench::new(Kind::Gids), &mut Person::default()).ok("modes");
+    let folder = world.journal.clone().unwrap().folder().to_owned();
+    assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+    let mut files: Vec<String> = Vec::new();
+    for entry in fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
+        files.push(entry.path().extension().unwrap().to_string_lossy().into_owned());
+    }
+    files.sort();
+    assert_eq!(files, ["json", "lock"], "one record, one claim, nothing half-written");
+    assert_eq!(diary.records().len(), 1);
+}
+
+#[test]
+fn a_history_that_is_read_while_jobs_write_is_never_torn() {
+    let folder = fast_folder();
+    let journal = Journal::new(folder.path().join("journal"), Duration::ZERO);
+    let over = AtomicBool::new(false);
+    let reads = std::thread::scope(|scope| {
+        let writers: Vec<_> = (1..=2_u128)
+            .map(|card| {
+                let journal = &journal;
+                scope.spawn(move || {
+                    let claim = journal.claim(Uuid::from_u128(card)).unwrap();
+                    for _ in 0..150 {
+                        let mut entry = claim.begin(record(Uuid::from_u128(card), Point::Authorizing)).unwrap();
+                        entry.reach(Point::Setting, None).unwrap();
+                        entry.reach(Point::Set, Some(&"x".repeat(300))).unwrap();
+                        entry.reach(Point::Done, None).unwrap();
+                        // Prunes what both have settled: the other may be faster.
+                        entry.settle_earlier().unwrap();
+                    }
+                })
+            })
+            .collect();
+        let reader = scope.spawn(|| {
+            let mut reads = 0;
+            while !over.load(Ordering::Relaxed) {
+                let history = journal.history().unwrap();
+                assert!(history.unreadable.is_empty(), "{:?}", history.unreadable);
+                reads += 1;
+            }
+            reads
+        });
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        over.store(true, Ordering::Relaxed);
+        reader.join().unwrap()
+    });
+    println!("{reads} histories read while 1,200 records were written, none torn");
+}
+
+const FOLDER: &str = "TEST_TINY_FOLDER";
+
+/// Takes all the space there is.
+fn fill(folder: &Path) {
+    let mut filler = File::create(folder.join("filler")).unwrap();
+    let mut size = 4096;
+    while size > 0 {
+        if filler.write_all(&vec![0; size]).is_err() {
+            size /= 2;
+        }
+    }
+}
+
+/// Not a test: runs where the folder is a file system of a few pages.
+#[test]
+#[ignore = "helper process of the test below"]
+fn on_a_tiny_disk() {
+    let Ok(folder) = std::env::var(FOLDER).map(PathBuf::from) else { return };
+    for (full_at, again_at) in [
+        (Step::Identify, None),
+        (Step::Authorize, None),
+        (Step::SetPin, None),
+        (Step::Verify, None),
+        (Step::Verify, Some(Step::Verify)),
+    ] {
+        let case = format!("full at {full_at:?}, space again at {again_at:?}");
+        let journal = Journal::new(folder.join("journal"), KEEP);
+        let mut world = World::new(Kind::Gids, "server");
+        world.journal = Some(journal.clone());
+        let bench = Bench::new(Kind::Gids);
+        if again_at.is_some() {
+            // The card verifies the PIN between the record's last two points.
+            let filler = folder.join("filler");
+            bench.forge(move |command, answer| {
+                if command.starts_with(&[0x00, 0x20]) && command.len() > 5 {
+                    drop(fs::remove_file(&filler));
+                }
+                answer
+            });
+        }
+        let run = world.run_over(&bench.readers.clone(), &mut Person::default(), |step| {
+            if step == full_at {
+                fill(&folder);
+            }
+        });
+        drop(fs::remove_file(folder.join("filler")));
+        let records = journal.history().unwrap();
+        assert!(records.unreadable.is_empty(), "{case}");
+        let points: Vec<Point> = records.records.iter().map(|record| record.point).collect();
+        match (full_at, again_at) {
+            (Step::Identify | Step::Authorize | Step::SetPin, _) => {
+                let failure = run.failed(&case);
+                assert!(
+                    matches!(*failure.cause, Cause::Journal(JournalError::Io { .. })),
+                    "{case}: {}",
+                    told(&failure)
+                );
+                assert_eq!(failure.card, CardState::Untouched, "{case}");
+                assert!(bench.pin_is(crate::bench::OLD) && !bench.authenticated(), "{case}");
+                // Proved, and stopped before the write: the record says less than is known, and nothing wrong.
+                let left: &[Point] = if full_at == Step::SetPin { &[Point::Authorizing] } else { &[] };
+                assert_eq!(points, left, "{case}");
+            }
+            (_, again) => {
+                let outcome = run.ok(&case);
+                assert!(bench.pin_is(&world.server.state().last_pin().unwrap()), "{case}");
+                assert_eq!(outcome.journal_failed.is_none(), again.is_some(), "{case}");
+                assert_eq!(points, [if again.is_some() { Point::Done } else { Point::Setting }], "{case}");
+            }
+        }
+        let outcome = world.run(&bench, &mut Person::default()).ok(&case);
+        assert!(outcome.journal_failed.is_none(), "{case}");
+        assert!(journal.history().unwrap().records.iter().all(|record| !record.point.is_open()), "{case}");
+        fs::remove_dir_all(journal.folder()).unwrap();
+    }
+    println!("\nTINY DISK PASSED");
+}
+
+#[test]
+fn a_disk_that_is_full_at_any_point() {
+    let folder = tempfile::tempdir().unwrap();
+    let mounted = "mount -t tmpfs -o size=64k,mode=700 none \"$1\" || { echo NO MOUNT; exit 0; }; shift; exec \"$@\"";
+    for options in [&["--mount"][..], &["--map-root-user", "--mount"]] {
+        let output = Command::new("unshare")
+            .args(options)
+            .args(["sh", "-c", mounted, "sh"])
+            .arg(folder.path())
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "journal_folder::on_a_tiny_disk", "--ignored", "--nocapture"])
+            .env(FOLDER, folder.path())
+            .stdin(Stdio::null())
+            .output();
+        let Ok(output) = output else { continue };
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        if text.contains("NO MOUNT") || text.contains("unshare failed") {
+            continue;
+        }
+        assert!(text.contains("TINY DISK PASSED"), "{text}");
+        return;
+    }
+    drop(writeln!(std::io::stderr(), "SKIPPED: no file system can be mounted here"));
+}
+
+/// Not a test: runs as a user who may only read.
+#[test]
+#[ignore = "helper process of the test below"]
+fn in_a_folder_for_reading() {
+    let Ok(folder) = std::env::var(FOLDER).map(PathBuf::from) else { return };
+    let journal = Journal::new(folder, KEEP);
+    assert_eq!(journal.history().unwrap().records.len(), 1, "reading is enough for the history");
+    let error = journal.claim(guid(CARD_A)).err().unwrap();
+    let JournalError::Io { path, source } = error else { panic!("{error}") };
+    println!("\nREFUSED {} {:?}", path.display(), source.kind());
+}
+
+#[test]
+fn a_folder_that_may_only_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal");
+    put(&journal, &record(guid(CARD_A), Point::Done));
+    let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    // This test's own program may lie where nobody else comes.
+    let program = folder.path().join("program");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    mode(folder.path(), 0o755);
+    mode(&journal, 0o555);
+    mode(&program, 0o755);
+    let root = fs::metadata("/proc/self").map(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0).unwrap_or(false);
+    let mut command = Command::new(if root { "setpriv" } else { "env" });
+    if root {
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+    }
+    let output = command
+        .arg(&program)
+        .args(["--exact", "journal_folder::in_a_folder_for_reading", "--ignored", "--nocapture"])
+        .env(FOLDER, &journal)
+        .output();
+    mode(&journal, 0o755);
+    let Ok(output) = output else {
+        drop(writeln!(std::io::stderr(), "SKIPPED: no setpriv"));
+        return;
+    };
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    if text.contains("setpriv: ") {
+        drop(writeln!(std::io::stderr(), "SKIPPED: {text}"));
+        return;
+    }
+    assert!(text.contains("REFUSED") && text.contains("PermissionDenied"), "{text}");
+}

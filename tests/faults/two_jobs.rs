@@ -1,0 +1,120 @@
+//! Two jobs on one card: the claim stands where no transaction does, in this process and between processes.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
+
+use pinwright::cli::exit::Exit;
+use pinwright::provision::journal::{Journal, JournalError};
+use pinwright::provision::{Cause, Desk, set_pin};
+use pinwright::sim::server::PinMaker;
+use uuid::Uuid;
+
+use crate::bench::{Bench, Kind, Lines, OLD, Person, World, issuer, told};
+use crate::diary::{Diary, KEEP, fast_folder};
+
+const TYPED: &[u8] = b"97531862";
+
+/// The first job thinks with the card in hand: virtual readers let the second one in, and the claim does not.
+#[test]
+fn a_job_that_meets_another_one_is_told_and_nothing_is_touched() {
+    for kind in [Kind::Gids, Kind::IsoT0] {
+        let mut world = World::new(kind, "server");
+        let diary = Diary::of(&mut world);
+        let bench = Bench::new(kind);
+        let (job, readers, journal) = (world.job(), bench.readers.clone(), world.journal.clone());
+        let mut second = issuer(&world.config);
+        let mut told_of = Vec::new();
+        let mut person = Person {
+            thinking: Some(Box::new(|| {
+                let mut desk = Desk {
+                    readers: &readers,
+                    issuer: &mut second,
+                    journal: journal.as_ref(),
+                    supplier: &mut Person::knowing(),
+                    interrupted: &AtomicBool::new(false),
+                    progress: &mut |_| {},
+                };
+                told_of.push(set_pin(&job, &mut desk).unwrap_err());
+            })),
+            ..Person::default()
+        };
+        // The second job selects the application: the first one's challenge is gone, and it starts anew or says so.
+        let first = world.run(&bench, &mut person);
+        drop(person);
+        assert!(!told_of.is_empty());
+        for failure in &told_of {
+            assert!(matches!(&*failure.cause, Cause::Journal(JournalError::Busy { .. })), "{}", told(failure));
+            assert_eq!(Exit::from(failure), Exit::NoCard);
+            assert!(told(failure).contains("another pinwright process works on card"), "{}", told(failure));
+            assert_eq!(failure.journal, None);
+        }
+        assert!(bench.pin_is(OLD) || first.result.is_ok());
+        assert_eq!(bench.card.with(|tap| tap.faulty.card().admin_failures()), 0);
+        let outcome = world.run(&bench, &mut Person::default()).ok("afterwards");
+        assert!(diary.open().is_empty() && outcome.journal_failed.is_none());
+    }
+}
+
+/// While a person types, card and claim are free: another job is done meanwhile, and the first goes on with what it finds.
+#[test]
+fn a_job_that_waits_for_a_person_claims_nothing() {
+    let mut world = World::with(Kind::Gids, "server", &Lines::default(), |s| s.pin_maker = PinMaker::UserProvided);
+    let diary = Diary::of(&mut world);
+    let bench = Bench::new(Kind::Gids);
+    let (job, readers, journal) = (world.job(), bench.readers.clone(), world.journal.clone());
+    let mut second = issuer(&world.config);
+    let mut person = Person {
+        new_pin: Some(TYPED.to_vec()),
+        meanwhile: Some(Box::new(|| {
+            let mut desk = Desk {
+                readers: &readers,
+                issuer: &mut second,
+                journal: journal.as_ref(),
+                supplier: &mut Person { new_pin: Some(b"86420975".to_vec()), ..Person::default() },
+                interrupted: &AtomicBool::new(false),
+                progress: &mut |_| {},
+            };
+            set_pin(&job, &mut desk).unwrap();
+        })),
+        ..Person::default()
+    };
+    world.run(&bench, &mut person).ok("the first");
+    drop(person);
+    assert!(bench.pin_is(TYPED));
+    assert_eq!((diary.records().len(), diary.open().len()), (2, 0));
+}
+
+const FOLDER: &str = "TEST_CLAIM_FOLDER";
+const CARD: Uuid = Uuid::from_u128(0xCA2D);
+
+/// Not a test: the other process.
+#[test]
+#[ignore = "helper process of the test below"]
+fn claim_a_card() {
+    let Ok(folder) = std::env::var(FOLDER) else { return };
+    let journal = Journal::new(folder.into(), KEEP);
+    let _claim = journal.claim(CARD).unwrap();
+    println!("\nCLAIMED");
+    drop(std::io::stdin().read_to_end(&mut Vec::new()));
+}
+
+#[test]
+fn a_claim_holds_between_processes_and_dies_with_its_own() {
+    let folder = fast_folder();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "two_jobs::claim_a_card", "--ignored", "--nocapture"])
+        .env(FOLDER, folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line == "CLAIMED"));
+    let journal = Journal::new(folder.path().to_owned(), KEEP);
+    assert!(matches!(journal.claim(CARD), Err(JournalError::Busy { card_id: CARD })));
+    assert!(journal.claim(Uuid::from_u128(1)).is_ok(), "another card is free");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(journal.claim(CARD).is_ok(), "a dead process claims nothing");
+}
