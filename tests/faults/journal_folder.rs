@@ -35,9 +35,11 @@ fn record(card_id: Uuid, point: Point) -> Record {
     }
 }
 
-fn put(folder: &Path, record: &Record) {
+fn put(folder: &Path, record: &Record) -> PathBuf {
     fs::create_dir_all(folder).unwrap();
-    fs::write(folder.join(format!("{}.json", record.id)), serde_json::to_vec(record).unwrap()).unwrap();
+    let path = folder.join(format!("{}_{}.json", record.card_id, record.id));
+    fs::write(&path, serde_json::to_vec(record).unwrap()).unwrap();
+    path
 }
 
 /// Refused before anything is risked, in words that name the folder.
@@ -156,7 +158,8 @@ fn settled_records_are_kept_as_long_as_configured() {
         let then = std::time::SystemTime::now() - Duration::from_secs(days * 86_400);
         let time = humantime::format_rfc3339_seconds(then).to_string();
         let record = Record { started: time.clone(), changed: time, ..record(Uuid::from_u128(card), point) };
-        put(&folder, &record);
+        // A record is as old as its file.
+        File::options().write(true).open(put(&folder, &record)).unwrap().set_modified(then).unwrap();
         record.id
     };
     let kept = [

@@ -56,14 +56,15 @@ fn a_job_that_meets_another_one_is_told_and_nothing_is_touched() {
     }
 }
 
-/// While a person types, card and claim are free: another job is done meanwhile, and the first goes on with what it finds.
+/// While a person types the card is free for others, and the claim is not: a second job is told, and the first goes on.
 #[test]
-fn a_job_that_waits_for_a_person_claims_nothing() {
+fn a_job_that_waits_for_a_person_keeps_its_claim() {
     let mut world = World::with(Kind::Gids, "server", &Lines::default(), |s| s.pin_maker = PinMaker::UserProvided);
     let diary = Diary::of(&mut world);
     let bench = Bench::new(Kind::Gids);
     let (job, readers, journal) = (world.job(), bench.readers.clone(), world.journal.clone());
     let mut second = issuer(&world.config);
+    let mut told_of = Vec::new();
     let mut person = Person {
         new_pin: Some(TYPED.to_vec()),
         meanwhile: Some(Box::new(|| {
@@ -75,14 +76,16 @@ fn a_job_that_waits_for_a_person_claims_nothing() {
                 interrupted: &AtomicBool::new(false),
                 progress: &mut |_| {},
             };
-            set_pin(&job, &mut desk).unwrap();
+            told_of.push(set_pin(&job, &mut desk).unwrap_err());
         })),
         ..Person::default()
     };
     world.run(&bench, &mut person).ok("the first");
     drop(person);
+    assert_eq!(told_of.len(), 1);
+    assert!(matches!(&*told_of[0].cause, Cause::Journal(JournalError::Busy { .. })), "{}", told(&told_of[0]));
     assert!(bench.pin_is(TYPED));
-    assert_eq!((diary.records().len(), diary.open().len()), (2, 0));
+    assert_eq!((diary.records().len(), diary.open().len()), (1, 0));
 }
 
 const FOLDER: &str = "TEST_CLAIM_FOLDER";

@@ -66,6 +66,7 @@ impl Bench {
         self.card.with(|tap| tap.instead = Some(Box::new(instead)));
     }
 
+    #[allow(dead_code, reason = "shared with the fault matrix")]
     pub fn honest(&self) {
         self.card.with(|tap| (tap.forge, tap.instead) = (None, None));
     }

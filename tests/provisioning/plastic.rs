@@ -138,6 +138,7 @@ impl Tap {
     }
 
     /// The same, as eight bytes each.
+    #[allow(dead_code, reason = "shared with the fault matrix")]
     pub fn answers(&self) -> Vec<Vec<u8>> {
         let answer = |command: &Vec<u8>| match command.as_slice() {
             [0x00, 0x87, 0x00, 0x00, 0x0C, 0x7C, 0x0A, 0x82, 0x08, answer @ ..]
