@@ -10,12 +10,6 @@ use pinwright::telemetry;
 
 fn main() -> ExitCode {
     let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // The first one asks the job to back out, the second one ends the process as usual. Without the handlers the first
-        // one does: the service then resets the card all the same.
-        drop(signal_hook::flag::register_conditional_default(signal, Arc::clone(&interrupted)));
-        drop(signal_hook::flag::register(signal, Arc::clone(&interrupted)));
-    }
     let err_is_terminal = std::io::stderr().is_terminal();
     let mut world = World {
         readers: None,
@@ -24,19 +18,37 @@ fn main() -> ExitCode {
         err: &mut std::io::stderr(),
         err_is_terminal,
         may_prompt: true,
-        interrupted,
+        interrupted: Arc::clone(&interrupted),
     };
     let arguments = match cli::parse(std::env::args_os(), &mut world) {
         Ok(arguments) => arguments,
         Err(exit) => return exit.into(),
     };
+    if arguments.backs_out() {
+        backs_out_on_signals(&interrupted);
+    }
     let color = match arguments.color() {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => err_is_terminal && std::env::var_os("NO_COLOR").is_none(),
     };
+    // Said once: by progress lines on a terminal, or by the log.
+    world.err_is_terminal = err_is_terminal && arguments.level() == tracing::level_filters::LevelFilter::WARN;
     telemetry::start(arguments.level(), color);
     cli::run(&arguments, &mut world).into()
+}
+
+/// Ctrl-C, a closed terminal or SIGTERM ask the job to back out, however often they come: each of its waits is bounded, and a
+/// process that ends between two commands leaves a card in doubt. Commands that only look keep the usual way out.
+fn backs_out_on_signals(interrupted: &Arc<AtomicBool>) {
+    #[cfg(unix)]
+    let signals = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP];
+    #[cfg(not(unix))]
+    let signals = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
+    for signal in signals {
+        // Without the handler the signal ends the process: the service then resets the card, and the journal tells.
+        drop(signal_hook::flag::register(signal, Arc::clone(interrupted)));
+    }
 }
 
 /// The variables that are text: others can't be settings.

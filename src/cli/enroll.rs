@@ -1,6 +1,7 @@
 //! `pinwright enroll`: the job.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use clap::Args;
@@ -117,6 +118,7 @@ pub fn provision(
     world: &mut World<'_>,
 ) -> Result<(Outcome, Costs), CliError> {
     let start = Instant::now();
+    args.descriptors.check()?;
     // One id on every line of this job's log.
     let span = tracing::info_span!("enrollment", id = %format_args!("{:08x}", fastrand::u32(..)));
     let _inside = span.enter();
@@ -125,8 +127,13 @@ pub fn provision(
     let mut issuer = issuer(config, args)?;
     let chosen = choose(readers, &config.ignored_readers, &args.choice, &config.families)?;
     let job = args.job(config, chosen);
-    let mut supplier =
-        CommandSupplier::new(args.descriptors.clone(), config.sources.clone(), args.yes, world.may_prompt);
+    let mut supplier = CommandSupplier::new(
+        args.descriptors.clone(),
+        config.sources.clone(),
+        args.yes,
+        world.may_prompt,
+        Arc::clone(&world.interrupted),
+    );
     let interrupted = Arc::clone(&world.interrupted);
     let mut progress = |step: Step| {
         tracing::info!("{}", step.phrase());
@@ -143,6 +150,9 @@ pub fn provision(
         progress: &mut progress,
     };
     let outcome = provision::set_pin(&job, &mut desk)?;
+    if interrupted.load(Ordering::Relaxed) {
+        world.say("Interrupted while the card was being written: the job was carried to its end.");
+    }
     let costs = Costs {
         apdus: meter.apdus(),
         http_requests: issuer.client().calls(),

@@ -24,6 +24,18 @@ pub enum CliError {
     /// A command that needs a server, and none is configured.
     #[error("no server is configured")]
     NoServer,
+    /// Two secrets from one descriptor.
+    #[error("two secrets are to come from one file descriptor")]
+    SharedDescriptor,
+    /// Standard output can't be written; what was to be written is told.
+    #[error("the result can't be written to standard output. It is: {unwritten}")]
+    Output {
+        /// The result.
+        unwritten: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The configuration's server can't be used.
     #[error(transparent)]
     Setup(#[from] SetupError),
@@ -100,6 +112,7 @@ impl CliError {
         match self {
             Self::Config(_) | Self::NoServer | Self::Setup(_) | Self::Journal(_) => Exit::Usage,
             Self::File { .. } | Self::Fixture { .. } | Self::NoOperation { .. } => Exit::Usage,
+            Self::SharedDescriptor | Self::Output { .. } => Exit::Usage,
             Self::Choice(error) => error.exit(),
             Self::Reader(error) => error.into(),
             Self::Failure(failure) => failure.into(),
@@ -120,6 +133,8 @@ impl CliError {
             Self::NoServer => {
                 "set `server.url` in the configuration, or PINWRIGHT_SERVER_URL in the environment".to_owned()
             }
+            Self::SharedDescriptor => "give each secret a descriptor of its own".to_owned(),
+            Self::Output { .. } => "check where standard output goes; the job itself is over".to_owned(),
             Self::Journal(_) => "set `journal.dir` to a folder that this user can use".to_owned(),
             Self::Choice(error) => error.hint(),
             Self::Reader(error) => error.remedy().to_owned(),

@@ -1,5 +1,7 @@
 //! Exit codes: a documented contract for scripts.
 
+use crate::card::CardError;
+use crate::provision::Step;
 use crate::provision::journal::JournalError;
 use crate::provision::records::ResolveError;
 use crate::provision::supplier::SecretError;
@@ -47,6 +49,12 @@ impl From<&Failure> for Exit {
             return Self::Attention;
         }
         match failure.cause.as_ref() {
+            Cause::Card(
+                CardError::Refused { .. }
+                | CardError::Incomplete { .. }
+                | CardError::Malformed { .. }
+                | CardError::UnusableId(_),
+            ) if failure.step == Step::Identify => Self::NoCard,
             Cause::Reader(error) => error.into(),
             Cause::Detect(crate::card::family::DetectError::Unknown { .. }) => Self::NoCard,
             Cause::Detect(crate::card::family::DetectError::NoAnswer(error)) => no_answer(error),
@@ -76,7 +84,6 @@ impl From<&Failure> for Exit {
 
 fn card(error: &crate::card::CardError) -> Exit {
     use crate::apdu::Status;
-    use crate::card::CardError;
     match error {
         CardError::NoAnswer { source, .. } => no_answer(source),
         // A card that refuses the length of the PIN refuses the PIN, not us.

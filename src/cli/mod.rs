@@ -24,6 +24,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use self::enroll::{Desktop, JobArgs};
@@ -125,6 +126,15 @@ impl Arguments {
         crate::telemetry::level(self.verbose, self.quiet)
     }
 
+    /// Whether the command must not end between two steps: an interruption asks it to back out.
+    #[must_use]
+    pub fn backs_out(&self) -> bool {
+        !matches!(
+            self.command,
+            Command::Readers | Command::Inspect(_) | Command::Plan(_) | Command::History | Command::Replay { .. }
+        )
+    }
+
     /// When logs are coloured.
     #[must_use]
     pub fn color(&self) -> Color {
@@ -141,6 +151,11 @@ pub fn parse(
     world: &mut World<'_>,
 ) -> Result<Arguments, Exit> {
     Arguments::try_parse_from(arguments).map_err(|error| {
+        if quotes_a_key(&error) {
+            world.say("error: `--admin-key` takes policy, default or diversified");
+            world.say("  hint: it says which key, it is not the key: that comes from `--admin-key-fd` or `card.admin_key_file`");
+            return Exit::Usage;
+        }
         let text = error.render().to_string();
         if error.use_stderr() {
             world.say(text.trim_end());
@@ -150,6 +165,13 @@ pub fn parse(
             Exit::Done
         }
     })
+}
+
+/// Whether the library would repeat what somebody gave to `--admin-key`: it may be a key.
+fn quotes_a_key(error: &clap::Error) -> bool {
+    let argument = error.get(ContextKind::InvalidArg);
+    error.kind() == ErrorKind::InvalidValue
+        && argument.is_some_and(|value| value.to_string().starts_with("--admin-key "))
 }
 
 /// Runs a command and says how it ended.

@@ -33,7 +33,7 @@ impl Operation {
     pub fn scenario(self) -> &'static str {
         match self {
             Self::Inspect => "a card is read: application, card ID, tries left, certificate files",
-            Self::Enroll => "the user PIN is set and verified",
+            Self::Enroll => "the user PIN is to be set and verified",
         }
     }
 
@@ -95,7 +95,12 @@ pub fn run(
             Err(other) => return Err(other),
         },
     };
-    let fixture = headed(recording.fixture(), args, &outcome, authority);
+    let playable = match &error {
+        Some(CliError::Failure(failure)) => failure.cause.status().is_some(),
+        Some(_) => false,
+        None => true,
+    };
+    let fixture = headed(recording.fixture(), args, &outcome, authority, playable);
     write(&args.out, &fixture)?;
     let exchanges = fixture.exchanges.len();
     match error {
@@ -120,13 +125,22 @@ pub fn failed(failure: &Failure) -> String {
     format!("failed {}", failure.step.name())
 }
 
-fn headed(mut fixture: Fixture, args: &RecordArgs, outcome: &str, authority: Option<Authority>) -> Fixture {
+fn headed(
+    mut fixture: Fixture,
+    args: &RecordArgs,
+    outcome: &str,
+    authority: Option<Authority>,
+    playable: bool,
+) -> Fixture {
     let day = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     // One line each: a header can't hold a line end.
     let mut put = |key: &str, value: &str| fixture.headers.push((key.to_owned(), value.replace(['\n', '\r'], " ")));
     put("card", &args.card);
     put("scenario", args.operation.scenario());
-    put("operation", args.operation.name());
+    // Only what the card decided can be played without a server: other endings are recordings of the wire alone.
+    if playable {
+        put("operation", args.operation.name());
+    }
     if let Some(authority) = authority {
         put("authority", authority.name());
     }

@@ -156,7 +156,7 @@ impl Supplier for SecretLengths {
         Ok(Pin::zeros(self.new_pin))
     }
 
-    fn consent(&mut self, _watch: Watch<'_>) -> Result<(), Cause> {
+    fn consent(&mut self, _card: &str, _watch: Watch<'_>) -> Result<(), Cause> {
         Ok(())
     }
 

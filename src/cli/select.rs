@@ -37,6 +37,9 @@ pub enum ChoiceError {
     /// No reader at all.
     #[error("there is no smart card reader")]
     NoReaders,
+    /// Readers, and the configuration hides them all.
+    #[error("all {0} readers are hidden by the configuration")]
+    AllHidden(usize),
     /// Readers, and no card in them.
     #[error("there is no card in {}", .readers.join(", "))]
     NoCard {
@@ -91,6 +94,7 @@ impl ChoiceError {
         match self {
             Self::Reader(error) => error.remedy().to_owned(),
             Self::NoReaders => "plug a reader in; `pinwright readers` shows what the system sees".to_owned(),
+            Self::AllHidden(_) => "look at `reader.ignore`".to_owned(),
             Self::NoCard { .. } => "insert the card".to_owned(),
             Self::ManyCards { .. } => "say which with `--reader` or `--card-id`, or pull the others out".to_owned(),
             Self::NoSuchReader { .. } | Self::ManyReaders { .. } => {
@@ -123,7 +127,8 @@ pub fn choose(
 ) -> Result<Chosen, ChoiceError> {
     let mut entries = visible(readers, ignored)?;
     if entries.is_empty() {
-        return Err(ChoiceError::NoReaders);
+        let hidden = readers.list()?.len();
+        return Err(if hidden == 0 { ChoiceError::NoReaders } else { ChoiceError::AllHidden(hidden) });
     }
     if let Some(wanted) = &choice.reader {
         entries = vec![by_name(&entries, wanted)?];

@@ -1,9 +1,12 @@
 //! Secrets that the server does not give: from a descriptor, a file, a systemd credential, or a person.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::error::CliError;
 use super::prompt::{Terminal, is_interactive};
 use crate::card::{PinCharacters, PinLimits};
 use crate::config::{SecretFile, Sources};
@@ -33,6 +36,18 @@ pub struct Descriptors {
     pub admin_key_fd: Option<u32>,
 }
 
+impl Descriptors {
+    /// One descriptor gives one secret.
+    ///
+    /// # Errors
+    /// Two options name the same descriptor.
+    pub fn check(&self) -> Result<(), CliError> {
+        let named: Vec<u32> = [self.pin_fd, self.current_pin_fd, self.admin_key_fd].into_iter().flatten().collect();
+        let twice = named.iter().enumerate().any(|(at, number)| named.iter().skip(at + 1).any(|other| other == number));
+        if twice { Err(CliError::SharedDescriptor) } else { Ok(()) }
+    }
+}
+
 /// The command's supplier.
 pub struct CommandSupplier {
     descriptors: Descriptors,
@@ -41,14 +56,24 @@ pub struct CommandSupplier {
     confirm: bool,
     /// A person may be asked at all.
     interactive: bool,
+    interrupted: Arc<AtomicBool>,
 }
+
+/// How often a new PIN is asked for when its two entries differ.
+const ENTRIES: u32 = 3;
 
 impl CommandSupplier {
     /// Asks nobody where `allowed` is false or no terminal is there; asks for consent where `yes` is not given.
     #[must_use]
-    pub fn new(descriptors: Descriptors, sources: Sources, yes: bool, allowed: bool) -> Self {
+    pub fn new(
+        descriptors: Descriptors,
+        sources: Sources,
+        yes: bool,
+        allowed: bool,
+        interrupted: Arc<AtomicBool>,
+    ) -> Self {
         let interactive = allowed && is_interactive();
-        Self { descriptors, sources, confirm: interactive && !yes, interactive }
+        Self { descriptors, sources, confirm: interactive && !yes, interactive, interrupted }
     }
 
     fn ask(&self, what: &'static str, question: &str) -> Result<SecretBytes, SecretError> {
@@ -57,7 +82,8 @@ impl CommandSupplier {
         }
         let unreadable = |source| SecretError::Unreadable { what, origin: "the terminal".to_owned(), source };
         let mut terminal = Terminal::open().map_err(unreadable)?;
-        terminal.secret(question).map_err(unreadable)?.ok_or(SecretError::Cancelled { what })
+        let mut go_on = || !self.interrupted.load(Ordering::Relaxed);
+        terminal.secret(question, &mut go_on).map_err(unreadable)?.ok_or(SecretError::Cancelled { what })
     }
 }
 
@@ -79,15 +105,18 @@ impl Supplier for CommandSupplier {
             PinCharacters::Ascii => "characters",
         };
         let question = format!("New PIN ({} to {} {characters}): ", limits.min, limits.max);
-        let first = self.ask(NEW_PIN, &question)?;
-        let second = self.ask(NEW_PIN, "New PIN again: ")?;
-        if first.expose() != second.expose() {
-            return Err(SecretError::Mismatch { what: NEW_PIN });
+        for _ in 0..ENTRIES {
+            let first = self.ask(NEW_PIN, &question)?;
+            let second = self.ask(NEW_PIN, "New PIN again: ")?;
+            if first.expose() == second.expose() {
+                return pin(NEW_PIN, &first);
+            }
+            tracing::warn!("the two entries differ");
         }
-        pin(NEW_PIN, &first)
+        Err(SecretError::Mismatch { what: NEW_PIN })
     }
 
-    fn consent(&mut self, watch: Watch<'_>) -> Result<(), Cause> {
+    fn consent(&mut self, card: &str, watch: Watch<'_>) -> Result<(), Cause> {
         if !self.confirm {
             return Ok(());
         }
@@ -102,8 +131,8 @@ impl Supplier for CommandSupplier {
                 false
             }
         };
-        let question = "Replace the card's PIN by the one that the server proposes? [y/N] ";
-        let answer = terminal.confirm(question, &mut go_on).map_err(unreadable)?;
+        let question = format!("Replace the PIN of {card} by the one that the server proposes? [y/N] ");
+        let answer = terminal.confirm(&question, &mut go_on).map_err(unreadable)?;
         match (answer, stopped) {
             (_, Some(cause)) => Err(cause),
             (Some(true), None) => Ok(()),
@@ -139,9 +168,27 @@ fn pin(what: &'static str, text: &SecretBytes) -> Result<Pin, SecretError> {
     Pin::new(bytes).map_err(|error| SecretError::Unusable { what, reason: error.to_string() })
 }
 
-/// `/dev/fd/N` opens what the caller handed over, without this program taking a number on trust.
+/// `/dev/fd/N` opens what the caller handed over, without this program taking a number on trust. A file opened so begins at
+/// its start, so we go to where the caller's descriptor stands.
 fn descriptor(what: &'static str, number: u32) -> Result<SecretBytes, SecretError> {
-    read(what, PathBuf::from(format!("/dev/fd/{number}")), format!("file descriptor {number}"))
+    let origin = format!("file descriptor {number}");
+    let unreadable = |source| SecretError::Unreadable { what, origin: origin.clone(), source };
+    if matches!(number, 1 | 2) {
+        let reason = "descriptors 1 and 2 are for output".to_owned();
+        return Err(SecretError::Unusable { what, reason });
+    }
+    let mut file = File::open(format!("/dev/fd/{number}")).map_err(unreadable)?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        file.seek(SeekFrom::Start(position(number))).map_err(unreadable)?;
+    }
+    read(what, file, origin)
+}
+
+/// Where a descriptor of this process stands; the start, where the system does not tell.
+fn position(number: u32) -> u64 {
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
+    let line = info.lines().find_map(|line| line.strip_prefix("pos:"));
+    line.and_then(|position| position.trim().parse().ok()).unwrap_or(0)
 }
 
 fn secret_file(what: &'static str, file: &SecretFile) -> Result<SecretBytes, SecretError> {
@@ -156,12 +203,14 @@ fn secret_file(what: &'static str, file: &SecretFile) -> Result<SecretBytes, Sec
         }
     };
     let origin = path.display().to_string();
-    read(what, path, origin)
+    match File::open(path) {
+        Ok(file) => read(what, file, origin),
+        Err(source) => Err(SecretError::Unreadable { what, origin, source }),
+    }
 }
 
-fn read(what: &'static str, path: PathBuf, origin: String) -> Result<SecretBytes, SecretError> {
+fn read(what: &'static str, mut file: File, origin: String) -> Result<SecretBytes, SecretError> {
     let unreadable = |source| SecretError::Unreadable { what, origin: origin.clone(), source };
-    let mut file = File::open(path).map_err(unreadable)?;
     let mut secret = SecretBytes::with_capacity(SECRET_MAX);
     let mut piece = zeroize::Zeroizing::new([0_u8; SECRET_MAX]);
     loop {

@@ -40,7 +40,7 @@ impl World<'_> {
     pub fn print(&mut self, line: &str) -> Result<(), CliError> {
         match writeln!(self.out, "{line}").and_then(|()| self.out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(CliError::System { what: "the result can't be written", source: error })
+                Err(CliError::Output { unwritten: line.to_owned(), source: error })
             }
             _ => Ok(()),
         }

@@ -234,11 +234,16 @@ impl Cause {
             Self::Card(error) => card_remedy(error).to_owned(),
             Self::Server(error) => error.problem.remedy(),
             Self::Resolve(error) => error.remedy(),
-            Self::Fit(_) => "have the PIN policy of the profile template fitted to this kind of card".to_owned(),
+            Self::Fit(_) => {
+                "choose another PIN, or have the PIN policy of the profile template fitted to this kind of card".to_owned()
+            }
             Self::Binding(_) => "insert the right card and run the command again".to_owned(),
             Self::Secret(SecretError::NoTerminal { .. }) => {
                 "run the command on a terminal, or give the secret on a file descriptor (see `pinwright enroll --help`)"
                     .to_owned()
+            }
+            Self::Secret(SecretError::Unusable { .. } | SecretError::Unreadable { .. }) => {
+                "check the file, credential, descriptor or entry that it comes from".to_owned()
             }
             Self::Secret(_) => "run the command again".to_owned(),
             Self::FewTries { .. } => {
@@ -280,18 +285,25 @@ fn no_answer(error: &ApduError) -> String {
 
 fn card_remedy(error: &CardError) -> &'static str {
     match error {
-        CardError::UnusableId(_) | CardError::Incomplete { .. } | CardError::Malformed { .. } => {
-            "have the card initialised: without a card ID of its own it can't be told from others"
-        }
+        CardError::UnusableId(_)
+        | CardError::Incomplete { .. }
+        | CardError::Malformed { .. }
+        | CardError::Refused {
+            command: "GET DATA cardid" | "SELECT card ID file" | "READ BINARY card ID" | "GET DATA card ID",
+            ..
+        } => "have the card initialised: without a card ID of its own it can't be told from others",
         CardError::Refused { command: "GENERAL AUTHENTICATE (answer)" | "EXTERNAL AUTHENTICATE", .. } => {
             "don't repeat this blindly: cards may count wrong admin answers. Find out which admin key is on the card, then \
-             use `--admin-key default` or `--admin-key diversified`"
+             say so (`--admin-key default` or `--admin-key diversified` for the server, another key file for a local one)"
         }
         CardError::Refused { status: Status::NOTHING_SELECTED, .. } => {
             "run the command again: the card was reset or replaced"
         }
         CardError::Refused { status: Status::WRONG_LENGTH, .. } => {
             "have the PIN policy of the profile template fitted to this kind of card"
+        }
+        CardError::Refused { command: "VERIFY" | "CHANGE REFERENCE DATA", .. } => {
+            "make sure of the current PIN before it is tried again: each wrong one costs a try (`pinwright inspect`)"
         }
         CardError::Refused { .. } => "run `pinwright inspect` to see what the card says of itself",
         CardError::ChallengeLength { .. } | CardError::AnswerLength { .. } => {

@@ -34,6 +34,16 @@ pub struct PolicyLengths {
     pub max: Option<usize>,
 }
 
+impl PolicyLengths {
+    /// What card and policy both take; the card's own limits, where they leave nothing in common.
+    #[must_use]
+    pub fn narrow(self, card: PinLimits) -> PinLimits {
+        let min = self.min.map_or(card.min, |min| min.max(card.min));
+        let max = self.max.map_or(card.max, |max| max.min(card.max));
+        if min <= max { PinLimits { min, max, ..card } } else { card }
+    }
+}
+
 /// Checks a PIN against card and policy.
 ///
 /// # Errors

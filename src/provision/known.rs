@@ -48,8 +48,8 @@ impl Known {
         match need {
             Need::NewPin => {
                 let limits = self.card.map_or(crate::card::gids::APPLET_LIMITS, |(_, limits)| limits);
-                let pin = supplier.new_pin(limits)?;
                 let policy = self.assignment.as_ref().map(|assignment| assignment.policy).unwrap_or_default();
+                let pin = supplier.new_pin(policy.narrow(limits))?;
                 fit::check(&pin, limits, policy)?;
                 self.new_pin = Some((pin, PinSource::User));
             }

@@ -240,7 +240,8 @@ fn steps(
     if pin_source == PinSource::Server {
         // A PIN that the person has just typed needs no second yes.
         session.at(Step::Consent);
-        desk.supplier.consent(&mut session.watch(desk.interrupted))?;
+        let card = format!("card {card_id} in reader {:?}", job.reader);
+        desk.supplier.consent(&card, &mut session.watch(desk.interrupted))?;
     }
 
     desk.enter(session, Step::Bind)?;

@@ -76,23 +76,27 @@ pub fn plan(job: &Job, readers: &dyn Readers, issuer: &mut MimCm, interrupted: &
     // What the job reads first is read now, and listed as it was sent.
     let recording = Recording::new(readers);
     let mut session = Session::open(&recording, &job.reader)?;
-    let result = draw(&mut session, job, issuer, interrupted).map_err(|cause| session.failure(cause));
+    let result = draw(&mut session, job, issuer, &recording, interrupted).map_err(|cause| session.failure(cause));
     if let Err(error) = session.end() {
         tracing::warn!("the card could not be let go of properly: {error}");
     }
-    let mut plan = result?;
+    result
+}
+
+fn draw(
+    session: &mut Session,
+    job: &Job,
+    issuer: &mut MimCm,
+    recording: &Recording<'_>,
+    interrupted: &AtomicBool,
+) -> Result<Plan, Cause> {
+    session.at(Step::Identify);
+    let card_id = session.identify(&job.families)?;
     let identification = recording.fixture().exchanges.into_iter().map(|exchange| PlannedStep::Apdu {
         purpose: "identify the card",
         frame: exchange.command.to_string(),
         secret: false,
     });
-    plan.steps = identification.chain(plan.steps).collect();
-    Ok(plan)
-}
-
-fn draw(session: &mut Session, job: &Job, issuer: &mut MimCm, interrupted: &AtomicBool) -> Result<Plan, Cause> {
-    session.at(Step::Identify);
-    let card_id = session.identify(&job.families)?;
     session.at(Step::Resolve);
     let parameters = session.parameters(&Challenge(Vec::new()))?;
     let mut watch = session.watch(interrupted);
@@ -110,6 +114,13 @@ fn draw(session: &mut Session, job: &Job, issuer: &mut MimCm, interrupted: &Atom
         .err()
         .or(no_route.then_some(ResolveError::NoRequest { smartcard: assignment.smartcard }))
         .map(Cause::from);
+    let obstacle = match (obstacle, authority) {
+        // Asked now, since the job would stop at it; it is in the plan as the job's own command.
+        (None, Authority::CurrentPin) => {
+            super::enough_tries(session.tries_left()?, job.rules.min_tries_left, None).err()
+        }
+        (obstacle, _) => obstacle,
+    };
     let steps = steps(session, job, &assignment, authority, &parameters, issuer.client())?;
     let CardFacts { reader, family, atr } = session.facts();
     Ok(Plan {
@@ -120,7 +131,7 @@ fn draw(session: &mut Session, job: &Job, issuer: &mut MimCm, interrupted: &Atom
         authority,
         assignment,
         obstacle,
-        steps: records.chain(steps).collect(),
+        steps: identification.chain(records).chain(steps).collect(),
     })
 }
 

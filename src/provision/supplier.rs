@@ -30,11 +30,11 @@ pub trait Supplier {
     fn new_pin(&mut self, limits: PinLimits) -> Result<Pin, SecretError>;
 
     /// Whether to go on and write, asked when everything is ready and nothing is written. `watch` is to be called while a
-    /// person thinks: it keeps the card, and its error ends the wait.
+    /// person thinks: it keeps the card, and its error ends the wait. `card` names card and reader.
     ///
     /// # Errors
     /// No.
-    fn consent(&mut self, watch: Watch<'_>) -> Result<(), Cause>;
+    fn consent(&mut self, card: &str, watch: Watch<'_>) -> Result<(), Cause>;
 
     /// The card's current PIN.
     ///

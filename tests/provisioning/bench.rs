@@ -245,7 +245,7 @@ impl Supplier for Person<'_> {
         self.at_hand.contains(&need)
     }
 
-    fn consent(&mut self, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
+    fn consent(&mut self, _card: &str, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
         self.consented += 1;
         if let Some(thinking) = &mut self.thinking {
             thinking();

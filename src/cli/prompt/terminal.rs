@@ -41,16 +41,23 @@ impl Terminal {
         open().map(|tty| Self { tty })
     }
 
-    /// Asks for a secret. `None` when the person pressed Ctrl-C or Ctrl-D, or hung up.
+    /// Asks for a secret. `None` when the person pressed Ctrl-C or Ctrl-D, or hung up, or when `go_on`, which is called
+    /// several times a second, says no: the terminal is put back in order either way.
     ///
     /// # Errors
     /// The terminal failed.
-    pub fn secret(&mut self, question: &str) -> io::Result<Option<SecretBytes>> {
+    pub fn secret(&mut self, question: &str, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<SecretBytes>> {
         self.say(question)?;
         let raw = RawMode::enter(&self.tty)?;
         let mut entry = SecretBytes::with_capacity(ENTRY_MAX);
         let mut key = zeroize::Zeroizing::new([0_u8; 1]);
         let result = loop {
+            if !go_on() {
+                break None;
+            }
+            if !self.readable()? {
+                continue;
+            }
             if (&self.tty).read(key.as_mut_slice())? == 0 {
                 break None;
             }

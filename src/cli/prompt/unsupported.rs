@@ -26,7 +26,7 @@ impl Terminal {
     ///
     /// # Errors
     /// None.
-    pub fn secret(&mut self, _question: &str) -> io::Result<Option<SecretBytes>> {
+    pub fn secret(&mut self, _question: &str, _go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<SecretBytes>> {
         match *self {}
     }
 
