@@ -133,6 +133,14 @@ pub enum ProfileError {
     /// A challenge that no answer fits.
     #[error("card profile {0:?}: `challenge_length` must be 8 (one Triple DES block)")]
     ChallengeLength(String),
+    /// More than two PINs of which fit into a short command.
+    #[error("card profile {name:?}: `padded_length` must be at most {most}")]
+    PaddedLength {
+        /// The profile's name.
+        name: String,
+        /// The most.
+        most: usize,
+    },
     /// Padding that could be part of a PIN.
     #[error("card profile {0:?}: `padding` must not be a printable ASCII character")]
     Padding(String),
@@ -175,7 +183,11 @@ impl Profile {
         if pin.padding.is_some_and(|byte| (0x20..=0x7E).contains(&byte)) {
             return Err(ProfileError::Padding(self.name.clone()));
         }
-        let most = if pin.padding.is_some() { pin.padded_length.min(Pin::MAX) } else { Pin::MAX };
+        // Old and new PIN stand in one command, and a buffer is made of this length.
+        if pin.padding.is_some() && pin.padded_length > Pin::MAX {
+            return Err(ProfileError::PaddedLength { name: self.name.clone(), most: Pin::MAX });
+        }
+        let most = if pin.padding.is_some() { pin.padded_length } else { Pin::MAX };
         if pin.min == 0 || pin.min > pin.max || pin.max > most {
             return Err(ProfileError::PinLengths { name: self.name.clone(), most });
         }
@@ -258,6 +270,7 @@ mod tests {
             ("min = 4", "min = 0", "PIN lengths"),
             ("max = 8", "max = 9", "PIN lengths"),
             ("padding = 0xFF", "padding = 0x30", "printable"),
+            ("padding = 0xFF", "padding = 0xFF, padded_length = 9223372036854775807", "padded_length"),
             ("admin = { reference = 1 }", "admin = { challenge_length = 16 }", "challenge_length"),
         ];
         for (from, to, message) in cases {
