@@ -2,6 +2,7 @@
 //! by reference only.
 
 mod environment;
+mod message;
 mod raw;
 
 use std::path::{Path, PathBuf};
@@ -111,7 +112,7 @@ impl Config {
         merge(&mut table, from_environment);
         let raw: Raw = table.try_into().map_err(|error: toml::de::Error| ConfigError::Syntax {
             origin: "configuration".to_owned(),
-            message: error.message().to_owned(),
+            message: message::without_values(error.message()),
         })?;
         Self::validate(raw, environment, warnings)
     }
@@ -121,9 +122,11 @@ impl Config {
     /// # Errors
     /// See [`ConfigError`].
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        let raw: Raw = parse(text, "configuration")?.try_into().map_err(|error: toml::de::Error| {
-            ConfigError::Syntax { origin: "configuration".to_owned(), message: error.message().to_owned() }
-        })?;
+        let raw: Raw =
+            parse(text, "configuration")?.try_into().map_err(|error: toml::de::Error| ConfigError::Syntax {
+                origin: "configuration".to_owned(),
+                message: message::without_values(error.message()),
+            })?;
         Self::validate(raw, &[], Vec::new())
     }
 
@@ -296,10 +299,10 @@ fn read(path: &Path) -> Result<toml::Table, ConfigError> {
 fn parse(text: &str, origin: &str) -> Result<toml::Table, ConfigError> {
     let located = |error: &toml::de::Error| {
         let line = error.span().map(|span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());
-        // Only the message: the library's long form quotes the line, which may hold a misplaced secret.
+        // Only the message, and no value in it: the library's long form quotes the line, which may hold a misplaced secret.
         ConfigError::Syntax {
             origin: line.map_or_else(|| origin.to_owned(), |line| format!("{origin}, line {line}")),
-            message: error.message().to_owned(),
+            message: message::without_values(error.message()),
         }
     };
     drop(toml::from_str::<Raw>(text).map_err(|error| located(&error))?);

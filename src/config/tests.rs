@@ -56,6 +56,8 @@ fn what_cannot_be_is_refused_by_name() {
         ("[server]\n\ntoken = \"hunter2\"", "line 3: unknown field `token`"),
         ("[card]\nauthority = []", "card.authority"),
         ("[card]\nauthority = [\"puk\"]", "puk"),
+        ("[card]\nadmin_key = \"hunter2\"", "line 2: unknown variant, expected"),
+        ("[server]\ntimeout = 8765", "line 2: invalid type: integer, expected"),
         ("[card]\npin_length = [8, 4]", "card.pin_length"),
         ("[card]\nadmin_key_file = \"a\"\nadmin_key_credential = \"b\"", "only one"),
         ("[[card.profile]]\nname = \"x\"\ncard_id = { file = \"0201\" }\npin = { reference = 1 }", "`atr`, `aid`"),
