@@ -201,7 +201,8 @@ impl FromObject for SmartCard {
             uuid: guid(properties, "uuid")?,
             status: enumeration(properties, "status", CardStatus::from_number, CardStatus::from_name)?,
             card_id: guid(properties, "serialnumber"),
-            atr: text(properties, "atr").unwrap_or_default().to_ascii_lowercase(),
+            // Shown where it is another card's: a control character is kept from the terminal, and equals no ATR.
+            atr: text(properties, "atr").unwrap_or_default().to_ascii_lowercase().replace(char::is_control, "?"),
             profile_template: guid(properties, "profiletemplateuuid"),
         })
     }
@@ -282,6 +283,8 @@ mod tests {
         assert_eq!(cards.len(), 1);
         assert_eq!(cards[0].status, CardStatus::Active);
         assert_eq!(cards[0].card_id.unwrap().to_string(), "bc88f13f-83ba-4037-8262-46eba1291c6e");
+        let escape = String::from_utf8_lossy(body).replace("3b8d", r"\u001b[2J\u009b");
+        assert!(one::<SmartCard>(escape.as_bytes()).unwrap().atr.starts_with("?[2j?0180"));
         let many: Vec<SmartCard> = list(format!("[{0},{0}]", String::from_utf8_lossy(body)).as_bytes()).unwrap();
         assert_eq!(many.len(), 2);
     }
