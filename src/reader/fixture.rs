@@ -240,8 +240,8 @@ impl fmt::Display for Fixture {
         // The empty line ends the headers, also where there are none: a note may look like one.
         writeln!(f)?;
         for exchange in &self.exchanges {
-            for line in exchange.note.iter().flat_map(|note| note.lines()) {
-                writeln!(f, "# {line}")?;
+            for line in exchange.note.iter().flat_map(|note| note.split('\n')) {
+                writeln!(f, "{}", format!("# {line}").trim_end())?;
             }
             writeln!(f, "> {}", exchange.command)?;
             writeln!(f, "< {}", exchange.response)?;
@@ -290,6 +290,13 @@ mod tests {
         assert_eq!(problem("ü\n"), (1, Problem::UnknownLine));
         let long = format!("> {}\n", "00".repeat(MAX_BYTES + 1));
         assert_eq!(problem(&long), (1, Problem::TooLong));
+    }
+
+    #[test]
+    fn empty_lines_of_a_note_are_written() {
+        for text in ["\n#\n> 00\n< 9000\n", "\n#\n# a\n#\n#\n> 00\n< 9000\n"] {
+            assert_eq!(text.parse::<Fixture>().unwrap().to_string(), text);
+        }
     }
 
     /// Small deterministic generator; a failing case is found again by its number.
