@@ -21,5 +21,7 @@ pub mod secret;
 pub mod server;
 pub mod telemetry;
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 #[cfg(feature = "sim")]
 pub mod sim;

@@ -243,7 +243,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
 impl Detail {
     /// Reads the message and correlation id of an error body: its form is undocumented, so JSON members are looked up by
     /// the usual names and the first GUID is taken for the id.
-    fn read(body: &[u8]) -> Self {
+    pub(super) fn read(body: &[u8]) -> Self {
         let text = String::from_utf8_lossy(body);
         let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
         let member =

@@ -5,6 +5,8 @@
 
 pub mod auth;
 pub mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod http;
 pub mod policy;
 mod secret_body;

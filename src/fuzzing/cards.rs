@@ -1,0 +1,345 @@
+//! What a card may answer: chaining, `61xx`, `6Cxx`, and the card families on top.
+
+use std::error::Error;
+use std::sync::LazyLock;
+
+use crate::apdu::{Channel, Command};
+use crate::card::family::{Families, detect};
+use crate::card::gids::{APPLET_LIMITS, Gids, master_file};
+use crate::card::iso7816::Iso7816;
+use crate::card::profile::Profile;
+use crate::card::{Card, CardError, IdOrder, Tries};
+use crate::reader::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderError};
+use crate::secret::{AdminResponse, Pin, SecretBytes};
+
+/// GET RESPONSE and Le corrections that one command may cause, with room for its own chain.
+const EXCHANGES_MAX: usize = 310;
+
+/// The longest answer that extended length could carry.
+const ANSWER_MAX: usize = 65_536;
+
+/// First byte of an input: how the card is reached.
+const T0: u8 = 0x01;
+/// The answers start over when they have run out, so a card can go on for ever; else the card is pulled.
+const ENDLESS: u8 = 0x02;
+const EXTENDED: u8 = 0x04;
+const SECRET: u8 = 0x08;
+
+/// What is asked of a card family, in this order; the second byte of an input chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Call {
+    /// Find the family by SELECT.
+    Detect = 0x80,
+    /// Read the card ID.
+    Identify = 0x01,
+    /// Read the tries left.
+    Tries = 0x02,
+    /// Take a challenge.
+    Challenge = 0x04,
+    /// Read the card ID again.
+    Confirm = 0x08,
+    /// List the certificates.
+    Certificates = 0x10,
+    /// Answer the challenge.
+    Authorize = 0x20,
+    /// Set, change and verify the PIN.
+    Pin = 0x40,
+}
+
+/// An input for the targets that are cards: `head` (two or three bytes) and what the card answers, status words included.
+#[must_use]
+pub fn dialogue(head: &[u8], answers: &[Vec<u8>]) -> Vec<u8> {
+    let mut input = head.to_vec();
+    for answer in answers {
+        input.extend(u16::try_from(answer.len()).unwrap_or(u16::MAX).to_be_bytes());
+        input.extend(answer);
+    }
+    input
+}
+
+/// A card that answers with pieces of the input.
+struct Script<'i> {
+    atr: Atr,
+    protocol: Protocol,
+    endless: bool,
+    all: &'i [u8],
+    rest: &'i [u8],
+    exchanges: usize,
+    secrets: usize,
+    /// CLA INS and length of what was sent since the last [`Script::mark`].
+    sent: Vec<(u8, u8, usize)>,
+    data: Vec<u8>,
+    last: Option<[u8; 2]>,
+}
+
+impl<'i> Script<'i> {
+    fn new(flags: u8, answers: &'i [u8]) -> Self {
+        Self {
+            atr: Atr::new(&[0x3B, 0x80, 0x80, 0x01, 0x01]),
+            protocol: if flags & T0 == 0 { Protocol::T1 } else { Protocol::T0 },
+            endless: flags & ENDLESS != 0,
+            all: answers,
+            rest: answers,
+            exchanges: 0,
+            secrets: 0,
+            sent: Vec::new(),
+            data: Vec::new(),
+            last: None,
+        }
+    }
+
+    /// Forgets what has passed: the next call is looked at by itself.
+    fn mark(&mut self) {
+        (self.exchanges, self.secrets, self.last) = (0, 0, None);
+        self.sent.clear();
+        self.data.clear();
+    }
+
+    fn next(&mut self) -> Option<&'i [u8]> {
+        if self.rest.is_empty() && self.endless {
+            self.rest = self.all;
+        }
+        let (length, rest) = self.rest.split_first_chunk::<2>()?;
+        let (answer, rest) = rest.split_at(usize::from(u16::from_be_bytes(*length)).min(rest.len()));
+        self.rest = rest;
+        Some(answer)
+    }
+}
+
+impl Connection for Script<'_> {
+    fn reader(&self) -> &str {
+        "Fuzz"
+    }
+
+    fn atr(&self) -> &Atr {
+        &self.atr
+    }
+
+    fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    fn transmit(&mut self, command: &Frame) -> Result<Frame, ReaderError> {
+        let bytes = command.expose();
+        assert!(bytes.len() >= 4, "less than a header");
+        self.exchanges += 1;
+        assert!(self.exchanges <= 4 * EXCHANGES_MAX, "the card is asked without end");
+        self.secrets += usize::from(command.is_secret());
+        let hidden = command.to_string().matches('*').count();
+        assert_eq!(hidden, if command.is_secret() { 2 * bytes.len().saturating_sub(5) } else { 0 });
+        self.sent.push((bytes[0], bytes[1], bytes.len()));
+        let Some(answer) = self.next() else {
+            return Err(ReaderError::CardRemoved { reader: "Fuzz".to_owned(), operation: "sending a command" });
+        };
+        if let Some((data, word)) = answer.split_last_chunk::<2>() {
+            self.data.extend(data);
+            self.last = Some(*word);
+        }
+        Ok(Frame::open(answer))
+    }
+
+    fn presence(&mut self) -> Result<Presence, ReaderError> {
+        Ok(Presence { generation: 1, atr: Some(self.atr.clone()), mute: false })
+    }
+
+    fn keep_alive(&mut self) -> Result<(), ReaderError> {
+        Ok(())
+    }
+
+    fn end(self: Box<Self>, _action: EndAction) -> Result<(), ReaderError> {
+        Ok(())
+    }
+}
+
+/// One command over any transport: bounded, nothing secret is sent twice, and the answer is what the card said.
+pub(super) fn channel(input: &[u8]) {
+    let Some((&[flags, length, expected], answers)) = input.split_first_chunk::<3>() else { return };
+    let data = vec![0x31; usize::from(length) * 4];
+    let mut command = Command::new(0x00, 0xDB, 0x3F, 0xFF);
+    let secret = flags & SECRET != 0;
+    command = if secret { command.secret(SecretBytes::copy_of(&data)) } else { command.data(&data) };
+    if let Some(length) = [None, Some(8), Some(256), Some(65_536)][usize::from(expected % 4)] {
+        command = command.expecting(length);
+    }
+    let mut script = Script::new(flags, answers);
+    let extended = flags & EXTENDED != 0;
+    let frames = command.frames(script.protocol, extended).len();
+    let result = Channel::new(&mut script).extended(extended).send(&command);
+
+    let own = script.sent.iter().filter(|(_, instruction, _)| *instruction == 0xDB).count();
+    let (fetches, limit) = (script.sent.len() - own, EXCHANGES_MAX - 10);
+    assert!(own <= frames + usize::from(!secret), "{own} times sent, {frames} frames");
+    assert!(fetches <= limit, "GET RESPONSE {fetches} times");
+    assert!(script.sent.iter().all(|(class, _, length)| class & !0x10 == 0 && (extended || *length <= 261)));
+    assert!(script.secrets <= if secret { frames } else { 0 });
+    match result {
+        Ok(response) => {
+            assert!(response.data().len() <= ANSWER_MAX);
+            assert!(script.data.ends_with(response.data()), "the answer is not what the card said");
+            assert!(frames > 1 || script.data.len() == response.data().len(), "a piece was lost");
+            assert!(frames > 1 || response.status().sw1() != 0x61, "more data waiting");
+            let _ = (response.status().to_string(), response.status().leaves_card_unchanged());
+        }
+        Err(error) => short(&error),
+    }
+}
+
+/// GIDS: the master file and every call of the card family.
+pub(super) fn gids(input: &[u8]) {
+    if let Some(place) = master_file::locate(input, master_file::CARD_ID) {
+        assert!(place.file != 0 && place.object != 0 && input.len() > 28);
+    }
+    certificate_names(&master_file::certificates(input), input);
+    let Some((&[flags, calls], answers)) = input.split_first_chunk::<2>() else { return };
+    let mut script = Script::new(flags, answers);
+    let mut card: Box<dyn Card> = Box::new(Gids::new(IdOrder::Windows, APPLET_LIMITS));
+    if calls & Call::Detect as u8 != 0 {
+        match find(&mut script, &Families::default()) {
+            Some(found) => card = found,
+            None => return,
+        }
+    }
+    walk(card.as_mut(), calls, &mut script);
+}
+
+/// An ISO 7816-4 card by profile: a file, a data object, padding, no administrator.
+pub(super) fn iso7816(input: &[u8]) {
+    let Some((&[flags, calls], answers)) = input.split_first_chunk::<2>() else { return };
+    assert_eq!(PROFILES.len(), 3, "the profiles are read");
+    let profile = &PROFILES[usize::from(flags >> 4) % PROFILES.len()];
+    let mut script = Script::new(flags, answers);
+    let mut card: Box<dyn Card> = Box::new(Iso7816::new(profile.clone()));
+    if calls & Call::Detect as u8 != 0 {
+        let families = Families { profiles: vec![profile.clone()], ..Families::default() };
+        match find(&mut script, &families) {
+            Some(found) => card = found,
+            None => return,
+        }
+    }
+    walk(card.as_mut(), calls, &mut script);
+}
+
+static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
+    let texts = [
+        r#"name = "file"
+        aid = "F00000000102"
+        card_id = { file = "0201" }
+        admin = { algorithm = 0, reference = 0 }
+        pin = { reference = 1 }"#,
+        r#"name = "data object"
+        aid = "F00000000102"
+        card_id = { data_object = "0101", order = "raw" }
+        admin = { reference = 1 }
+        pin = { reference = 0x80, padding = 0xFF, padded_length = 12, characters = "digits" }"#,
+        r#"name = "no administrator"
+        atr = "3B80800101"
+        extended_length = true
+        card_id = { data_object = "5F" }
+        pin = { reference = 1, status_query = false }"#,
+    ];
+    texts.into_iter().filter_map(|text| toml::from_str(text).ok()).collect()
+});
+
+fn find(script: &mut Script<'_>, families: &Families) -> Option<Box<dyn Card>> {
+    let atr = script.atr.clone();
+    let found = detect(&atr, &mut Channel::new(script), families);
+    assert_eq!(script.secrets, 0);
+    found.map_err(|error| short(&error)).ok()
+}
+
+/// Makes the calls that the input chooses, and looks at what each has sent and said.
+fn walk(card: &mut dyn Card, calls: u8, script: &mut Script<'_>) {
+    let wanted = |call: Call| calls & call as u8 != 0;
+    for (call, again) in [(Call::Identify, false), (Call::Confirm, true)] {
+        if wanted(call) {
+            let read =
+                ask(card, script, |card, channel| if again { card.confirm(channel) } else { card.identify(channel) });
+            if let Some(id) = read {
+                let raw = hex::decode(id.raw_hex()).unwrap_or_default();
+                assert!(raw != [0x00; 16] && raw != [0xFF; 16], "an ID that tells nothing");
+                assert!(script.data.windows(16).any(|window| window == raw), "an ID that the card did not give");
+                assert!(id.is_meant_by(&id.to_string()) && id.is_meant_by(&id.raw_hex()));
+            }
+        }
+    }
+    if wanted(Call::Tries)
+        && let Some(Tries::Left { left, max }) = ask(card, script, |card, channel| card.tries_left(channel))
+    {
+        let told = script.data.contains(&left) || script.last.is_some_and(|word| matches!(word, [0x63 | 0x69, _]));
+        assert!(told && max.is_none_or(|max| script.data.contains(&max)), "tries that the card did not tell");
+    }
+    if wanted(Call::Challenge)
+        && let Some(challenge) = ask(card, script, |card, channel| card.challenge(channel))
+    {
+        assert_eq!(challenge.0.len(), 8);
+        assert!(script.data.windows(8).any(|window| window == challenge.0));
+    }
+    if wanted(Call::Certificates)
+        && let Some(names) = ask(card, script, |card, channel| card.certificate_files(channel))
+    {
+        certificate_names(&names, &script.data);
+    }
+    if wanted(Call::Authorize) {
+        tell(card, script, |card, channel| card.authorize(channel, &AdminResponse::new(&[7; 8])));
+    }
+    if wanted(Call::Pin) {
+        let (old, new) = (Pin::zeros(8), Pin::zeros(6));
+        tell(card, script, |card, channel| card.set_pin(channel, &new));
+        tell(card, script, |card, channel| card.change_pin(channel, &old, &new));
+        tell(card, script, |card, channel| card.verify_pin(channel, &new));
+    }
+}
+
+/// A call that must cost nothing: no secret is sent, and nothing that counts tries has data.
+fn ask<T>(
+    card: &mut dyn Card,
+    script: &mut Script<'_>,
+    call: impl FnOnce(&mut dyn Card, &mut Channel<'_>) -> Result<T, CardError>,
+) -> Option<T> {
+    script.mark();
+    let extended = card.extended_length();
+    let result = call(card, &mut Channel::new(script).extended(extended));
+    assert_eq!(script.secrets, 0, "a question that carries a secret");
+    assert!(script.sent.iter().all(|(_, instruction, length)| match instruction {
+        0x20 => *length <= 5,
+        0x24 | 0x2C | 0x82 => false,
+        _ => true,
+    }));
+    result.map_err(|error| short(&error)).ok()
+}
+
+/// A call that may cost a try: sent once whatever the card says, and done only where the card says so.
+fn tell(
+    card: &mut dyn Card,
+    script: &mut Script<'_>,
+    call: impl FnOnce(&mut dyn Card, &mut Channel<'_>) -> Result<(), CardError>,
+) {
+    script.mark();
+    let extended = card.extended_length();
+    let result = call(card, &mut Channel::new(script).extended(extended));
+    assert!(script.secrets <= 1, "a secret sent {} times", script.secrets);
+    match result {
+        Ok(()) => assert!(matches!(script.last, Some([0x90, 0x00] | [0x61, _])), "done, and the card did not say so"),
+        Err(error) => short(&error),
+    }
+}
+
+fn certificate_names(names: &[String], table: &[u8]) {
+    assert!(names.len() <= table.len() / 28);
+    for name in names {
+        let plain =
+            name.strip_prefix("mscp/").is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        assert!(plain && name.len() <= 14, "{name:?}");
+    }
+}
+
+/// An error is a few words with numbers, whatever a card says, and no control character reaches a terminal.
+fn short(error: &dyn Error) {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        assert!(text.len() < 300 && !text.chars().any(char::is_control), "{text:?}");
+        next = error.source();
+    }
+}

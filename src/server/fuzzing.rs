@@ -1,0 +1,151 @@
+//! What a server may answer: the parsers of this layer for [`crate::fuzzing`], which can't reach them from outside.
+
+use std::error::Error;
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::error::{Detail, ServerProblem};
+use super::policy::{self, UserPinOption};
+use super::secret_body;
+use super::wire::{self, Request, SmartCard};
+use crate::secret::{Pin, PinError};
+
+/// The length of a challenge, and so of its answer.
+const CHALLENGE: usize = 8;
+
+/// Bodies that are refused, one for each sentence that a parser of this layer has for it.
+const REFUSED: [&str; 15] = [
+    "{",
+    "[]",
+    "[[]]",
+    "{}",
+    "[1]",
+    "[null]",
+    "[true]",
+    r#"[""]"#,
+    r#""""#,
+    "null",
+    "true",
+    "1",
+    r#"{"DiversifyAdminKey":7}"#,
+    r#""ä""#,
+    r#""0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000""#,
+];
+
+/// Everything that an error may say. What is not among it came out of the body.
+static SENTENCES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let problems = |body: &&str| {
+        let body = body.as_bytes();
+        [
+            secret_body::pin(body).err(),
+            secret_body::admin_response(body, CHALLENGE).err(),
+            policy::read(body).err(),
+            wire::list::<SmartCard>(body).err(),
+            wire::one::<SmartCard>(body).err(),
+        ]
+    };
+    REFUSED.iter().flat_map(problems).flatten().map(said).collect()
+});
+
+/// All that can be seen of an error: text, debug form, remedy and causes.
+fn said(problem: ServerProblem) -> String {
+    // Two numbers of bytes, and no more than that, by their type.
+    let problem = match problem {
+        ServerProblem::Pin(PinError::NotPrintableAscii { .. }) => {
+            ServerProblem::Pin(PinError::NotPrintableAscii { position: 0, length: 0 })
+        }
+        other => other,
+    };
+    let mut text = format!("{problem} {problem:?} {}", problem.remedy());
+    let mut next = problem.source();
+    while let Some(cause) = next {
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}
+
+/// What is refused is refused in words of ours alone.
+fn in_our_words(problem: ServerProblem) {
+    let said = said(problem);
+    assert!(SENTENCES.contains(&said), "not a sentence of ours: {said}");
+}
+
+/// PIN and admin answer: exactly the JSON strings that fit, and an error shows nothing of the body.
+pub(crate) fn secrets(body: &[u8]) {
+    let plain = serde_json::from_slice::<String>(body).ok();
+    let expected = plain.as_ref().and_then(|text| Pin::new(text.as_bytes()).ok());
+    match secret_body::pin(body) {
+        Ok(pin) => {
+            assert_eq!(Some(pin.expose()), expected.as_ref().map(Pin::expose));
+            assert!(
+                (1..=Pin::MAX).contains(&pin.length()) && pin.expose().iter().all(|byte| (0x20..=0x7E).contains(byte))
+            );
+            assert_eq!(format!("{pin:?}"), "Pin(SecretBytes(…))");
+        }
+        Err(problem) => {
+            assert!(expected.is_none(), "a PIN was refused");
+            in_our_words(problem);
+        }
+    }
+    let decoded = plain.and_then(|text| STANDARD.decode(text).ok()).filter(|bytes| bytes.len() == CHALLENGE);
+    match secret_body::admin_response(body, CHALLENGE) {
+        Ok(answer) => assert_eq!(Some(answer.expose()), decoded.as_deref()),
+        Err(problem) => {
+            assert!(decoded.is_none(), "an answer was refused");
+            in_our_words(problem);
+        }
+    }
+}
+
+/// Cards and requests: ids are never nil, one object and a list of one are the same, and text is fit for a terminal.
+pub(crate) fn objects(body: &[u8]) {
+    let cards = wire::list::<SmartCard>(body);
+    let card = wire::one::<SmartCard>(body);
+    assert_eq!(card.is_ok(), cards.as_ref().is_ok_and(|cards| cards.len() == 1));
+    for card in cards.as_deref().unwrap_or_default() {
+        assert!(!card.uuid.is_nil() && card.card_id.is_none_or(|id| !id.is_nil()));
+        assert_eq!(card.atr, card.atr.to_ascii_lowercase());
+        fit_to_show(&card.atr);
+    }
+    let requests = wire::list::<Request>(body);
+    let request = wire::one::<Request>(body);
+    assert_eq!(request.is_ok(), requests.as_ref().is_ok_and(|requests| requests.len() == 1));
+    for request in requests.as_deref().unwrap_or_default() {
+        assert!(!request.uuid.is_nil() && request.new_smartcard.is_none_or(|id| !id.is_nil()));
+        fit_to_show(&request.status.to_string());
+    }
+    let problems = [cards.err(), card.err(), requests.err(), request.err()];
+    problems.into_iter().flatten().for_each(in_our_words);
+}
+
+/// A smart card policy: read around its key, never quoted.
+pub(crate) fn policy(body: &[u8]) {
+    match policy::read(body) {
+        Ok(policy) => {
+            assert!(policy.pin_max != Some(0), "0 is no limit");
+            if let Some(UserPinOption::Name(name)) = &policy.user_pin_option {
+                assert!(name.parse::<i64>().is_err(), "a number taken for a name");
+            }
+        }
+        Err(problem) => in_our_words(problem),
+    }
+}
+
+/// The body of an error: untrusted text, made fit for a terminal.
+pub(crate) fn errors(body: &[u8]) {
+    let detail = Detail::read(body);
+    fit_to_show(detail.message.as_deref().unwrap_or_default());
+    fit_to_show(&detail.to_string());
+    if let Some(id) = &detail.correlation {
+        assert_eq!(id.len(), 36);
+        assert!(body.windows(36).any(|window| window.eq_ignore_ascii_case(id.as_bytes())), "an id that was not there");
+    }
+}
+
+/// No control character, and no more than a few lines.
+fn fit_to_show(text: &str) {
+    assert!(!text.chars().any(char::is_control) && text.chars().count() <= 2500, "{text:?}");
+}
