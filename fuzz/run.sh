@@ -9,8 +9,9 @@ runs() {
     case $1 in
         tlv) echo 5000000 ;;
         server_secrets) echo 3000000 ;;
-        channel | server_objects) echo 500000 ;;
-        config | fixture) echo 300000 ;;
+        server_policy | server_errors | journal) echo 2000000 ;;
+        channel) echo 500000 ;;
+        config) echo 300000 ;;
         *) echo 1000000 ;;
     esac
 }
