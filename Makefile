@@ -5,13 +5,14 @@ CARGO_TARGET_DIR ?= target
 # A fresh rustup is not yet on the path of shells that were there before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test lint bench install
+.PHONY: help demo test lint bench fuzz install
 
 help:
 	@echo 'make demo     set the PIN of a virtual card, with a server stand-in: no card and no server needed'
 	@echo 'make test     all tests, also those against a real pcscd with virtual readers'
 	@echo 'make lint     format, clippy and documentation, with warnings as errors'
 	@echo 'make bench    time and APDUs against OpenSC on the same card; writes target/bench.json'
+	@echo 'make fuzz     long run of every fuzz target, some minutes (cargo install cargo-fuzz); see fuzz/README.md'
 	@echo 'make install  release build into $$(DESTDIR)$$(PREFIX)/bin (now: $(DESTDIR)$(PREFIX)/bin)'
 
 demo:
@@ -25,6 +26,7 @@ test:
 lint:
 	@packaging/system-packages $@
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features
@@ -32,6 +34,10 @@ lint:
 bench:
 	@packaging/system-packages $@
 	cargo bench --locked --features sim --bench enroll
+
+fuzz:
+	@packaging/system-packages $@
+	fuzz/run.sh
 
 install:
 	@packaging/system-packages $@

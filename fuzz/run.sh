@@ -9,8 +9,9 @@ runs() {
     case $1 in
         tlv) echo 5000000 ;;
         server_secrets) echo 3000000 ;;
-        channel | server_objects) echo 500000 ;;
-        config | fixture) echo 300000 ;;
+        server_policy | server_errors | journal) echo 2000000 ;;
+        channel) echo 500000 ;;
+        config) echo 300000 ;;
         *) echo 1000000 ;;
     esac
 }
@@ -34,8 +35,8 @@ echo '| target | executions | per second | edges | features | corpus | crashes |
 echo '|---|---:|---:|---:|---:|---:|---:|---:|'
 for target; do
     awk -v target="$target" '
-        / INITED / { edges = $4; features = $6; split($8, size, "/"); corpus = size[1] }
-        / (NEW|REDUCE|pulse|RELOAD|DONE) / && $3 == "cov:" { last_edges = $4; last_features = $6; split($8, size, "/"); last_corpus = size[1] }
+        $2 == "INITED" { edges = $4; features = $6; split($8, size, "/"); corpus = size[1] }
+        $3 == "cov:" { last_edges = $4; last_features = $6; split($8, size, "/"); last_corpus = size[1] }
         /number_of_executed_units/ { count = $2 }
         /average_exec_per_sec/ { speed = $2 }
         /ERROR: libFuzzer: timeout/ { hangs++ }

@@ -51,12 +51,15 @@ fn tlv(input: &[u8]) {
                 assert!(rest.start < value.start && value.end <= rest.end, "a value lies outside the input");
                 rest.start = value.end;
                 written.extend(tlv::encode(object.tag, object.value));
-                let first = objects.iter().find(|other| other.tag == object.tag).map(|other| other.value);
-                assert_eq!(tlv::find(input, object.tag), Ok(first));
                 // A constructed object is read one level deeper, as its users do.
                 let _ = tlv::parse(object.value);
             }
             assert_eq!(rest.start, rest.end, "bytes after the last object");
+            // As many as the templates of a card have: each look-up reads the whole input.
+            for object in objects.iter().take(8) {
+                let first = objects.iter().find(|other| other.tag == object.tag).map(|other| other.value);
+                assert_eq!(tlv::find(input, object.tag), Ok(first));
+            }
             assert!(written.len() <= input.len(), "the shortest form is longer than the input");
             assert_eq!(tlv::parse(&written), Ok(objects));
         }
