@@ -10,6 +10,8 @@
     missing_docs
 )]
 
+#[path = "journal.rs"]
+mod journal;
 #[allow(dead_code, reason = "shared with the tests")]
 #[path = "../tests/support/opensc.rs"]
 mod opensc;
@@ -115,16 +117,20 @@ impl Bench {
             "admin key on its command line. `pinwright readers` also asks a card who it is; `opensc-tool -l` does not."
         );
 
+        let journal = journal::measure(self.rounds);
+        journal.print();
         let report = json!({
             "schema": "pinwright.bench/1",
             "rounds": self.rounds,
             "versions": self.versions(),
             "pairs": [slow.json(), enroll.json(), empty.json(), listed.json()],
             "enroll_parts_ms": parts.json(),
+            "journal": journal.json(),
         });
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench.json");
         std::fs::write(&path, format!("{report:#}\n")).expect("the report is written");
         println!("\n{}", path.display());
+        journal.insist();
     }
 
     fn enroll(&self, name: &'static str) -> Pair {

@@ -98,7 +98,7 @@ impl Journal {
         let io = |source| JournalError::Io { path: path.clone(), source };
         let file = private().write(true).create(true).truncate(false).open(&path).map_err(io)?;
         match file.try_lock() {
-            Ok(()) => Ok(Claim { journal: self, card_id, _lock: file }),
+            Ok(()) => Ok(Claim { journal: self, card_id, lock: file }),
             Err(TryLockError::WouldBlock) => Err(JournalError::Busy { card_id }),
             Err(TryLockError::Error(source)) => Err(io(source)),
         }
@@ -202,19 +202,25 @@ impl Journal {
 pub struct Claim<'a> {
     journal: &'a Journal,
     card_id: Uuid,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a child that is just being started by another thread has it open until it becomes
+        // another program. Where this fails the close is what is left.
+        drop(self.lock.unlock());
+    }
 }
 
 impl<'a> Claim<'a> {
-    /// What earlier jobs left unsettled on this card: the latest open record, and before it one that leaves the PIN in
-    /// doubt. A later job that stopped before it wrote anything has settled nothing.
+    /// The open records of this card, oldest first: what earlier jobs left unsettled. Nobody else changes them while the
+    /// claim is held, so one look is enough.
     ///
     /// # Errors
     /// The folder can't be read.
-    pub fn unsettled(&self) -> Result<Option<Record>, JournalError> {
-        let mut open = self.journal.open_records(self.card_id)?;
-        let doubtful = open.iter().rposition(|record| record.point != Point::Authorizing);
-        Ok(doubtful.or(open.len().checked_sub(1)).map(|at| open.swap_remove(at)))
+    pub fn unsettled(&self) -> Result<Vec<Record>, JournalError> {
+        self.journal.open_records(self.card_id)
     }
 
     /// Writes the first record of a job.
@@ -260,20 +266,23 @@ impl Entry<'_> {
         self.journal.write(&self.record)
     }
 
-    /// Marks this card's earlier open records as settled and prunes old ones.
+    /// Marks earlier open records as settled and prunes old ones.
     ///
     /// # Errors
     /// A record can't be written or removed.
-    pub fn settle_earlier(&self) -> Result<(), JournalError> {
-        for mut earlier in self.journal.open_records(self.record.card_id)? {
-            if earlier.id != self.record.id {
-                earlier.point = Point::Resolved;
-                earlier.changed = now();
-                self.journal.write(&earlier)?;
-            }
+    pub fn settle(&self, earlier: &[Record]) -> Result<(), JournalError> {
+        for record in earlier {
+            self.journal.write(&Record { point: Point::Resolved, changed: now(), ..record.clone() })?;
         }
         self.journal.prune()
     }
+}
+
+/// Of unsettled records the one that says most: the latest that leaves the PIN in doubt, else the latest. A later job that
+/// stopped before it wrote anything has settled nothing.
+#[must_use]
+pub fn most_doubtful(unsettled: &[Record]) -> Option<&Record> {
+    unsettled.iter().rfind(|record| record.point != Point::Authorizing).or(unsettled.last())
 }
 
 /// `None` where the file is gone.

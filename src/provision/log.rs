@@ -2,7 +2,7 @@
 
 use super::error::{CardState, Cause, Failure};
 use super::issuer::Assignment;
-use super::journal::{Claim, Entry, Journal, JournalError, Point, Record, new_id};
+use super::journal::{Claim, Entry, Journal, JournalError, Point, Record, most_doubtful, new_id};
 use super::session::CardFacts;
 use super::{Authority, Outcome, PinSource};
 use crate::card::CardId;
@@ -11,13 +11,13 @@ use crate::card::CardId;
 pub(super) struct Log<'a> {
     journal: Option<&'a Journal>,
     claim: Option<Claim<'a>>,
-    earlier: Option<Record>,
+    earlier: Vec<Record>,
     entry: Option<Entry<'a>>,
 }
 
 impl<'a> Log<'a> {
     pub fn new(journal: Option<&'a Journal>) -> Self {
-        Self { journal, claim: None, earlier: None, entry: None }
+        Self { journal, claim: None, earlier: Vec::new(), entry: None }
     }
 
     /// Claims the card, once, and looks for what an earlier job left unsettled on it.
@@ -25,7 +25,7 @@ impl<'a> Log<'a> {
         let (Some(journal), None) = (self.journal, &self.claim) else { return Ok(()) };
         let claim = journal.claim(card_id.guid())?;
         self.earlier = claim.unsettled()?;
-        if let Some(earlier) = &self.earlier {
+        if let Some(earlier) = most_doubtful(&self.earlier) {
             tracing::warn!(journal = %earlier.id, "an earlier job on this card {}", earlier.point.meaning());
         }
         self.claim = Some(claim);
@@ -39,7 +39,7 @@ impl<'a> Log<'a> {
 
     /// Whether the card's PIN may be another one than its holder knows.
     pub fn pin_is_uncertain(&self) -> Option<&Record> {
-        self.earlier.as_ref().filter(|record| record.point != Point::Authorizing)
+        most_doubtful(&self.earlier).filter(|record| record.point != Point::Authorizing)
     }
 
     /// The first record, on disk before the card is asked for anything that it may count or change.
@@ -80,8 +80,8 @@ impl<'a> Log<'a> {
     pub fn done(&mut self, outcome: &mut Outcome) {
         let Some(entry) = self.entry.as_mut() else { return };
         outcome.journal_id = Some(entry.id().to_owned());
-        outcome.settled = self.earlier.take();
-        let settled = entry.reach(Point::Done, None).and_then(|()| entry.settle_earlier());
+        outcome.settled = most_doubtful(&self.earlier).cloned();
+        let settled = entry.reach(Point::Done, None).and_then(|()| entry.settle(&self.earlier));
         if let Err(error) = settled {
             outcome.journal_failed = Some(error.to_string());
         }

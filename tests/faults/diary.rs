@@ -92,7 +92,9 @@ impl Diary {
             Ok(outcome) => format!("{outcome:?}"),
             Err(failure) => told(failure),
         }];
-        texts.extend([self.history(false), self.history(true)]);
+        if !self.records().is_empty() {
+            texts.extend([self.history(false), self.history(true)]);
+        }
         for entry in std::fs::read_dir(self.journal.folder()).into_iter().flatten() {
             let path = entry.unwrap().path();
             texts.push(String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned());

@@ -209,7 +209,7 @@ fn a_history_that_is_read_while_jobs_write_is_never_torn() {
                         entry.reach(Point::Set, Some(&"x".repeat(300))).unwrap();
                         entry.reach(Point::Done, None).unwrap();
                         // Prunes what both have settled: the other may be faster.
-                        entry.settle_earlier().unwrap();
+                        entry.settle(&[]).unwrap();
                     }
                 })
             })

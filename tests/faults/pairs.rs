@@ -11,7 +11,7 @@ use crate::card_faults::{COMBINATIONS, Strike, exchanges, strikes};
 use crate::diary::{Diary, current, secrets};
 
 /// Pairs for each family and authority.
-const SAMPLE: usize = 60;
+const SAMPLE: usize = 50;
 
 /// What goes wrong in one job.
 #[derive(Clone, Debug)]

@@ -4,12 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod admin_key;
+#[allow(dead_code, reason = "shared with other test binaries")]
 mod bench;
 mod card_answers;
 mod good;
 mod identity;
 mod pins;
 mod plan;
+#[allow(dead_code, reason = "shared with other test binaries")]
 mod plastic;
 mod records;
 mod swaps;
