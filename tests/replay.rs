@@ -101,11 +101,12 @@ fn is_foreign(group: &[Exchange]) -> bool {
 
 #[test]
 fn the_channel_cuts_every_recorded_command_alike() {
-    let mut checked = 0;
+    let (mut checked, mut foreign, mut malformed) = (0, 0, 0);
     let recordings = recordings();
     for (path, fixture) in &recordings {
         for group in logical(fixture) {
             if is_foreign(&group) {
+                foreign += 1;
                 continue;
             }
             let commands: Vec<&Exchange> = {
@@ -114,7 +115,10 @@ fn the_channel_cuts_every_recorded_command_alike() {
                 });
                 group.iter().take(sent.map_or(group.len(), |at| at + 1)).collect()
             };
-            let Some(command) = command(&commands) else { continue };
+            let Some(command) = command(&commands) else {
+                malformed += 1;
+                continue;
+            };
             let line = group[0].line;
             let single = Fixture { headers: fixture.headers.clone(), exchanges: group.clone() };
             let replay = Replay::new(single).unwrap();
@@ -129,8 +133,10 @@ fn the_channel_cuts_every_recorded_command_alike() {
             checked += 1;
         }
     }
-    assert!(recordings.len() >= 24, "only {} recordings were found", recordings.len());
+    assert!(recordings.len() >= 38, "only {} recordings were found: is one lost?", recordings.len());
     assert!(checked >= 500, "only {checked} exchanges were checked");
+    // Answers that a tool left lying, and a command cut on purpose: counted, so that they can't grow unseen.
+    assert_eq!((foreign, malformed), (2, 1), "exchanges that were passed over");
     println!("{checked} logical exchanges of {} recordings", recordings.len());
 }
 
@@ -145,7 +151,7 @@ fn every_recorded_operation_plays() {
         assert_eq!(exit, 0, "{}\n{out}{err}", path.display());
         played += 1;
     }
-    assert!(played >= 8, "only {played} recordings name an operation");
+    assert!(played >= 14, "only {played} recordings name an operation");
 }
 
 /// The three failures of a strict replay are three different failures.

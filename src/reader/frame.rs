@@ -20,12 +20,6 @@ impl Frame {
         Self { bytes: SecretBytes::copy_of(bytes), secret: false }
     }
 
-    /// A frame whose data field carries a secret.
-    #[must_use]
-    pub fn secret(bytes: SecretBytes) -> Self {
-        Self { bytes, secret: true }
-    }
-
     /// A frame from finished bytes and their mark.
     #[must_use]
     pub(crate) fn with_mark(bytes: SecretBytes, secret: bool) -> Self {
@@ -72,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_secret_frame_shows_its_head_only() {
-        let frame = Frame::secret(SecretBytes::copy_of(&[0x00, 0x20, 0x00, 0x80, 0x02, 0x31, 0x32]));
+        let frame = Frame::with_mark(SecretBytes::copy_of(&[0x00, 0x20, 0x00, 0x80, 0x02, 0x31, 0x32]), true);
         assert_eq!(frame.to_string(), "0020008002****");
         assert_eq!(format!("{frame:?}"), "Frame(0020008002****)");
         assert_eq!(Frame::open(&[0x90, 0x00]).to_string(), "9000");

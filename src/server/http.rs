@@ -58,10 +58,6 @@ impl Http {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
     /// The URL of a call; what `plan` prints is what is sent.
     pub(super) fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
         let mut url = self.base.clone();

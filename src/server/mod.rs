@@ -145,12 +145,6 @@ impl Client {
         self.http.sent()
     }
 
-    /// The deadline of one call.
-    #[must_use]
-    pub fn timeout(&self) -> Duration {
-        self.http.timeout()
-    }
-
     /// The URL of a call as it would be sent.
     #[must_use]
     pub fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
