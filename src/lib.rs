@@ -11,6 +11,7 @@
 //! only [`provision`] knows both card and server. [`cli`] is the technician's command. [`secret`] holds the types whose
 //! content nothing can print.
 
+pub mod agent;
 pub mod apdu;
 pub mod card;
 pub mod cli;

@@ -8,6 +8,7 @@ mod error;
 pub mod fixture;
 mod frame;
 pub mod holders;
+pub mod monitor;
 pub mod pcsc;
 pub mod record;
 pub mod replay;

@@ -1,0 +1,9 @@
+//! Layer 6: the workstation agent. It sleeps until a card is inserted, and sets its PIN where the server has an open request.
+
+pub mod jobs;
+pub mod mailbox;
+pub mod report;
+pub mod settings;
+
+pub use self::mailbox::{Mailbox, Message, Post, mailbox};
+pub use self::settings::Settings;
