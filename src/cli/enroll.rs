@@ -56,6 +56,8 @@ impl JobArgs {
             wanted: Wanted { smartcard: self.smartcard, request: self.request },
             rules,
             families: config.families.clone(),
+            assignment: None,
+            repeat: true,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::exit::Exit;
+use crate::exit::Exit;
 use super::select::ChoiceError;
 use crate::config::ConfigError;
 use crate::provision::Failure;

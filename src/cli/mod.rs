@@ -2,7 +2,6 @@
 
 mod enroll;
 pub mod error;
-pub mod exit;
 mod history;
 mod inspect;
 mod output;

@@ -99,6 +99,8 @@ fn set_pin(
         wanted: Wanted::default(),
         rules: Rules { authorities: vec![authority], ..Rules::default() },
         families: families.clone(),
+        assignment: None,
+        repeat: true,
     };
     let mut desk = Desk {
         readers,

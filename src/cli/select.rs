@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::exit::Exit;
+use crate::exit::Exit;
 use crate::apdu::Channel;
 use crate::card::CardId;
 use crate::card::family::{self, Families};

@@ -214,6 +214,14 @@ pub enum Cause {
         /// What its record says.
         meaning: &'static str,
     },
+    /// An earlier job has done this request on this card.
+    #[error("request {request} was done on this card already (journal {journal})")]
+    AlreadyDone {
+        /// The request.
+        request: uuid::Uuid,
+        /// The earlier job's id.
+        journal: String,
+    },
     /// Ctrl-C or SIGTERM.
     #[error("interrupted")]
     Interrupted,
@@ -260,6 +268,7 @@ impl Cause {
             Self::UncertainPin { .. } => {
                 "set the PIN with another authority (`server`, `admin-key`), which does not depend on the current one".to_owned()
             }
+            Self::AlreadyDone { .. } => "run `pinwright enroll` to set the PIN once more".to_owned(),
             Self::Interrupted => "run the command again".to_owned(),
         }
     }

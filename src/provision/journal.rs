@@ -140,13 +140,14 @@ impl Journal {
         Ok(history)
     }
 
-    /// The records of one card that are open.
-    fn open_records(&self, card_id: Uuid) -> Result<Vec<Record>, JournalError> {
+    /// The records of one card, oldest first.
+    ///
+    /// # Errors
+    /// The folder can't be read.
+    pub fn of_card(&self, card_id: Uuid) -> Result<Vec<Record>, JournalError> {
         let prefix = format!("{card_id}_");
         let of_card = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix));
-        let mut records = self.read_where(of_card)?.records;
-        records.retain(|record| record.point.is_open());
-        Ok(records)
+        Ok(self.read_where(of_card)?.records)
     }
 
     /// Removes settled records that are older than the journal keeps, and what a crash left half-written. Open records
@@ -220,7 +221,17 @@ impl<'a> Claim<'a> {
     /// # Errors
     /// The folder can't be read.
     pub fn unsettled(&self) -> Result<Vec<Record>, JournalError> {
-        self.journal.open_records(self.card_id)
+        let mut records = self.journal.of_card(self.card_id)?;
+        records.retain(|record| record.point.is_open());
+        Ok(records)
+    }
+
+    /// The record of a job that did this request on this card, unless a later job has left the card unsettled.
+    ///
+    /// # Errors
+    /// The folder can't be read.
+    pub fn done(&self, request: Uuid) -> Result<Option<Record>, JournalError> {
+        Ok(done(&self.journal.of_card(self.card_id)?, request).cloned())
     }
 
     /// Writes the first record of a job.
@@ -283,6 +294,16 @@ impl Entry<'_> {
 #[must_use]
 pub fn most_doubtful(unsettled: &[Record]) -> Option<&Record> {
     unsettled.iter().rfind(|record| record.point != Point::Authorizing).or(unsettled.last())
+}
+
+/// Of one card's records the one of a job that did this request, unless any record is unsettled: then the card has to be done
+/// again to be sure of its PIN.
+#[must_use]
+pub fn done(records: &[Record], request: Uuid) -> Option<&Record> {
+    if records.iter().any(|record| record.point.is_open()) {
+        return None;
+    }
+    records.iter().rfind(|record| record.point == Point::Done && record.request == Some(request))
 }
 
 /// `None` where the file is gone.

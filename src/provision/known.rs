@@ -23,6 +23,10 @@ pub(super) struct Known {
 }
 
 impl Known {
+    pub fn with(assignment: Option<Assignment>) -> Self {
+        Self { assignment, ..Self::default() }
+    }
+
     /// Notes the card; it must be the one of an earlier hold, and the one that a person named.
     pub fn identified(&mut self, now: CardId, named: Option<CardId>, limits: PinLimits) -> Result<(), BindingError> {
         let expected = self.card.map(|(id, _)| id).or(named);

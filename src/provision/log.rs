@@ -32,6 +32,16 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
+    /// Stops a job whose request an earlier one has carried to its good end. Asked under the claim: of two jobs on one card
+    /// the second finds what the first has done.
+    pub fn not_done_yet(&self, assignment: &Assignment) -> Result<(), Cause> {
+        let (Some(claim), Some(request)) = (&self.claim, assignment.request) else { return Ok(()) };
+        match claim.done(request)? {
+            Some(record) => Err(Cause::AlreadyDone { request, journal: record.id }),
+            None => Ok(()),
+        }
+    }
+
     /// Lets go of the claim.
     pub fn release(&mut self) {
         self.claim = None;

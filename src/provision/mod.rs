@@ -11,6 +11,7 @@ pub mod issuer;
 pub mod journal;
 mod known;
 mod log;
+pub mod look;
 pub mod mimcm;
 pub mod plan;
 pub mod records;
@@ -50,6 +51,10 @@ pub struct Job {
     pub rules: Rules,
     /// What is known of cards.
     pub families: Families,
+    /// What the server's records say of this card, where they were asked for already; only with `card_id`.
+    pub assignment: Option<Assignment>,
+    /// Whether a request that the journal shows as done may be done again: a person may want that, an agent never.
+    pub repeat: bool,
 }
 
 /// Whom to do it with.
@@ -142,7 +147,7 @@ const FRESH_STARTS: u32 = 1;
 /// # Errors
 /// A [`Failure`] says at which step, why, and in which state the card is.
 pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
-    let mut known = Known::default();
+    let mut known = Known::with(job.assignment.clone());
     // Claimed once the card is known, and until the end: also while a person types and the card itself is free.
     let mut log = Log::new(desk.journal);
     let mut fresh_starts = 0;
@@ -208,6 +213,9 @@ fn steps(
 
     desk.enter(session, Step::Resolve)?;
     let assignment = resolve(session, job, desk, known)?;
+    if !job.repeat {
+        log.not_done_yet(&assignment)?;
+    }
     let authority = choose(&job.rules, session)?;
     let answer = question_key(authority, &assignment)?;
     while let Some(need) = known.missing(authority, &assignment) {

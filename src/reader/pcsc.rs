@@ -4,6 +4,8 @@
 //! each open card has a worker thread of its own and every call has a deadline. A worker that misses it is left behind; its
 //! end is the process's end.
 
+mod watch;
+
 use std::ffi::CString;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
@@ -304,6 +306,10 @@ fn presence(context: &pcsc::Context, name: &CString) -> Result<Presence, pcsc::E
     let mut states = [pcsc::ReaderState::new(name.clone(), pcsc::State::UNAWARE)];
     context.get_status_change(Duration::ZERO, &mut states)?;
     let [state] = states;
+    presence_of(&state)
+}
+
+fn presence_of(state: &pcsc::ReaderState) -> Result<Presence, pcsc::Error> {
     let flags = state.event_state();
     if flags.intersects(pcsc::State::UNKNOWN | pcsc::State::UNAVAILABLE) {
         return Err(pcsc::Error::UnknownReader);

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use pinwright::cli::exit::Exit;
+use pinwright::exit::Exit;
 use pinwright::provision::journal::{Journal, JournalError, Point, Record, SCHEMA, new_id};
 use pinwright::provision::{CardState, Cause, Step};
 use uuid::Uuid;

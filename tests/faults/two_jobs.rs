@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 
-use pinwright::cli::exit::Exit;
+use pinwright::exit::Exit;
 use pinwright::provision::journal::{Journal, JournalError};
 use pinwright::provision::{Cause, Desk, set_pin};
 use pinwright::sim::server::PinMaker;

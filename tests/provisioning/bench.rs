@@ -161,6 +161,8 @@ impl World {
             wanted: self.wanted,
             rules: self.config.rules.clone(),
             families: self.config.families.clone(),
+            assignment: None,
+            repeat: true,
         }
     }
 

@@ -78,6 +78,7 @@ impl From<&Failure> for Exit {
             Cause::Journal(_) => Self::Usage,
             Cause::UncertainPin { .. } => Self::Attention,
             Cause::NoAuthority { .. } => Self::Usage,
+            Cause::AlreadyDone { .. } => Self::Done,
         }
     }
 }

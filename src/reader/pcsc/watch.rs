@@ -1,0 +1,111 @@
+//! The status call of PC/SC: blocked in the service until a reader or a card changes.
+
+use std::ffi::CString;
+use std::time::Duration;
+
+use super::{SERVICE, establish, failure, presence_of, PcscReaders};
+use crate::reader::monitor::{CallOff, StatusService, StatusSource};
+use crate::reader::{ReaderEntry, ReaderError};
+
+/// The most states that pcsclite before 2.5 takes in one call.
+const STATES_MAX: usize = 16;
+
+/// Where a source that waits for nothing in particular sleeps between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A PC/SC context of its own, which never opens a card.
+struct PcscStatus {
+    context: pcsc::Context,
+    /// What the next wait compares with: the readers of the last look.
+    states: Vec<pcsc::ReaderState>,
+    /// The pseudo-reader that stands for the list of readers; `None` where it does not work. Kept from wait to wait: newer
+    /// services count the changes of the list in it.
+    list: Option<pcsc::ReaderState>,
+}
+
+impl StatusService for PcscReaders {
+    fn connect(&self) -> Result<(Box<dyn StatusSource>, CallOff), ReaderError> {
+        let context = establish()?;
+        let other = context.clone();
+        let call_off = Box::new(move || {
+            if let Err(code) = other.cancel() {
+                // A wait that has just ended by itself needs no cancelling, and a service that is gone ends it too.
+                tracing::trace!("SCardCancel: {code}");
+            }
+        });
+        // pcsclite and winscard know the pseudo-reader; what macOS does with it is not to be relied on.
+        let list = (!cfg!(target_os = "macos"))
+            .then(|| pcsc::ReaderState::new(pcsc::PNP_NOTIFICATION(), pcsc::State::UNAWARE));
+        Ok((Box::new(PcscStatus { context, states: Vec::new(), list }), call_off))
+    }
+}
+
+impl StatusSource for PcscStatus {
+    fn look(&mut self) -> Result<Vec<ReaderEntry>, ReaderError> {
+        self.states.clear();
+        let names = match self.context.list_readers_owned() {
+            Ok(names) => names,
+            Err(pcsc::Error::NoReadersAvailable) => Vec::new(),
+            Err(code) => return Err(failure(SERVICE, "listing the readers", code)),
+        };
+        let mut entries = Vec::with_capacity(names.len());
+        for name in names {
+            let shown = name.to_string_lossy().into_owned();
+            match self.state_of(name) {
+                Ok((entry, state)) => {
+                    entries.push(ReaderEntry { name: shown, presence: entry });
+                    self.states.push(state);
+                }
+                // Unplugged since the list was made.
+                Err(pcsc::Error::UnknownReader | pcsc::Error::ReaderUnavailable) => {}
+                Err(code) => return Err(failure(&shown, "asking for the card's presence", code)),
+            }
+        }
+        Ok(entries)
+    }
+
+    fn wait(&mut self, limit: Option<Duration>) -> Result<(), ReaderError> {
+        let all = self.states.len() < STATES_MAX;
+        let list = if all { self.list.take() } else { None };
+        let announces = list.is_some();
+        self.states.extend(list);
+        if self.states.is_empty() {
+            // Nothing to wait for: winscard would return at once.
+            std::thread::sleep(limit.unwrap_or(PAUSE));
+            return Ok(());
+        }
+        // Readers beyond what one call takes are found by looking again.
+        let limit = if all { limit } else { Some(limit.unwrap_or(PAUSE)) };
+        let watched = self.states.len().min(STATES_MAX);
+        let result = self.context.get_status_change(limit, self.states.get_mut(..watched).unwrap_or_default());
+        if let (true, Some(mut list)) = (announces, self.states.pop()) {
+            // One that is not known is reported as such at once, and would be again.
+            let unknown = result.is_ok() && list.event_state().intersects(pcsc::State::UNKNOWN | pcsc::State::IGNORE);
+            if !unknown {
+                list.sync_current_state();
+                self.list = Some(list);
+            }
+        }
+        match result {
+            Ok(()) | Err(pcsc::Error::Timeout | pcsc::Error::Cancelled) => Ok(()),
+            // A reader that was just unplugged spoils the whole call: look again.
+            Err(pcsc::Error::UnknownReader | pcsc::Error::ReaderUnavailable | pcsc::Error::NoReadersAvailable) => Ok(()),
+            Err(code) => Err(failure(SERVICE, "watching the readers", code)),
+        }
+    }
+
+    fn sees_new_readers(&self) -> bool {
+        self.list.is_some() && self.states.len() < STATES_MAX
+    }
+}
+
+impl PcscStatus {
+    fn state_of(&self, name: CString) -> Result<(crate::reader::Presence, pcsc::ReaderState), pcsc::Error> {
+        let mut states = [pcsc::ReaderState::new(name, pcsc::State::UNAWARE)];
+        self.context.get_status_change(Duration::ZERO, &mut states)?;
+        let [mut state] = states;
+        let presence = presence_of(&state)?;
+        state.sync_current_state();
+        Ok((presence, state))
+    }
+}
