@@ -1,9 +1,325 @@
 //! Layer 6: the workstation agent. It sleeps until a card is inserted, and sets its PIN where the server has an open request.
+//!
+//! [`run`] is the loop: it waits for messages (from the card monitor, the jobs, the control socket, signals) and for the next
+//! moment at which something is due, and with nothing due it sleeps for good. Each card's job has a thread of its own
+//! ([`jobs`]), so that a reader that hangs holds up no other.
 
+pub mod backoff;
+mod events;
 pub mod jobs;
 pub mod mailbox;
 pub mod report;
 pub mod settings;
+mod slot;
+pub mod verdict;
 
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use self::backoff::{Backoff, Gate};
+use self::events::Teller;
+use self::jobs::{Ending, JobReport, News, Workshop};
 pub use self::mailbox::{Mailbox, Message, Post, mailbox};
+use self::report::{Phase, ServiceState, What};
 pub use self::settings::Settings;
+use self::slot::{Slot, needs_attention};
+use self::verdict::Next;
+use crate::reader::ReaderError;
+use crate::reader::monitor::{self, CardEvent, Handle, StatusService};
+
+/// What the agent works with.
+pub struct Station {
+    /// What all jobs have in common.
+    pub workshop: Arc<Workshop>,
+    /// Where status changes come from.
+    pub status: Arc<dyn StatusService>,
+    /// Readers whose names contain one of these are not looked at.
+    pub ignored_readers: Vec<String>,
+}
+
+/// How the agent ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    /// Readers whose jobs had not ended in time. Their journal records say how far the cards were taken.
+    pub unfinished: Vec<String>,
+}
+
+/// After a change of readers or cards the list is looked at once more: a change between look and wait is not announced.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// Serves until [`Message::Shutdown`].
+///
+/// # Errors
+/// The monitor's thread can't be started.
+pub fn run(settings: Settings, station: Station, mailbox: Mailbox) -> std::io::Result<Stopped> {
+    let Mailbox { messages, post } = mailbox;
+    let handle = Handle::default();
+    let watch = start_monitor(station.status, handle.clone(), post.clone())?;
+    let mut agent = Agent {
+        gate: Gate::new(Backoff::new(settings.retry_first, settings.retry_longest)),
+        settings,
+        workshop: station.workshop,
+        ignored_readers: station.ignored_readers,
+        post,
+        handle: handle.clone(),
+        slots: BTreeMap::new(),
+        teller: Teller::default(),
+        probe: None,
+        settle: None,
+        stopping: None,
+    };
+    agent.teller.tell(What::Started, None, None);
+    while !agent.is_over() {
+        let message = match agent.next_deadline() {
+            None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(deadline) => messages.recv_timeout(deadline.saturating_duration_since(Instant::now())),
+        };
+        match message {
+            Ok(message) => agent.take(message),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        agent.see_to_what_is_due(Instant::now());
+    }
+    handle.stop();
+    drop(watch);
+    let unfinished = agent.slots.into_iter().filter(|(_, slot)| slot.is_running()).map(|(reader, _)| reader).collect();
+    Ok(Stopped { unfinished })
+}
+
+fn start_monitor(
+    status: Arc<dyn StatusService>,
+    handle: Handle,
+    post: Post,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name("card-monitor".to_owned()).spawn(move || {
+        let mut tell = |event| match post.send(Message::Card(event)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(mailbox::Ended) => ControlFlow::Break(()),
+        };
+        monitor::watch(status.as_ref(), &handle, &mut tell);
+    })
+}
+
+struct Agent {
+    settings: Settings,
+    workshop: Arc<Workshop>,
+    ignored_readers: Vec<String>,
+    post: Post,
+    handle: Handle,
+    slots: BTreeMap<String, Slot>,
+    gate: Gate,
+    teller: Teller,
+    /// The job that finds out whether the server is back.
+    probe: Option<(String, u64)>,
+    settle: Option<Instant>,
+    stopping: Option<Instant>,
+}
+
+impl Agent {
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Card(event) => self.card(event, Instant::now()),
+            Message::Job(JobReport { reader, insertion, news }) => match news {
+                News::Ended(ending) => self.ended(&reader, insertion, &ending, Instant::now()),
+                news => self.news(&reader, insertion, news),
+            },
+            Message::Status(reply) => {
+                let snapshot = self.teller.snapshot(&self.slots, self.gate.closed_until());
+                // Whoever asked may have gone meanwhile.
+                reply.try_send(snapshot).unwrap_or_else(|_| tracing::debug!("nobody waits for the status any more"));
+            }
+            Message::Follow(follower) => self.teller.follow(follower),
+            Message::Recheck(reply) => {
+                let count = self.recheck(Instant::now());
+                tracing::info!("re-check asked for: {count} cards wait");
+                if reply.is_some_and(|reply| reply.try_send(count).is_err()) {
+                    tracing::debug!("nobody waits for the count any more");
+                }
+            }
+            Message::ClockJumped => {
+                self.teller.tell(What::ClockJumped, None, Some("the machine may have been asleep".to_owned()));
+                self.call_monitor(Handle::rescan);
+            }
+            Message::Shutdown => self.stop(Instant::now()),
+        }
+    }
+
+    fn card(&mut self, event: CardEvent, now: Instant) {
+        self.settle = Some(now + SETTLE);
+        match event {
+            CardEvent::ServiceFound => {
+                self.teller.service(ServiceState::Running);
+                self.teller.tell(What::ServiceFound, None, None);
+            }
+            CardEvent::ServiceLost(error) => self.service_lost(&error),
+            CardEvent::ReaderAdded { reader } => {
+                if self.is_ignored(&reader) {
+                    tracing::info!("reader {reader:?} is there, and ignored by the configuration");
+                    return;
+                }
+                let slot = self.slots.entry(reader.clone()).or_insert_with(|| Slot::new(&reader, &self.settings));
+                slot.gone = false;
+                self.teller.tell(What::ReaderAdded, Some(&slot.report), None);
+            }
+            CardEvent::ReaderRemoved { reader } => self.reader_removed(&reader),
+            CardEvent::Inserted { reader, presence } => {
+                let Some(slot) = self.slots.get_mut(&reader) else { return };
+                let insertion = self.teller.next_insertion();
+                slot.inserted(insertion, &presence, &self.settings, now);
+                self.teller.tell(What::Inserted, Some(&slot.report), None);
+            }
+            CardEvent::Removed { reader } => {
+                let Some(slot) = self.slots.get_mut(&reader) else { return };
+                slot.removed();
+                self.teller.tell(What::Removed, Some(&slot.report), None);
+            }
+        }
+    }
+
+    fn service_lost(&mut self, error: &ReaderError) {
+        let reason = format!("{error}. {}", error.remedy());
+        self.teller.service(ServiceState::Absent { reason: reason.clone() });
+        self.teller.tell(What::ServiceLost, None, Some(reason));
+        // What is in the readers when it is back is found out then.
+        for reader in self.slots.keys().cloned().collect::<Vec<_>>() {
+            self.reader_removed(&reader);
+        }
+    }
+
+    fn reader_removed(&mut self, reader: &str) {
+        let Some(slot) = self.slots.get_mut(reader) else { return };
+        if slot.present.is_some() {
+            slot.removed();
+            self.teller.tell(What::Removed, Some(&slot.report), None);
+        }
+        slot.gone = true;
+        self.teller.tell(What::ReaderRemoved, Some(&slot.report), None);
+        self.slots.retain(|_, slot| !slot.gone || slot.is_running());
+    }
+
+    fn news(&mut self, reader: &str, insertion: u64, news: News) {
+        let Some(slot) = self.slots.get_mut(reader) else { return };
+        let is_step = matches!(news, News::Step(_));
+        if slot.news(insertion, news) && is_step {
+            self.teller.tell(What::Step, Some(&slot.report), None);
+        }
+    }
+
+    fn ended(&mut self, reader: &str, insertion: u64, ending: &Ending, now: Instant) {
+        self.server_has(ending, now);
+        self.probe.take_if(|(probe, number)| probe == reader && *number == insertion);
+        let Some(slot) = self.slots.get_mut(reader) else { return };
+        let Some((report, current)) = slot.ended(insertion, ending) else { return };
+        if current {
+            match ending.verdict.next {
+                Next::Never => {}
+                Next::Recheck => slot.due_for_recheck(now),
+                Next::Soon => slot.due_soon(now),
+                Next::Retry(_) | Next::AtGate => slot.wait_for_server(self.gate.closed_until(), now),
+            }
+            self.teller.ended(&slot.report, needs_attention(ending));
+        } else if needs_attention(ending) || report.phase == Phase::Done {
+            // The card was pulled under the job: told all the same, since somebody has to look at it, or it is done.
+            self.teller.ended(&report, needs_attention(ending));
+        }
+        self.slots.retain(|_, slot| !slot.gone || slot.is_running());
+    }
+
+    /// What a job's end says of the server.
+    fn server_has(&mut self, ending: &Ending, now: Instant) {
+        if let Next::Retry(retry_after) = ending.verdict.next {
+            let was_open = self.gate.closed_until().is_none();
+            let until = self.gate.failed(now, retry_after);
+            let pause = until.saturating_duration_since(now);
+            tracing::info!("the server is left alone for {:.1} s", pause.as_secs_f32());
+            if was_open {
+                self.teller.tell(What::ServerDown, None, ending.reason.clone());
+            }
+        } else if ending.server_answered && self.gate.succeeded() {
+            self.teller.tell(What::ServerBack, None, None);
+            let waiting = self.slots.values_mut().filter(|slot| slot.waits_for_server);
+            waiting.for_each(|slot| slot.due = Some(now));
+        }
+    }
+
+    fn recheck(&mut self, now: Instant) -> usize {
+        let settings = &self.settings;
+        self.slots.values_mut().map(|slot| usize::from(slot.recheck_now(now, settings))).sum()
+    }
+
+    fn stop(&mut self, now: Instant) {
+        if self.stopping.is_none() {
+            self.stopping = Some(now + self.settings.stop_timeout);
+            self.teller.tell(What::Stopping, None, None);
+            self.slots.values().for_each(Slot::interrupt);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let Some(deadline) = self.stopping else { return false };
+        Instant::now() >= deadline || !self.slots.values().any(Slot::is_running)
+    }
+
+    fn is_ignored(&self, reader: &str) -> bool {
+        self.ignored_readers.iter().any(|text| !text.is_empty() && reader.contains(text.as_str()))
+    }
+
+    /// The earliest moment at which something has to be done; `None`: sleep until a message comes.
+    fn next_deadline(&self) -> Option<Instant> {
+        if self.stopping.is_some() {
+            return self.stopping;
+        }
+        let slots = self.slots.values().filter_map(Slot::next_deadline);
+        let waits = self.probe.is_none() && self.slots.values().any(|slot| slot.waits_for_server);
+        let probe = if waits { self.gate.closed_until() } else { None };
+        slots.chain(self.settle).chain(probe).min()
+    }
+
+    fn see_to_what_is_due(&mut self, now: Instant) {
+        if self.stopping.is_some() {
+            return;
+        }
+        if self.settle.take_if(|settle| *settle <= now).is_some() {
+            self.call_monitor(Handle::refresh);
+        }
+        self.probe_server(now);
+        let look_only = self.gate.ordered_until(now).is_some();
+        for slot in self.slots.values_mut() {
+            if slot.overdue(now, &self.settings) {
+                tracing::error!(reader = %slot.report.reader, "the job is overdue: its reader is quarantined");
+                self.teller.tell(What::Phase, Some(&slot.report), None);
+            }
+            let Some(task) = slot.take_task(now, look_only, &self.settings) else { continue };
+            if let Err(error) = jobs::start(Arc::clone(&self.workshop), task, self.post.clone()) {
+                slot.not_started(&error);
+                self.probe = None;
+                self.teller.ended(&slot.report, false);
+            }
+        }
+    }
+
+    /// One card's job finds out whether the server is back; the others follow when it is.
+    fn probe_server(&mut self, now: Instant) {
+        if self.probe.is_some() || self.gate.closed_until().is_some_and(|until| until > now) {
+            return;
+        }
+        let waiting = self.slots.values_mut().find(|slot| slot.waits_for_server && !slot.is_running());
+        if let Some(slot) = waiting {
+            slot.due = Some(now);
+            self.probe = slot.present.map(|insertion| (slot.report.reader.clone(), insertion));
+        }
+    }
+
+    /// On a thread of its own: the monitor may hang in the service, and this loop must not.
+    fn call_monitor(&self, call: fn(&Handle)) {
+        let handle = self.handle.clone();
+        let spawned = std::thread::Builder::new().name("monitor-call".to_owned()).spawn(move || call(&handle));
+        if let Err(error) = spawned {
+            tracing::error!("the card monitor can't be called: {error}");
+        }
+    }
+}

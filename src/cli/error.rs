@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::exit::Exit;
 use super::select::ChoiceError;
 use crate::config::ConfigError;
+use crate::exit::Exit;
 use crate::provision::Failure;
 use crate::provision::journal::JournalError;
 use crate::reader::ReaderError;

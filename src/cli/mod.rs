@@ -28,11 +28,11 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use self::enroll::{Desktop, JobArgs};
 use self::error::CliError;
-use self::exit::Exit;
 use self::record::RecordArgs;
 use self::select::CardChoice;
 use self::world::World;
 use crate::config::Config;
+use crate::exit::Exit;
 use crate::reader::pcsc::PcscReaders;
 use crate::reader::traffic::{Meter, Traffic};
 

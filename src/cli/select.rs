@@ -2,10 +2,10 @@
 
 use thiserror::Error;
 
-use crate::exit::Exit;
 use crate::apdu::Channel;
 use crate::card::CardId;
 use crate::card::family::{self, Families};
+use crate::exit::Exit;
 use crate::reader::{EndAction, ReaderEntry, ReaderError, Readers};
 
 /// The card that a person means.

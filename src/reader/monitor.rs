@@ -284,8 +284,7 @@ impl Seen {
     fn compare(&mut self, entries: Vec<ReaderEntry>) -> Vec<CardEvent> {
         let mut events = Vec::new();
         let before = std::mem::take(&mut self.readers);
-        let now: BTreeMap<String, Presence> =
-            entries.into_iter().map(|entry| (entry.name, entry.presence)).collect();
+        let now: BTreeMap<String, Presence> = entries.into_iter().map(|entry| (entry.name, entry.presence)).collect();
         for (reader, presence) in &before {
             if !now.contains_key(reader) {
                 if presence.as_ref().is_some_and(has_card) {

@@ -124,7 +124,7 @@ impl Diary {
             arguments.push("--json");
         }
         let arguments = cli::parse(arguments, &mut world).unwrap();
-        assert_eq!(cli::run(&arguments, &mut world), exit::Exit::Done);
+        assert_eq!(cli::run(&arguments, &mut world), pinwright::exit::Exit::Done);
         String::from_utf8_lossy(&[out, err].concat()).into_owned()
     }
 

@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::time::Duration;
 
-use super::{SERVICE, establish, failure, presence_of, PcscReaders};
+use super::{PcscReaders, SERVICE, establish, failure, presence_of};
 use crate::reader::monitor::{CallOff, StatusService, StatusSource};
 use crate::reader::{ReaderEntry, ReaderError};
 
@@ -89,7 +89,9 @@ impl StatusSource for PcscStatus {
         match result {
             Ok(()) | Err(pcsc::Error::Timeout | pcsc::Error::Cancelled) => Ok(()),
             // A reader that was just unplugged spoils the whole call: look again.
-            Err(pcsc::Error::UnknownReader | pcsc::Error::ReaderUnavailable | pcsc::Error::NoReadersAvailable) => Ok(()),
+            Err(pcsc::Error::UnknownReader | pcsc::Error::ReaderUnavailable | pcsc::Error::NoReadersAvailable) => {
+                Ok(())
+            }
             Err(code) => Err(failure(SERVICE, "watching the readers", code)),
         }
     }

@@ -1,0 +1,211 @@
+//! When to ask the server again: spread at random, so that ten thousand agents that lost it together don't find it together.
+
+use std::time::{Duration, Instant};
+
+/// No server is left alone for longer than this at its word.
+const OBEYED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Full jitter: each pause is drawn between nothing and a bound that doubles with every failure. (M. Brooker, "Exponential
+/// Backoff And Jitter", AWS Architecture Blog, 2015.)
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    first: Duration,
+    longest: Duration,
+    failures: u32,
+}
+
+impl Backoff {
+    /// No failure yet.
+    #[must_use]
+    pub fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, failures: 0 }
+    }
+
+    /// The pause after one more failure. What the server asks for (`Retry-After`) is waited in full, and the random part comes
+    /// on top: else all that it was said to would come back in the same second.
+    pub fn failed(&mut self, retry_after: Option<Duration>) -> Duration {
+        let bound = doubled(self.first, self.failures, self.longest);
+        self.failures = self.failures.saturating_add(1);
+        match retry_after {
+            None => bound.mul_f64(fastrand::f64()),
+            Some(asked) => {
+                let asked = asked.min(OBEYED);
+                let spread = bound.max(asked).min(self.longest);
+                asked.saturating_add(spread.mul_f64(fastrand::f64()))
+            }
+        }
+    }
+
+    /// The server has answered.
+    pub fn succeeded(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Failures in a row.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+}
+
+/// Pauses between two looks at the server for a card that has no request: they double, and each is drawn from the upper half
+/// of its bound.
+#[derive(Debug, Clone)]
+pub struct Recheck {
+    first: Duration,
+    longest: Duration,
+    looks: u32,
+}
+
+impl Recheck {
+    /// No look yet.
+    #[must_use]
+    pub fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, looks: 0 }
+    }
+
+    /// The pause before the next look.
+    pub fn next(&mut self) -> Duration {
+        let bound = doubled(self.first, self.looks, self.longest);
+        self.looks = self.looks.saturating_add(1);
+        bound.mul_f64(0.5 + fastrand::f64() / 2.0)
+    }
+}
+
+fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(times)).min(longest)
+}
+
+/// The server, as all readers of one agent share it: after a failure it is left alone for a while.
+#[derive(Debug)]
+pub struct Gate {
+    backoff: Backoff,
+    closed_until: Option<Instant>,
+    /// The server itself has named the time: nobody goes before it, not even a card that has just been inserted.
+    ordered: bool,
+}
+
+impl Gate {
+    /// An open gate.
+    #[must_use]
+    pub fn new(backoff: Backoff) -> Self {
+        Self { backoff, closed_until: None, ordered: false }
+    }
+
+    /// A call failed. Several jobs that failed on the same outage count once: only the first one after the pause doubles it.
+    pub fn failed(&mut self, now: Instant, retry_after: Option<Duration>) -> Instant {
+        let pause = match (self.closed_until, retry_after) {
+            (Some(until), None) if until > now => return until,
+            (_, retry_after) => self.backoff.failed(retry_after),
+        };
+        let until = now + pause;
+        let until = self.closed_until.map_or(until, |earlier| earlier.max(until));
+        self.ordered = retry_after.is_some();
+        self.closed_until = Some(until);
+        until
+    }
+
+    /// A call succeeded; tells whether the gate was closed.
+    pub fn succeeded(&mut self) -> bool {
+        self.backoff.succeeded();
+        self.ordered = false;
+        self.closed_until.take().is_some()
+    }
+
+    /// Until when the server is left alone.
+    #[must_use]
+    pub fn closed_until(&self) -> Option<Instant> {
+        self.closed_until
+    }
+
+    /// Until when even a card that was just inserted has to wait. People insert cards at their own times, so after a plain
+    /// failure they get their try; what the server asks for holds for all.
+    #[must_use]
+    pub fn ordered_until(&self, now: Instant) -> Option<Instant> {
+        self.closed_until.filter(|until| self.ordered && *until > now)
+    }
+
+    /// Failures in a row.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.backoff.failures()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn pauses_stay_below_a_bound_that_doubles_up_to_the_longest() {
+        for _ in 0..200 {
+            let mut backoff = Backoff::new(2 * SECOND, 60 * SECOND);
+            for bound in [2, 4, 8, 16, 32, 60, 60] {
+                assert!(backoff.failed(None) <= bound * SECOND);
+            }
+            backoff.succeeded();
+            assert!(backoff.failed(None) <= 2 * SECOND);
+        }
+    }
+
+    #[test]
+    fn pauses_are_spread_over_the_whole_bound() {
+        let pauses: Vec<Duration> = (0..1000).map(|_| Backoff::new(10 * SECOND, 10 * SECOND).failed(None)).collect();
+        let early = pauses.iter().filter(|pause| **pause < 5 * SECOND).count();
+        assert!((300..700).contains(&early), "{early} of 1000 in the first half");
+    }
+
+    #[test]
+    fn what_the_server_asks_for_is_waited_in_full_and_spread() {
+        let pauses: Vec<Duration> =
+            (0..1000).map(|_| Backoff::new(SECOND, 300 * SECOND).failed(Some(60 * SECOND))).collect();
+        assert!(pauses.iter().all(|pause| (60 * SECOND..=120 * SECOND).contains(pause)));
+        assert!(pauses.iter().any(|pause| *pause > 90 * SECOND));
+    }
+
+    #[test]
+    fn nothing_overflows() {
+        let mut backoff = Backoff::new(SECOND, 60 * SECOND);
+        for _ in 0..100 {
+            assert!(backoff.failed(None) <= 60 * SECOND);
+        }
+        assert!(backoff.failed(Some(Duration::MAX)) <= OBEYED + 60 * SECOND);
+    }
+
+    #[test]
+    fn rechecks_grow_and_are_never_hasty() {
+        for _ in 0..100 {
+            let mut recheck = Recheck::new(30 * SECOND, 120 * SECOND);
+            for bound in [30, 60, 120, 120] {
+                let pause = recheck.next();
+                assert!(pause >= bound * SECOND / 2 && pause <= bound * SECOND, "{pause:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn jobs_that_fail_on_one_outage_count_once() {
+        let mut gate = Gate::new(Backoff::new(8 * SECOND, 60 * SECOND));
+        let now = Instant::now();
+        let until = gate.failed(now, None);
+        for _ in 0..8 {
+            assert_eq!(gate.failed(now, None), until.max(now));
+        }
+        assert_eq!(gate.failures(), 1);
+        assert_eq!(gate.ordered_until(now), None);
+        assert!(gate.succeeded());
+        assert!(!gate.succeeded());
+    }
+
+    #[test]
+    fn an_order_of_the_server_holds_for_all() {
+        let mut gate = Gate::new(Backoff::new(SECOND, 60 * SECOND));
+        let now = Instant::now();
+        let until = gate.failed(now, Some(30 * SECOND));
+        assert!(until >= now + 30 * SECOND);
+        assert_eq!(gate.ordered_until(now), Some(until));
+        assert_eq!(gate.ordered_until(until), None);
+    }
+}

@@ -1,0 +1,99 @@
+//! Telling: events to followers, a snapshot to whoever asks, and the counts.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::SyncSender;
+use std::time::{Instant, SystemTime};
+
+use super::report::{
+    EVENT_SCHEMA, Event, Phase, ReaderReport, STATUS_SCHEMA, ServiceState, Snapshot, Totals, What, timestamp,
+};
+use super::slot::Slot;
+
+/// Who is told what.
+pub(super) struct Teller {
+    started: SystemTime,
+    service: ServiceState,
+    followers: Vec<SyncSender<Event>>,
+    totals: Totals,
+}
+
+impl Default for Teller {
+    fn default() -> Self {
+        Self {
+            started: SystemTime::now(),
+            service: ServiceState::Starting,
+            followers: Vec::new(),
+            totals: Totals::default(),
+        }
+    }
+}
+
+impl Teller {
+    /// Counts an insertion and gives its number.
+    pub fn next_insertion(&mut self) -> u64 {
+        self.totals.insertions += 1;
+        self.totals.insertions
+    }
+
+    pub fn service(&mut self, state: ServiceState) {
+        self.service = state;
+    }
+
+    pub fn follow(&mut self, follower: SyncSender<Event>) {
+        self.followers.push(follower);
+    }
+
+    /// Tells of the end of a look or a job.
+    pub fn ended(&mut self, report: &ReaderReport, attention: bool) {
+        match report.phase {
+            Phase::Done => self.totals.provisioned += 1,
+            Phase::Failed | Phase::Stuck => self.totals.failed += 1,
+            _ => {}
+        }
+        if attention {
+            self.totals.attention += 1;
+            let card = report.card_id.as_deref().unwrap_or("unknown");
+            tracing::error!(reader = %report.reader, card, "the card needs attention: {}", report.reason.as_deref().unwrap_or_default());
+        }
+        self.tell(What::Phase, Some(report), None);
+    }
+
+    /// Tells everybody who listens. One that does not keep up is dropped, as it must not hold up the others.
+    pub fn tell(&mut self, what: What, reader: Option<&ReaderReport>, detail: Option<String>) {
+        match what {
+            What::ServerDown => self.totals.server_failures += 1,
+            What::ServiceLost => self.totals.service_losses += 1,
+            _ => {}
+        }
+        if what != What::Step {
+            let name = reader.map(|report| report.reader.as_str()).unwrap_or_default();
+            let phase = reader.map(|report| report.phase);
+            tracing::info!(reader = name, ?phase, detail = detail.as_deref(), "{what:?}");
+        }
+        if self.followers.is_empty() {
+            return;
+        }
+        let event = Event {
+            schema: EVENT_SCHEMA.to_owned(),
+            time: timestamp(SystemTime::now()),
+            event: what,
+            reader: reader.cloned(),
+            detail,
+        };
+        self.followers.retain(|follower| follower.try_send(event.clone()).is_ok());
+    }
+
+    pub fn snapshot(&self, slots: &BTreeMap<String, Slot>, server_paused: Option<Instant>) -> Snapshot {
+        let until = |instant: Instant| timestamp(SystemTime::now() + instant.saturating_duration_since(Instant::now()));
+        Snapshot {
+            schema: STATUS_SCHEMA.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            started: timestamp(self.started),
+            service: self.service.clone(),
+            server_paused_until: server_paused.map(until),
+            readers: slots.values().filter(|slot| !slot.gone).map(|slot| slot.report.clone()).collect(),
+            totals: self.totals.clone(),
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! One reader, as the loop knows it: which card is in it, which job runs on it, and when something is due.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::backoff::{Backoff, Recheck};
+use super::jobs::{Ending, News, Task};
+use super::report::{Phase, ReaderReport, timestamp};
+use super::settings::Settings;
+use crate::provision::CardState;
+use crate::provision::look::Identity;
+use crate::reader::Presence;
+
+/// First and longest pause where another program has the card.
+const SOON: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// A reader.
+pub(super) struct Slot {
+    /// What is told of it.
+    pub report: ReaderReport,
+    /// The insertion that is in it now.
+    pub present: Option<u64>,
+    /// Unplugged: kept only until its job has ended.
+    pub gone: bool,
+    /// When a job is due.
+    pub due: Option<Instant>,
+    /// A job is due as soon as the server answers again.
+    pub waits_for_server: bool,
+    running: Option<Running>,
+    identity: Option<Identity>,
+    recheck: Recheck,
+    soon: Backoff,
+}
+
+/// A job.
+struct Running {
+    insertion: u64,
+    interrupted: Arc<AtomicBool>,
+    deadline: Instant,
+    /// It has had its time.
+    overdue: bool,
+    /// What was told of the card when it was pulled under the job.
+    pulled: Option<ReaderReport>,
+}
+
+impl Slot {
+    pub fn new(reader: &str, settings: &Settings) -> Self {
+        Self {
+            report: empty(reader),
+            present: None,
+            gone: false,
+            due: None,
+            waits_for_server: false,
+            running: None,
+            identity: None,
+            recheck: Recheck::new(settings.recheck_first, settings.recheck_longest),
+            soon: Backoff::new(SOON.0, SOON.1),
+        }
+    }
+
+    /// A card is there: a job is due, unless the card gives no sign of life.
+    pub fn inserted(&mut self, insertion: u64, presence: &Presence, settings: &Settings, now: Instant) {
+        self.removed();
+        self.gone = false;
+        self.present = Some(insertion);
+        self.recheck = Recheck::new(settings.recheck_first, settings.recheck_longest);
+        self.soon = Backoff::new(SOON.0, SOON.1);
+        self.report.insertion = insertion;
+        self.report.atr = presence.atr.as_ref().map(ToString::to_string);
+        if presence.mute {
+            let reason = "The card does not respond to a reset. Insert it the other way round, or try another reader";
+            self.turn(Phase::Failed, Some(reason.to_owned()));
+        } else {
+            let waits = self.running.is_some();
+            self.turn(Phase::Working, waits.then(|| "The job on the card before has not ended yet".to_owned()));
+            self.due = Some(now);
+        }
+    }
+
+    /// The card is gone, and with it all that was known of it. A running job backs out, or carries its write to the end.
+    pub fn removed(&mut self) {
+        let nothing = empty(&self.report.reader);
+        let last = std::mem::replace(&mut self.report, nothing);
+        if let Some(running) = &mut self.running {
+            running.interrupted.store(true, Ordering::Relaxed);
+            running.pulled.get_or_insert(last);
+        }
+        self.present = None;
+        self.due = None;
+        self.waits_for_server = false;
+        self.identity = None;
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Asks a running job to back out.
+    pub fn interrupt(&self) {
+        if let Some(running) = &self.running {
+            running.interrupted.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The next moment at which something has to be done here.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        match &self.running {
+            Some(running) => (!running.overdue).then_some(running.deadline),
+            None => self.due,
+        }
+    }
+
+    /// The job that is due now.
+    pub fn take_task(&mut self, now: Instant, look_only: bool, settings: &Settings) -> Option<Task> {
+        let insertion = self.present?;
+        if self.running.is_some() || self.due.is_none_or(|due| due > now) {
+            return None;
+        }
+        self.due = None;
+        self.waits_for_server = false;
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let deadline = now + settings.job_timeout;
+        self.running =
+            Some(Running { insertion, interrupted: Arc::clone(&interrupted), deadline, overdue: false, pulled: None });
+        self.report.next_check = None;
+        self.turn(Phase::Working, None);
+        let (reader, identity) = (self.report.reader.clone(), self.identity.clone());
+        Some(Task { reader, insertion, identity, look_only, interrupted })
+    }
+
+    /// The thread of a job could not be started.
+    pub fn not_started(&mut self, error: &std::io::Error) {
+        self.running = None;
+        self.turn(Phase::Failed, Some(format!("No thread could be started for the card: {error}")));
+    }
+
+    /// A job that takes too long is told to back out, once; tells whether that was now.
+    pub fn overdue(&mut self, now: Instant, settings: &Settings) -> bool {
+        let Some(running) = self.running.as_mut().filter(|running| !running.overdue && running.deadline <= now) else {
+            return false;
+        };
+        running.overdue = true;
+        running.interrupted.store(true, Ordering::Relaxed);
+        if self.present.is_some() {
+            let reason = format!(
+                "The job has not ended within {} s: reader, card or server hang. Other readers go on. Pull the card out when \
+                 the reader's light is still",
+                settings.job_timeout.as_secs()
+            );
+            self.turn(Phase::Stuck, Some(reason));
+        }
+        true
+    }
+
+    /// News of the running job short of its end; tells whether it is about the card that is there now.
+    pub fn news(&mut self, insertion: u64, news: News) -> bool {
+        let Some(running) = self.running.as_mut().filter(|running| running.insertion == insertion) else {
+            return false;
+        };
+        let current = self.present == Some(insertion) && running.pulled.is_none();
+        let report = running.pulled.as_mut().unwrap_or(&mut self.report);
+        match news {
+            News::Began(enrollment) => report.enrollment = Some(enrollment),
+            News::Step(step) => report.step = Some(step.name().to_owned()),
+            News::Found(request) => report.request = Some(request),
+            News::Identified(identity) => {
+                report.family = Some(identity.family.to_owned());
+                report.card_id = Some(identity.card_id.to_string());
+                if current {
+                    self.identity = Some(identity);
+                }
+            }
+            News::Ended(_) => {}
+        }
+        current
+    }
+
+    /// The end of the running job: what is to be told of it, and whether it is about the card that is there now.
+    pub fn ended(&mut self, insertion: u64, ending: &Ending) -> Option<(ReaderReport, bool)> {
+        let running = self.running.take_if(|running| running.insertion == insertion)?;
+        let mut current = true;
+        let mut report = match running.pulled {
+            Some(pulled) => {
+                current = false;
+                pulled
+            }
+            None => self.report.clone(),
+        };
+        report.phase = ending.verdict.phase;
+        report.since = timestamp(SystemTime::now());
+        report.reason.clone_from(&ending.reason);
+        report.journal.clone_from(&ending.journal);
+        report.exit = ending.stopped.map(|(_, _, exit)| exit);
+        report.card_state = ending.stopped.map(|(_, state, _)| state.name().to_owned());
+        report.step = ending.stopped.map(|(step, ..)| step.name().to_owned());
+        if current {
+            self.report = report.clone();
+        } else if self.present.is_some() {
+            self.turn(Phase::Working, None);
+        }
+        Some((report, current))
+    }
+
+    /// When the server is asked again about a card that has no request.
+    pub fn due_for_recheck(&mut self, now: Instant) {
+        let pause = self.recheck.next();
+        self.due_in(now, pause);
+    }
+
+    /// The server is down: when it is back, a job is due.
+    pub fn wait_for_server(&mut self, until: Option<Instant>, now: Instant) {
+        self.waits_for_server = true;
+        let until = until.map(|until| SystemTime::now() + until.saturating_duration_since(now));
+        self.report.next_check = until.map(timestamp);
+    }
+
+    /// When a card is tried again that another program has.
+    pub fn due_soon(&mut self, now: Instant) {
+        let pause = self.soon.failed(None).max(SOON.0 / 2);
+        self.due_in(now, pause);
+    }
+
+    fn due_in(&mut self, now: Instant, pause: Duration) {
+        self.due = Some(now + pause);
+        self.report.next_check = Some(timestamp(SystemTime::now() + pause));
+    }
+
+    /// Has the server asked at once, where a card waits for that; tells whether it does.
+    pub fn recheck_now(&mut self, now: Instant, settings: &Settings) -> bool {
+        let waits = matches!(self.report.phase, Phase::Waiting | Phase::ServerDown | Phase::Reported | Phase::NeedsPin);
+        if !waits || self.running.is_some() || self.present.is_none() {
+            return false;
+        }
+        self.recheck = Recheck::new(settings.recheck_first, settings.recheck_longest);
+        self.due = Some(now);
+        true
+    }
+
+    fn turn(&mut self, phase: Phase, reason: Option<String>) {
+        self.report.phase = phase;
+        self.report.reason = reason;
+        self.report.since = timestamp(SystemTime::now());
+    }
+}
+
+/// Whether an ending leaves a card that somebody has to look at.
+pub(super) fn needs_attention(ending: &Ending) -> bool {
+    ending.stopped.is_some_and(|(_, state, _): (_, CardState, _)| state.needs_attention())
+}
+
+fn empty(reader: &str) -> ReaderReport {
+    ReaderReport {
+        reader: reader.to_owned(),
+        phase: Phase::Empty,
+        insertion: 0,
+        since: timestamp(SystemTime::now()),
+        atr: None,
+        family: None,
+        card_id: None,
+        request: None,
+        enrollment: None,
+        step: None,
+        reason: None,
+        exit: None,
+        card_state: None,
+        journal: None,
+        next_check: None,
+    }
+}

@@ -1,0 +1,132 @@
+//! What a failure means to an agent: try again, when, or leave the card alone.
+
+use std::time::Duration;
+
+use super::report::Phase;
+use crate::card::CardError;
+use crate::card::family::DetectError;
+use crate::exit::Exit;
+use crate::provision::journal::JournalError;
+use crate::provision::records::ResolveError;
+use crate::provision::supplier::SecretError;
+use crate::provision::{CardState, Cause, Failure, Step};
+use crate::reader::ReaderError;
+use crate::server::{ServerError, ServerProblem};
+
+/// What comes next for a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing until it is pulled.
+    Never,
+    /// The server is asked again at a growing interval.
+    Recheck,
+    /// The server has failed and is asked again when it may be back; it may have said when.
+    Retry(Option<Duration>),
+    /// The server asked to be left alone, and was: when that time is over.
+    AtGate,
+    /// Another program has the card, or has reset it: once more, soon.
+    Soon,
+}
+
+/// A phase and what follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// What becomes of the reader.
+    pub phase: Phase,
+    /// What comes next.
+    pub next: Next,
+}
+
+impl Verdict {
+    const fn new(phase: Phase, next: Next) -> Self {
+        Self { phase, next }
+    }
+}
+
+const FAILED: Verdict = Verdict::new(Phase::Failed, Next::Never);
+const NOT_OURS: Verdict = Verdict::new(Phase::NotOurs, Next::Never);
+const SOON: Verdict = Verdict::new(Phase::Waiting, Next::Soon);
+
+/// Judges a failure. Whatever may have reached the card is never tried again by itself.
+#[must_use]
+pub fn judge(failure: &Failure) -> Verdict {
+    if failure.card != CardState::Untouched {
+        return FAILED;
+    }
+    match failure.cause.as_ref() {
+        Cause::Server(error) => server(error),
+        Cause::Resolve(error) => records(error),
+        Cause::Detect(DetectError::Unknown { .. }) => NOT_OURS,
+        // A card that can't be told from others is none of ours.
+        Cause::Card(CardError::UnusableId(_) | CardError::Incomplete { .. } | CardError::Malformed { .. })
+        | Cause::Card(CardError::Refused { .. })
+            if failure.step == Step::Identify =>
+        {
+            NOT_OURS
+        }
+        Cause::Reader(error) => reader(error),
+        Cause::Secret(SecretError::NoTerminal { .. } | SecretError::Cancelled { .. }) => {
+            Verdict::new(Phase::NeedsPin, Next::Never)
+        }
+        Cause::AlreadyDone { .. } => Verdict::new(Phase::AlreadyDone, Next::Never),
+        Cause::Journal(JournalError::Busy { .. }) => SOON,
+        _ if failure.is_reset_before_write() => SOON,
+        _ => FAILED,
+    }
+}
+
+/// A server that is down is waited for; one that answers and refuses is asked again at long intervals, since what it refuses
+/// (a token, a right, a switch) is mended at its side, and costs the card nothing.
+fn server(error: &ServerError) -> Verdict {
+    match &error.problem {
+        ServerProblem::Busy { retry_after, .. } => Verdict::new(Phase::ServerDown, Next::Retry(*retry_after)),
+        ServerProblem::Unreachable(_)
+        | ServerProblem::Broken(_)
+        | ServerProblem::Timeout { .. }
+        | ServerProblem::Failed { .. } => Verdict::new(Phase::ServerDown, Next::Retry(None)),
+        ServerProblem::Pin(_) => FAILED,
+        _ => Verdict::new(Phase::Waiting, Next::Recheck),
+    }
+}
+
+fn records(error: &ResolveError) -> Verdict {
+    match error {
+        // Two statements of the server that contradict each other, or a key that has to be named: a person decides.
+        ResolveError::AdminKeyUnknown { .. } | ResolveError::PinDisagreement { .. } => FAILED,
+        _ => Verdict::new(Phase::Waiting, Next::Recheck),
+    }
+}
+
+fn reader(error: &ReaderError) -> Verdict {
+    match error {
+        ReaderError::InUse { .. } | ReaderError::CardReset { .. } => SOON,
+        ReaderError::Stuck { .. } => Verdict::new(Phase::Stuck, Next::Never),
+        _ => FAILED,
+    }
+}
+
+/// Why, where the card is and what to do: for a person, in one line.
+#[must_use]
+pub fn reason(failure: &Failure) -> String {
+    let mut text = format!("{failure}: {}", failure.cause);
+    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(failure.cause.as_ref());
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.ends_with(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = error.source();
+    }
+    format!("{text}. {}", sentence(&failure.cause.remedy()))
+}
+
+fn sentence(remedy: &str) -> String {
+    let mut characters = remedy.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+/// The exit code that the command would have ended with.
+#[must_use]
+pub fn exit(failure: &Failure) -> u8 {
+    Exit::from(failure) as u8
+}
