@@ -13,6 +13,7 @@ pub mod server;
 pub mod vpcd;
 
 mod command;
+mod status;
 mod sw;
 mod tdes;
 mod tlv;

@@ -1,20 +1,22 @@
 //! Readers inside this process, with virtual cards in them and the rules of PC/SC: one transaction at a time, a reset or a
 //! removal is remembered until the card is opened anew, an event counter for insertions and removals.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::card::{LinkFault, VirtualCard};
+use super::status::Bell;
 use crate::reader::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers};
 
 /// A set of virtual readers.
 #[derive(Clone, Default)]
 pub struct VirtualReaders {
-    slots: Vec<(String, Slot)>,
+    slots: Arc<Mutex<Vec<(String, Slot)>>>,
+    pub(super) bell: Bell,
 }
 
 /// One virtual reader; clones are the same reader.
 #[derive(Clone)]
-pub struct Slot(Arc<Mutex<State>>);
+pub struct Slot(Arc<Mutex<State>>, Bell);
 
 struct State {
     card: Option<Box<dyn VirtualCard>>,
@@ -33,15 +35,21 @@ impl VirtualReaders {
 
     /// Adds a reader, empty.
     pub fn add(&mut self, name: &str) -> Slot {
-        let slot = Slot(Arc::new(Mutex::new(State {
-            card: None,
-            generation: 0,
-            protocol: Protocol::T1,
-            mute: false,
-            resets: 0,
-        })));
-        self.slots.push((name.to_owned(), slot.clone()));
+        let state = State { card: None, generation: 0, protocol: Protocol::T1, mute: false, resets: 0 };
+        let slot = Slot(Arc::new(Mutex::new(state)), self.bell.clone());
+        self.slots().push((name.to_owned(), slot.clone()));
+        self.bell.ring();
         slot
+    }
+
+    /// Unplugs a reader, with the card that is in it.
+    pub fn unplug(&self, name: &str) {
+        self.slots().retain(|(plugged, _)| plugged != name);
+        self.bell.ring();
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Vec<(String, Slot)>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One reader with one card in it.
@@ -61,16 +69,20 @@ impl Slot {
         state.generation += if state.card.is_some() { 2 } else { 1 };
         state.card = Some(Box::new(card));
         state.mute = false;
+        drop(state);
+        self.1.ring();
     }
 
     /// Pulls the card.
     pub fn remove(&self) {
         self.state().remove();
+        self.1.ring();
     }
 
     /// Makes the card mute: it is there and gives no answer to a reset.
     pub fn set_mute(&self) {
         self.state().mute = true;
+        self.1.ring();
     }
 
     /// Sets the protocol that the card is used with.
@@ -107,13 +119,13 @@ impl Readers for VirtualReaders {
     fn list(&self) -> Result<Vec<ReaderEntry>, ReaderError> {
         let entry =
             |(name, slot): &(String, Slot)| ReaderEntry { name: name.clone(), presence: slot.state().presence() };
-        Ok(self.slots.iter().map(entry).collect())
+        Ok(self.slots().iter().map(entry).collect())
     }
 
     fn open(&self, reader: &str) -> Result<Box<dyn Connection>, ReaderError> {
         let reader = reader.to_owned();
-        let found = self.slots.iter().find(|(name, _)| *name == reader);
-        let (_, slot) = found.ok_or_else(|| ReaderError::NoSuchReader { reader: reader.clone() })?;
+        let found = self.slots().iter().find(|(name, _)| *name == reader).map(|(_, slot)| slot.clone());
+        let slot = found.ok_or_else(|| ReaderError::NoSuchReader { reader: reader.clone() })?;
         let state = slot.state();
         let Presence { generation, atr, mute } = state.presence();
         if mute {
@@ -122,15 +134,7 @@ impl Readers for VirtualReaders {
         let atr = atr.ok_or_else(|| ReaderError::NoCard { reader: reader.clone() })?;
         let protocol = state.protocol;
         drop(state);
-        Ok(Box::new(VirtualConnection {
-            reader,
-            atr,
-            protocol,
-            slot: slot.clone(),
-            generation,
-            reset: false,
-            ended: false,
-        }))
+        Ok(Box::new(VirtualConnection { reader, atr, protocol, slot, generation, reset: false, ended: false }))
     }
 }
 
@@ -183,6 +187,8 @@ impl Connection for VirtualConnection {
             Ok(answer) => Ok(Frame::open(&answer)),
             Err(LinkFault::Removed) => {
                 state.remove();
+                drop(state);
+                self.slot.1.ring();
                 Err(ReaderError::CardRemoved { reader: self.reader.clone(), operation })
             }
             Err(LinkFault::Reset) => {
