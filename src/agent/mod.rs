@@ -1,5 +1,9 @@
 //! Layer 6: the workstation agent. It sleeps until a card is inserted, and sets its PIN where the server has an open request.
 
+#[cfg(target_os = "linux")]
+pub mod account;
+#[cfg(target_os = "linux")]
+pub mod control;
 pub mod jobs;
 pub mod mailbox;
 pub mod report;
