@@ -1,6 +1,7 @@
 //! Configuration: files, environment and flags become one validated [`Config`]. Unknown keys are refused; a secret is given
 //! by reference only.
 
+mod agent;
 mod environment;
 mod message;
 mod raw;
@@ -36,6 +37,8 @@ pub struct Config {
     pub reader_timeout: Duration,
     /// Where the journal is kept; `None` where no folder is configured and the environment names none.
     pub journal: Option<Journal>,
+    /// How the agent works.
+    pub agent: crate::agent::Settings,
     /// What a person should know about the configuration.
     pub warnings: Vec<String>,
 }
@@ -130,12 +133,9 @@ impl Config {
         Self::validate(raw, &[], Vec::new())
     }
 
-    fn validate(raw: Raw, environment: &[(String, String)], mut warnings: Vec<String>) -> Result<Self, ConfigError> {
+    fn validate(raw: Raw, environment: &[(String, String)], warnings: Vec<String>) -> Result<Self, ConfigError> {
         for profile in &raw.card.profile {
             profile.check()?;
-        }
-        if raw.agent.is_some() {
-            warnings.push("[agent] is set, but this version has no agent: it has no effect".to_owned());
         }
         Ok(Self {
             server: server_settings(&raw.server)?,
@@ -155,6 +155,7 @@ impl Config {
             ignored_readers: raw.reader.ignore,
             reader_timeout: duration("reader.timeout", &raw.reader.timeout)?,
             journal: journal(raw.journal, environment)?,
+            agent: raw.agent.settings(environment)?,
             warnings,
         })
     }

@@ -46,6 +46,14 @@ pub fn mailbox() -> (Post, Mailbox) {
     (post.clone(), Mailbox { messages, post })
 }
 
+impl Mailbox {
+    /// The next message, as soon as there is one. `None` once nobody could write any more.
+    #[must_use]
+    pub fn next(&self) -> Option<Message> {
+        self.messages.recv().ok()
+    }
+}
+
 /// The loop has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the agent has ended")]

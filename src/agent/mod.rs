@@ -4,7 +4,11 @@
 //! moment at which something is due, and with nothing due it sleeps for good. Each card's job has a thread of its own
 //! ([`jobs`]), so that a reader that hangs holds up no other.
 
+#[cfg(target_os = "linux")]
+pub mod account;
 pub mod backoff;
+#[cfg(target_os = "linux")]
+pub mod control;
 mod events;
 pub mod jobs;
 pub mod mailbox;

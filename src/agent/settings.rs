@@ -49,6 +49,8 @@ pub struct Settings {
     pub pinentry_timeout: Duration,
     /// The control socket; `None` where none is to be had.
     pub control: Option<PathBuf>,
+    /// Where a command that talks to an agent looks next: the machine's agent, unless `control` is configured or is that.
+    pub control_of_system: Option<PathBuf>,
     /// Members of this group may ask for status, history and a re-check, beside root and the agent's own user.
     pub control_group: Option<String>,
     /// The user to become after the sockets are open, when started as root.
@@ -70,6 +72,7 @@ impl Default for Settings {
             pinentry: None,
             pinentry_timeout: Duration::from_secs(120),
             control: None,
+            control_of_system: None,
             control_group: None,
             user: None,
             metrics: None,

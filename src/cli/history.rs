@@ -1,11 +1,9 @@
 //! `pinwright history`: the journal's records, oldest first.
 
-use serde_json::json;
-
 use super::error::CliError;
 use super::world::World;
 use crate::config::Config;
-use crate::provision::journal::{JournalError, Record};
+use crate::provision::journal::{JournalError, listing};
 
 /// Runs the command.
 ///
@@ -15,15 +13,7 @@ pub fn run(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), Cli
     let journal = config.journal.as_ref().ok_or(CliError::Journal(JournalError::NoFolder))?;
     let history = journal.history()?;
     if json {
-        let records: Vec<_> = history.records.iter().map(record_json).collect();
-        let unreadable: Vec<_> =
-            history.unreadable.iter().map(|file| json!({"file": file.file, "reason": file.reason})).collect();
-        return world.print_json(&json!({
-            "schema": "pinwright.history/1",
-            "folder": journal.folder(),
-            "records": records,
-            "unreadable": unreadable,
-        }));
+        return world.print_json(&listing(journal, &history));
     }
     if history.records.is_empty() {
         world.say("No job has been journaled yet.");
@@ -37,22 +27,4 @@ pub fn run(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), Cli
         world.say(&format!("warning: {} in {} is {}", file.file, journal.folder().display(), file.reason));
     }
     Ok(())
-}
-
-fn record_json(record: &Record) -> serde_json::Value {
-    json!({
-        "id": record.id,
-        "started": record.started,
-        "changed": record.changed,
-        "point": record.point.name(),
-        "open": record.point.is_open(),
-        "reader": record.reader,
-        "atr": record.atr,
-        "card_id": record.card_id,
-        "smartcard": record.smartcard,
-        "request": record.request,
-        "authority": record.authority,
-        "pin_source": record.pin_source,
-        "stopped_at": record.stopped_at,
-    })
 }

@@ -15,7 +15,7 @@ enum Kind {
 }
 
 /// Section, key and the kind of value.
-const KEYS: [(&str, &str, Kind); 17] = [
+const KEYS: [(&str, &str, Kind); 29] = [
     ("server", "url", Kind::Text),
     ("server", "ca_file", Kind::Text),
     ("server", "auth", Kind::Text),
@@ -31,6 +31,18 @@ const KEYS: [(&str, &str, Kind); 17] = [
     ("card", "admin_key_credential", Kind::Text),
     ("reader", "ignore", Kind::List),
     ("reader", "timeout", Kind::Text),
+    ("agent", "on_insert", Kind::Text),
+    ("agent", "requests", Kind::Text),
+    ("agent", "job_timeout", Kind::Text),
+    ("agent", "stop_timeout", Kind::Text),
+    ("agent", "recheck", Kind::List),
+    ("agent", "retry", Kind::List),
+    ("agent", "pinentry", Kind::Text),
+    ("agent", "pinentry_timeout", Kind::Text),
+    ("agent", "control", Kind::Text),
+    ("agent", "control_group", Kind::Text),
+    ("agent", "user", Kind::Text),
+    ("agent", "metrics", Kind::Text),
     ("journal", "dir", Kind::Text),
     ("journal", "keep", Kind::Text),
 ];

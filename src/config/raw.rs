@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::agent::Agent;
 use super::{AdminKeyRule, Authority, ConfigError, PinMaker, PinRouteRule};
 use crate::card::profile::Profile;
 use crate::card::{IdOrder, PinCharacters, PinLimits};
@@ -16,7 +17,7 @@ pub(super) struct Raw {
     pub server: Server,
     pub card: Card,
     pub reader: Reader,
-    pub agent: Option<Agent>,
+    pub agent: Agent,
     pub journal: Journal,
 }
 
@@ -108,15 +109,6 @@ impl Default for Reader {
     fn default() -> Self {
         Self { ignore: Vec::new(), timeout: "15s".to_owned() }
     }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Agent {
-    #[serde(rename = "on_insert")]
-    _on_insert: Option<String>,
-    #[serde(rename = "requests")]
-    _requests: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::agent::settings::{MetricsPlace, OnInsert, Settings};
 
 fn refused(text: &str) -> String {
     Config::from_toml(text).unwrap_err().to_string()
@@ -30,7 +31,7 @@ fn the_documented_sample_is_taken() {
     .unwrap();
     assert_eq!(config.rules.authorities, [Authority::Server, Authority::AdminKey]);
     assert_eq!(config.server.unwrap().timeout, Duration::from_secs(10));
-    assert_eq!(config.warnings.len(), 1);
+    assert!(config.warnings.is_empty());
     assert_eq!(config.journal.unwrap().folder(), Path::new("/var/lib/pinwright"));
 }
 
@@ -58,6 +59,23 @@ fn what_cannot_be_is_refused_by_name() {
         ("[card]\nauthority = [\"puk\"]", "puk"),
         ("[card]\nadmin_key = \"hunter2\"", "line 2: unknown variant, expected"),
         ("[server]\ntimeout = 8765", "line 2: invalid type: integer, expected"),
+        ("[agent]\non_insert = \"erase\"", "line 2: unknown variant `erase`"),
+        ("[agent]\nrequests = \"all\"", "agent.requests"),
+        ("[agent]\njob_timeout = \"1s\"", "agent.job_timeout: between 10s and 1h"),
+        ("[agent]\nstop_timeout = \"1day\"", "agent.stop_timeout"),
+        ("[agent]\nrecheck = [\"10min\", \"1min\"]", "agent.recheck: [first, longest]"),
+        ("[agent]\nrecheck = [\"10ms\", \"1min\"]", "agent.recheck: between 1s"),
+        ("[agent]\nrecheck = [\"10min\"]", "line 2"),
+        ("[agent]\nretry = [\"2s\", \"soon\"]", "agent.retry"),
+        ("[agent]\npinentry = \"bin/pinentry\"", "agent.pinentry"),
+        ("[agent]\npinentry_timeout = \"2h\"", "agent.pinentry_timeout"),
+        ("[agent]\ncontrol = \"agent.sock\"", "agent.control"),
+        ("[agent]\ncontrol_group = \"1000\"", "agent.control_group"),
+        ("[agent]\nuser = \"a b\"", "agent.user"),
+        ("[agent]\nmetrics = \"0.0.0.0:9912\"", "agent.metrics: only a loopback address"),
+        ("[agent]\nmetrics = \"localhost\"", "agent.metrics"),
+        ("[agent]\nmetrics = \"unix:metrics.sock\"", "agent.metrics"),
+        ("[agent]\npin = \"hunter2\"", "line 2: unknown field `pin`"),
         ("[card]\npin_length = [8, 4]", "card.pin_length"),
         ("[card]\nadmin_key_file = \"a\"\nadmin_key_credential = \"b\"", "only one"),
         ("[[card.profile]]\nname = \"x\"\ncard_id = { file = \"0201\" }\npin = { reference = 1 }", "`atr`, `aid`"),
@@ -119,4 +137,74 @@ fn the_packaged_sample_is_taken_with_every_key_switched_on() {
     let switched = switched.replace("auth = \"none\"", "auth = \"bearer\"");
     let config = Config::from_toml(&switched).unwrap();
     assert_eq!(config.families.profiles.len(), 1);
+}
+
+#[test]
+fn the_agents_keys_become_settings() {
+    let config = Config::from_toml(
+        r#"
+        [agent]
+        on_insert = "report"
+        job_timeout = "1min"
+        recheck = ["1min", "1h"]
+        pinentry = "pinentry-curses"
+        control = "/run/pinwright/agent.sock"
+        control_group = "helpdesk"
+        user = "pinwright"
+        metrics = "[::1]:9912"
+        "#,
+    );
+    let agent = config.unwrap().agent;
+    assert_eq!(agent.on_insert, OnInsert::Report);
+    assert_eq!(agent.job_timeout, Duration::from_secs(60));
+    assert_eq!((agent.recheck_first, agent.recheck_longest), (Duration::from_secs(60), Duration::from_secs(3600)));
+    assert_eq!(agent.retry_first, Duration::from_secs(2), "not given");
+    assert_eq!(agent.control.as_deref(), Some(Path::new("/run/pinwright/agent.sock")));
+    assert_eq!(agent.control_of_system, None, "who names a socket means that one");
+    assert_eq!(agent.metrics, Some(MetricsPlace::Loopback("[::1]:9912".parse().unwrap())));
+    let socket = Config::from_toml("[agent]\nmetrics = \"unix:/run/x/m.sock\"").unwrap().agent.metrics;
+    assert_eq!(socket, Some(MetricsPlace::Socket("/run/x/m.sock".into())));
+}
+
+#[test]
+fn the_sample_names_the_agents_defaults() {
+    let sample = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/config.toml")).unwrap();
+    let (sample, built_in) = (Config::from_toml(&sample).unwrap().agent, Config::from_toml("").unwrap().agent);
+    assert_eq!(format!("{sample:?}"), format!("{built_in:?}"));
+    assert_eq!(
+        format!("{built_in:?}"),
+        format!(
+            "{:?}",
+            Settings {
+                control: built_in.control.clone(),
+                control_of_system: built_in.control_of_system.clone(),
+                ..Settings::default()
+            }
+        )
+    );
+}
+
+#[test]
+fn a_unit_and_a_user_have_sockets_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, "").unwrap();
+    let load = |name: &str, value: &str| {
+        let agent = Config::load(Some(&path), &[(name.to_owned(), value.to_owned())]).unwrap().agent;
+        (agent.control, agent.control_of_system)
+    };
+    let system = Some(PathBuf::from("/run/pinwright/agent.sock"));
+    assert_eq!(load("RUNTIME_DIRECTORY", "/run/pinwright"), (system.clone(), None));
+    let of_user = load("RUNTIME_DIRECTORY", "/run/user/1000/pinwright:/run/user/1000/other");
+    assert_eq!(of_user, (Some("/run/user/1000/pinwright/agent.sock".into()), system.clone()));
+    if !is_root() {
+        let of_user = load("XDG_RUNTIME_DIR", "/run/user/1000");
+        assert_eq!(of_user, (Some("/run/user/1000/pinwright/agent.sock".into()), system));
+    }
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    // The owner of our own entry is our effective user.
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }

@@ -4,6 +4,7 @@
 //! fsynced), mode 0600. A process that is killed leaves a record that says how far the card was taken; the next job on
 //! that card finds it. A record holds no secret: no PIN, no key, no challenge and no answer.
 
+mod listing;
 mod record;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -14,6 +15,7 @@ use std::time::{Duration, SystemTime};
 use thiserror::Error;
 use uuid::Uuid;
 
+pub use self::listing::{LISTING_SCHEMA, listing};
 pub(crate) use self::record::parse;
 use self::record::stem;
 pub use self::record::{Point, Record, SCHEMA, new_id};

@@ -1,0 +1,134 @@
+//! The client's end of the control socket.
+
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+use super::protocol::{Command, Refusal, Why};
+use crate::agent::Settings;
+
+/// How long the agent may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The longest line that is read: a journal of many years.
+const LINE_MAX: u64 = 64 * 1024 * 1024;
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub enum AskError {
+    /// No path is configured, and none follows from the environment.
+    #[error("there is no place where an agent could listen")]
+    NoPlace,
+    /// Nobody listens.
+    #[error("no agent is running: nobody listens on {}", places(.paths))]
+    NotRunning {
+        /// Where it was looked for.
+        paths: Vec<PathBuf>,
+    },
+    /// The socket may not be opened.
+    #[error("this user may not talk to the agent on {}", .path.display())]
+    NoAccess {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The connection failed.
+    #[error("the agent on {} did not answer", .path.display())]
+    Io {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The agent said no.
+    #[error("the agent refused: {}", .0.message)]
+    Refused(Why),
+    /// Not an answer of a version that is known here.
+    #[error("the agent's answer is not understood: is it of another version?")]
+    Unknown(#[source] serde_json::Error),
+}
+
+fn places(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or ")
+}
+
+/// An agent that was asked something.
+#[derive(Debug)]
+pub struct Answers {
+    path: PathBuf,
+    lines: BufReader<UnixStream>,
+}
+
+/// Asks the agent where the settings say that one listens.
+///
+/// # Errors
+/// No agent, or none that this user may talk to.
+pub fn ask(settings: &Settings, command: Command) -> Result<Answers, AskError> {
+    let paths: Vec<PathBuf> = settings.control.iter().chain(&settings.control_of_system).cloned().collect();
+    if paths.is_empty() {
+        return Err(AskError::NoPlace);
+    }
+    for path in &paths {
+        match UnixStream::connect(path) {
+            Ok(stream) => return send(path, stream, command),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {}
+            Err(source) if source.kind() == ErrorKind::PermissionDenied => {
+                return Err(AskError::NoAccess { path: path.clone(), source });
+            }
+            Err(source) => return Err(AskError::Io { path: path.clone(), source }),
+        }
+    }
+    Err(AskError::NotRunning { paths })
+}
+
+fn send(path: &Path, mut stream: UnixStream, command: Command) -> Result<Answers, AskError> {
+    let failed = |source| AskError::Io { path: path.to_owned(), source };
+    // Events come when they come; an answer comes soon.
+    let patience = (command != Command::Follow).then_some(PATIENCE);
+    stream.set_read_timeout(patience).map_err(failed)?;
+    stream.set_write_timeout(Some(PATIENCE)).map_err(failed)?;
+    let line = serde_json::to_string(&command.request()).map_err(AskError::Unknown)? + "\n";
+    match stream.write_all(line.as_bytes()) {
+        // An agent that turns somebody away does not wait for what he wants: its reason is there to be read.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        sent => sent.map_err(failed)?,
+    }
+    Ok(Answers { path: path.to_owned(), lines: BufReader::new(stream) })
+}
+
+impl Answers {
+    /// The next answer: its text, and what it says. `None` where the agent has no more.
+    ///
+    /// # Errors
+    /// The agent refused, or its answer is none.
+    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<(String, T)>, AskError> {
+        let mut line = String::new();
+        let failed = |source| AskError::Io { path: self.path.clone(), source };
+        (&mut self.lines).take(LINE_MAX).read_line(&mut line).map_err(failed)?;
+        let text = line.trim_end().to_owned();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        if let Ok(refusal) = serde_json::from_str::<Refusal>(&text) {
+            return Err(AskError::Refused(refusal.error));
+        }
+        let answer = serde_json::from_str(&text).map_err(AskError::Unknown)?;
+        Ok(Some((text, answer)))
+    }
+
+    /// The only answer.
+    ///
+    /// # Errors
+    /// As [`Answers::next`]; also where there is none.
+    pub fn only<T: DeserializeOwned>(mut self) -> Result<(String, T), AskError> {
+        let ended = || io::Error::from(ErrorKind::UnexpectedEof);
+        self.next()?.ok_or_else(|| AskError::Io { path: self.path, source: ended() })
+    }
+}

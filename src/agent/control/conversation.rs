@@ -1,0 +1,169 @@
+//! One client of the control socket: who it is, what it asks, the answer.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::unistd::Gid;
+use serde::Serialize;
+
+use super::PATIENCE;
+use super::followers::Followers;
+use super::peer;
+use super::protocol::{Command, Done, REQUEST_MAX, Reason, Refusal, Request, SCHEMA};
+use crate::agent::{Post, mailbox};
+use crate::provision::journal::{self, Journal};
+
+/// How long a client has for its request.
+const REQUEST_TIME: Duration = Duration::from_secs(5);
+
+/// What an answer is made from.
+pub(super) struct Desk {
+    pub post: Post,
+    pub journal: Option<Journal>,
+    pub group: Option<Gid>,
+    pub followers: Arc<Followers>,
+}
+
+/// Talks to a client until it has its answer, or until it goes.
+pub(super) fn hold(stream: &UnixStream, desk: &Desk) {
+    let command = match admit(stream, desk).and_then(|()| listen(stream)) {
+        Ok(command) => command,
+        Err(refusal) => return refuse(stream, &refusal),
+    };
+    tracing::debug!(?command, "the control socket was asked");
+    let answer = match command {
+        Command::Status => desk.post.status().map(|snapshot| say(stream, &snapshot)).map_err(ending),
+        Command::Recheck => desk.post.recheck().map(|asked| say(stream, &Done::new(asked))).map_err(ending),
+        Command::History => history(desk).map(|records| say(stream, &records)),
+        Command::Follow => follow(stream, desk),
+    };
+    if let Err(refusal) = answer {
+        refuse(stream, &refusal);
+    }
+}
+
+/// Says no. Nobody is left to tell where that fails.
+pub(super) fn refuse(stream: &UnixStream, refusal: &Refusal) {
+    say(stream, refusal);
+}
+
+fn admit(stream: &UnixStream, desk: &Desk) -> Result<(), Refusal> {
+    peer::admit(stream, desk.group).map_err(|stranger| {
+        match stranger.uid {
+            Some(uid) => tracing::warn!(uid, "the control socket refused a user: {uid}"),
+            None => tracing::warn!("the control socket refused a client: the system does not say whose it is"),
+        }
+        let message = "this user may not ask the agent: ask its administrator for the group of `agent.control_group`";
+        Refusal::new(Reason::NotAllowed, message)
+    })
+}
+
+/// The request, which has to arrive in time and as a whole.
+fn listen(stream: &UnixStream) -> Result<Command, Refusal> {
+    let line = read_line(stream)?;
+    let malformed = |_| {
+        let message = format!("one line of JSON is needed: {{\"schema\":\"{SCHEMA}\",\"command\":\"status\"}}");
+        Refusal::new(Reason::NotARequest, message)
+    };
+    let request: Request = serde_json::from_slice(&line).map_err(malformed)?;
+    if request.schema != SCHEMA {
+        return Err(Refusal::new(Reason::NotARequest, format!("this agent speaks {SCHEMA}")));
+    }
+    Ok(request.command)
+}
+
+fn read_line(mut stream: &UnixStream) -> Result<Vec<u8>, Refusal> {
+    let slow = || Refusal::new(Reason::TooSlow, format!("no request line within {} s", REQUEST_TIME.as_secs()));
+    let deadline = Instant::now() + REQUEST_TIME;
+    let mut line = Vec::new();
+    let mut piece = [0_u8; REQUEST_MAX];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
+            return Err(slow());
+        }
+        let read = match stream.read(&mut piece) {
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return Err(slow()),
+            Err(_) => 0,
+        };
+        line.extend_from_slice(piece.get(..read).unwrap_or_default());
+        let end = line.iter().position(|byte| *byte == b'\n');
+        if end.map_or(line.len(), |end| end + 1) > REQUEST_MAX {
+            return Err(Refusal::new(Reason::TooLong, format!("a request line has at most {REQUEST_MAX} bytes")));
+        }
+        match end {
+            Some(end) => {
+                line.truncate(end);
+                return Ok(line);
+            }
+            // The client has closed its side: what has come is all.
+            None if read == 0 => return Ok(line),
+            None => {}
+        }
+    }
+}
+
+fn history(desk: &Desk) -> Result<serde_json::Value, Refusal> {
+    let journal = desk.journal.as_ref().ok_or_else(|| {
+        Refusal::new(Reason::Journal, "the agent keeps no journal: set `journal.dir` in its configuration")
+    })?;
+    let history = journal.history().map_err(|error| {
+        tracing::warn!("the journal can't be shown: {error}");
+        Refusal::new(Reason::Journal, error.to_string())
+    })?;
+    Ok(journal::listing(journal, &history))
+}
+
+fn follow(stream: &UnixStream, desk: &Desk) -> Result<(), Refusal> {
+    let (number, lines) = desk.followers.join().ok_or(ending(mailbox::Ended))?;
+    // A follower has nothing more to say: whatever comes now, its end above all, ends its lines.
+    let watcher = stream.try_clone().and_then(|stream| {
+        let followers = Arc::clone(&desk.followers);
+        stream.set_read_timeout(None)?;
+        thread::Builder::new().name("control-hangup".to_owned()).spawn(move || {
+            let mut byte = [0_u8; 1];
+            while (&stream).read(&mut byte).is_err_and(|error| error.kind() == ErrorKind::Interrupted) {}
+            followers.leave(number);
+        })
+    });
+    if watcher.is_ok() {
+        for line in lines {
+            if write(stream, line.as_bytes()).is_err() {
+                break;
+            }
+        }
+    } else {
+        tracing::error!("a follower of the control socket can't be served: no thread is to be had");
+    }
+    desk.followers.leave(number);
+    // Wakes the watcher.
+    drop(stream.shutdown(Shutdown::Both));
+    Ok(())
+}
+
+fn ending(_: mailbox::Ended) -> Refusal {
+    Refusal::new(Reason::Ending, "the agent is ending")
+}
+
+/// One line. A client that has gone, or does not take it in time, is not waited for.
+fn say(stream: &UnixStream, answer: &impl Serialize) {
+    let line = match serde_json::to_vec(answer) {
+        Ok(line) => line,
+        Err(error) => return tracing::error!("an answer of the control socket can't be told as JSON: {error}"),
+    };
+    if let Err(error) = write(stream, &[line.as_slice(), b"\n"].concat()) {
+        tracing::debug!("a client of the control socket has gone before its answer: {error}");
+    }
+}
+
+/// A client that takes nothing for a while is given up.
+fn write(mut stream: &UnixStream, bytes: &[u8]) -> io::Result<()> {
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(bytes)
+}

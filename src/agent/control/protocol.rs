@@ -1,0 +1,114 @@
+//! What is said over the control socket: `pinwright.agent-control/1`, one JSON object a line.
+//!
+//! The client says one [`Request`]. Answers: to `status` a `pinwright.agent-status/1`, to `follow` a
+//! `pinwright.agent-event/1` for each event until one side goes, to `history` a `pinwright.history/1`, to `recheck` a
+//! [`Done`]; in place of each a [`Refusal`]. Within a version fields are only added to answers; a request with a field that
+//! the agent does not know is refused, since the agent could not do what it asks for.
+
+use serde::{Deserialize, Serialize};
+
+/// The protocol's version.
+pub const SCHEMA: &str = "pinwright.agent-control/1";
+
+/// The longest request line, its line end included.
+pub const REQUEST_MAX: usize = 4096;
+
+/// What a client says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// What it wants.
+    pub command: Command,
+}
+
+/// What can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Command {
+    /// The agent's state.
+    Status,
+    /// Every event from now on.
+    Follow,
+    /// The journal's records.
+    History,
+    /// To ask the server now about every card that waits.
+    Recheck,
+}
+
+impl Command {
+    /// The request for it.
+    #[must_use]
+    pub fn request(self) -> Request {
+        Request { schema: SCHEMA.to_owned(), command: self }
+    }
+}
+
+/// The answer to `recheck`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// `done`.
+    pub outcome: String,
+    /// About how many cards the server is asked now.
+    pub asked: usize,
+}
+
+impl Done {
+    /// About that many cards.
+    #[must_use]
+    pub fn new(asked: usize) -> Self {
+        Self { schema: SCHEMA.to_owned(), outcome: "done".to_owned(), asked }
+    }
+}
+
+/// The answer that says no.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// `failed`.
+    pub outcome: String,
+    /// Why.
+    pub error: Why,
+}
+
+/// Why the answer is no.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// For programs.
+    pub reason: Reason,
+    /// For people, with what to do.
+    pub message: String,
+}
+
+/// Why the answer is no, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The client's user may not ask.
+    NotAllowed,
+    /// As many clients as there can be are being served.
+    TooMany,
+    /// The request line is too long.
+    TooLong,
+    /// The request line did not arrive in time.
+    TooSlow,
+    /// Not a request of this version.
+    NotARequest,
+    /// The journal can't be read.
+    Journal,
+    /// The agent is ending.
+    Ending,
+}
+
+impl Refusal {
+    /// No, and why.
+    #[must_use]
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        let error = Why { reason, message: message.into() };
+        Self { schema: SCHEMA.to_owned(), outcome: "failed".to_owned(), error }
+    }
+}

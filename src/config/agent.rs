@@ -1,0 +1,186 @@
+//! `[agent]` as it is written, and what becomes of it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{ConfigError, value, variable};
+use crate::agent::settings::{MetricsPlace, OnInsert, Settings};
+
+/// Where the machine's agent listens.
+const SYSTEM_SOCKET: &str = "/run/pinwright/agent.sock";
+
+/// The socket's path inside of the folder that belongs to one user or one unit.
+const SOCKET: &str = "agent.sock";
+
+/// A path longer than this is no address of a Unix socket (unix(7): 108 bytes with the closing zero).
+const SOCKET_MAX: usize = 107;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Agent {
+    pub on_insert: OnInsert,
+    pub requests: String,
+    pub job_timeout: String,
+    pub stop_timeout: String,
+    pub recheck: [String; 2],
+    pub retry: [String; 2],
+    pub pinentry: Option<PathBuf>,
+    pub pinentry_timeout: String,
+    pub control: Option<PathBuf>,
+    pub control_group: Option<String>,
+    pub user: Option<String>,
+    pub metrics: Option<String>,
+}
+
+impl Default for Agent {
+    fn default() -> Self {
+        let text = |text: &str| text.to_owned();
+        Self {
+            on_insert: OnInsert::default(),
+            requests: text("approved"),
+            job_timeout: text("3min"),
+            stop_timeout: text("30s"),
+            recheck: [text("30s"), text("15min")],
+            retry: [text("2s"), text("5min")],
+            pinentry: None,
+            pinentry_timeout: text("2min"),
+            control: None,
+            control_group: None,
+            user: None,
+            metrics: None,
+        }
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+impl Agent {
+    pub(super) fn settings(self, environment: &[(String, String)]) -> Result<Settings, ConfigError> {
+        if self.requests != "approved" {
+            return Err(value("agent.requests", "this version works on \"approved\" requests only"));
+        }
+        let [recheck_first, recheck_longest] = pauses("agent.recheck", &self.recheck, SECOND, DAY)?;
+        let [retry_first, retry_longest] = pauses("agent.retry", &self.retry, SECOND / 10, HOUR)?;
+        let (control, control_of_system) = control(self.control, environment)?;
+        Ok(Settings {
+            on_insert: self.on_insert,
+            job_timeout: span("agent.job_timeout", &self.job_timeout, 10 * SECOND, HOUR)?,
+            stop_timeout: span("agent.stop_timeout", &self.stop_timeout, SECOND, 10 * MINUTE)?,
+            recheck_first,
+            recheck_longest,
+            retry_first,
+            retry_longest,
+            pinentry: self.pinentry.map(pinentry).transpose()?,
+            // The protocol counts whole seconds.
+            pinentry_timeout: span("agent.pinentry_timeout", &self.pinentry_timeout, 10 * SECOND, HOUR)?,
+            control,
+            control_of_system,
+            control_group: self.control_group.map(|name| account("agent.control_group", name)).transpose()?,
+            user: self.user.map(|name| account("agent.user", name)).transpose()?,
+            metrics: self.metrics.as_deref().map(metrics).transpose()?,
+        })
+    }
+}
+
+/// The first and the longest of pauses that double.
+fn pauses(
+    key: &'static str,
+    texts: &[String; 2],
+    least: Duration,
+    most: Duration,
+) -> Result<[Duration; 2], ConfigError> {
+    let [first, longest] = texts;
+    let pauses = [span(key, first, least, most)?, span(key, longest, least, most)?];
+    if pauses[0] > pauses[1] {
+        return Err(value(key, "[first, longest]: the first pause is not longer than the longest"));
+    }
+    Ok(pauses)
+}
+
+fn span(key: &'static str, text: &str, least: Duration, most: Duration) -> Result<Duration, ConfigError> {
+    let span = humantime::parse_duration(text).map_err(|error| value(key, &error.to_string()))?;
+    if span < least || span > most {
+        let (least, most) = (humantime::format_duration(least), humantime::format_duration(most));
+        return Err(value(key, &format!("between {least} and {most}")));
+    }
+    Ok(span)
+}
+
+/// A program's name is looked up in PATH; anything with a slash is its whole path, or it would depend on where the agent was
+/// started.
+fn pinentry(program: PathBuf) -> Result<PathBuf, ConfigError> {
+    let is_name = program.components().count() == 1 && !program.to_string_lossy().contains('/');
+    if program.as_os_str().is_empty() || !(is_name || program.is_absolute()) {
+        return Err(value("agent.pinentry", "the whole path of a program, or its name alone"));
+    }
+    Ok(program)
+}
+
+/// A name of a user or group, as accounts have them: no number, since a number needs no account.
+fn account(key: &'static str, name: String) -> Result<String, ConfigError> {
+    let starts = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit() && byte != b'-');
+    if !starts || name.len() > 255 || name.bytes().any(|byte| byte <= b' ' || matches!(byte, b':' | b'/' | 0x7F)) {
+        return Err(value(key, "the name of an account"));
+    }
+    Ok(name)
+}
+
+/// Where the agent listens, and where the commands look next when nobody told them where.
+fn control(
+    configured: Option<PathBuf>,
+    environment: &[(String, String)],
+) -> Result<(Option<PathBuf>, Option<PathBuf>), ConfigError> {
+    if let Some(path) = configured {
+        return Ok((Some(socket("agent.control", path)?), None));
+    }
+    let system = PathBuf::from(SYSTEM_SOCKET);
+    // systemd separates several folders of one unit with colons.
+    let of_unit = variable(environment, "RUNTIME_DIRECTORY")
+        .and_then(|folders| folders.to_string_lossy().split(':').next().map(|folder| Path::new(folder).join(SOCKET)));
+    let of_user = || variable(environment, "XDG_RUNTIME_DIR").map(|folder| folder.join("pinwright").join(SOCKET));
+    let own = match of_unit {
+        Some(path) => Some(path),
+        None if is_root() => Some(system.clone()),
+        None => of_user(),
+    };
+    let own = own.filter(|path| path.is_absolute() && path.as_os_str().len() <= SOCKET_MAX);
+    let next = (own.as_ref() != Some(&system)).then_some(system);
+    Ok((own, next))
+}
+
+fn is_root() -> bool {
+    #[cfg(unix)]
+    return rustix::process::geteuid().is_root();
+    #[cfg(not(unix))]
+    return false;
+}
+
+fn socket(key: &'static str, path: PathBuf) -> Result<PathBuf, ConfigError> {
+    if !path.is_absolute() || path.file_name().is_none() {
+        return Err(value(key, "the whole path of a socket"));
+    }
+    if path.as_os_str().len() > SOCKET_MAX {
+        return Err(value(key, &format!("a socket's path has at most {SOCKET_MAX} bytes")));
+    }
+    Ok(path)
+}
+
+/// This machine alone: what the figures say of a workplace is nobody else's business.
+fn metrics(text: &str) -> Result<MetricsPlace, ConfigError> {
+    const KEY: &str = "agent.metrics";
+    if let Some(path) = text.strip_prefix("unix:") {
+        return socket(KEY, PathBuf::from(path)).map(MetricsPlace::Socket);
+    }
+    let address: SocketAddr =
+        text.parse().map_err(|_| value(KEY, "an address of this machine as \"127.0.0.1:9912\", or \"unix:/path\""))?;
+    if !address.ip().is_loopback() {
+        return Err(value(KEY, "only a loopback address: the figures are for this machine alone"));
+    }
+    Ok(MetricsPlace::Loopback(address))
+}
