@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::SyncSender;
 use std::time::{Instant, SystemTime};
 
+use super::pulse::Pulse;
 use super::report::{
     EVENT_SCHEMA, Event, Phase, ReaderReport, STATUS_SCHEMA, ServiceState, Snapshot, Totals, What, timestamp,
 };
@@ -15,20 +16,51 @@ pub(super) struct Teller {
     service: ServiceState,
     followers: Vec<SyncSender<Event>>,
     totals: Totals,
+    pulse: Pulse,
+    next_beat: Option<Instant>,
+    ready: bool,
+    changed: bool,
 }
 
-impl Default for Teller {
-    fn default() -> Self {
+impl Teller {
+    pub fn new(pulse: Pulse) -> Self {
         Self {
             started: SystemTime::now(),
             service: ServiceState::Starting,
             followers: Vec::new(),
             totals: Totals::default(),
+            next_beat: pulse.interval().map(|_| Instant::now()),
+            pulse,
+            ready: false,
+            changed: true,
         }
     }
-}
 
-impl Teller {
+    /// When a sign of life is due, where somebody wants one.
+    pub fn next_beat(&self) -> Option<Instant> {
+        self.next_beat
+    }
+
+    /// Gives a sign of life when it is due.
+    pub fn beat(&mut self, now: Instant) {
+        if self.next_beat.is_some_and(|due| due <= now) {
+            self.pulse.beat();
+            self.next_beat = self.pulse.interval().map(|interval| now + interval);
+        }
+    }
+
+    /// Shows the state where it has changed, and says once that the first look at the service is taken: also one that did not
+    /// find it, since the agent is ready then to wait for it.
+    pub fn show(&mut self, slots: &BTreeMap<String, Slot>) {
+        if std::mem::take(&mut self.changed) {
+            let snapshot = self.snapshot(slots, None);
+            self.pulse.state(&snapshot);
+            if self.service != ServiceState::Starting && !std::mem::replace(&mut self.ready, true) {
+                self.pulse.ready();
+            }
+        }
+    }
+
     /// Counts an insertion and gives its number.
     pub fn next_insertion(&mut self) -> u64 {
         self.totals.insertions += 1;
@@ -63,8 +95,10 @@ impl Teller {
         match what {
             What::ServerDown => self.totals.server_failures += 1,
             What::ServiceLost => self.totals.service_losses += 1,
+            What::Stopping => self.pulse.stopping(),
             _ => {}
         }
+        self.changed = true;
         if what != What::Step {
             let name = reader.map(|report| report.reader.as_str()).unwrap_or_default();
             let phase = reader.map(|report| report.phase);

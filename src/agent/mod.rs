@@ -12,6 +12,7 @@ pub mod control;
 mod events;
 pub mod jobs;
 pub mod mailbox;
+pub mod pulse;
 pub mod report;
 pub mod settings;
 mod slot;
@@ -27,6 +28,7 @@ use self::backoff::{Backoff, Gate};
 use self::events::Teller;
 use self::jobs::{Ending, JobReport, News, Workshop};
 pub use self::mailbox::{Mailbox, Message, Post, mailbox};
+pub use self::pulse::Pulse;
 use self::report::{Phase, ServiceState, What};
 pub use self::settings::Settings;
 use self::slot::{Slot, needs_attention};
@@ -42,6 +44,8 @@ pub struct Station {
     pub status: Arc<dyn StatusService>,
     /// Readers whose names contain one of these are not looked at.
     pub ignored_readers: Vec<String>,
+    /// Who is told that the agent is ready and alive.
+    pub pulse: Pulse,
 }
 
 /// How the agent ended.
@@ -70,11 +74,13 @@ pub fn run(settings: Settings, station: Station, mailbox: Mailbox) -> std::io::R
         post,
         handle: handle.clone(),
         slots: BTreeMap::new(),
-        teller: Teller::default(),
+        teller: Teller::new(station.pulse),
         probe: None,
         settle: None,
         stopping: None,
     };
+    // Whoever follows from the beginning is to see the beginning.
+    messages.try_iter().for_each(|message| agent.take(message));
     agent.teller.tell(What::Started, None, None);
     while !agent.is_over() {
         let message = match agent.next_deadline() {
@@ -275,15 +281,17 @@ impl Agent {
     /// The earliest moment at which something has to be done; `None`: sleep until a message comes.
     fn next_deadline(&self) -> Option<Instant> {
         if self.stopping.is_some() {
-            return self.stopping;
+            return self.stopping.into_iter().chain(self.teller.next_beat()).min();
         }
         let slots = self.slots.values().filter_map(Slot::next_deadline);
         let waits = self.probe.is_none() && self.slots.values().any(|slot| slot.waits_for_server);
         let probe = if waits { self.gate.closed_until() } else { None };
-        slots.chain(self.settle).chain(probe).min()
+        slots.chain(self.settle).chain(probe).chain(self.teller.next_beat()).min()
     }
 
     fn see_to_what_is_due(&mut self, now: Instant) {
+        self.teller.beat(now);
+        self.teller.show(&self.slots);
         if self.stopping.is_some() {
             return;
         }
