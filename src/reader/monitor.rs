@@ -259,12 +259,13 @@ fn serve(source: &mut dyn StatusSource, handle: &Handle, tell: &mut dyn FnMut(Ca
             Wish::Nothing => {}
         }
         let limit = (!source.sees_new_readers()).then_some(POLL);
+        let begun = Instant::now();
         if let Err(error) = source.wait(limit) {
             return End::Lost { error, saw_any: true };
         }
-        if limit.is_some() {
-            // Polling brings nothing most of the time, and is paced already.
-            spin = Spin::default();
+        if limit.is_some_and(|limit| begun.elapsed() >= limit / 2) {
+            // Polling brings nothing most of the time, and is paced already where the wait does wait.
+            spin.count = 0;
         }
     }
 }
