@@ -203,11 +203,10 @@ pub fn watch(service: &dyn StatusService, handle: &Handle, tell: &mut dyn FnMut(
         }
         handle.pause(pause);
         pause = (pause * 2).min(SEARCH.1);
-        if handle.lock().wish == Wish::Stop {
-            return handle.finish();
-        }
         // With nothing seen there is nothing to look at anew.
-        handle.finish();
+        if handle.take() == Wish::Stop {
+            return;
+        }
     }
 }
 
