@@ -162,10 +162,8 @@ fn a_reader_unplugged_with_its_card_takes_the_card_along() {
 
 #[test]
 fn a_mute_card_is_a_card_and_one_that_wakes_up_is_the_same() {
-    let mute = |generation| ReaderEntry {
-        name: READER.to_owned(),
-        presence: Presence { generation, atr: None, mute: true },
-    };
+    let mute =
+        |generation| ReaderEntry { name: READER.to_owned(), presence: Presence { generation, atr: None, mute: true } };
     assert_eq!(told(vec![vec![mute(1)], vec![entry(1, ATR)]]), ["found", "reader added", "inserted", "lost"]);
 }
 
