@@ -203,11 +203,10 @@ pub fn watch(service: &dyn StatusService, handle: &Handle, tell: &mut dyn FnMut(
         }
         handle.pause(pause);
         pause = (pause * 2).min(SEARCH.1);
-        if handle.lock().wish == Wish::Stop {
-            return handle.finish();
-        }
         // With nothing seen there is nothing to look at anew.
-        handle.finish();
+        if handle.take() == Wish::Stop {
+            return;
+        }
     }
 }
 
@@ -259,12 +258,13 @@ fn serve(source: &mut dyn StatusSource, handle: &Handle, tell: &mut dyn FnMut(Ca
             Wish::Nothing => {}
         }
         let limit = (!source.sees_new_readers()).then_some(POLL);
+        let begun = Instant::now();
         if let Err(error) = source.wait(limit) {
             return End::Lost { error, saw_any: true };
         }
-        if limit.is_some() {
-            // Polling brings nothing most of the time, and is paced already.
-            spin = Spin::default();
+        if limit.is_some_and(|limit| begun.elapsed() >= limit / 2) {
+            // Polling brings nothing most of the time, and is paced already where the wait does wait.
+            spin.count = 0;
         }
     }
 }

@@ -1,1 +1,289 @@
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 
+use super::*;
+use crate::reader::Atr;
+
+const READER: &str = "Reader 00 00";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+type Wait = Box<dyn FnMut(Option<Duration>) -> Result<(), ReaderError> + Send>;
+
+/// What one connection shows, look by look; the last look is repeated. What happens while it waits is the test's own.
+struct Script {
+    looks: VecDeque<Vec<ReaderEntry>>,
+    wait: Wait,
+    announces: bool,
+}
+
+impl StatusSource for Script {
+    fn look(&mut self) -> Result<Vec<ReaderEntry>, ReaderError> {
+        let now = self.looks.pop_front().unwrap_or_default();
+        if self.looks.is_empty() {
+            self.looks.push_back(now.clone());
+        }
+        Ok(now)
+    }
+
+    fn wait(&mut self, limit: Option<Duration>) -> Result<(), ReaderError> {
+        (self.wait)(limit)
+    }
+
+    fn sees_new_readers(&self) -> bool {
+        self.announces
+    }
+}
+
+/// A service that is connected to once for each script, and is not there afterwards.
+#[derive(Default)]
+struct Service {
+    scripts: Mutex<VecDeque<(Script, CallOff)>>,
+    connects: AtomicUsize,
+}
+
+impl Service {
+    fn of(scripts: impl IntoIterator<Item = Script>) -> Arc<Self> {
+        let no_call_off = |script| -> (Script, CallOff) { (script, Box::new(|| {})) };
+        Self::with_call_off(scripts.into_iter().map(no_call_off))
+    }
+
+    fn with_call_off(scripts: impl IntoIterator<Item = (Script, CallOff)>) -> Arc<Self> {
+        Arc::new(Self { scripts: Mutex::new(scripts.into_iter().collect()), connects: AtomicUsize::new(0) })
+    }
+}
+
+impl StatusService for Service {
+    fn connect(&self) -> Result<(Box<dyn StatusSource>, CallOff), ReaderError> {
+        self.connects.fetch_add(1, Ordering::Relaxed);
+        let (script, call_off) = self.scripts.lock().unwrap().pop_front().ok_or(ReaderError::ServiceNotRunning)?;
+        Ok((Box::new(script), call_off))
+    }
+}
+
+fn entry(generation: u32, atr: Option<&[u8]>) -> ReaderEntry {
+    let presence = Presence { generation, atr: atr.map(Atr::new), mute: false };
+    ReaderEntry { name: READER.to_owned(), presence }
+}
+
+const ATR: Option<&[u8]> = Some(b"\x3B\x80\x80\x01\x01");
+
+/// Each wait ends at once, and after so many of them the service is lost.
+fn ends_after(waits: usize) -> Wait {
+    let mut left = waits;
+    Box::new(move |_| match left {
+        0 => Err(ReaderError::ServiceLost { operation: "watching the readers" }),
+        _ => {
+            left -= 1;
+            Ok(())
+        }
+    })
+}
+
+/// The watch on a thread, and what it tells.
+struct Watch {
+    handle: Handle,
+    events: Receiver<CardEvent>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Watch {
+    fn start(service: &Arc<Service>) -> Self {
+        let (tell, events) = channel();
+        let handle = Handle::default();
+        let (service, inner) = (Arc::clone(service), handle.clone());
+        let thread = thread::spawn(move || {
+            watch(service.as_ref(), &inner, &mut |event| {
+                tell.send(event).map_or(ControlFlow::Break(()), |()| ControlFlow::Continue(()))
+            });
+        });
+        Self { handle, events, thread }
+    }
+
+    /// The next event, in short.
+    fn next(&self) -> &'static str {
+        name(&self.events.recv_timeout(PATIENCE).expect("an event"))
+    }
+
+    fn stop(self) {
+        self.handle.stop();
+        self.thread.join().unwrap();
+    }
+}
+
+fn name(event: &CardEvent) -> &'static str {
+    match event {
+        CardEvent::ServiceFound => "found",
+        CardEvent::ServiceLost(_) => "lost",
+        CardEvent::ReaderAdded { .. } => "reader added",
+        CardEvent::ReaderRemoved { .. } => "reader removed",
+        CardEvent::Inserted { .. } => "inserted",
+        CardEvent::Removed { .. } => "removed",
+    }
+}
+
+/// All that is told of these looks, up to the loss of the service.
+fn told(looks: Vec<Vec<ReaderEntry>>) -> Vec<&'static str> {
+    let wait = ends_after(looks.len() - 1);
+    let service = Service::of([Script { looks: looks.into(), wait, announces: true }]);
+    let watch = Watch::start(&service);
+    let mut events = Vec::new();
+    while events.last() != Some(&"lost") {
+        events.push(watch.next());
+    }
+    watch.stop();
+    events
+}
+
+#[test]
+fn a_card_that_comes_and_goes_is_told_of() {
+    let looks = vec![vec![], vec![entry(0, None)], vec![entry(1, ATR)], vec![entry(1, ATR)], vec![entry(2, None)]];
+    assert_eq!(told(looks), ["found", "reader added", "inserted", "removed", "lost"]);
+}
+
+#[test]
+fn a_card_swapped_between_two_looks_is_a_removal_and_an_insertion() {
+    let looks = vec![vec![entry(1, ATR)], vec![entry(3, ATR)]];
+    assert_eq!(told(looks), ["found", "reader added", "inserted", "removed", "inserted", "lost"]);
+    // Without a count there is still the ATR.
+    let looks = vec![vec![entry(0, ATR)], vec![entry(0, Some(b"\x3B\x00"))]];
+    assert_eq!(told(looks), ["found", "reader added", "inserted", "removed", "inserted", "lost"]);
+}
+
+#[test]
+fn a_reader_unplugged_with_its_card_takes_the_card_along() {
+    let looks = vec![vec![entry(1, ATR)], vec![], vec![entry(1, ATR)]];
+    let events = told(looks);
+    let expected =
+        ["found", "reader added", "inserted", "removed", "reader removed", "reader added", "inserted", "lost"];
+    assert_eq!(events, expected);
+}
+
+#[test]
+fn a_mute_card_is_a_card_and_one_that_wakes_up_is_the_same() {
+    let mute =
+        |generation| ReaderEntry { name: READER.to_owned(), presence: Presence { generation, atr: None, mute: true } };
+    assert_eq!(told(vec![vec![mute(1)], vec![entry(1, ATR)]]), ["found", "reader added", "inserted", "lost"]);
+}
+
+#[test]
+fn a_loss_is_told_once_and_what_was_there_is_told_anew_when_the_service_is_back() {
+    let script = || Script { looks: VecDeque::from([vec![entry(1, ATR)]]), wait: ends_after(0), announces: true };
+    let service = Service::of([script(), script()]);
+    let watch = Watch::start(&service);
+    let events: Vec<_> = (0..8).map(|_| watch.next()).collect();
+    let once = ["found", "reader added", "inserted", "lost"];
+    assert_eq!(events, [once, once].concat());
+    let start = Instant::now();
+    while service.connects.load(Ordering::Relaxed) < 4 {
+        assert!(start.elapsed() < PATIENCE, "the service is not looked for any more");
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert!(watch.events.try_recv().is_err(), "the loss is told once");
+    watch.stop();
+}
+
+/// How long so many waits take that all return at once.
+fn spins(announces: bool, waits: usize) -> Duration {
+    let service =
+        Service::of([Script { looks: VecDeque::from([vec![entry(1, ATR)]]), wait: ends_after(waits), announces }]);
+    let start = Instant::now();
+    let watch = Watch::start(&service);
+    while watch.next() != "lost" {}
+    let elapsed = start.elapsed();
+    watch.stop();
+    elapsed
+}
+
+#[test]
+fn a_status_call_that_spins_is_slowed_down() {
+    // The first twenty may be a coincidence; each of the next three is followed by a pause.
+    let waits = usize::try_from(SPIN_LIMIT).unwrap() + 3;
+    assert!(spins(true, waits) >= SPIN_PAUSE * 2);
+}
+
+#[test]
+fn a_status_call_that_spins_where_readers_are_polled_is_slowed_down() {
+    let waits = usize::try_from(SPIN_LIMIT).unwrap() + 3;
+    assert!(spins(false, waits) >= SPIN_PAUSE * 2);
+}
+
+#[test]
+fn readers_that_do_not_announce_themselves_are_looked_for() {
+    let (told, limits) = channel();
+    let wait = Box::new(move |limit| {
+        told.send(limit).unwrap();
+        Ok(())
+    });
+    let looks = VecDeque::from([vec![], vec![entry(0, None)]]);
+    let watch = Watch::start(&Service::of([Script { looks, wait, announces: false }]));
+    assert_eq!([watch.next(), watch.next()], ["found", "reader added"]);
+    assert_eq!(limits.recv_timeout(PATIENCE).unwrap(), Some(POLL));
+    watch.stop();
+}
+
+#[test]
+fn a_rescan_tells_of_each_card_as_if_it_had_just_been_inserted() {
+    let (call_off, waiting, _) = scripted_wait();
+    let script = Script { looks: VecDeque::from([vec![entry(1, ATR)]]), wait: waiting, announces: true };
+    let watch = Watch::start(&Service::with_call_off([(script, call_off)]));
+    assert_eq!([watch.next(), watch.next(), watch.next()], ["found", "reader added", "inserted"]);
+    watch.handle.refresh();
+    watch.handle.rescan();
+    assert_eq!(watch.next(), "inserted", "the refresh has told nothing");
+    watch.stop();
+}
+
+/// A wait that only a call ends which comes while it is under way; earlier calls are lost, as SCardCancel's are. Counts calls.
+fn scripted_wait() -> (CallOff, Wait, Arc<AtomicUsize>) {
+    let state = Arc::new((Mutex::new(false), Condvar::new()));
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (other, counted) = (Arc::clone(&state), Arc::clone(&calls));
+    let call_off: CallOff = Box::new(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        *other.0.lock().unwrap() = true;
+        other.1.notify_all();
+    });
+    let wait = Box::new(move |_| {
+        let mut called = state.0.lock().unwrap();
+        *called = false;
+        drop(state.1.wait_while(called, |called| !*called).unwrap());
+        Ok(())
+    });
+    (call_off, wait, calls)
+}
+
+#[test]
+fn a_call_that_comes_before_the_wait_is_repeated_until_it_is_heeded() {
+    let (call_off, mut wait, calls) = scripted_wait();
+    // The wait begins only after it was called off.
+    let late = Box::new(move |limit| {
+        let start = Instant::now();
+        while calls.load(Ordering::SeqCst) == 0 {
+            assert!(start.elapsed() < PATIENCE, "nobody calls");
+            thread::yield_now();
+        }
+        wait(limit)
+    });
+    let script = Script { looks: VecDeque::from([vec![entry(0, None)]]), wait: late, announces: true };
+    let watch = Watch::start(&Service::with_call_off([(script, call_off)]));
+    assert_eq!(watch.next(), "found");
+    let start = Instant::now();
+    watch.handle.refresh();
+    assert!(start.elapsed() < CALL_PATIENCE, "the refresh was taken up");
+    watch.stop();
+}
+
+#[test]
+fn a_watch_without_a_service_is_stopped_at_any_moment() {
+    for pause in 0..200 {
+        let watch = Watch::start(&Service::of([]));
+        for _ in 0..pause * 20 {
+            std::hint::spin_loop();
+        }
+        let start = Instant::now();
+        watch.stop();
+        assert!(start.elapsed() < CALL_PATIENCE);
+    }
+}
