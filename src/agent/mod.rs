@@ -3,11 +3,17 @@
 #[cfg(target_os = "linux")]
 pub mod account;
 #[cfg(target_os = "linux")]
+pub mod clock;
+#[cfg(target_os = "linux")]
 pub mod control;
 pub mod jobs;
 pub mod mailbox;
+pub mod pulse;
 pub mod report;
 pub mod settings;
+#[cfg(target_os = "linux")]
+pub mod signals;
 
 pub use self::mailbox::{Mailbox, Message, Post, mailbox};
+pub use self::pulse::Pulse;
 pub use self::settings::Settings;

@@ -112,6 +112,23 @@ pub struct Snapshot {
     pub totals: Totals,
 }
 
+impl Snapshot {
+    /// The state of this process as an agent that has just started: nothing is known yet.
+    #[must_use]
+    pub fn idle() -> Self {
+        Self {
+            schema: STATUS_SCHEMA.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            started: timestamp(SystemTime::now()),
+            service: ServiceState::Starting,
+            server_paused_until: None,
+            readers: Vec::new(),
+            totals: Totals::default(),
+        }
+    }
+}
+
 /// The PC/SC service, as the agent sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]
