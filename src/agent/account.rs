@@ -106,6 +106,8 @@ impl Account {
     /// The system refused, or there is a way back: then nothing more may be done in this process.
     pub fn become_it(&self) -> Result<(), AccountError> {
         let refused = |source| AccountError::Refused { name: self.name.clone(), source };
+        // No program that we start (a pinentry) gets more than we have, whatever its file's mode says.
+        rustix::thread::set_no_new_privs(true).map_err(|error| refused(Errno::from_raw(error.raw_os_error())))?;
         let name = CString::new(self.name.as_str()).map_err(|_| refused(Errno::EINVAL))?;
         // Groups first: only root may set them.
         initgroups(&name, self.gid).map_err(refused)?;

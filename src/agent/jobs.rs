@@ -20,6 +20,7 @@ use crate::provision::records::ResolveError;
 use crate::provision::supplier::Supplier;
 use crate::provision::{self, Cause, Desk, Failure, Job, Outcome, Rules, Step};
 use crate::reader::Readers;
+use crate::reader::traffic::Traffic;
 
 /// Makes what a job needs for itself.
 pub trait Outfit: Send + Sync {
@@ -198,7 +199,8 @@ fn run(workshop: &Workshop, task: &Task, bell: Bell) {
     let span = tracing::info_span!("enrollment", id = %id, reader = %task.reader);
     let _inside = span.enter();
     bell.tell(News::Began(id));
-    let ending = work(workshop, task, &bell).unwrap_or_else(Ending::failed);
+    let readers = Traffic::new(workshop.readers.as_ref(), Arc::default());
+    let ending = work(workshop, &readers, task, &bell).unwrap_or_else(Ending::failed);
     match &ending.reason {
         Some(reason) => tracing::info!(phase = ?ending.verdict.phase, "{reason}"),
         None => tracing::info!(phase = ?ending.verdict.phase, "the job has ended"),
@@ -206,12 +208,12 @@ fn run(workshop: &Workshop, task: &Task, bell: Bell) {
     bell.end(ending);
 }
 
-fn work(workshop: &Workshop, task: &Task, bell: &Bell) -> Result<Ending, Failure> {
+fn work(workshop: &Workshop, readers: &dyn Readers, task: &Task, bell: &Bell) -> Result<Ending, Failure> {
     let identity = match &task.identity {
         Some(identity) => identity.clone(),
         None => {
             bell.tell(News::Step(Step::Identify));
-            let identity = look(workshop.readers.as_ref(), &task.reader, &workshop.families)?;
+            let identity = look(readers, &task.reader, &workshop.families)?;
             bell.tell(News::Identified(identity.clone()));
             identity
         }
@@ -245,7 +247,7 @@ fn work(workshop: &Workshop, task: &Task, bell: &Bell) -> Result<Ending, Failure
             format!("request {request} is open for this card; `agent.on_insert` is \"report\", so nothing was written");
         return answered(Ending::plain(Phase::Reported, Next::Recheck, reason));
     }
-    provision(workshop, task, &identity, assignment, issuer.as_mut(), bell).map(Ending::done)
+    provision(workshop, readers, task, &identity, assignment, issuer.as_mut(), bell).map(Ending::done)
 }
 
 /// Asks for the server's records. The card is not held meanwhile: others may use it, and a slow server blocks nobody.
@@ -281,6 +283,7 @@ fn no_request(workshop: &Workshop, identity: &Identity, assignment: &Assignment)
 
 fn provision(
     workshop: &Workshop,
+    readers: &dyn Readers,
     task: &Task,
     identity: &Identity,
     assignment: Assignment,
@@ -303,7 +306,7 @@ fn provision(
         bell.tell(News::Step(step));
     };
     let mut desk = Desk {
-        readers: workshop.readers.as_ref(),
+        readers,
         issuer,
         journal: Some(&workshop.journal),
         supplier: supplier.as_mut(),

@@ -8,6 +8,8 @@
 pub mod account;
 pub mod backoff;
 #[cfg(target_os = "linux")]
+pub mod clock;
+#[cfg(target_os = "linux")]
 pub mod control;
 mod events;
 pub mod jobs;
@@ -15,6 +17,8 @@ pub mod mailbox;
 pub mod pulse;
 pub mod report;
 pub mod settings;
+#[cfg(target_os = "linux")]
+pub mod signals;
 mod slot;
 pub mod verdict;
 

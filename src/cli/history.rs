@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::world::World;
 use crate::config::Config;
-use crate::provision::journal::{JournalError, listing};
+use crate::provision::journal::{JournalError, Listing};
 
 /// Runs the command.
 ///
@@ -11,20 +11,29 @@ use crate::provision::journal::{JournalError, listing};
 /// There is no journal, or it can't be read.
 pub fn run(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
     let journal = config.journal.as_ref().ok_or(CliError::Journal(JournalError::NoFolder))?;
-    let history = journal.history()?;
+    let listing = Listing::new(journal, journal.history()?);
     if json {
-        return world.print_json(&listing(journal, &history));
+        let value = serde_json::to_value(&listing).map_err(JournalError::Encode)?;
+        return world.print_json(&value);
     }
-    if history.records.is_empty() {
+    print(&listing, world)
+}
+
+/// The records for people.
+///
+/// # Errors
+/// As [`World::print`].
+pub fn print(listing: &Listing, world: &mut World<'_>) -> Result<(), CliError> {
+    if listing.records.is_empty() {
         world.say("No job has been journaled yet.");
     }
-    for record in &history.records {
-        let mark = if record.point.is_open() { "!" } else { " " };
+    for record in &listing.records {
+        let mark = if record.open { "!" } else { " " };
         let (id, card, changed) = (&record.id, record.card_id, &record.changed);
         world.print(&format!("{mark} {id}  {changed}  card {card}  {}", record.point.meaning()))?;
     }
-    for file in &history.unreadable {
-        world.say(&format!("warning: {} in {} is {}", file.file, journal.folder().display(), file.reason));
+    for file in &listing.unreadable {
+        world.say(&format!("warning: {} in {} is {}", file.file, listing.folder, file.reason));
     }
     Ok(())
 }

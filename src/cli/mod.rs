@@ -1,5 +1,7 @@
 //! Layer 6: the technician's command.
 
+#[cfg(target_os = "linux")]
+mod agent;
 mod enroll;
 pub mod error;
 mod history;
@@ -83,6 +85,9 @@ enum Command {
     Enroll(JobArgs),
     /// List what was done to which card, and what is unsettled.
     History,
+    /// Watch the readers, and set the PIN of each card that is inserted and has an open request.
+    #[cfg(target_os = "linux")]
+    Agent(agent::AgentArgs),
     /// Record an operation on a card as a fixture, secrets masked at the source.
     Record(RecordArgs),
     /// Play a recording back, strictly.
@@ -108,6 +113,8 @@ impl Command {
             Self::Plan(_) => "pinwright.plan/1",
             Self::Enroll(_) => "pinwright.enroll/1",
             Self::History => "pinwright.history/1",
+            #[cfg(target_os = "linux")]
+            Self::Agent(args) => args.schema(),
             Self::Record(_) => "pinwright.record/1",
             Self::Replay { .. } => "pinwright.replay/1",
             #[cfg(feature = "sim")]
@@ -119,15 +126,27 @@ impl Command {
 }
 
 impl Arguments {
-    /// How much is logged.
+    /// How much is logged. The agent says what happens without being asked: nobody sees it otherwise.
     #[must_use]
     pub fn level(&self) -> tracing::level_filters::LevelFilter {
-        crate::telemetry::level(self.verbose, self.quiet)
+        crate::telemetry::level(self.verbose + u8::from(self.serves()), self.quiet)
+    }
+
+    /// Whether this is the agent, which sees to its signals itself.
+    fn serves(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        return matches!(&self.command, Command::Agent(args) if args.serves());
+        #[cfg(not(target_os = "linux"))]
+        return false;
     }
 
     /// Whether the command must not end between two steps: an interruption asks it to back out.
     #[must_use]
     pub fn backs_out(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        if matches!(self.command, Command::Agent(_)) {
+            return false;
+        }
         !matches!(
             self.command,
             Command::Readers | Command::Inspect(_) | Command::Plan(_) | Command::History | Command::Replay { .. }
@@ -217,6 +236,8 @@ fn dispatch(arguments: &Arguments, world: &mut World<'_>) -> Result<(), CliError
         Command::Plan(args) => plan::run(&config, args, json, readers, world),
         Command::Enroll(args) => enroll::run(&config, args, json, Desktop { readers, meter: &meter }, world),
         Command::History => history::run(&config, json, world),
+        #[cfg(target_os = "linux")]
+        Command::Agent(args) => agent::run(&config, args, json, world),
         Command::Record(args) => record::run(&config, args, json, Desktop { readers, meter: &meter }, world),
         Command::Replay { file } => replay::run(&config, file, json, world),
         #[cfg(feature = "sim")]

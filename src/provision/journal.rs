@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use thiserror::Error;
 use uuid::Uuid;
 
-pub use self::listing::{LISTING_SCHEMA, listing};
+pub use self::listing::{LISTING_SCHEMA, Listed, Listing, Unlisted};
 pub(crate) use self::record::parse;
 use self::record::stem;
 pub use self::record::{Point, Record, SCHEMA, new_id};
@@ -88,6 +88,18 @@ impl Journal {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Whether a record could be written: makes the folder, and a file in it that goes again.
+    ///
+    /// # Errors
+    /// The folder can't be made or written to.
+    pub fn probe(&self) -> Result<(), JournalError> {
+        self.prepare()?;
+        // Named as a half-written record, which is what it is to whoever finds it after a crash.
+        let path = self.folder.join(format!("probe-{}.new", std::process::id()));
+        let made = private().write(true).create(true).truncate(true).open(&path).and_then(|_| remove(&path));
+        made.map_err(|source| JournalError::Io { path, source })
     }
 
     /// Claims a card for this process until the claim is dropped.

@@ -15,7 +15,7 @@ use super::followers::Followers;
 use super::peer;
 use super::protocol::{Command, Done, REQUEST_MAX, Reason, Refusal, Request, SCHEMA};
 use crate::agent::{Post, mailbox};
-use crate::provision::journal::{self, Journal};
+use crate::provision::journal::{Journal, Listing};
 
 /// How long a client has for its request.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
@@ -109,7 +109,7 @@ fn read_line(mut stream: &UnixStream) -> Result<Vec<u8>, Refusal> {
     }
 }
 
-fn history(desk: &Desk) -> Result<serde_json::Value, Refusal> {
+fn history(desk: &Desk) -> Result<Listing, Refusal> {
     let journal = desk.journal.as_ref().ok_or_else(|| {
         Refusal::new(Reason::Journal, "the agent keeps no journal: set `journal.dir` in its configuration")
     })?;
@@ -117,7 +117,7 @@ fn history(desk: &Desk) -> Result<serde_json::Value, Refusal> {
         tracing::warn!("the journal can't be shown: {error}");
         Refusal::new(Reason::Journal, error.to_string())
     })?;
-    Ok(journal::listing(journal, &history))
+    Ok(Listing::new(journal, history))
 }
 
 fn follow(stream: &UnixStream, desk: &Desk) -> Result<(), Refusal> {

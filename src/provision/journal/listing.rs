@@ -1,40 +1,88 @@
 //! The journal as JSON, `pinwright.history/1`, for the command and for the agent's control socket.
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use super::{History, Journal, Record};
+use super::{History, Journal, Point, Record};
 
-/// The schema of [`listing`].
+/// The schema of [`Listing`].
 pub const LISTING_SCHEMA: &str = "pinwright.history/1";
 
-/// What a look into the journal's folder found.
-#[must_use]
-pub fn listing(journal: &Journal, history: &History) -> Value {
-    let records: Vec<Value> = history.records.iter().map(record).collect();
-    let unreadable: Vec<Value> =
-        history.unreadable.iter().map(|file| json!({"file": file.file, "reason": file.reason})).collect();
-    json!({
-        "schema": LISTING_SCHEMA,
-        "folder": journal.folder(),
-        "records": records,
-        "unreadable": unreadable,
-    })
+/// What the journal's folder holds, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    /// [`LISTING_SCHEMA`].
+    pub schema: String,
+    /// The folder.
+    pub folder: String,
+    /// The records.
+    pub records: Vec<Listed>,
+    /// Files that are none.
+    pub unreadable: Vec<Unlisted>,
 }
 
-fn record(record: &Record) -> Value {
-    json!({
-        "id": record.id,
-        "started": record.started,
-        "changed": record.changed,
-        "point": record.point.name(),
-        "open": record.point.is_open(),
-        "reader": record.reader,
-        "atr": record.atr,
-        "card_id": record.card_id,
-        "smartcard": record.smartcard,
-        "request": record.request,
-        "authority": record.authority,
-        "pin_source": record.pin_source,
-        "stopped_at": record.stopped_at,
-    })
+/// One record; see [`Record`] for what the fields say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the record's own fields")]
+pub struct Listed {
+    pub id: String,
+    pub started: String,
+    pub changed: String,
+    pub point: Point,
+    /// Whether it needs another job or a person.
+    pub open: bool,
+    pub reader: String,
+    pub atr: String,
+    pub card_id: Uuid,
+    pub smartcard: Uuid,
+    pub request: Option<Uuid>,
+    pub authority: String,
+    pub pin_source: String,
+    pub stopped_at: Option<String>,
+}
+
+/// A file that is no record of this version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unlisted {
+    /// The file's name.
+    pub file: String,
+    /// Why, without its content.
+    pub reason: String,
+}
+
+impl Listing {
+    /// What a look into the journal's folder found.
+    #[must_use]
+    pub fn new(journal: &Journal, history: History) -> Self {
+        Self {
+            schema: LISTING_SCHEMA.to_owned(),
+            folder: journal.folder().display().to_string(),
+            records: history.records.into_iter().map(Listed::from).collect(),
+            unreadable: history
+                .unreadable
+                .into_iter()
+                .map(|file| Unlisted { file: file.file, reason: file.reason.to_owned() })
+                .collect(),
+        }
+    }
+}
+
+impl From<Record> for Listed {
+    fn from(record: Record) -> Self {
+        Self {
+            id: record.id,
+            started: record.started,
+            changed: record.changed,
+            point: record.point,
+            open: record.point.is_open(),
+            reader: record.reader,
+            atr: record.atr,
+            card_id: record.card_id,
+            smartcard: record.smartcard,
+            request: record.request,
+            authority: record.authority,
+            pin_source: record.pin_source,
+            stopped_at: record.stopped_at,
+        }
+    }
 }

@@ -27,4 +27,15 @@ impl Auth {
             Self::Bearer(source) => source.header().map(Some),
         }
     }
+
+    /// Whether there is something to prove it with now, and what, in words.
+    ///
+    /// # Errors
+    /// The token can't be read or is none.
+    pub fn check(&self) -> Result<&'static str, TokenError> {
+        Ok(match self.header()? {
+            Some(_) => "a bearer token is there",
+            None => "none",
+        })
+    }
 }

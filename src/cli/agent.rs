@@ -1,0 +1,184 @@
+//! `pinwright agent`: the daemon, a check of its configuration, and commands that ask a running one.
+//!
+//! It starts in this order: configuration → logs → sockets → privileges dropped → signals and clock → serve. What needs root
+//! is over before anything is read from a card or a server.
+
+mod ask;
+mod check;
+mod error;
+mod outfit;
+mod wording;
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::thread;
+
+use clap::{Args, Subcommand};
+
+pub use self::check::Report;
+pub use self::error::AgentError;
+use self::outfit::Configured;
+use super::error::CliError;
+use super::world::World;
+use crate::agent::account::{self, Account};
+use crate::agent::control::{self, Control, place::Place};
+use crate::agent::jobs::Workshop;
+use crate::agent::report::Event;
+use crate::agent::{self, Mailbox, Pulse, Station, clock, mailbox, signals};
+use crate::config::Config;
+use crate::provision::journal::Journal;
+use crate::reader::pcsc::PcscReaders;
+
+/// What to do with the agent.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct AgentArgs {
+    /// Check configuration, accounts, files and programs, say what was found, and end.
+    #[arg(long)]
+    check: bool,
+    #[command(subcommand)]
+    ask: Option<Ask>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Ask {
+    /// Show the state of the running agent.
+    Status {
+        /// Go on with each event as it happens.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// List the running agent's journal: what was done to which card, and what is unsettled.
+    History,
+    /// Have the running agent ask the server now about every card that waits.
+    Recheck,
+}
+
+impl AgentArgs {
+    /// Whether this is the agent itself.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        self.ask.is_none() && !self.check
+    }
+
+    /// The schema of the command's JSON.
+    #[must_use]
+    pub fn schema(&self) -> &'static str {
+        match self.ask {
+            Some(Ask::Status { .. }) => crate::agent::report::STATUS_SCHEMA,
+            Some(Ask::History) => crate::provision::journal::LISTING_SCHEMA,
+            Some(Ask::Recheck) => control::protocol::SCHEMA,
+            None if self.check => check::SCHEMA,
+            None => "pinwright.agent/1",
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// See [`CliError`].
+pub fn run(config: &Config, args: &AgentArgs, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
+    match &args.ask {
+        Some(Ask::Status { follow }) => ask::status(&config.agent, *follow, json, world),
+        Some(Ask::History) => ask::history(&config.agent, json, world),
+        Some(Ask::Recheck) => ask::recheck(&config.agent, json, world),
+        None if args.check => check::run(config, json, world),
+        None => start(config, json, world),
+    }
+}
+
+fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
+    let settings = &config.agent;
+    let account = match &settings.user {
+        Some(name) => Account::to_become(name).map_err(AgentError::Account)?,
+        None => None,
+    };
+    let group = settings.control_group.as_deref().map(account::group).transpose().map_err(AgentError::Account)?;
+    let place = match &settings.control {
+        Some(path) => Some(Place::take(path, group, account.as_ref()).map_err(AgentError::Place)?),
+        None => None,
+    };
+    if let Some(account) = &account {
+        account.become_it().map_err(AgentError::Account)?;
+        tracing::info!("working as user {}", account.name);
+    } else if nix::unistd::geteuid().is_root() {
+        tracing::warn!("working as root: set `agent.user` to a user of its own");
+    }
+    // Without a journal no card is written to, and that is better known now than at the first card.
+    let journal = config.journal.as_ref().ok_or(crate::provision::journal::JournalError::NoFolder)?;
+    journal.probe()?;
+    let system = |what| move |source| CliError::System { what, source };
+    let (post, mailbox) = mailbox();
+    signals::forward(&post).map_err(system("signals can't be listened to"))?;
+    if let Err(error) = clock::watch(&post) {
+        tracing::warn!("suspend and resume go unseen: {error}");
+    }
+    let control = match place {
+        Some(place) => {
+            tracing::info!("answering on {}", place.path().display());
+            Some(
+                Control::start(place, &post, Some(journal.clone()))
+                    .map_err(system("the control socket can't be served"))?,
+            )
+        }
+        None => {
+            tracing::warn!("no control socket: set `agent.control`, or XDG_RUNTIME_DIR in the environment");
+            None
+        }
+    };
+    let result = if json {
+        let events = post.follow().map_err(|_| AgentError::Ended)?;
+        serve_and_print(config, journal, mailbox, events, world)
+    } else {
+        serve(config, journal, mailbox)
+    };
+    drop(control);
+    result
+}
+
+/// Serves on a thread of its own, while this one prints each event.
+fn serve_and_print(
+    config: &Config,
+    journal: &Journal,
+    mailbox: Mailbox,
+    events: Receiver<Event>,
+    world: &mut World<'_>,
+) -> Result<(), CliError> {
+    thread::scope(|scope| {
+        let agent = scope.spawn(|| serve(config, journal, mailbox));
+        let mut printed = Ok(());
+        for event in events {
+            // Cards matter more than a full disk at the end of the pipe: the agent goes on, and says in the end what happened.
+            if printed.is_ok() {
+                printed = serde_json::to_value(&event)
+                    .map_err(AgentError::Json)
+                    .map_err(CliError::from)
+                    .and_then(|event| world.print_json(&event));
+            }
+        }
+        agent.join().unwrap_or(Err(AgentError::Ended.into())).and(printed)
+    })
+}
+
+/// Serves until it is asked to end, and until running jobs have brought their cards to a good end.
+fn serve(config: &Config, journal: &Journal, mailbox: Mailbox) -> Result<(), CliError> {
+    let service = Arc::new(PcscReaders::new(config.reader_timeout));
+    let workshop = Workshop {
+        readers: service.clone(),
+        outfit: Arc::new(Configured::new(config)?),
+        journal: journal.clone(),
+        rules: config.rules.clone(),
+        families: config.families.clone(),
+        on_insert: config.agent.on_insert,
+    };
+    let station = Station {
+        workshop: Arc::new(workshop),
+        status: service,
+        ignored_readers: config.ignored_readers.clone(),
+        pulse: Pulse::systemd(),
+    };
+    let stopped = agent::run(config.agent.clone(), station, mailbox)
+        .map_err(|source| CliError::System { what: "the card monitor can't be started", source })?;
+    if stopped.unfinished.is_empty() { Ok(()) } else { Err(AgentError::Unfinished(stopped.unfinished).into()) }
+}

@@ -1,0 +1,178 @@
+//! `pinwright agent --check`: what the agent would stumble over, found before it starts.
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+use serde::Serialize;
+
+use super::AgentError;
+use crate::agent::account::{self, Account};
+use crate::cli::error::CliError;
+use crate::cli::world::World;
+use crate::config::{Config, SecretFile};
+use crate::provision::journal::Journal;
+use crate::server::auth::{Auth, TokenSource};
+use crate::server::{self, Client};
+
+pub(super) const SCHEMA: &str = "pinwright.agent-check/1";
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// One for each thing that was looked at.
+    pub checks: Vec<Check>,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What.
+    pub check: &'static str,
+    /// Whether the agent can work with it.
+    pub ok: bool,
+    /// What was found, and what to do where it is not well.
+    pub detail: String,
+}
+
+impl Report {
+    fn add(&mut self, check: &'static str, result: Result<String, String>) {
+        let ok = result.is_ok();
+        let detail = result.unwrap_or_else(|reason| reason);
+        self.checks.push(Check { check, ok, detail });
+    }
+
+    /// The names of what is not well.
+    #[must_use]
+    pub fn failed(&self) -> String {
+        let failed: Vec<&str> = self.checks.iter().filter(|check| !check.ok).map(|check| check.check).collect();
+        failed.join(", ")
+    }
+}
+
+/// Looks, as the user that the agent works as. Sends nothing to any server and touches no card.
+pub(super) fn run(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
+    let mut report = Report::default();
+    let settings = &config.agent;
+    report.add("configuration", Ok("can be used".to_owned()));
+    if let Some(name) = &settings.control_group {
+        report.add("agent.control_group", account::group(name).map(|_| name.clone()).map_err(text));
+    }
+    // What comes after is looked at with the eyes of the agent's user.
+    let seen = work_as(settings.user.as_deref());
+    let seen_well = seen.is_ok();
+    report.add("agent.user", seen);
+    if seen_well {
+        report.add("agent.control", control(settings.control.as_deref()));
+        report.add("journal", journal(config.journal.as_ref()));
+        report.add("server", server(config.server.as_ref()));
+        if let Some(server) = &config.server {
+            report.add("server.auth", auth(&server.auth));
+        }
+        if let Some(file) = &config.sources.admin_key {
+            report.add("card.admin_key", secret_file(file));
+        }
+        if let Some(program) = &settings.pinentry {
+            report.add("agent.pinentry", pinentry(program));
+        }
+    }
+    if report.checks.iter().any(|check| !check.ok) {
+        if !json {
+            print(&report, world)?;
+        }
+        // As JSON the error tells all.
+        return Err(AgentError::Check(report).into());
+    }
+    if json {
+        return world.print_json(&serde_json::json!({"schema": SCHEMA, "outcome": "ok", "checks": report.checks}));
+    }
+    print(&report, world)
+}
+
+fn print(report: &Report, world: &mut World<'_>) -> Result<(), CliError> {
+    for Check { check, ok, detail } in &report.checks {
+        world.print(&format!("{} {check:<19} {detail}", if *ok { "ok  " } else { "FAIL" }))?;
+    }
+    Ok(())
+}
+
+fn work_as(name: Option<&str>) -> Result<String, String> {
+    let own = || nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|user| user.name);
+    match name.map(Account::to_become).transpose().map_err(text)?.flatten() {
+        Some(account) => account.become_it().map(|()| account.name).map_err(text),
+        None => Ok(own().unwrap_or_else(|| "a user without a name".to_owned())),
+    }
+}
+
+fn control(path: Option<&Path>) -> Result<String, String> {
+    let path = path.ok_or("no place for it: set `agent.control`, or XDG_RUNTIME_DIR in the environment")?;
+    Ok(path.display().to_string())
+}
+
+/// Makes nothing: a folder that is made here would belong to whoever checks.
+fn journal(journal: Option<&Journal>) -> Result<String, String> {
+    let journal = journal.ok_or("no place for it: set `journal.dir`")?;
+    let folder = journal.folder();
+    if folder.exists() {
+        journal.probe().map_err(text)?;
+        return Ok(folder.display().to_string());
+    }
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    match access(there, Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) => Ok(format!("{} (will be made)", folder.display())),
+        Err(error) => Err(format!("{} can't be made in {}: {error}", folder.display(), there.display())),
+    }
+}
+
+fn server(settings: Option<&server::Settings>) -> Result<String, String> {
+    let settings = settings.ok_or("none: set `server.url`")?;
+    Client::new(settings).map_err(text)?;
+    let trust =
+        settings.ca_file.as_ref().map_or("the system's authorities".to_owned(), |file| file.display().to_string());
+    Ok(format!("{} (trusting {trust}; not called)", settings.url))
+}
+
+fn auth(auth: &Auth) -> Result<String, String> {
+    match auth {
+        Auth::Bearer(TokenSource::Credential(name)) if credentials().is_none() => Ok(only_in_the_unit(name)),
+        auth => auth.check().map(str::to_owned).map_err(text),
+    }
+}
+
+fn credentials() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
+}
+
+fn only_in_the_unit(credential: &str) -> String {
+    format!("credential {credential}: systemd gives it to the unit alone, not looked at here")
+}
+
+/// Opened, not read: what is in it is nobody's business yet.
+fn secret_file(file: &SecretFile) -> Result<String, String> {
+    let path = match (file, credentials()) {
+        (SecretFile::Path(path), _) => path.clone(),
+        (SecretFile::Credential(name), Some(folder)) => folder.join(name),
+        (SecretFile::Credential(name), None) => return Ok(only_in_the_unit(name)),
+    };
+    std::fs::File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(path.display().to_string())
+}
+
+fn pinentry(program: &Path) -> Result<String, String> {
+    ::pinentry::PassphraseInput::with_binary(program)
+        .map(|_| program.display().to_string())
+        .ok_or_else(|| format!("{} is not there, or is no program", program.display()))
+}
+
+/// With its causes.
+fn text(error: impl std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(current) = cause {
+        let said = current.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = current.source();
+    }
+    text
+}

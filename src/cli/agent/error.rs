@@ -1,0 +1,90 @@
+//! What the agent's commands can fail with.
+
+use thiserror::Error;
+
+use super::Report;
+use crate::agent::account::AccountError;
+use crate::agent::control::client::AskError;
+use crate::agent::control::place::PlaceError;
+use crate::agent::control::protocol::Reason;
+use crate::exit::Exit;
+
+/// An agent that can't start, or can't be asked.
+#[derive(Debug, Error)]
+pub enum AgentError {
+    /// The user or group of the configuration.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// The control socket.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// A running agent gives no answer.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// A check that found something missing.
+    #[error("the agent could not work like this: {}", .0.failed())]
+    Check(Report),
+    /// A report that can't be told as JSON.
+    #[error("a report can't be told as JSON")]
+    Json(#[source] serde_json::Error),
+    /// Told to end, and running jobs did not in their time.
+    #[error("the jobs in {} had not ended in time: each card's record in the journal says how far it was taken", .0.join(", "))]
+    Unfinished(Vec<String>),
+    /// The loop ended by itself.
+    #[error("the agent ended by itself")]
+    Ended,
+}
+
+impl AgentError {
+    /// The exit code.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Account(AccountError::Refused { .. } | AccountError::Regained { .. }) => Exit::Defect,
+            Self::Account(_) | Self::Place(_) | Self::Check(_) => Exit::Usage,
+            Self::Ask(error) => match error {
+                AskError::NoPlace | AskError::Unknown(_) => Exit::Usage,
+                AskError::Refused(why) if matches!(why.reason, Reason::Journal | Reason::NotARequest) => Exit::Usage,
+                // Like a service that gives no access to a card.
+                _ => Exit::NoCard,
+            },
+            Self::Unfinished(_) => Exit::Attention,
+            Self::Json(_) | Self::Ended => Exit::Defect,
+        }
+    }
+
+    /// What to do next, as an imperative sentence without a full stop.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Account(AccountError::Unknown { .. } | AccountError::Lookup { .. }) => {
+                "create it (packaging/systemd has a sysusers.d file), or correct the configuration".to_owned()
+            }
+            Self::Account(AccountError::NotRoot { name }) => format!("start the agent as root or as {name}"),
+            Self::Account(AccountError::Refused { .. }) => "start the agent as that user".to_owned(),
+            Self::Account(AccountError::Regained { .. }) => "report this; start the agent as that user meanwhile".to_owned(),
+            Self::Place(PlaceError::Running { .. }) => "ask it with `pinwright agent status`, or stop it first".to_owned(),
+            Self::Place(PlaceError::Occupied { .. }) => "set `agent.control` to another path".to_owned(),
+            Self::Place(PlaceError::Io { .. }) => {
+                "set `agent.control` to a path in a folder that the agent's user may write to, and `agent.control_group` to \
+                 a group of that user"
+                    .to_owned()
+            }
+            Self::Ask(AskError::NoPlace) => "set `agent.control` in the configuration".to_owned(),
+            Self::Ask(AskError::NotRunning { .. }) => {
+                "start one with `systemctl start pinwright-agent` or `pinwright agent`; `agent.control` says where it listens"
+                    .to_owned()
+            }
+            Self::Ask(AskError::NoAccess { .. }) => {
+                "ask its administrator for the group of `agent.control_group`, and log in anew".to_owned()
+            }
+            Self::Ask(AskError::Io { .. }) => "look into its log: `journalctl -u pinwright-agent`".to_owned(),
+            Self::Ask(AskError::Unknown(_)) => "use the `pinwright` that the agent was started from".to_owned(),
+            // The agent has said what to do.
+            Self::Ask(AskError::Refused(_)) => return None,
+            Self::Check(_) => "see to what is marked, and check again".to_owned(),
+            Self::Unfinished(_) => "look at those cards with `pinwright inspect` and `pinwright history`".to_owned(),
+            Self::Json(_) | Self::Ended => "report this, with the log".to_owned(),
+        })
+    }
+}
