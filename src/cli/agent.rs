@@ -13,7 +13,7 @@ use std::thread;
 
 use clap::{Args, Subcommand};
 
-pub use self::check::{Check, Report};
+pub use self::check::Report;
 pub use self::error::AgentError;
 use super::error::CliError;
 use super::world::World;
