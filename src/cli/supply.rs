@@ -108,7 +108,7 @@ impl Supplier for CommandSupplier {
         for _ in 0..ENTRIES {
             let first = self.ask(NEW_PIN, &question)?;
             let second = self.ask(NEW_PIN, "New PIN again: ")?;
-            if first.expose() == second.expose() {
+            if first.is_same_as(&second) {
                 return pin(NEW_PIN, &first);
             }
             tracing::warn!("the two entries differ");

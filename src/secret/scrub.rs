@@ -1,0 +1,75 @@
+//! Where secrets are worked with: on a stack that no longer exists afterwards.
+//!
+//! Ciphers and parsers leave pieces of what they worked on below the stack pointer, and a signal that interrupts them puts
+//! their registers on the stack. Nothing can zero all that, but it can be unmapped. The stack of a thread that has ended is no
+//! help: the C library keeps it for the next one.
+
+/// As much as a thread of the standard library gets. Only pages that are used are taken from the system.
+const STACK: usize = 2 * 1024 * 1024;
+
+/// Runs `work` on a stack of its own that is unmapped before this returns, also when `work` panics.
+///
+/// Everything that touches a secret belongs inside: the card, and the client and runtime that fetch the secret, made and
+/// dropped there, since what is still open when `work` returns keeps what it has read. The result goes to the caller's stack:
+/// it must hold no secret by value.
+///
+/// On processors for which the `stacker` crate knows no way to change stacks, `work` runs on the caller's.
+///
+/// # Panics
+/// With `work`'s own panic, and where the system gives no memory for the stack.
+pub fn on_own_stack<T>(work: impl FnOnce() -> T) -> T {
+    stacker::grow(STACK, work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where this function's frame is.
+    #[inline(never)]
+    fn here() -> usize {
+        let local = 0_u8;
+        std::ptr::from_ref(std::hint::black_box(&local)).addr()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn mapped(address: usize) -> bool {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        maps.lines().any(|line| {
+            let (from, to) = line.split(' ').next().unwrap().split_once('-').unwrap();
+            let at = |text| usize::from_str_radix(text, 16).unwrap();
+            (at(from)..at(to)).contains(&address)
+        })
+    }
+
+    #[test]
+    fn the_stack_is_another_one() {
+        assert!(here().abs_diff(on_own_stack(here)) > 64 * 1024);
+        assert_eq!(on_own_stack(|| on_own_stack(|| 7)), 7);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_stack_is_gone_afterwards() {
+        let address = on_own_stack(|| {
+            let address = here();
+            assert!(mapped(address));
+            address
+        });
+        assert!(!mapped(address));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_panic_comes_through_and_the_stack_is_gone() {
+        let address = std::cell::Cell::new(0);
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            on_own_stack(|| {
+                address.set(here());
+                assert!(!mapped(address.get()), "this is it");
+            })
+        }));
+        assert!(caught.unwrap_err().downcast_ref::<&str>().is_some_and(|text| *text == "this is it"));
+        assert!(!mapped(address.get()));
+    }
+}
