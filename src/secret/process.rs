@@ -23,7 +23,8 @@ pub struct NotHardened {
 /// # Errors
 /// The first thing that was refused; the others have been done.
 pub fn harden() -> Result<(), NotHardened> {
-    let undumpable = undumpable().map_err(|source| NotHardened { what: "hide its memory from other processes", source });
+    let undumpable =
+        undumpable().map_err(|source| NotHardened { what: "hide its memory from other processes", source });
     let coreless = coreless().map_err(|source| NotHardened { what: "give up its core files", source });
     undumpable.and(coreless)
 }

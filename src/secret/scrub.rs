@@ -32,14 +32,32 @@ mod tests {
         std::ptr::from_ref(std::hint::black_box(&local)).addr()
     }
 
+    /// Puts something on the stack; where, and what the same place holds later. Another thread may have mapped it by then.
+    /// A mark on the stack, and where it is.
     #[cfg(target_os = "linux")]
-    fn mapped(address: usize) -> bool {
-        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-        maps.lines().any(|line| {
-            let (from, to) = line.split(' ').next().unwrap().split_once('-').unwrap();
-            let at = |text| usize::from_str_radix(text, 16).unwrap();
-            (at(from)..at(to)).contains(&address)
-        })
+    struct Mark {
+        bytes: [u8; 16],
+        address: u64,
+    }
+
+    #[cfg(target_os = "linux")]
+    impl Mark {
+        /// Leaves a mark in the frame of `work`, seen to be there.
+        fn leave(work: impl FnOnce(Self)) {
+            let bytes: [u8; 16] = std::array::from_fn(|_| fastrand::u8(1..));
+            let local = std::hint::black_box(bytes);
+            let mark = Self { bytes, address: u64::try_from(std::ptr::from_ref(&local).addr()).unwrap() };
+            assert!(mark.is_there());
+            work(mark);
+        }
+
+        /// Whether it is there now. Another thread may have mapped the place anew.
+        fn is_there(&self) -> bool {
+            use std::os::unix::fs::FileExt as _;
+            let mut found = [0; 16];
+            let memory = std::fs::File::open("/proc/self/mem").unwrap();
+            memory.read_exact_at(&mut found, self.address).is_ok() && found == self.bytes
+        }
     }
 
     #[test]
@@ -51,25 +69,24 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn the_stack_is_gone_afterwards() {
-        let address = on_own_stack(|| {
-            let address = here();
-            assert!(mapped(address));
-            address
-        });
-        assert!(!mapped(address));
+        let mut left = None;
+        on_own_stack(|| Mark::leave(|mark| left = Some(mark)));
+        assert!(!left.unwrap().is_there());
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn a_panic_comes_through_and_the_stack_is_gone() {
-        let address = std::cell::Cell::new(0);
+        let mut left = None;
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             on_own_stack(|| {
-                address.set(here());
-                assert!(!mapped(address.get()), "this is it");
-            })
+                Mark::leave(|mark| {
+                    left = Some(mark);
+                    std::panic::resume_unwind(Box::new("this is it"));
+                });
+            });
         }));
         assert!(caught.unwrap_err().downcast_ref::<&str>().is_some_and(|text| *text == "this is it"));
-        assert!(!mapped(address.get()));
+        assert!(!left.unwrap().is_there());
     }
 }
