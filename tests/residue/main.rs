@@ -1,0 +1,49 @@
+//! What is left of secrets in memory and on disk when a job is over: nothing. `make residue` prints the long table.
+//!
+//! Reading the memory of a process that is closed to others takes root. A user who may make user namespaces is root in one;
+//! where that is not possible either, a test says `SKIPPED` and passes; with `CI=true` it fails.
+#![cfg(all(feature = "sim", target_os = "linux"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs
+)]
+
+#[allow(dead_code, reason = "shared with the other tests")]
+#[path = "../support/pcscd.rs"]
+mod pcscd;
+#[allow(dead_code, reason = "shared with the other tests")]
+#[path = "../support/workplace.rs"]
+mod workplace;
+
+mod command;
+mod forms;
+mod held;
+mod scan;
+mod scene;
+
+use std::alloc::System;
+use std::io::Write as _;
+
+use pcscd::Pcscd;
+use pinwright::secret::ZeroAlloc;
+
+/// As in the binary: this program plays the agent, too.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
+
+/// A pcscd and the right to read memory, or the reason on stderr.
+fn pcscd() -> Option<Pcscd> {
+    let reason = match Pcscd::start(2) {
+        Ok(started) if rustix::process::geteuid().is_root() => return Some(started),
+        Ok(_) => "only root can read the memory of a closed process".to_owned(),
+        Err(skip) => skip.to_string(),
+    };
+    assert!(!std::env::var("CI").is_ok_and(|ci| ci == "true"), "the test can't run: {reason}");
+    // Not by `eprintln!`, which the harness keeps to itself for tests that pass.
+    drop(writeln!(std::io::stderr(), "SKIPPED: {reason}"));
+    None
+}

@@ -1,0 +1,169 @@
+//! Looks for secrets in all that a process can read, and in files.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use super::forms::{Canary, Form, Kind, forms};
+
+/// Memory is read in pieces of this size, which overlap by more than the longest pattern.
+const PIECE: usize = 4 << 20;
+const OVERLAP: usize = 64;
+
+/// Looks for a set of secrets.
+pub struct Scanner {
+    canaries: Vec<(Canary, Vec<Form>)>,
+    /// Canary, form and place in it, of each pattern.
+    patterns: Vec<(usize, usize, usize)>,
+    automaton: AhoCorasick,
+}
+
+/// A copy of a secret, or of a part of it.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    pub kind: Kind,
+    pub form: &'static str,
+    /// Bytes of the secret in a row.
+    pub found: usize,
+    pub of: usize,
+    /// File or mapping.
+    pub place: String,
+    pub address: u64,
+    /// What stands around it.
+    pub around: String,
+}
+
+impl fmt::Display for Hit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, form, found, of, place, address, around } = self;
+        write!(f, "{} of {of} bytes of the {} ({form}) at {address:#x} in {place}: {around}", found, kind.name())
+    }
+}
+
+impl Scanner {
+    pub fn new(canaries: &[Canary]) -> Self {
+        let canaries: Vec<(Canary, Vec<Form>)> =
+            canaries.iter().map(|canary| (canary.clone(), forms(canary))).collect();
+        let (mut patterns, mut texts) = (Vec::new(), Vec::new());
+        for (number, (_, forms)) in canaries.iter().enumerate() {
+            for (form, content) in forms.iter().enumerate() {
+                for (at, window) in content.windows() {
+                    assert!(window.len() < OVERLAP);
+                    patterns.push((number, form, at));
+                    texts.push(window.to_vec());
+                }
+            }
+        }
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&texts).expect("an automaton");
+        Self { canaries, patterns, automaton }
+    }
+
+    /// What of the secrets is in all that the process can read.
+    pub fn process(&self, pid: u32) -> io::Result<Vec<Hit>> {
+        let memory = File::open(format!("/proc/{pid}/mem"))?;
+        let mut hits = Vec::new();
+        for mapping in mappings(pid)? {
+            let mut at = mapping.from;
+            while at < mapping.to {
+                let length = usize::try_from(mapping.to - at).unwrap_or(PIECE).min(PIECE + OVERLAP);
+                let mut piece = vec![0; length];
+                match memory.read_exact_at(&mut piece, at) {
+                    Ok(()) => self.search(&piece, at, &mapping.name, &mut hits),
+                    // Pages of the kernel's own that only the processor reads.
+                    Err(_) if mapping.name.starts_with("[v") => {}
+                    Err(error) => return Err(error),
+                }
+                at += PIECE as u64;
+            }
+        }
+        Ok(hits)
+    }
+
+    /// What of the secrets is in a file.
+    pub fn file(&self, path: &Path) -> io::Result<Vec<Hit>> {
+        let mut hits = Vec::new();
+        self.search(&fs::read(path)?, 0, &path.display().to_string(), &mut hits);
+        Ok(hits)
+    }
+
+    /// The same for every file of a folder and the folders in it, without those named.
+    pub fn folder(&self, folder: &Path, without: &[PathBuf]) -> io::Result<Vec<Hit>> {
+        let mut hits = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                hits.extend(self.folder(&path, without)?);
+            } else if !without.contains(&path) {
+                hits.extend(self.file(&path)?);
+            }
+        }
+        Ok(hits)
+    }
+
+    fn search(&self, bytes: &[u8], base: u64, place: &str, hits: &mut Vec<Hit>) {
+        // Windows of one copy share the address at which the whole would begin.
+        let mut copies: BTreeMap<(usize, usize, i64), Vec<usize>> = BTreeMap::new();
+        for found in self.automaton.find_overlapping_iter(bytes) {
+            let (canary, form, at) = self.patterns[found.pattern().as_usize()];
+            let begin = found.start() as i64 - at as i64;
+            copies.entry((canary, form, begin)).or_default().push(at);
+        }
+        for ((number, form, begin), windows) in copies {
+            let (canary, forms) = &self.canaries[number];
+            let (first, last) = (windows[0], windows[windows.len() - 1]);
+            let window = forms[form].windows().next().map_or(0, |(_, window)| window.len());
+            let start = usize::try_from(begin + first as i64).expect("found in these bytes");
+            let end = start + (last - first) + window;
+            let address = base + start as u64;
+            // The overlap of two pieces shows it twice.
+            if hits.iter().any(|hit| hit.address == address && hit.place == place && hit.form == forms[form].name) {
+                continue;
+            }
+            hits.push(Hit {
+                kind: canary.kind,
+                form: forms[form].name,
+                found: forms[form].secret_bytes(end - start),
+                of: canary.bytes.len(),
+                place: place.to_owned(),
+                address,
+                around: surroundings(bytes, start, end),
+            });
+        }
+    }
+}
+
+/// The bytes before and after, and not the secret.
+fn surroundings(bytes: &[u8], start: usize, end: usize) -> String {
+    let before = &bytes[start.saturating_sub(24)..start];
+    let after = &bytes[end..bytes.len().min(end + 24)];
+    format!("{} … {}", before.escape_ascii(), after.escape_ascii())
+}
+
+/// Copies of the secrets of one kind, by what was found.
+pub fn count(hits: &[Hit], kind: Kind) -> usize {
+    hits.iter().filter(|hit| hit.kind == kind).count()
+}
+
+struct Mapping {
+    from: u64,
+    to: u64,
+    name: String,
+}
+
+fn mappings(pid: u32) -> io::Result<Vec<Mapping>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/maps"))?;
+    let mapping = |line: &str| {
+        let mut fields = line.split_whitespace();
+        let (from, to) = fields.next()?.split_once('-')?;
+        let readable = fields.next()?.starts_with('r');
+        let name = fields.nth(3).unwrap_or("[anonymous]").to_owned();
+        let address = |text| u64::from_str_radix(text, 16).ok();
+        Some((readable, Mapping { from: address(from)?, to: address(to)?, name }))
+    };
+    Ok(text.lines().filter_map(mapping).filter(|(readable, _)| *readable).map(|(_, mapping)| mapping).collect())
+}
