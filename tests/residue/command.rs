@@ -2,6 +2,7 @@
 
 use super::forms::{Canary, Kind};
 use super::held::Held;
+use super::long_lived::assert_none;
 use super::scan::Hit;
 use super::scene::{By, Scene, Spelling};
 
@@ -36,9 +37,6 @@ fn the_command_leaves_nothing() {
         assert_eq!(left.code, 0);
         assert!(scene.has_pin(&left.canaries[0]));
         assert!(left.canaries.iter().any(|canary| canary.kind == Kind::Answer));
-        for hit in &left.hits {
-            println!("{hit}");
-        }
-        assert!(left.hits.is_empty());
+        assert_none(&left.hits);
     }
 }

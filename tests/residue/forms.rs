@@ -3,14 +3,17 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-/// So many bytes of a secret in a row count as found.
-pub const PART: usize = 5;
+/// So many bytes in a row of a secret of this length count as found: 5 of 8, and of a long one 8.
+fn part(length: usize) -> usize {
+    if length > 16 { 8 } else { 5 }
+}
 
-/// Not seen in text by chance, and none that JSON must escape.
-const CHARACTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%()*,-.:;<>?@[]^_{|}~";
+/// Kinds of characters that take turns in a secret: text that looks like that is rare. None that JSON must escape.
+const CHARACTERS: [&[u8]; 4] =
+    [b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"0123456789", b"abcdefghijklmnopqrstuvwxyz", b"!#$%()*,-.:;<>?@[]^_{|}~"];
 
 /// RFC 6750 §2.1.
-const TOKEN_CHARACTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+";
+const TOKEN_MARKS: &[u8] = b"-._~+";
 
 /// A secret made for one job and used nowhere else.
 #[derive(Clone)]
@@ -49,8 +52,13 @@ impl Kind {
 
 impl Canary {
     pub fn text(kind: Kind, length: usize) -> Self {
-        let from = if kind == Kind::Token { TOKEN_CHARACTERS } else { CHARACTERS };
-        Self { kind, bytes: (0..length).map(|_| from[fastrand::usize(..from.len())]).collect() }
+        let mut kinds = CHARACTERS;
+        if kind == Kind::Token {
+            kinds[3] = TOKEN_MARKS;
+        }
+        fastrand::shuffle(&mut kinds);
+        let one = |from: &[u8]| from[fastrand::usize(..from.len())];
+        Self { kind, bytes: kinds.iter().cycle().take(length).map(|from| one(from)).collect() }
     }
 
     pub fn binary(kind: Kind, length: usize) -> Self {
@@ -73,13 +81,15 @@ pub struct Form {
     pub content: Vec<u8>,
     /// Bytes of the form from one place in the secret to the next.
     step: usize,
-    /// Bytes of the form that hold [`PART`] bytes of the secret.
+    /// Bytes of the form that hold a part that counts.
     window: usize,
+    part: usize,
 }
 
 impl Form {
-    fn new(name: &'static str, content: Vec<u8>, step: usize, window: usize) -> Self {
-        Self { name, content, step, window }
+    /// A form in which each byte of the secret takes `step` bytes.
+    fn new(name: &'static str, content: Vec<u8>, step: usize, part: usize) -> Self {
+        Self { name, content, step, window: step * part, part }
     }
 
     /// Every part that counts as found, with its place in the content.
@@ -90,7 +100,7 @@ impl Form {
 
     /// How many bytes of the secret `length` bytes of the form hold.
     pub fn secret_bytes(&self, length: usize) -> usize {
-        length * PART / self.window
+        length * self.part / self.window
     }
 }
 
@@ -103,19 +113,21 @@ pub fn forms(canary: &Canary) -> Vec<Form> {
         let one = |byte: &u8| if upper { format!("\\u{byte:04X}") } else { format!("\\u{byte:04x}") };
         bytes.iter().map(one).collect::<String>().into_bytes()
     };
+    let part = part(bytes.len());
     let mut forms = vec![
-        Form::new("plain", bytes.clone(), 1, PART),
-        Form::new("UTF-16LE", utf16, 2, 2 * PART),
-        Form::new("hex, upper case", hex.to_uppercase().into_bytes(), 2, 2 * PART),
-        Form::new("hex, lower case", hex.into_bytes(), 2, 2 * PART),
-        Form::new("JSON escapes, lower case", escaped(false), 6, 6 * PART),
-        Form::new("JSON escapes, upper case", escaped(true), 6, 6 * PART),
+        Form::new("plain", bytes.clone(), 1, part),
+        Form::new("UTF-16LE", utf16, 2, part),
+        Form::new("hex, upper case", hex.to_uppercase().into_bytes(), 2, part),
+        Form::new("hex, lower case", hex.into_bytes(), 2, part),
+        Form::new("JSON escapes, lower case", escaped(false), 6, part),
+        Form::new("JSON escapes, upper case", escaped(true), 6, part),
     ];
     for (shift, name) in ["base64", "base64, shifted by one", "base64, shifted by two"].into_iter().enumerate() {
-        forms.push(Form::new(name, base64(bytes, shift), 1, 7));
+        let window = (part * 8).div_ceil(6);
+        forms.push(Form { name, content: base64(bytes, shift), step: 1, window, part });
     }
     if canary.kind == Kind::Token {
-        forms.push(Form::new("HPACK Huffman code", huffman(bytes), 1, PART));
+        forms.push(Form::new("HPACK Huffman code", huffman(bytes), 1, part));
     }
     forms
 }
@@ -150,8 +162,8 @@ pub fn planted(control: &Canary) -> Vec<(&'static str, Vec<u8>)> {
         ("quoted", [b"\"", &bytes[..], b"\""].concat()),
         ("VERIFY", [&[0x00, 0x20, 0x00, 0x80, length][..], bytes].concat()),
         ("RESET RETRY COUNTER", [&[0x00, 0x2C, 0x02, 0x80, length][..], bytes].concat()),
-        ("first part", bytes[..PART].to_vec()),
-        ("last part", bytes[bytes.len() - PART..].to_vec()),
+        ("first part", bytes[..part(bytes.len())].to_vec()),
+        ("last part", bytes[bytes.len() - part(bytes.len())..].to_vec()),
     ]);
     planted
 }

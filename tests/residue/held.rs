@@ -3,21 +3,19 @@
 
 use std::fs::{self, File};
 use std::io::{PipeReader, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-use super::forms::{Canary, Kind};
-use super::scan::{Hit, Scanner, count};
+use super::forms::Canary;
+use super::scan::Hit;
 use super::scene::Scene;
+use super::subject::Subject;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The variable with a control: what is in the environment is in the memory of the process.
-const CONTROL: &str = "RESIDUE_CONTROL";
 
 /// A command that wants to print its result and can't.
 pub struct Held {
@@ -25,7 +23,7 @@ pub struct Held {
     out: PipeReader,
     filled: usize,
     errors: PathBuf,
-    control: Canary,
+    subject: Subject,
 }
 
 /// How it ended when it could.
@@ -50,15 +48,14 @@ impl Held {
         let filled = fill(&mut full);
         let errors = scene.place.path("stderr");
         scene.place.furnish(&mut command, &scene.pcscd.socket());
-        let control = Canary::text(Kind::Control, 16);
+        let subject = Subject::new(&mut command);
         command
             .args(arguments)
-            .env(CONTROL, control.as_text())
             .env("TMPDIR", scene.place.path("tmp"))
             .current_dir(scene.place.path("tmp"))
             .stdout(Stdio::from(full))
             .stderr(File::create(&errors).expect("a file for stderr"));
-        Self { child: command.spawn().expect("the command starts"), out, filled, errors, control }
+        Self { child: command.spawn().expect("the command starts"), out, filled, errors, subject }
     }
 
     pub fn id(&self) -> u32 {
@@ -83,29 +80,14 @@ impl Held {
         }
     }
 
-    /// What is in its memory now. The control is, or the scan is worth nothing.
+    /// What is in its memory now.
     pub fn scan(&self, canaries: &[Canary]) -> Vec<Hit> {
-        self.look(canaries, |scanner| scanner.process(self.id()).expect("the memory can be read"))
+        self.subject.scan(self.id(), canaries)
     }
 
-    /// What is in a core that is taken of it now.
+    /// What is in a core that is taken of it now; `None` without gdb.
     pub fn core(&self, scene: &Scene, canaries: &[Canary]) -> Option<Vec<Hit>> {
-        let prefix = scene.place.path("core");
-        let taken = Command::new("gcore").arg("-o").arg(&prefix).arg(self.id().to_string()).output().ok()?;
-        let core = PathBuf::from(format!("{}.{}", prefix.display(), self.id()));
-        assert!(core.exists(), "{}", String::from_utf8_lossy(&taken.stderr));
-        let hits = self.look(canaries, |scanner| scanner.file(&core).expect("the core can be read"));
-        fs::remove_file(core).expect("the core can be removed");
-        Some(hits)
-    }
-
-    fn look(&self, canaries: &[Canary], scan: impl FnOnce(&Scanner) -> Vec<Hit>) -> Vec<Hit> {
-        let mut wanted = canaries.to_vec();
-        wanted.push(self.control.clone());
-        let mut hits = scan(&Scanner::new(&wanted));
-        assert!(count(&hits, Kind::Control) > 0, "the control is not found: this is not the process's memory");
-        hits.retain(|hit| hit.kind != Kind::Control);
-        hits
+        self.subject.core(self.id(), &scene.place.path("tmp"), canaries)
     }
 
     /// Lets it print and end.
@@ -115,11 +97,6 @@ impl Held {
         let mut stdout = Vec::new();
         self.out.read_to_end(&mut stdout).expect("the result comes out");
         Ended { status: self.child.wait().expect("it ends"), stdout }
-    }
-
-    /// What it said so far.
-    pub fn errors(&self) -> &Path {
-        &self.errors
     }
 }
 

@@ -19,11 +19,16 @@ mod pcscd;
 #[path = "../support/workplace.rs"]
 mod workplace;
 
+mod agent;
 mod command;
+mod failures;
 mod forms;
 mod held;
+mod long_lived;
 mod scan;
 mod scene;
+mod subject;
+mod worker;
 
 use std::alloc::System;
 use std::io::Write as _;

@@ -6,14 +6,17 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::forms::{Canary, Form, Kind, forms};
 
 /// Memory is read in pieces of this size, which overlap by more than the longest pattern.
 const PIECE: usize = 4 << 20;
-const OVERLAP: usize = 64;
+const OVERLAP: usize = 128;
 
 /// Looks for a set of secrets.
 pub struct Scanner {
@@ -34,13 +37,15 @@ pub struct Hit {
     /// File or mapping.
     pub place: String,
     pub address: u64,
+    /// Bytes of the form.
+    pub length: usize,
     /// What stands around it.
     pub around: String,
 }
 
 impl fmt::Display for Hit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, form, found, of, place, address, around } = self;
+        let Self { kind, form, found, of, place, address, around, .. } = self;
         write!(f, "{} of {of} bytes of the {} ({form}) at {address:#x} in {place}: {around}", found, kind.name())
     }
 }
@@ -63,11 +68,13 @@ impl Scanner {
         Self { canaries, patterns, automaton }
     }
 
-    /// What of the secrets is in all that the process can read.
+    /// What of the secrets is in all that the process can read. It stands still meanwhile.
     pub fn process(&self, pid: u32) -> io::Result<Vec<Hit>> {
+        let _stopped = Stopped::new(pid)?;
         let memory = File::open(format!("/proc/{pid}/mem"))?;
         let mut hits = Vec::new();
         for mapping in mappings(pid)? {
+            let before = hits.len();
             let mut at = mapping.from;
             while at < mapping.to {
                 let length = usize::try_from(mapping.to - at).unwrap_or(PIECE).min(PIECE + OVERLAP);
@@ -80,6 +87,9 @@ impl Scanner {
                 }
                 at += PIECE as u64;
             }
+            // What the file on disk has in the same place is older than the secret.
+            let found = hits.split_off(before);
+            hits.extend(found.into_iter().filter(|hit| !mapping.is_as_on_disk(&memory, hit)));
         }
         Ok(hits)
     }
@@ -131,6 +141,7 @@ impl Scanner {
                 of: canary.bytes.len(),
                 place: place.to_owned(),
                 address,
+                length: end - start,
                 around: surroundings(bytes, start, end),
             });
         }
@@ -149,10 +160,49 @@ pub fn count(hits: &[Hit], kind: Kind) -> usize {
     hits.iter().filter(|hit| hit.kind == kind).count()
 }
 
+/// A process that stands still while this lives.
+struct Stopped(Pid);
+
+impl Stopped {
+    fn new(pid: u32) -> io::Result<Self> {
+        let id = Pid::from_raw(pid.cast_signed()).ok_or(io::ErrorKind::InvalidInput)?;
+        kill_process(id, Signal::STOP)?;
+        let stopped = Self(id);
+        // Every thread of it: the state of the whole is that of its first.
+        let runs = |task: &Path| !fs::read_to_string(task.join("stat")).unwrap_or_default().contains(") T ");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while fs::read_dir(format!("/proc/{pid}/task"))?.flatten().any(|task| runs(&task.path())) {
+            if Instant::now() > deadline {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(stopped)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // Fails only where it has ended.
+        let _ = kill_process(self.0, Signal::CONT);
+    }
+}
+
 struct Mapping {
     from: u64,
     to: u64,
+    /// Where in the file it begins.
+    offset: u64,
     name: String,
+}
+
+impl Mapping {
+    fn is_as_on_disk(&self, memory: &File, hit: &Hit) -> bool {
+        let Ok(file) = File::open(&self.name) else { return false };
+        let (mut here, mut there) = (vec![0; hit.length], vec![0; hit.length]);
+        let at = hit.address - self.from + self.offset;
+        memory.read_exact_at(&mut here, hit.address).and(file.read_exact_at(&mut there, at)).is_ok() && here == there
+    }
 }
 
 fn mappings(pid: u32) -> io::Result<Vec<Mapping>> {
@@ -161,9 +211,10 @@ fn mappings(pid: u32) -> io::Result<Vec<Mapping>> {
         let mut fields = line.split_whitespace();
         let (from, to) = fields.next()?.split_once('-')?;
         let readable = fields.next()?.starts_with('r');
-        let name = fields.nth(3).unwrap_or("[anonymous]").to_owned();
-        let address = |text| u64::from_str_radix(text, 16).ok();
-        Some((readable, Mapping { from: address(from)?, to: address(to)?, name }))
+        let number = |text| u64::from_str_radix(text, 16).ok();
+        let offset = number(fields.next()?)?;
+        let name = fields.nth(2).unwrap_or("[anonymous]").to_owned();
+        Some((readable, Mapping { from: number(from)?, to: number(to)?, offset, name }))
     };
     Ok(text.lines().filter_map(mapping).filter(|(readable, _)| *readable).map(|(_, mapping)| mapping).collect())
 }
