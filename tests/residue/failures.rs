@@ -100,7 +100,8 @@ fn a_panic_with_secrets_in_hand_leaves_nothing() {
         let mut agent = Agent::new(&scene);
         for step in ["fit the PIN", "set the PIN", "verify the PIN"] {
             let armed = scene.arm(8, Spelling::Plain);
-            let commands = Case { scene: &scene, agent: &mut agent }.run(armed, json!({ "panic_at": step }), "panicked");
+            let commands =
+                Case { scene: &scene, agent: &mut agent }.run(armed, json!({ "panic_at": step }), "panicked");
             assert_eq!(sent(&commands, 0x2C), step == "verify the PIN");
         }
         // And it goes on.

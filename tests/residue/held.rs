@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::forms::Canary;
 use super::scan::Hit;
@@ -37,13 +38,13 @@ impl Held {
     pub fn new(scene: &Scene, arguments: &[&str]) -> Self {
         let mut command = Command::new("setsid");
         command.arg(env!("CARGO_BIN_EXE_pinwright"));
-        let held = Self::start(scene, command, arguments);
-        held.wait(|| Vec::new());
+        let held = Self::start(scene, command, arguments, Stdio::null());
+        held.wait();
         held
     }
 
-    /// Starts `program`, which becomes the command.
-    pub fn start(scene: &Scene, mut command: Command, arguments: &[&str]) -> Self {
+    /// Starts a program that becomes the command.
+    pub fn start(scene: &Scene, mut command: Command, arguments: &[&str], input: Stdio) -> Self {
         let (out, mut full) = std::io::pipe().expect("a pipe");
         let filled = fill(&mut full);
         let errors = scene.place.path("stderr");
@@ -53,6 +54,7 @@ impl Held {
             .args(arguments)
             .env("TMPDIR", scene.place.path("tmp"))
             .current_dir(scene.place.path("tmp"))
+            .stdin(input)
             .stdout(Stdio::from(full))
             .stderr(File::create(&errors).expect("a file for stderr"));
         Self { child: command.spawn().expect("the command starts"), out, filled, errors, subject }
@@ -62,8 +64,8 @@ impl Held {
         self.child.id()
     }
 
-    /// Until it waits in a call on standard output. `more` gives words for the case that it never does.
-    pub fn wait(&self, more: impl Fn() -> Vec<u8>) {
+    /// Until it waits in a call on standard output.
+    pub fn wait(&self) {
         let deadline = Instant::now() + PATIENCE;
         // The first argument of the call that the process sleeps in: no other call of ours has 1 there.
         let writes = || {
@@ -72,10 +74,9 @@ impl Held {
         };
         while !writes() {
             let errors = fs::read_to_string(&self.errors).unwrap_or_default();
-            let more = more();
-            assert!(Instant::now() < deadline, "it never prints a result: {errors} {}", more.escape_ascii());
+            assert!(Instant::now() < deadline, "it never prints a result: {errors}");
             let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap_or_default();
-            assert!(!stat.contains(") Z "), "it ended without a result: {errors} {}", more.escape_ascii());
+            assert!(!stat.contains(") Z "), "it ended without a result: {errors}");
             thread::sleep(Duration::from_millis(2));
         }
     }
@@ -88,6 +89,13 @@ impl Held {
     /// What is in a core that is taken of it now; `None` without gdb.
     pub fn core(&self, scene: &Scene, canaries: &[Canary]) -> Option<Vec<Hit>> {
         self.subject.core(self.id(), &scene.place.path("tmp"), canaries)
+    }
+
+    /// Ends it by a signal that leaves a core where one is allowed.
+    pub fn abort(mut self) -> ExitStatus {
+        let id = Pid::from_raw(self.id().cast_signed()).expect("an id");
+        kill_process(id, Signal::ABORT).expect("it runs");
+        self.child.wait().expect("it ends")
     }
 
     /// Lets it print and end.
