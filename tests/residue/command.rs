@@ -40,3 +40,18 @@ fn the_command_leaves_nothing() {
         assert_none(&left.hits);
     }
 }
+
+#[test]
+fn a_core_that_root_takes_of_the_command_holds_nothing() {
+    let Some(pcscd) = super::pcscd() else { return };
+    let scene = Scene::new(pcscd, By::Server, |_| {});
+    let mut canaries = scene.arm(8, Spelling::Escaped);
+    let held = Held::new(&scene, LOUD);
+    canaries.extend(scene.answers());
+    match held.core(&scene, &canaries) {
+        Some(hits) => assert_none(&hits),
+        None => super::skipped("there is no gcore (Debian: gdb)"),
+    }
+    assert_eq!(held.release().status.code(), Some(0));
+    assert!(scene.has_pin(&canaries[0]));
+}

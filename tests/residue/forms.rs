@@ -98,9 +98,9 @@ impl Form {
         (0..=last).step_by(self.step).filter_map(|at| Some((at, self.content.get(at..at + self.window)?)))
     }
 
-    /// How many bytes of the secret `length` bytes of the form hold.
+    /// How many bytes of the secret `length` bytes of the form hold, or more than any where that is the whole form.
     pub fn secret_bytes(&self, length: usize) -> usize {
-        length * self.part / self.window
+        if length >= self.content.len() { usize::MAX } else { length * self.part / self.window }
     }
 }
 

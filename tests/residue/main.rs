@@ -30,6 +30,7 @@ mod prompt;
 mod scan;
 mod scene;
 mod subject;
+mod table;
 mod worker;
 
 use std::alloc::System;

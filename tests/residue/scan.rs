@@ -137,7 +137,7 @@ impl Scanner {
             hits.push(Hit {
                 kind: canary.kind,
                 form: forms[form].name,
-                found: forms[form].secret_bytes(end - start),
+                found: forms[form].secret_bytes(end - start).min(canary.bytes.len()),
                 of: canary.bytes.len(),
                 place: place.to_owned(),
                 address,

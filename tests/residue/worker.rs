@@ -31,6 +31,8 @@ pub fn serve(measures: bool) -> io::Result<()> {
         if let Some(path) = order["plant"].as_str() {
             planted.push(std::fs::read(path)?);
             say("planted")?;
+        } else if order["allocate"].is_string() {
+            say(&allocate(&order))?;
         } else {
             say(&job(&order)?)?;
         }
@@ -38,7 +40,22 @@ pub fn serve(measures: bool) -> io::Result<()> {
     Ok(())
 }
 
-fn say(word: &str) -> io::Result<()> {
+/// Nanoseconds to take, touch and give back a block of so many bytes, and others live meanwhile as they do in a program.
+pub fn allocate(order: &Value) -> String {
+    let size: usize = order["allocate"].as_str().unwrap_or_default().parse().unwrap_or(1);
+    let rounds = 50_000_000 / (size + 500);
+    let mut live: Vec<Vec<u8>> = (0..64).map(|_| Vec::with_capacity(size)).collect();
+    let start = std::time::Instant::now();
+    for round in 0..rounds {
+        let mut block = Vec::with_capacity(size);
+        block.push(round as u8);
+        let place = round % live.len();
+        live[place] = std::hint::black_box(block);
+    }
+    format!("{:.1}", start.elapsed().as_nanos() as f64 / rounds as f64)
+}
+
+pub fn say(word: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     // A line of its own, wherever the test harness stands.
     write!(out, "\n{ANSWER}{word}\n")?;
