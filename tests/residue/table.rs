@@ -167,6 +167,11 @@ fn the_table() {
     for row in rows.iter().filter(|row| row.clean) {
         long_lived::assert_none(&row.runs.concat());
     }
+    // Or the search is blind to what it is for.
+    for name in ["pinwright under the usual allocator", "reqwest client with `Zeroizing`, HTTP/2"] {
+        let found = rows.iter().filter(|row| row.name == name).all(|row| row.runs.iter().all(|hits| !hits.is_empty()));
+        assert!(found, "nothing is found in {name}");
+    }
 }
 
 /// What the measures cost, each in turns with what it is compared with.
