@@ -67,7 +67,10 @@ fn commands() -> Vec<Hit> {
 fn one_process(by: By, http2: bool) -> Vec<Hit> {
     let scene = scene(by, http2);
     let mut agent = Agent::new(&scene);
-    long_lived::jobs(&scene, &mut agent, JOBS).hits
+    let series = long_lived::jobs(&scene, &mut agent, JOBS);
+    // Registers are in a core, too.
+    long_lived::assert_none(&agent.core(&scene, &series.canaries).expect("the long run needs gdb"));
+    series.hits
 }
 
 fn plain_client() -> PathBuf {
