@@ -43,7 +43,7 @@ fuzz:
 residue:
 	@packaging/system-packages $@
 	cargo build --release --locked --features sim --example plain-client
-	cargo test --release --locked --features sim --test residue -- --ignored --nocapture
+	cargo test --release --locked --features sim --test residue -- --ignored --nocapture --test-threads 1
 
 install:
 	@packaging/system-packages $@

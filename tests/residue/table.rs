@@ -155,7 +155,6 @@ fn the_table() {
         row("the same, HTTP/1.1", false, || usual(false, false)),
         row("pcscd beside it", false, || usual(true, true)),
     ];
-    cost();
     for row in &rows {
         let mut places: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
         for hit in row.runs.iter().flatten() {
@@ -177,12 +176,13 @@ fn the_table() {
     }
 }
 
-/// What the measures cost, each in turns with what it is compared with.
-fn cost() {
+/// What the measures cost, each in turns with what it is compared with. `PINWRIGHT_BASELINE` names a build without them.
+#[test]
+#[ignore = "the long run: make residue"]
+fn the_cost() {
     let scene = scene(By::Server, true);
     let mut ours = Agent::new(&scene);
     let mut usual = Agent::start(&scene, Command::new(plain_client()));
-    println!();
     for size in [64, 1024, 16 * 1024, 256 * 1024] {
         let order = json!({ "allocate": size.to_string() });
         let mut once = || {
@@ -206,7 +206,7 @@ fn cost() {
         elapsed.as_secs_f64() * 1000.0
     };
     let (mut ratios, mut times) = (Vec::new(), Vec::new());
-    for _ in 0..40 {
+    for _ in 0..100 {
         let time = wall(Path::new(env!("CARGO_BIN_EXE_pinwright")));
         ratios.push(time / wall(Path::new(&baseline)));
         times.push(time);
