@@ -5,13 +5,14 @@ CARGO_TARGET_DIR ?= target
 # A fresh rustup is not yet on the path of shells that were there before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test lint bench fuzz install
+.PHONY: help demo test lint bench fuzz residue install
 
 help:
 	@echo 'make demo     set the PIN of a virtual card, with a server stand-in: no card and no server needed'
 	@echo 'make test     all tests, also those against a real pcscd with virtual readers'
 	@echo 'make lint     format, clippy and documentation, with warnings as errors'
 	@echo 'make bench    time and APDUs against OpenSC on the same card; writes target/bench.json'
+	@echo 'make residue  long search for secrets in the memory of finished jobs, some minutes, as root; prints the table'
 	@echo 'make fuzz     long run of every fuzz target, some minutes (cargo install cargo-fuzz); see fuzz/README.md'
 	@echo 'make install  release build into $$(DESTDIR)$$(PREFIX)/bin (now: $(DESTDIR)$(PREFIX)/bin)'
 
@@ -38,6 +39,11 @@ bench:
 fuzz:
 	@packaging/system-packages $@
 	fuzz/run.sh
+
+residue:
+	@packaging/system-packages $@
+	cargo build --release --locked --features sim --example plain-client
+	cargo test --release --locked --features sim --test residue -- --ignored --nocapture --test-threads 1
 
 install:
 	@packaging/system-packages $@

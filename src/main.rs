@@ -1,14 +1,22 @@
 //! The `pinwright` command: arguments → logs → command → exit code.
 
+use std::alloc::System;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use pinwright::cli::{self, Color, world::World};
+use pinwright::secret::{ZeroAlloc, process};
 use pinwright::telemetry;
 
+/// TLS, HTTP and JSON libraries free buffers that held a secret: what is freed here is zero.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
+
 fn main() -> ExitCode {
+    // Whatever the command: one rule is kept more easily than a list of commands.
+    let hardened = process::harden();
     let interrupted = Arc::new(AtomicBool::new(false));
     let err_is_terminal = std::io::stderr().is_terminal();
     let mut world = World {
@@ -35,6 +43,9 @@ fn main() -> ExitCode {
     // Said once: by progress lines on a terminal, or by the log.
     world.err_is_terminal = err_is_terminal && arguments.level() == tracing::level_filters::LevelFilter::WARN;
     telemetry::start(arguments.level(), color);
+    if let Err(error) = hardened {
+        tracing::warn!("{error}: {}", error.source);
+    }
     cli::run(&arguments, &mut world).into()
 }
 

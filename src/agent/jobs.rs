@@ -21,6 +21,7 @@ use crate::provision::supplier::Supplier;
 use crate::provision::{self, Cause, Desk, Failure, Job, Outcome, Rules, Step};
 use crate::reader::Readers;
 use crate::reader::traffic::Traffic;
+use crate::secret::scrub::on_own_stack;
 
 /// Makes what a job needs for itself.
 pub trait Outfit: Send + Sync {
@@ -200,7 +201,8 @@ fn run(workshop: &Workshop, task: &Task, bell: Bell) {
     let _inside = span.enter();
     bell.tell(News::Began(id));
     let readers = Traffic::new(workshop.readers.as_ref(), Arc::default());
-    let ending = work(workshop, &readers, task, &bell).unwrap_or_else(Ending::failed);
+    // What the job reads and computes stays on a stack that is gone when it has ended.
+    let ending = on_own_stack(|| work(workshop, &readers, task, &bell)).unwrap_or_else(Ending::failed);
     match &ending.reason {
         Some(reason) => tracing::info!(phase = ?ending.verdict.phase, "{reason}"),
         None => tracing::info!(phase = ?ending.verdict.phase, "the job has ended"),

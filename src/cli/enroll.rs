@@ -19,6 +19,7 @@ use crate::provision::mimcm::MimCm;
 use crate::provision::{self, AdminKeyRule, Desk, Job, Outcome, Step};
 use crate::reader::Readers;
 use crate::reader::traffic::Meter;
+use crate::secret::scrub::on_own_stack;
 use crate::server::Client;
 
 /// Which job, on which card.
@@ -109,11 +110,21 @@ pub fn run(
     }
 }
 
-/// The job itself, with what it cost.
+/// The job itself, with what it cost. When this returns, whatever its end, nothing of its secrets is left in this process.
 ///
 /// # Errors
 /// See [`CliError`].
 pub fn provision(
+    config: &Config,
+    args: &JobArgs,
+    desktop: Desktop<'_>,
+    world: &mut World<'_>,
+) -> Result<(Outcome, Costs), CliError> {
+    on_own_stack(|| job(config, args, desktop, world))
+}
+
+/// Client, runtime, card and secrets are made and dropped in here.
+fn job(
     config: &Config,
     args: &JobArgs,
     desktop: Desktop<'_>,

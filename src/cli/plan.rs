@@ -6,8 +6,9 @@ use super::output;
 use super::select::choose;
 use super::world::World;
 use crate::config::Config;
-use crate::provision::plan;
+use crate::provision::plan::{self, Plan};
 use crate::reader::Readers;
+use crate::secret::scrub::on_own_stack;
 
 /// Runs the command.
 ///
@@ -20,10 +21,13 @@ pub fn run(
     readers: &dyn Readers,
     world: &mut World<'_>,
 ) -> Result<(), CliError> {
-    let mut issuer = issuer(config, args)?;
-    let chosen = choose(readers, &config.ignored_readers, &args.choice, &config.families)?;
-    let job = args.job(config, chosen);
-    let plan = plan::plan(&job, readers, &mut issuer, &world.interrupted)?;
+    // A token goes to the server, and a policy with an admin key in it comes back.
+    let plan = on_own_stack(|| -> Result<Plan, CliError> {
+        let mut issuer = issuer(config, args)?;
+        let chosen = choose(readers, &config.ignored_readers, &args.choice, &config.families)?;
+        let job = args.job(config, chosen);
+        Ok(plan::plan(&job, readers, &mut issuer, &world.interrupted)?)
+    })?;
     if json {
         return world.print_json(&output::plan_json(&plan));
     }

@@ -108,7 +108,7 @@ impl Supplier for CommandSupplier {
         for _ in 0..ENTRIES {
             let first = self.ask(NEW_PIN, &question)?;
             let second = self.ask(NEW_PIN, "New PIN again: ")?;
-            if first.expose() == second.expose() {
+            if first.is_same_as(&second) {
                 return pin(NEW_PIN, &first);
             }
             tracing::warn!("the two entries differ");
@@ -179,16 +179,20 @@ fn descriptor(what: &'static str, number: u32) -> Result<SecretBytes, SecretErro
     }
     let mut file = File::open(format!("/dev/fd/{number}")).map_err(unreadable)?;
     if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        file.seek(SeekFrom::Start(position(number))).map_err(unreadable)?;
+        position(number).and_then(|position| file.seek(SeekFrom::Start(position))).map_err(unreadable)?;
     }
     read(what, file, origin)
 }
 
-/// Where a descriptor of this process stands; the start, where the system does not tell.
-fn position(number: u32) -> u64 {
-    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
+/// Where a descriptor of this process stands. Only Linux tells; elsewhere it is taken to stand at the start. A Linux before
+/// 5.14 shows it to no process that is closed to others, unless it is root's: an error then, since the start would be a guess.
+fn position(number: u32) -> std::io::Result<u64> {
+    if !cfg!(target_os = "linux") {
+        return Ok(0);
+    }
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}"))?;
     let line = info.lines().find_map(|line| line.strip_prefix("pos:"));
-    line.and_then(|position| position.trim().parse().ok()).unwrap_or(0)
+    line.and_then(|position| position.trim().parse().ok()).ok_or(std::io::ErrorKind::InvalidData.into())
 }
 
 fn secret_file(what: &'static str, file: &SecretFile) -> Result<SecretBytes, SecretError> {

@@ -74,4 +74,7 @@ pub trait Issuer {
         question: Question,
         watch: Watch<'_>,
     ) -> Result<Answers, Cause>;
+
+    /// Lets go of connections and what they have read: called before a wait of unknown length. A later call opens new ones.
+    fn close(&mut self) {}
 }

@@ -1,15 +1,13 @@
 //! MIM CM as the [`Issuer`]: which calls, in which order, and what their answers mean together.
 
-use std::future::Future;
-use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use super::error::Cause;
 use super::fit::PolicyLengths;
 use super::issuer::{Answers, Assignment, Issuer, Question, Wanted, Watch};
+use super::network::Network;
 use super::records::ResolveError;
 use super::rules::{AdminKeyRule, PinMaker, PinRouteRule, Rules};
 use crate::secret::AdminResponse;
@@ -17,16 +15,16 @@ use crate::server::policy::{SmartcardPolicy, UserPinOption};
 use crate::server::wire::{CardStatus, Request, RequestType, SmartCard};
 use crate::server::{AdminKeyVersion, CardParameters, Client, PinRoute, ProposedPin, ServerError, ServerProblem};
 
-/// How often a wait looks up from the network: for Ctrl-C and for the card.
-const WATCH_INTERVAL: Duration = Duration::from_millis(100);
-
 /// `UserPinOption` 3: the user provides the PIN, in Microsoft's order of the options.
 const USER_PROVIDED: i64 = 3;
 
 /// A MIM CM server, asked from a thread without a runtime of its own.
+///
+/// A connection that is open keeps what it has read last in its buffers, and a runtime keeps its connections: both end as soon
+/// as the secrets are here, and before every wait for a person.
 pub struct MimCm {
     client: Client,
-    runtime: Runtime,
+    network: Network,
     rules: Rules,
     waited: Duration,
 }
@@ -37,8 +35,7 @@ impl MimCm {
     /// # Errors
     /// The system gives no runtime (descriptors, memory).
     pub fn new(client: Client, rules: Rules) -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { client, runtime, rules, waited: Duration::ZERO })
+        Ok(Self { client, network: Network::new()?, rules, waited: Duration::ZERO })
     }
 
     /// The client: for its count of requests and its URLs.
@@ -58,7 +55,7 @@ impl Issuer for MimCm {
     fn resolve(&mut self, card: &CardParameters, wanted: Wanted, watch: Watch<'_>) -> Result<Assignment, Cause> {
         let start = Instant::now();
         let job = resolve(&self.client, &self.rules, card, wanted);
-        let result = wait(&self.runtime, job, watch);
+        let result = self.network.wait(job, watch);
         self.waited += start.elapsed();
         result
     }
@@ -83,24 +80,16 @@ impl Issuer for MimCm {
             let (pin, answer) = tokio::try_join!(pin, answer)?;
             Ok(Answers { pin, answer })
         };
-        let result = wait(&self.runtime, both, watch);
+        let result = self.network.wait(both, watch);
+        self.close();
         self.waited += start.elapsed();
         result
     }
-}
 
-/// Drives a call to its end, looking up for `watch` in between. Dropping the call closes what it had open.
-fn wait<T>(runtime: &Runtime, call: impl Future<Output = Result<T, Cause>>, watch: Watch<'_>) -> Result<T, Cause> {
-    runtime.block_on(async {
-        let mut call = pin!(call);
-        loop {
-            tokio::select! {
-                biased;
-                result = &mut call => return result,
-                () = tokio::time::sleep(WATCH_INTERVAL) => watch()?,
-            }
-        }
-    })
+    fn close(&mut self) {
+        self.client.close();
+        self.network.close();
+    }
 }
 
 async fn resolve(client: &Client, rules: &Rules, card: &CardParameters, wanted: Wanted) -> Result<Assignment, Cause> {

@@ -13,6 +13,7 @@ mod known;
 mod log;
 pub mod look;
 pub mod mimcm;
+mod network;
 pub mod plan;
 pub mod records;
 mod rules;
@@ -163,6 +164,7 @@ pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
             // The card is free while a person types: others may use it, and it is identified anew afterwards.
             Ok(Round::Needs(need)) => {
                 (desk.progress)(Step::Supply);
+                desk.issuer.close();
                 known.supply(need, desk.supplier).map_err(|cause| known.failure(&job.reader, cause))?;
             }
         }

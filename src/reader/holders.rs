@@ -23,6 +23,9 @@ impl fmt::Display for Holder {
 /// The client library's name in a process's memory map.
 const LIBRARY: &str = "/libpcsclite.so";
 
+/// Our own name: a process of ours shows its map to root only, and is as likely to hold a card as any.
+const OURS: &str = env!("CARGO_PKG_NAME");
+
 /// The candidates, ourselves left out.
 #[must_use]
 pub fn candidates() -> Vec<Holder> {
@@ -30,8 +33,11 @@ pub fn candidates() -> Vec<Holder> {
     let mut holders: Vec<Holder> = processes
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(|pid| *pid != std::process::id())
-        .filter(|pid| std::fs::read_to_string(format!("/proc/{pid}/maps")).is_ok_and(|maps| maps.contains(LIBRARY)))
         .map(|pid| Holder { pid, name: name(pid) })
+        .filter(|Holder { pid, name }| match std::fs::read_to_string(format!("/proc/{pid}/maps")) {
+            Ok(maps) => maps.contains(LIBRARY),
+            Err(_) => name == OURS,
+        })
         .collect();
     holders.sort_by_key(|holder| holder.pid);
     holders

@@ -3,6 +3,9 @@
 //! PC/SC calls can block without limit (a foreign transaction, a reader that hangs), so none runs on the caller's thread:
 //! each open card has a worker thread of its own and every call has a deadline. A worker that misses it is left behind; its
 //! end is the process's end.
+//!
+//! Secrets pass through the worker, so it works on a stack that is unmapped at its end, and the service's context is given up
+//! with the card: pcscd keeps what it last passed on for as long as a context is open.
 
 mod watch;
 
@@ -13,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers, holders};
 use crate::secret::SecretBytes;
+use crate::secret::scrub::on_own_stack;
 
 /// Shown where an error concerns the service and no reader.
 const SERVICE: &str = "PC/SC";
@@ -87,6 +91,12 @@ enum Job {
     End(EndAction, Reply<()>),
 }
 
+/// The last answer of a worker, given when nothing of the card is left in it.
+struct Ended {
+    reply: Reply<()>,
+    result: Result<(), ReaderError>,
+}
+
 struct Facts {
     atr: Atr,
     protocol: Protocol,
@@ -147,28 +157,33 @@ struct Worker {
 
 impl Worker {
     fn run(self, ready: &SyncSender<Result<Facts, ReaderError>>) {
-        if let Err(error) = self.serve(ready) {
-            // Nobody listens any more only where the caller gave up first.
-            drop(ready.send(Err(error)));
+        let ended = on_own_stack(|| self.serve(ready));
+        // A caller that has given up does not listen any more.
+        match ended {
+            Ok(Some(Ended { reply, result })) => drop(reply.send(result)),
+            Ok(None) => {}
+            Err(error) => drop(ready.send(Err(error))),
         }
     }
 
-    fn serve(&self, ready: &SyncSender<Result<Facts, ReaderError>>) -> Result<(), ReaderError> {
+    fn serve(&self, ready: &SyncSender<Result<Facts, ReaderError>>) -> Result<Option<Ended>, ReaderError> {
         let context = establish()?;
         let name = CString::new(self.reader.as_str())
             .map_err(|_| ReaderError::NoSuchReader { reader: self.reader.clone() })?;
         let mut card = self.connect(&context, &name)?;
         let transaction = self.begin(&mut card)?;
         let facts = self.facts(&transaction)?;
-        if ready.send(Ok(facts)).is_ok() {
-            self.obey(&context, &name, transaction);
+        let ended = if ready.send(Ok(facts)).is_ok() {
+            self.obey(&context, &name, transaction)
         } else {
             // The caller gave up; nothing was sent to the card.
             drop(self.end(transaction, EndAction::Leave));
-        }
+            None
+        };
         // Leave, not the crate's default reset: the transaction's end has already done what was asked.
         drop(card.disconnect(pcsc::Disposition::LeaveCard));
-        Ok(())
+        // The context goes with this frame, and what pcscd has kept goes with the context.
+        Ok(ended)
     }
 
     fn facts(&self, transaction: &pcsc::Transaction<'_>) -> Result<Facts, ReaderError> {
@@ -184,7 +199,7 @@ impl Worker {
     }
 
     /// Carries jobs out until the last one, or until the caller is gone (then with a reset).
-    fn obey(&self, context: &pcsc::Context, name: &CString, transaction: pcsc::Transaction<'_>) {
+    fn obey(&self, context: &pcsc::Context, name: &CString, transaction: pcsc::Transaction<'_>) -> Option<Ended> {
         let mut buffer = vec![0_u8; RESPONSE_MAX];
         while let Ok(job) = self.jobs.recv() {
             // A caller that has given up is noticed at the next turn of the loop: its sender is gone.
@@ -198,10 +213,11 @@ impl Worker {
                 Job::KeepAlive(reply) => drop(reply.send(
                     transaction.status2_owned().map(drop).map_err(|code| self.failure("waiting for the server", code)),
                 )),
-                Job::End(action, reply) => return drop(reply.send(self.end(transaction, action))),
+                Job::End(action, reply) => return Some(Ended { reply, result: self.end(transaction, action) }),
             }
         }
         drop(self.end(transaction, EndAction::Reset));
+        None
     }
 
     fn transmit(

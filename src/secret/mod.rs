@@ -2,64 +2,95 @@
 //!
 //! A value here is read through [`SecretBytes::expose`], [`Pin::expose`], … and nowhere else, so a search for `expose`
 //! lists every place that touches a secret.
+//!
+//! Types keep our own code honest; they don't reach the copies that TLS, HTTP and JSON libraries make and free. What does:
+//! [`ZeroAlloc`] as the binary's allocator, [`scrub::on_own_stack`] around everything that touches a secret, and
+//! [`process::harden`] against cores and other processes of the same user.
+
+mod pages;
+pub mod process;
+pub mod scrub;
 
 use std::fmt;
 
+use subtle::ConstantTimeEq;
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop};
+/// An allocator that zeroes every block before it is freed, and the old block when one grows: the binary's global allocator.
+///
+/// A library can't choose its program's allocator, so whoever links this one installs it:
+/// `#[global_allocator] static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);`
+pub use zeroizing_alloc::ZeroAlloc;
 
-/// Bytes of a secret: a heap buffer of fixed capacity that never grows (growing would leave a copy behind) and is
-/// zeroed when dropped.
+use self::pages::Locked;
+
+/// Bytes of a secret: a heap buffer of fixed capacity that never grows (growing would leave a copy behind), is kept out of
+/// swap where the system allows it, and is zeroed when dropped.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub struct SecretBytes(Vec<u8>);
+pub struct SecretBytes {
+    // Dropped in this order: zeroed, unlocked, and freed at last.
+    #[zeroize(skip)]
+    _locked: Locked,
+    bytes: Vec<u8>,
+}
 
 impl SecretBytes {
     /// An empty buffer that takes up to `capacity` bytes.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
-        Self(Vec::with_capacity(capacity))
+        let bytes = Vec::with_capacity(capacity);
+        Self { _locked: Locked::around(bytes.as_ptr(), bytes.capacity()), bytes }
     }
 
     /// Copies `bytes`; the caller's copy is the caller's to wipe.
     #[must_use]
     pub fn copy_of(bytes: &[u8]) -> Self {
-        Self(bytes.to_vec())
+        let mut copy = Self::with_capacity(bytes.len());
+        copy.bytes.extend_from_slice(bytes);
+        copy
     }
 
     /// Appends within the capacity; `false` and unchanged where it would not fit.
     #[must_use]
     pub fn append(&mut self, bytes: &[u8]) -> bool {
-        if bytes.len() > self.0.capacity() - self.0.len() {
+        if bytes.len() > self.bytes.capacity() - self.bytes.len() {
             return false;
         }
-        self.0.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
         true
     }
 
     /// Removes the last byte, zeroing the place where it stood.
     pub fn pop(&mut self) {
-        if let Some(last) = self.0.last_mut() {
+        if let Some(last) = self.bytes.last_mut() {
             last.zeroize();
-            self.0.truncate(self.0.len() - 1);
+            self.bytes.truncate(self.bytes.len() - 1);
         }
     }
 
     /// The secret itself.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
     /// The number of bytes.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.bytes.len()
     }
 
     /// Whether there is no byte.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bytes.is_empty()
+    }
+
+    /// Whether both hold the same bytes, in a time that depends on their lengths only. There is no `==`: it would stop at the
+    /// first difference.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.bytes.ct_eq(&other.bytes).into()
     }
 }
 
@@ -222,10 +253,19 @@ mod tests {
     fn a_buffer_never_grows() {
         let mut buffer = SecretBytes::with_capacity(4);
         assert!(buffer.append(b"1234"));
-        let capacity = buffer.0.capacity();
+        let capacity = buffer.bytes.capacity();
         assert!(!buffer.append(&vec![0; capacity - 3]));
         assert_eq!(buffer.expose(), b"1234");
         buffer.pop();
         assert_eq!(buffer.expose(), b"123");
+    }
+
+    #[test]
+    fn same_is_the_same_bytes() {
+        let secret = SecretBytes::copy_of(b"1234");
+        assert!(secret.is_same_as(&SecretBytes::copy_of(b"1234")));
+        for other in [&b"1235"[..], b"123", b"12345", b""] {
+            assert!(!secret.is_same_as(&SecretBytes::copy_of(other)));
+        }
     }
 }

@@ -129,6 +129,9 @@ pub enum ServerProblem {
     /// A request that can't be built.
     #[error("the request can't be built")]
     Request(#[source] reqwest::Error),
+    /// The system gives no network runtime.
+    #[error("the network runtime can't be started")]
+    Runtime(#[source] std::io::Error),
 }
 
 /// Why TLS failed.
@@ -217,6 +220,7 @@ impl ServerProblem {
             Self::Pin(_) => "have the PIN policy of the profile template corrected",
             Self::Token(_) => "put a fresh token where `server.token_file` or `server.token_credential` points",
             Self::Request(_) => "check `server.url`",
+            Self::Runtime(_) => "check the limits of open files and memory of this process",
         };
         fixed.to_owned()
     }

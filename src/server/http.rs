@@ -40,7 +40,9 @@ pub(super) struct Get<'a> {
 
 /// The connection to one server.
 pub(super) struct Http {
-    client: reqwest::Client,
+    tls: rustls::ClientConfig,
+    /// `None` between [`Http::close`] and the next call.
+    client: Mutex<Option<reqwest::Client>>,
     base: Url,
     auth: Auth,
     timeout: Duration,
@@ -49,8 +51,28 @@ pub(super) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(client: reqwest::Client, base: Url, auth: Auth, timeout: Duration) -> Self {
-        Self { client, base, auth, timeout, sent: Mutex::default(), api_answered: AtomicBool::new(false) }
+    pub(super) fn new(
+        tls: rustls::ClientConfig,
+        base: Url,
+        auth: Auth,
+        timeout: Duration,
+    ) -> Result<Self, reqwest::Error> {
+        let client = Mutex::new(Some(client(&tls)?));
+        Ok(Self { tls, client, base, auth, timeout, sent: Mutex::default(), api_answered: AtomicBool::new(false) })
+    }
+
+    /// Forgets the connections; the next call opens a new one. What a connection has read stays in its buffers until the
+    /// runtime that drives it lets go of it.
+    pub(super) fn close(&self) {
+        drop(self.client.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    fn client(&self) -> Result<reqwest::Client, ServerProblem> {
+        let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some(client) => Ok(client.clone()),
+            None => Ok(kept.insert(client(&self.tls).map_err(ServerProblem::Request)?).clone()),
+        }
     }
 
     /// HTTP requests sent, repeats included: the call's name and its URL. A URL holds no secret.
@@ -120,7 +142,7 @@ impl Http {
         let url = self.url(get.path, get.query);
         tracing::debug!(call = get.call, url = %url, "GET");
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).push((get.call, url.clone()));
-        let mut request = self.client.get(url).header(ACCEPT, "application/json");
+        let mut request = self.client()?.get(url).header(ACCEPT, "application/json");
         if get.secret {
             request = request.header(CACHE_CONTROL, "no-store");
         }
@@ -159,6 +181,18 @@ impl Http {
             _ => Err(ServerProblem::Status { status: status.as_u16() }),
         }
     }
+}
+
+/// A client without redirects, proxies and repeats of its own. Both versions of HTTP leave nothing behind once closed, and the
+/// second one takes both secret calls over one connection.
+fn client(tls: &rustls::ClientConfig) -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls.clone())
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .user_agent(concat!("pinwright/", env!("CARGO_PKG_VERSION")))
+        .build()
 }
 
 /// How long to wait before asking again; `None` where asking again is not allowed or of no use.
@@ -267,9 +301,7 @@ mod tests {
     #[test]
     fn base64_survives_the_query() {
         let base = Url::parse("https://cm.contoso.com/CertificateManagement").unwrap();
-        let client =
-            reqwest::Client::builder().tls_backend_preconfigured(tls::configuration(None).unwrap()).build().unwrap();
-        let http = Http::new(client, base, Auth::None, Duration::from_secs(1));
+        let http = Http::new(tls::configuration(None).unwrap(), base, Auth::None, Duration::from_secs(1)).unwrap();
         let url = http.url(&["smartcards", "x"], &[("challenge", "1hFD+cz/0so="), ("atr", "3b80")]);
         assert_eq!(
             url.as_str(),

@@ -122,15 +122,13 @@ impl Client {
     /// The authorities' file can't be read, or the libraries refuse.
     pub fn new(settings: &Settings) -> Result<Self, SetupError> {
         let tls = tls::configuration(settings.ca_file.as_deref())?;
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .user_agent(concat!("pinwright/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(SetupError::Http)?;
-        Ok(Self { http: Http::new(client, settings.url.clone(), settings.auth.clone(), settings.timeout) })
+        let http = Http::new(tls, settings.url.clone(), settings.auth.clone(), settings.timeout);
+        Ok(Self { http: http.map_err(SetupError::Http)? })
+    }
+
+    /// Forgets the connections: what they have read goes with the runtime that drives them. The next call opens a new one.
+    pub fn close(&self) {
+        self.http.close();
     }
 
     /// HTTP requests sent so far, repeats included.

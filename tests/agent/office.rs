@@ -162,6 +162,7 @@ impl Office {
             workshop: Arc::new(workshop),
             status: Arc::new(self.readers.clone()) as Arc<dyn StatusService>,
             ignored_readers: self.ignored_readers.clone(),
+            pulse: pinwright::agent::Pulse::silent(),
         };
         Agent::start(self.settings.clone(), station)
     }

@@ -1,0 +1,92 @@
+//! Where secrets are worked with: on a stack that no longer exists afterwards.
+//!
+//! Ciphers and parsers leave pieces of what they worked on below the stack pointer, and a signal that interrupts them puts
+//! their registers on the stack. Nothing can zero all that, but it can be unmapped. The stack of a thread that has ended is no
+//! help: the C library keeps it for the next one.
+
+/// As much as a thread of the standard library gets. Only pages that are used are taken from the system.
+const STACK: usize = 2 * 1024 * 1024;
+
+/// Runs `work` on a stack of its own that is unmapped before this returns, also when `work` panics.
+///
+/// Everything that touches a secret belongs inside: the card, and the client and runtime that fetch the secret, made and
+/// dropped there, since what is still open when `work` returns keeps what it has read. The result goes to the caller's stack:
+/// it must hold no secret by value.
+///
+/// On processors for which the `stacker` crate knows no way to change stacks, `work` runs on the caller's.
+///
+/// # Panics
+/// With `work`'s own panic, and where the system gives no memory for the stack.
+pub fn on_own_stack<T>(work: impl FnOnce() -> T) -> T {
+    stacker::grow(STACK, work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where this function's frame is.
+    #[inline(never)]
+    fn here() -> usize {
+        let local = 0_u8;
+        std::ptr::from_ref(std::hint::black_box(&local)).addr()
+    }
+
+    /// Puts something on the stack; where, and what the same place holds later. Another thread may have mapped it by then.
+    /// A mark on the stack, and where it is.
+    #[cfg(target_os = "linux")]
+    struct Mark {
+        bytes: [u8; 16],
+        address: u64,
+    }
+
+    #[cfg(target_os = "linux")]
+    impl Mark {
+        /// Leaves a mark in the frame of `work`, seen to be there.
+        fn leave(work: impl FnOnce(Self)) {
+            let bytes: [u8; 16] = std::array::from_fn(|_| fastrand::u8(1..));
+            let local = std::hint::black_box(bytes);
+            let mark = Self { bytes, address: u64::try_from(std::ptr::from_ref(&local).addr()).unwrap() };
+            assert!(mark.is_there());
+            work(mark);
+        }
+
+        /// Whether it is there now. Another thread may have mapped the place anew.
+        fn is_there(&self) -> bool {
+            use std::os::unix::fs::FileExt as _;
+            let mut found = [0; 16];
+            let memory = std::fs::File::open("/proc/self/mem").unwrap();
+            memory.read_exact_at(&mut found, self.address).is_ok() && found == self.bytes
+        }
+    }
+
+    #[test]
+    fn the_stack_is_another_one() {
+        assert!(here().abs_diff(on_own_stack(here)) > 64 * 1024);
+        assert_eq!(on_own_stack(|| on_own_stack(|| 7)), 7);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_stack_is_gone_afterwards() {
+        let mut left = None;
+        on_own_stack(|| Mark::leave(|mark| left = Some(mark)));
+        assert!(!left.unwrap().is_there());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_panic_comes_through_and_the_stack_is_gone() {
+        let mut left = None;
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            on_own_stack(|| {
+                Mark::leave(|mark| {
+                    left = Some(mark);
+                    std::panic::resume_unwind(Box::new("this is it"));
+                });
+            });
+        }));
+        assert!(caught.unwrap_err().downcast_ref::<&str>().is_some_and(|text| *text == "this is it"));
+        assert!(!left.unwrap().is_there());
+    }
+}

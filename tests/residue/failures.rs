@@ -1,0 +1,135 @@
+//! Jobs that go another way: nothing is left by these either.
+
+use std::time::{Duration, Instant};
+
+use pinwright::sim::server::{Endpoint, Fault, FaultKind, PinMaker};
+use serde_json::{Value, json};
+
+use super::agent::Agent;
+use super::command::LOUD;
+use super::forms::{Canary, Kind};
+use super::long_lived::assert_none;
+use super::scan::Scanner;
+use super::scene::{By, OLD_PIN, Pulled, Scene, Spelling};
+
+/// One job in a worker, and a look at it afterwards.
+struct Case<'a> {
+    scene: &'a Scene,
+    agent: &'a mut Agent,
+}
+
+impl Case<'_> {
+    /// `armed` as [`Scene::arm`] gave it. Gives what the card was sent, to tell that the secrets were on their way.
+    #[track_caller]
+    fn run(&mut self, mut armed: Vec<Canary>, more: Value, ends: &str) -> Vec<Vec<u8>> {
+        let ended = self.agent.job(self.scene, LOUD, more);
+        let said = std::fs::read_to_string(self.scene.place.path("stderr")).unwrap();
+        assert_eq!(ended, ends, "{said}");
+        armed.extend(self.scene.answers());
+        if ends == "panicked" {
+            self.settle(&armed);
+        }
+        assert_none(&self.agent.scan(&armed));
+        assert_none(&self.scene.left_on_disk(&Scanner::new(&armed)));
+        self.scene.place.server.state().clear_faults();
+        self.scene.card.with(|plastic| plastic.sent.clone())
+    }
+
+    /// A card that is dropped and not let go of is reset by its worker thread, which nobody waits for.
+    fn settle(&self, canaries: &[Canary]) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.agent.scan(canaries).is_empty() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn sent(commands: &[Vec<u8>], ins: u8) -> bool {
+    commands.iter().any(|command| command.get(1) == Some(&ins))
+}
+
+#[test]
+fn failures_of_the_server_and_odd_answers_leave_nothing() {
+    let Some(pcscd) = super::pcscd() else { return };
+    let scene = Scene::new(pcscd, By::Server, |_| {});
+    scene.configure("timeout = \"1s\"");
+    let mut agent = Agent::new(&scene);
+    let mut case = Case { scene: &scene, agent: &mut agent };
+    // The PIN is here, and the answer comes by halves, or byte by byte until the deadline.
+    for kind in [FaultKind::DropMidBody, FaultKind::TruncatedBody, FaultKind::SlowDrip(Duration::from_millis(100))] {
+        let armed = scene.arm(8, Spelling::Plain);
+        scene.place.server.inject(Fault::on(Endpoint::AuthenticationResponse, kind).always());
+        let commands = case.run(armed, json!({}), "6");
+        assert!(!sent(&commands, 0x2C));
+    }
+    for kind in [FaultKind::DropMidBody, FaultKind::TruncatedBody, FaultKind::SlowDrip(Duration::from_millis(100))] {
+        let armed = scene.arm(16, Spelling::Plain);
+        scene.place.server.inject(Fault::on(Endpoint::PinByCard, kind).always());
+        case.run(armed, json!({}), "6");
+    }
+    // A PIN that the card does not take, and PINs in JSON of other kinds.
+    case.run(scene.arm(30, Spelling::Plain), json!({}), "8");
+    for (before, after) in [("{\"pin\":\"", "\"}"), ("[\"", "\"]"), ("\"", ""), ("", "")] {
+        let armed = scene.arm(8, Spelling::Plain);
+        let body = format!("{before}{}{after}", armed[0].as_text()).into_bytes();
+        let maker = PinMaker::Raw { status: 200, content_type: "application/json".to_owned(), body };
+        scene.place.server.state().change(|settings| settings.pin_maker = maker);
+        case.run(armed, json!({}), "6");
+    }
+}
+
+#[test]
+fn a_card_that_is_pulled_leaves_nothing() {
+    for pulled in [Pulled::Before, Pulled::After] {
+        let Some(pcscd) = super::pcscd() else { return };
+        let scene = Scene::new(pcscd, By::Server, |_| {});
+        let mut agent = Agent::new(&scene);
+        let armed = scene.arm(8, Spelling::Plain);
+        scene.card.with(|plastic| plastic.pulled = Some(pulled));
+        let commands = Case { scene: &scene, agent: &mut agent }.run(armed.clone(), json!({}), "9");
+        assert!(sent(&commands, 0x2C));
+        assert_eq!(scene.has_pin(&armed[0]), pulled == Pulled::After);
+    }
+}
+
+#[test]
+fn a_panic_with_secrets_in_hand_leaves_nothing() {
+    for by in [By::Server, By::AdminKey] {
+        let Some(pcscd) = super::pcscd() else { return };
+        let scene = Scene::new(pcscd, by, |_| {});
+        let mut agent = Agent::new(&scene);
+        for step in ["fit the PIN", "set the PIN", "verify the PIN"] {
+            let armed = scene.arm(8, Spelling::Plain);
+            let commands =
+                Case { scene: &scene, agent: &mut agent }.run(armed, json!({ "panic_at": step }), "panicked");
+            assert_eq!(sent(&commands, 0x2C), step == "verify the PIN");
+        }
+        // And it goes on.
+        Case { scene: &scene, agent: &mut agent }.run(scene.arm(8, Spelling::Plain), json!({}), "0");
+    }
+}
+
+#[test]
+fn secrets_from_elsewhere_leave_nothing() {
+    for by in [By::Server, By::AdminKey, By::CurrentPin] {
+        let Some(pcscd) = super::pcscd() else { return };
+        let scene = Scene::new(pcscd, by, |_| {});
+        let mut agent = Agent::new(&scene);
+        let mut case = Case { scene: &scene, agent: &mut agent };
+        for spelling in [Spelling::Plain, Spelling::Nothing] {
+            let armed = scene.arm(8, spelling);
+            let old = scene.place.path("secret-old");
+            std::fs::write(&old, OLD_PIN).unwrap();
+            let mut descriptors = json!({});
+            if spelling == Spelling::Nothing {
+                descriptors["--pin-fd"] = json!(scene.secret(Kind::Pin));
+            }
+            if by == By::CurrentPin {
+                descriptors["--current-pin-fd"] = json!(old);
+            }
+            let pin = armed[0].clone();
+            case.run(armed, json!({ "descriptors": descriptors }), "0");
+            assert!(scene.has_pin(&pin), "{by:?}, {spelling:?}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Secrets that are looked for, and every form in which memory could hold them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+/// So many bytes in a row of a secret of this length count as found: 5 of 8, and of a long one 8.
+fn part(length: usize) -> usize {
+    if length > 16 { 8 } else { 5 }
+}
+
+/// Kinds of characters that take turns in a secret: text that looks like that is rare. None that JSON must escape.
+const CHARACTERS: [&[u8]; 4] =
+    [b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"0123456789", b"abcdefghijklmnopqrstuvwxyz", b"!#$%()*,-.:;<>?@[]^_{|}~"];
+
+/// RFC 6750 §2.1.
+const TOKEN_MARKS: &[u8] = b"-._~+";
+
+/// A secret made for one job and used nowhere else.
+#[derive(Clone)]
+pub struct Canary {
+    /// What it is.
+    pub kind: Kind,
+    pub bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Pin,
+    Answer,
+    AdminKey,
+    Token,
+    /// Put there to be found.
+    Control,
+    /// Used nowhere: what is found of it is chance.
+    Decoy,
+}
+
+impl Kind {
+    pub const SECRETS: [Self; 4] = [Self::Pin, Self::Answer, Self::AdminKey, Self::Token];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pin => "PIN",
+            Self::Answer => "admin answer",
+            Self::AdminKey => "admin key",
+            Self::Token => "bearer token",
+            Self::Control => "control",
+            Self::Decoy => "decoy",
+        }
+    }
+}
+
+impl Canary {
+    pub fn text(kind: Kind, length: usize) -> Self {
+        let mut kinds = CHARACTERS;
+        if kind == Kind::Token {
+            kinds[3] = TOKEN_MARKS;
+        }
+        fastrand::shuffle(&mut kinds);
+        let one = |from: &[u8]| from[fastrand::usize(..from.len())];
+        Self { kind, bytes: kinds.iter().cycle().take(length).map(|from| one(from)).collect() }
+    }
+
+    pub fn binary(kind: Kind, length: usize) -> Self {
+        Self { kind, bytes: (0..length).map(|_| fastrand::u8(..)).collect() }
+    }
+
+    pub fn of(kind: Kind, bytes: &[u8]) -> Self {
+        Self { kind, bytes: bytes.to_vec() }
+    }
+
+    pub fn as_text(&self) -> &str {
+        std::str::from_utf8(&self.bytes).expect("made of text")
+    }
+}
+
+/// One form of a secret.
+pub struct Form {
+    pub name: &'static str,
+    /// The whole secret in this form.
+    pub content: Vec<u8>,
+    /// Bytes of the form from one place in the secret to the next.
+    step: usize,
+    /// Bytes of the form that hold a part that counts.
+    window: usize,
+    part: usize,
+}
+
+impl Form {
+    /// A form in which each byte of the secret takes `step` bytes.
+    fn new(name: &'static str, content: Vec<u8>, step: usize, part: usize) -> Self {
+        Self { name, content, step, window: step * part, part }
+    }
+
+    /// Every part that counts as found, with its place in the content.
+    pub fn windows(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        let last = self.content.len().saturating_sub(self.window);
+        (0..=last).step_by(self.step).filter_map(|at| Some((at, self.content.get(at..at + self.window)?)))
+    }
+
+    /// How many bytes of the secret `length` bytes of the form hold, or more than any where that is the whole form.
+    pub fn secret_bytes(&self, length: usize) -> usize {
+        if length >= self.content.len() { usize::MAX } else { length * self.part / self.window }
+    }
+}
+
+/// Every form. Quotes, APDU headers and the like around a secret leave the plain form in place.
+pub fn forms(canary: &Canary) -> Vec<Form> {
+    let bytes = &canary.bytes;
+    let hex = hex::encode(bytes);
+    let utf16 = bytes.iter().flat_map(|byte| [*byte, 0]).collect();
+    let escaped = |upper: bool| -> Vec<u8> {
+        let one = |byte: &u8| if upper { format!("\\u{byte:04X}") } else { format!("\\u{byte:04x}") };
+        bytes.iter().map(one).collect::<String>().into_bytes()
+    };
+    let part = part(bytes.len());
+    let mut forms = vec![
+        Form::new("plain", bytes.clone(), 1, part),
+        Form::new("UTF-16LE", utf16, 2, part),
+        Form::new("hex, upper case", hex.to_uppercase().into_bytes(), 2, part),
+        Form::new("hex, lower case", hex.into_bytes(), 2, part),
+        Form::new("JSON escapes, lower case", escaped(false), 6, part),
+        Form::new("JSON escapes, upper case", escaped(true), 6, part),
+    ];
+    for (shift, name) in ["base64", "base64, shifted by one", "base64, shifted by two"].into_iter().enumerate() {
+        let window = (part * 8).div_ceil(6);
+        forms.push(Form { name, content: base64(bytes, shift), step: 1, window, part });
+    }
+    if canary.kind == Kind::Token {
+        forms.push(Form::new("HPACK Huffman code", huffman(bytes), 1, part));
+    }
+    forms
+}
+
+/// The characters of the base64 of `bytes` behind `shift` others that depend on `bytes` alone.
+fn base64(bytes: &[u8], shift: usize) -> Vec<u8> {
+    let text = STANDARD_NO_PAD.encode([&[0; 2][..shift], bytes].concat()).into_bytes();
+    let first = (shift * 8).div_ceil(6);
+    let end = (shift + bytes.len()) * 8 / 6;
+    text[first..end].to_vec()
+}
+
+/// As HTTP/2 may write `Bearer …` (RFC 7541 §5.2), without the first byte and the last, which others share.
+fn huffman(token: &[u8]) -> Vec<u8> {
+    let encoded = |text: &[u8]| {
+        let mut code = Vec::new();
+        httlib_huffman::encode(text, &mut code).expect("every byte has a code");
+        code
+    };
+    let (before, mut all) = (encoded(b"Bearer ").len(), encoded(&[b"Bearer ", token].concat()));
+    all.pop();
+    all.split_off(before)
+}
+
+/// The secret in the surroundings that this program, its protocols and its card give it, and a part of it.
+pub fn planted(control: &Canary) -> Vec<(&'static str, Vec<u8>)> {
+    let bytes = &control.bytes;
+    let length = u8::try_from(bytes.len()).expect("a short one");
+    let mut planted: Vec<(&'static str, Vec<u8>)> =
+        forms(control).into_iter().map(|form| (form.name, form.content)).collect();
+    planted.extend([
+        ("quoted", [b"\"", &bytes[..], b"\""].concat()),
+        ("VERIFY", [&[0x00, 0x20, 0x00, 0x80, length][..], bytes].concat()),
+        ("RESET RETRY COUNTER", [&[0x00, 0x2C, 0x02, 0x80, length][..], bytes].concat()),
+        ("first part", bytes[..part(bytes.len())].to_vec()),
+        ("last part", bytes[bytes.len() - part(bytes.len())..].to_vec()),
+    ]);
+    planted
+}

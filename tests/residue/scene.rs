@@ -1,0 +1,202 @@
+//! A place of work whose secrets are new for every job: server, card, and a real pcscd between them and the program.
+
+use std::cell::Cell;
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use pinwright::sim::card::{LinkFault, SharedCard, VirtualCard};
+use pinwright::sim::gids::{GidsCard, GidsSettings};
+use pinwright::sim::server::{PinMaker, Settings};
+use pinwright::sim::vpcd::VpcdHandle;
+
+use super::forms::{Canary, Kind};
+use super::pcscd::Pcscd;
+use super::scan::{Hit, Scanner};
+use super::workplace::{Workplace, server_for};
+
+/// What cards come with: known to everybody, and not looked for.
+pub const OLD_PIN: &[u8] = b"12345678";
+
+/// RESET RETRY COUNTER, with which the PIN is set.
+pub const SET_PIN: u8 = 0x2C;
+
+const ANSWER_HEADER: [u8; 9] = [0x00, 0x87, 0x00, 0x00, 0x0C, 0x7C, 0x0A, 0x82, 0x08];
+
+/// When the card leaves the reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pulled {
+    /// On its way to the card, the command that sets the PIN is lost with it.
+    Before,
+    /// The PIN is set and the answer lost.
+    After,
+}
+
+/// Called with each command before the card sees it.
+type Witness = Box<dyn FnMut(&[u8]) + Send>;
+
+/// A GIDS card that keeps what it was sent and can leave.
+pub struct Plastic {
+    pub card: GidsCard,
+    pub sent: Vec<Vec<u8>>,
+    pub pulled: Option<Pulled>,
+    pub witness: Option<Witness>,
+}
+
+impl VirtualCard for Plastic {
+    fn atr(&self) -> &[u8] {
+        self.card.atr()
+    }
+
+    fn reset(&mut self) {
+        self.card.reset();
+    }
+
+    fn power_off(&mut self) {
+        self.card.power_off();
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, LinkFault> {
+        self.sent.push(command.to_vec());
+        if let Some(witness) = &mut self.witness {
+            witness(command);
+        }
+        match self.pulled.filter(|_| command.get(1) == Some(&SET_PIN)) {
+            Some(Pulled::Before) => Err(LinkFault::Removed),
+            Some(Pulled::After) => self.card.transmit(command).and(Err(LinkFault::Removed)),
+            None => self.card.transmit(command),
+        }
+    }
+}
+
+/// How the right to set the PIN is proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    Server,
+    AdminKey,
+    CurrentPin,
+}
+
+/// How the server writes the PIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// As it always does.
+    Plain,
+    /// After that many spaces: each puts the PIN at another place in the record and its blocks.
+    After(usize),
+    /// Every character escaped.
+    Escaped,
+    /// 204.
+    Nothing,
+}
+
+pub struct Scene {
+    // The card goes before the reader.
+    pub inserted: Cell<Option<VpcdHandle>>,
+    pub pcscd: Pcscd,
+    pub place: Workplace,
+    pub card: SharedCard<Plastic>,
+    by: By,
+}
+
+impl Scene {
+    pub fn new(pcscd: Pcscd, by: By, change: impl FnOnce(&mut Settings)) -> Self {
+        let settings = GidsSettings::default();
+        let card = GidsCard::personalised(settings.clone());
+        let card = SharedCard::new(Plastic { card, sent: Vec::new(), pulled: None, witness: None });
+        let mut server = server_for(&settings);
+        change(&mut server);
+        let place = Workplace::new(server);
+        let scene = Self { inserted: Cell::default(), pcscd, place, card, by };
+        fs::create_dir(scene.place.path("tmp")).expect("a folder for temporary files");
+        scene.configure("");
+        scene.insert();
+        scene
+    }
+
+    /// Writes the configuration, with more keys for `[server]`.
+    pub fn configure(&self, server: &str) {
+        let authority = match self.by {
+            By::Server => "authority = [\"server\"]".to_owned(),
+            By::AdminKey => {
+                format!("authority = [\"admin-key\"]\nadmin_key_file = {:?}", self.secret(Kind::AdminKey))
+            }
+            By::CurrentPin => "authority = [\"current-pin\"]".to_owned(),
+        };
+        let token = self.secret(Kind::Token);
+        self.place.configure(
+            &format!("auth = \"bearer\"\ntoken_file = {token:?}\n{server}"),
+            &format!("[card]\n{authority}\n"),
+        );
+    }
+
+    pub fn insert(&self) {
+        self.card.with(|plastic| plastic.pulled = None);
+        drop(self.inserted.take());
+        self.pcscd.wait_for_card(0, false);
+        self.inserted.set(Some(self.pcscd.insert(0, self.card.clone())));
+    }
+
+    /// The file in which a secret is handed over: not looked into.
+    pub fn secret(&self, kind: Kind) -> PathBuf {
+        self.place.path(&format!("secret-{}", kind.name().replace(' ', "-")))
+    }
+
+    /// New secrets everywhere. What the card will be sent as an answer is known only afterwards: [`Scene::answers`].
+    pub fn arm(&self, pin_length: usize, spelling: Spelling) -> Vec<Canary> {
+        let pin = Canary::text(Kind::Pin, pin_length);
+        let key = Canary::binary(Kind::AdminKey, 24);
+        let token = Canary::text(Kind::Token, 43);
+        let admin_key: [u8; 24] = key.bytes.clone().try_into().expect("24 bytes");
+        self.hand_over(Kind::Token, token.as_text());
+        self.hand_over(Kind::Pin, pin.as_text());
+        self.hand_over(Kind::AdminKey, &hex::encode(&key.bytes));
+        self.place.server.state().change(|settings| {
+            settings.pin_maker = maker(&pin, spelling);
+            settings.token = Some(token.as_text().to_owned());
+            settings.templates[0].default_admin_key = admin_key;
+        });
+        self.card.with(|plastic| {
+            let settings = GidsSettings { admin_key, pin: OLD_PIN.to_vec(), ..GidsSettings::default() };
+            plastic.card = GidsCard::personalised(settings);
+            plastic.card.reset();
+            plastic.sent.clear();
+        });
+        vec![pin, key, token]
+    }
+
+    fn hand_over(&self, kind: Kind, text: &str) {
+        let mut file = fs::File::create(self.secret(kind)).expect("a file for a secret");
+        file.write_all(text.as_bytes()).expect("it is written");
+    }
+
+    /// The admin answers that the card was sent since [`Scene::arm`].
+    pub fn answers(&self) -> Vec<Canary> {
+        let sent = self.card.with(|plastic| plastic.sent.clone());
+        let answers = sent.iter().filter_map(|command| command.strip_prefix(&ANSWER_HEADER));
+        answers.map(|answer| Canary::of(Kind::Answer, answer)).collect()
+    }
+
+    /// Everything on disk but the secrets that were handed over.
+    pub fn left_on_disk(&self, scanner: &Scanner) -> Vec<Hit> {
+        let given: Vec<PathBuf> = Kind::SECRETS.into_iter().map(|kind| self.secret(kind)).collect();
+        scanner.folder(&self.place.path("."), &given).expect("the folder can be read")
+    }
+
+    pub fn has_pin(&self, pin: &Canary) -> bool {
+        self.card.with(|plastic| plastic.card.pin_is(&pin.bytes))
+    }
+}
+
+fn maker(pin: &Canary, spelling: Spelling) -> PinMaker {
+    let body = match spelling {
+        Spelling::Plain => return PinMaker::Fixed(pin.bytes.clone()),
+        Spelling::Nothing => return PinMaker::UserProvided,
+        Spelling::After(spaces) => format!("{}\"{}\"", " ".repeat(spaces), pin.as_text()),
+        Spelling::Escaped => {
+            let escapes: String = pin.bytes.iter().map(|byte| format!("\\u{byte:04x}")).collect();
+            format!("\"{escapes}\"")
+        }
+    };
+    PinMaker::Raw { status: 200, content_type: "application/json".to_owned(), body: body.into_bytes() }
+}

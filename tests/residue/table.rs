@@ -1,0 +1,223 @@
+//! The long run behind the README's table: `make residue`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::agent::Agent;
+use super::command::{self, LOUD};
+use super::forms::{Canary, Kind};
+use super::long_lived;
+use super::scan::{Hit, Scanner, count};
+use super::scene::{By, Scene, Spelling};
+
+const RUNS: usize = 5;
+const JOBS: usize = 50;
+
+/// Copies found in each run.
+struct Row {
+    name: &'static str,
+    runs: Vec<Vec<Hit>>,
+    /// Nothing may be found.
+    clean: bool,
+}
+
+impl Row {
+    fn print(&self) {
+        let cells: Vec<String> = Kind::SECRETS
+            .iter()
+            .map(|kind| {
+                let found: Vec<usize> = self.runs.iter().map(|hits| count(hits, *kind)).collect();
+                let (least, most) = (found.iter().min().unwrap(), found.iter().max().unwrap());
+                if least == most { least.to_string() } else { format!("{least}–{most}") }
+            })
+            .collect();
+        println!("| {} | {} |", self.name, cells.join(" | "));
+    }
+}
+
+fn scene(by: By, http2: bool) -> Scene {
+    let pcscd = super::pcscd().expect("the long run needs root and a pcscd");
+    Scene::new(pcscd, by, |settings| settings.http2 = http2)
+}
+
+/// `runs` times a scene of its own.
+fn row(name: &'static str, clean: bool, run: impl Fn() -> Vec<Hit>) -> Row {
+    let row = Row { name, runs: (0..RUNS).map(|_| run()).collect(), clean };
+    row.print();
+    row
+}
+
+/// A process a job, in the order of lengths and spellings that one process has.
+fn commands() -> Vec<Hit> {
+    let scene = scene(By::Server, true);
+    let mut hits = Vec::new();
+    for job in 0..JOBS {
+        let left = command::job(&scene, [8, 6, 16, 8][job % 4], Spelling::After(job % 32), LOUD);
+        assert_eq!(left.code, 0);
+        hits.extend(left.hits);
+    }
+    hits
+}
+
+/// One process for all jobs.
+fn one_process(by: By, http2: bool) -> Vec<Hit> {
+    let scene = scene(by, http2);
+    let mut agent = Agent::new(&scene);
+    let series = long_lived::jobs(&scene, &mut agent, JOBS);
+    // Registers are in a core, too.
+    long_lived::assert_none(&agent.core(&scene, &series.canaries).expect("the long run needs gdb"));
+    series.hits
+}
+
+fn plain_client() -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_pinwright")).with_file_name("examples").join("plain-client");
+    assert!(path.exists(), "build the example plain-client first: `make residue` does");
+    path
+}
+
+fn without_measures() -> Vec<Hit> {
+    let scene = scene(By::Server, true);
+    let mut command = Command::new(plain_client());
+    command.arg("--pinwright");
+    let mut agent = Agent::start(&scene, command);
+    long_lived::jobs(&scene, &mut agent, JOBS).hits
+}
+
+/// The usual client: its own memory, or that of pcscd beside it, whose context stays open.
+fn usual(http2: bool, beside: bool) -> Vec<Hit> {
+    let scene = scene(By::Server, http2);
+    let mut agent = Agent::start(&scene, Command::new(plain_client()));
+    let canaries = usual_jobs(&scene, &mut agent);
+    if beside { pcscd(&scene, &canaries) } else { agent.scan(&canaries) }
+}
+
+fn usual_jobs(scene: &Scene, agent: &mut Agent) -> Vec<Canary> {
+    let mut canaries = Vec::new();
+    for job in 0..JOBS {
+        let armed = scene.arm([8, 6, 16, 8][job % 4], Spelling::After(job % 32));
+        let order = scene.place.server.state().change(|settings| {
+            json!({
+                "ca": scene.place.path("ca.pem"),
+                "url": scene.place.server.base_url(),
+                "reader": scene.pcscd.readers()[0].name,
+                "token": scene.secret(Kind::Token),
+                "card_id": settings.cards[0].card_id,
+                "smartcard": settings.cards[0].uuid,
+                "request": settings.requests[0].uuid,
+                "template": settings.templates.first().map_or(Uuid::nil(), |template| template.uuid),
+            })
+        });
+        assert_eq!(agent.order(&order), "0");
+        assert!(scene.has_pin(&armed[0]));
+        canaries.extend(armed);
+        canaries.extend(scene.answers());
+    }
+    canaries
+}
+
+fn pcscd(scene: &Scene, canaries: &[Canary]) -> Vec<Hit> {
+    Scanner::new(canaries).process(scene.pcscd.id()).expect("pcscd's memory can be read")
+}
+
+/// pcscd after as many jobs of ours, in one process that lives on. Its threads end after our context does.
+fn pcscd_beside_ours() -> Vec<Hit> {
+    let scene = scene(By::Server, true);
+    let mut agent = Agent::new(&scene);
+    let canaries = long_lived::jobs(&scene, &mut agent, JOBS).canaries;
+    let deadline = Instant::now() + Duration::from_secs(2);
+    loop {
+        let hits = pcscd(&scene, &canaries);
+        if hits.is_empty() || Instant::now() > deadline {
+            return hits;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+#[ignore = "the long run: make residue"]
+fn the_table() {
+    println!("Copies found after {JOBS} jobs, each with secrets of its own; least to most of {RUNS} runs.\n");
+    println!("| | {} |", Kind::SECRETS.map(Kind::name).join(" | "));
+    println!("|---|---|---|---|---|");
+    let rows = [
+        row("`pinwright enroll`, one process a job", true, commands),
+        row("all jobs in one process, HTTP/2", true, || one_process(By::Server, true)),
+        row("the same, HTTP/1.1", true, || one_process(By::Server, false)),
+        row("the same, local admin key", true, || one_process(By::AdminKey, true)),
+        row("pcscd beside it", false, pcscd_beside_ours),
+        row("pinwright under the usual allocator", false, without_measures),
+        row("reqwest client with `Zeroizing`, HTTP/2", false, || usual(true, false)),
+        row("the same, HTTP/1.1", false, || usual(false, false)),
+        row("pcscd beside it", false, || usual(true, true)),
+    ];
+    for row in &rows {
+        let mut places: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+        for hit in row.runs.iter().flatten() {
+            let whole = if hit.found >= hit.of { "whole" } else { "in part" };
+            *places.entry(format!("{} {whole}, {}, in {}", hit.kind.name(), hit.form, hit.place)).or_default() += 1;
+        }
+        if !places.is_empty() {
+            println!("\n{}:", row.name);
+            places.iter().for_each(|(place, times)| println!("  {times} × {place}"));
+        }
+    }
+    for row in rows.iter().filter(|row| row.clean) {
+        long_lived::assert_none(&row.runs.concat());
+    }
+    // Or the search is blind to what it is for.
+    for name in ["pinwright under the usual allocator", "reqwest client with `Zeroizing`, HTTP/2"] {
+        let found = rows.iter().filter(|row| row.name == name).all(|row| row.runs.iter().all(|hits| !hits.is_empty()));
+        assert!(found, "nothing is found in {name}");
+    }
+}
+
+/// What the measures cost, each in turns with what it is compared with. `PINWRIGHT_BASELINE` names a build without them.
+#[test]
+#[ignore = "the long run: make residue"]
+fn the_cost() {
+    let scene = scene(By::Server, true);
+    let mut ours = Agent::new(&scene);
+    let mut usual = Agent::start(&scene, Command::new(plain_client()));
+    for size in [64, 1024, 16 * 1024, 256 * 1024] {
+        let order = json!({ "allocate": size.to_string() });
+        let mut once = || {
+            let time = |agent: &mut Agent| agent.order(&order).parse::<f64>().expect("nanoseconds");
+            time(&mut ours) / time(&mut usual)
+        };
+        println!(
+            "a block of {size} bytes, zeroing allocator / usual one: {}",
+            spread((0..9).map(|_| once()).collect())
+        );
+    }
+    let Some(baseline) = std::env::var_os("PINWRIGHT_BASELINE") else { return };
+    let wall = |program: &Path| {
+        scene.arm(8, Spelling::Plain);
+        let mut command = Command::new(program);
+        scene.place.furnish(&mut command, &scene.pcscd.socket());
+        let start = Instant::now();
+        let output = command.args(["--json", "enroll", "--yes"]).output().expect("it runs");
+        let elapsed = start.elapsed();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        elapsed.as_secs_f64() * 1000.0
+    };
+    let (mut ratios, mut times) = (Vec::new(), Vec::new());
+    for _ in 0..100 {
+        let time = wall(Path::new(env!("CARGO_BIN_EXE_pinwright")));
+        ratios.push(time / wall(Path::new(&baseline)));
+        times.push(time);
+    }
+    println!("`pinwright enroll`, this build / baseline, pair by pair: {}", spread(ratios));
+    println!("this build, ms: {}", spread(times));
+}
+
+/// Median, and the middle half.
+fn spread(mut values: Vec<f64>) -> String {
+    values.sort_by(f64::total_cmp);
+    let at = |part: usize| values[(values.len() - 1) * part / 4];
+    format!("{:.2} ({:.2}–{:.2})", at(2), at(1), at(3))
+}

@@ -1,0 +1,109 @@
+//! One process that does job after job and lives on, as the agent does: the program's own code under its own allocator, each
+//! job with a client, a runtime and a stack of its own. It is told what to do by lines of JSON and knows no secret otherwise.
+
+use std::fs::File;
+use std::io::{self, BufRead, Write};
+use std::os::fd::AsRawFd as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use pinwright::cli::{self, world::World};
+use pinwright::{secret, telemetry};
+use serde_json::Value;
+
+/// Written before each answer, to tell it from what the test harness says.
+pub const ANSWER: &str = "worker: ";
+
+/// Does what it is told until its input ends. `measures` are those that the program takes at its start.
+pub fn serve(measures: bool) -> io::Result<()> {
+    if measures {
+        secret::process::harden().map_err(|error| error.source)?;
+    }
+    telemetry::start(tracing::level_filters::LevelFilter::TRACE, false);
+    let mut planted: Vec<Vec<u8>> = Vec::new();
+    let mut line = String::new();
+    let mut input = io::stdin().lock();
+    say("ready")?;
+    while input.read_line(&mut line)? > 0 {
+        let order: Value = serde_json::from_str(&line)?;
+        line.clear();
+        if let Some(path) = order["plant"].as_str() {
+            planted.push(std::fs::read(path)?);
+            say("planted")?;
+        } else if order["allocate"].is_string() {
+            say(&allocate(&order))?;
+        } else {
+            say(&job(&order)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Nanoseconds to take, touch and give back a block of so many bytes, and others live meanwhile as they do in a program.
+pub fn allocate(order: &Value) -> String {
+    let size: usize = order["allocate"].as_str().unwrap_or_default().parse().unwrap_or(1);
+    let rounds = 50_000_000 / (size + 500);
+    let mut live: Vec<Vec<u8>> = (0..64).map(|_| Vec::with_capacity(size)).collect();
+    let start = std::time::Instant::now();
+    for round in 0..rounds {
+        let mut block = Vec::with_capacity(size);
+        block.push(round as u8);
+        let place = round % live.len();
+        live[place] = std::hint::black_box(block);
+    }
+    format!("{:.1}", start.elapsed().as_nanos() as f64 / rounds as f64)
+}
+
+pub fn say(word: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    // A line of its own, wherever the test harness stands.
+    write!(out, "\n{ANSWER}{word}\n")?;
+    out.flush()
+}
+
+/// One command line, with secrets on descriptors; its exit code, or `panicked`.
+fn job(order: &Value) -> io::Result<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut arguments: Vec<String> = order["arguments"].as_array().into_iter().flatten().map(text).collect();
+    let mut opened = Vec::new();
+    for (option, path) in order["descriptors"].as_object().into_iter().flatten() {
+        let file = File::open(text(path))?;
+        arguments.extend([option.clone(), file.as_raw_fd().to_string()]);
+        opened.push(file);
+    }
+    let mut out = File::create(text(&order["out"]))?;
+    let err = File::create(text(&order["err"]))?;
+    let trap = order["panic_at"].as_str().map(ToOwned::to_owned);
+    let mut world = World {
+        readers: None,
+        environment: Vec::new(),
+        out: &mut out,
+        // On a terminal each step is told as it comes.
+        err_is_terminal: trap.is_some(),
+        err: &mut Trapped { inner: err, trap },
+        may_prompt: false,
+        interrupted: Arc::new(AtomicBool::new(false)),
+    };
+    let Ok(parsed) = cli::parse(&arguments, &mut world) else { return Ok("usage".to_owned()) };
+    let ended = catch_unwind(AssertUnwindSafe(|| cli::run(&parsed, &mut world)));
+    Ok(ended.map_or("panicked".to_owned(), |exit| (exit as u8).to_string()))
+}
+
+/// Talk that fails in a way that nobody reckons with.
+struct Trapped {
+    inner: File,
+    trap: Option<String>,
+}
+
+impl Write for Trapped {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        assert!(!self.trap.as_ref().is_some_and(|trap| text.contains(trap)), "the trap");
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
