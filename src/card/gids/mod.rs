@@ -180,6 +180,8 @@ impl Card for Gids {
                 plan.after("verify the current PIN", commands::verify(&stand_in));
                 plan.after("change the PIN", commands::change_reference_data(&stand_in, &stand_in));
             }
+            // What `takes` has refused.
+            Proof::Puk | Proof::AdminPin | Proof::ResettingCode => {}
         }
         plan.after("verify the PIN", commands::verify(&stand_in));
         plan

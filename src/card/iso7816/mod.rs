@@ -6,6 +6,7 @@
 pub mod commands;
 
 use super::profile::{Admin, Profile};
+use super::proof::family_takes;
 use super::{Card, CardError, CardId, CardPlan, Challenge, PinLimits, Proof, Tries, send, stand_in_pin};
 use crate::apdu::{Channel, Command, Status, tlv};
 use crate::secret::{AdminResponse, Pin, SecretBytes};
@@ -110,6 +111,10 @@ impl Card for Iso7816 {
         self.profile.extended_length
     }
 
+    fn takes(&self, proof: Proof) -> bool {
+        family_takes(self.family(), proof) && (proof != Proof::AdminAnswer || self.profile.admin.is_some())
+    }
+
     fn identify(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
         self.read_id(channel, self.id_commands())
     }
@@ -209,7 +214,8 @@ impl Card for Iso7816 {
                 }
                 plan.after("set the PIN", commands::reset_retry_counter(reference, self.block(&stand_in)));
             }
-            (Proof::AdminAnswer, None) => {}
+            // What `takes` has refused.
+            (Proof::AdminAnswer, None) | (Proof::Puk | Proof::AdminPin | Proof::ResettingCode, _) => {}
             (Proof::CurrentPin, _) => {
                 if self.profile.pin.status_query {
                     plan.after("read the tries left", commands::verify_status(reference));
