@@ -142,6 +142,7 @@ impl Config {
             rules: rules(&raw)?,
             families: Families {
                 gids_limits: raw.card.gids_limits()?,
+                prefer: Vec::new(),
                 profiles: raw.card.profile,
                 id_order: raw.card.id_order,
             },
