@@ -168,6 +168,7 @@ impl Config {
             sources: sources(&raw.card)?,
             families: Families {
                 gids_limits: raw.card.gids_limits()?,
+                prefer: Vec::new(),
                 profiles: raw.card.profile,
                 id_order: raw.card.id_order,
             },

@@ -100,7 +100,7 @@ impl Card for Iso7816 {
     }
 
     fn title(&self) -> String {
-        format!("ISO 7816-4, profile {:?}", self.profile.name)
+        title(&self.profile)
     }
 
     fn limits(&self) -> PinLimits {
@@ -232,6 +232,11 @@ impl Card for Iso7816 {
         plan.after("verify the PIN", commands::verify(reference, self.block(&stand_in)));
         plan
     }
+}
+
+/// The application in words.
+pub(super) fn title(profile: &Profile) -> String {
+    format!("ISO 7816-4, profile {:?}", profile.name)
 }
 
 /// A tag of one or two bytes.
