@@ -3,6 +3,7 @@
 
 mod environment;
 mod message;
+mod profiles;
 mod raw;
 
 use std::path::{Path, PathBuf};
@@ -12,12 +13,13 @@ use thiserror::Error;
 use url::Url;
 
 use crate::card::family::Families;
-use crate::card::profile::ProfileError;
+use crate::card::profile::{Clash, ProfileError};
 use crate::provision::journal::Journal;
 use crate::provision::supplier::Need;
 use crate::provision::{AdminKeyRule, Authority, PinMaker, PinRouteRule, Rules};
 use crate::server;
 
+use profiles::Placed;
 use raw::Raw;
 
 /// Everything that the program was told.
@@ -110,8 +112,27 @@ pub enum ConfigError {
         message: String,
     },
     /// A card profile that can't work.
-    #[error(transparent)]
-    Profile(#[from] ProfileError),
+    #[error("{origin}: {problem}")]
+    Profile {
+        /// File and line.
+        origin: String,
+        /// Key, and what is wrong.
+        problem: ProfileError,
+    },
+    /// Two card profiles that can't both be.
+    #[error("{origin}: card profile {name:?} {clash} (the other is {other:?}: {other_origin})")]
+    Profiles {
+        /// File and line of the later one.
+        origin: String,
+        /// Its name.
+        name: String,
+        /// The earlier one's name.
+        other: String,
+        /// File and line of the earlier one.
+        other_origin: String,
+        /// Why.
+        clash: Clash,
+    },
     /// Keys that exclude each other, or one that needs another.
     #[error("{0}")]
     Conflict(&'static str),
@@ -124,41 +145,41 @@ impl Config {
     /// # Errors
     /// See [`ConfigError`].
     pub fn load(file: Option<&Path>, environment: &[(String, String)]) -> Result<Self, ConfigError> {
-        let mut table = toml::Table::new();
+        let mut source = Source::default();
         match file {
-            Some(path) => merge(&mut table, read(path)?),
+            Some(path) => source.overlay(read(path)?),
             None => {
                 for path in default_files(environment).iter().filter(|path| path.exists()) {
-                    merge(&mut table, read(path)?);
+                    source.overlay(read(path)?);
                 }
             }
         }
         let (from_environment, warnings) = environment::table(environment)?;
-        merge(&mut table, from_environment);
-        let raw: Raw = table.try_into().map_err(|error: toml::de::Error| ConfigError::Syntax {
-            origin: "configuration".to_owned(),
-            message: message::without_values(error.message()),
-        })?;
-        Self::validate(raw, environment, warnings)
+        merge(&mut source.table, from_environment);
+        let (raw, mut profiles) = source.finish()?;
+        for path in &raw.card.profile_files {
+            profiles.extend(profiles::read(path)?);
+        }
+        Self::validate(raw, profiles, environment, warnings)
     }
 
-    /// A configuration from TOML text alone.
+    /// A configuration from TOML text alone: files that it names are not read.
     ///
     /// # Errors
     /// See [`ConfigError`].
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        let raw: Raw =
-            parse(text, "configuration")?.try_into().map_err(|error: toml::de::Error| ConfigError::Syntax {
-                origin: "configuration".to_owned(),
-                message: message::without_values(error.message()),
-            })?;
-        Self::validate(raw, &[], Vec::new())
+        let (raw, profiles) = parse(text, "configuration")?.finish()?;
+        Self::validate(raw, profiles, &[], Vec::new())
     }
 
-    fn validate(raw: Raw, environment: &[(String, String)], mut warnings: Vec<String>) -> Result<Self, ConfigError> {
-        for profile in &raw.card.profile {
-            profile.check()?;
-        }
+    fn validate(
+        raw: Raw,
+        profiles: Vec<Placed>,
+        environment: &[(String, String)],
+        mut warnings: Vec<String>,
+    ) -> Result<Self, ConfigError> {
+        let profiles = profiles::unite(profiles)?;
+        profiles::check_preferred(&raw.card.prefer, &profiles)?;
         if raw.agent.is_some() {
             warnings.push("[agent] is set, but this version has no agent: it has no effect".to_owned());
         }
@@ -168,8 +189,8 @@ impl Config {
             sources: sources(&raw.card)?,
             families: Families {
                 gids_limits: raw.card.gids_limits()?,
-                prefer: Vec::new(),
-                profiles: raw.card.profile,
+                prefer: raw.card.prefer,
+                profiles,
                 id_order: raw.card.id_order,
             },
             ignored_readers: raw.reader.ignore,
@@ -341,24 +362,56 @@ fn default_files(environment: &[(String, String)]) -> Vec<PathBuf> {
     files
 }
 
-fn read(path: &Path) -> Result<toml::Table, ConfigError> {
+/// What files say, before it is checked as a whole.
+#[derive(Default)]
+struct Source {
+    table: toml::Table,
+    /// Profiles, apart from the table: they keep the place where they stand.
+    profiles: Vec<Placed>,
+}
+
+impl Source {
+    /// Later values win; tables are merged, lists replaced.
+    fn overlay(&mut self, later: Self) {
+        merge(&mut self.table, later.table);
+        if !later.profiles.is_empty() {
+            self.profiles = later.profiles;
+        }
+    }
+
+    fn finish(self) -> Result<(Raw, Vec<Placed>), ConfigError> {
+        let raw = self.table.try_into().map_err(|error: toml::de::Error| ConfigError::Syntax {
+            origin: "configuration".to_owned(),
+            message: message::without_values(error.message()),
+        })?;
+        Ok((raw, self.profiles))
+    }
+}
+
+fn read(path: &Path) -> Result<Source, ConfigError> {
     let text =
         std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-    parse(&text, &path.display().to_string())
+    let mut source = parse(&text, &path.display().to_string())?;
+    let files = source.table.get_mut("card").and_then(|card| card.get_mut("profile_files"));
+    for file in files.and_then(toml::Value::as_array_mut).into_iter().flatten() {
+        // Beside the file that names it.
+        if let (Some(name), Some(folder)) = (file.as_str(), path.parent()) {
+            *file = toml::Value::String(folder.join(name).display().to_string());
+        }
+    }
+    Ok(source)
 }
 
 /// Parses and checks one source by itself, so that an error can name its line.
-fn parse(text: &str, origin: &str) -> Result<toml::Table, ConfigError> {
-    let located = |error: &toml::de::Error| {
-        let line = error.span().map(|span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());
-        // Only the message, and no value in it: the library's long form quotes the line, which may hold a misplaced secret.
-        ConfigError::Syntax {
-            origin: line.map_or_else(|| origin.to_owned(), |line| format!("{origin}, line {line}")),
-            message: message::without_values(error.message()),
-        }
-    };
-    drop(toml::from_str::<Raw>(text).map_err(|error| located(&error))?);
-    toml::from_str(text).map_err(|error| located(&error))
+fn parse(text: &str, origin: &str) -> Result<Source, ConfigError> {
+    let located = |error: toml::de::Error| profiles::located(&error, text, origin);
+    let raw = toml::from_str::<Raw>(text).map_err(located)?;
+    let profiles = profiles::place(text, origin, raw.card.profile)?;
+    let mut table: toml::Table = toml::from_str(text).map_err(located)?;
+    if let Some(card) = table.get_mut("card").and_then(toml::Value::as_table_mut) {
+        card.remove("profile");
+    }
+    Ok(Source { table, profiles })
 }
 
 /// Later values win; tables are merged, lists replaced.

@@ -123,6 +123,11 @@ pub trait Card: Send {
         proof::family_takes(self.family(), proof)
     }
 
+    /// Why an answer to an admin challenge sets no PIN on this card, where it doesn't.
+    fn no_admin_answer(&self) -> Option<&'static str> {
+        proof::of_family(self.family()).and_then(|row| row.no_admin_answer)
+    }
+
     /// Finds and reads the card ID. 1 to 3 commands.
     ///
     /// # Errors

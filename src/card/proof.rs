@@ -60,7 +60,11 @@ pub const TABLE: [FamilyProofs; 4] = [
         proofs: &[Proof::AdminPin, Proof::ResettingCode, Proof::CurrentPin],
         no_admin_answer: Some("an OpenPGP card has no admin key: its administrator proves himself with a PIN (PW3)"),
     },
-    FamilyProofs { family: "iso7816", proofs: &[Proof::AdminAnswer, Proof::CurrentPin], no_admin_answer: None },
+    FamilyProofs {
+        family: "iso7816",
+        proofs: &[Proof::AdminAnswer, Proof::Puk, Proof::CurrentPin],
+        no_admin_answer: None,
+    },
 ];
 
 /// The table's row of a family.

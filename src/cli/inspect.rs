@@ -91,7 +91,13 @@ fn read(channel: &mut Channel<'_>, atr: &crate::reader::Atr, families: &Families
 /// Why a card has no report, in a few words for a list; the whole error where one card is asked about.
 #[must_use]
 pub fn reason(failure: &Failure) -> String {
-    match failure.cause.as_ref() {
+    in_few_words(&failure.cause)
+}
+
+/// The same of its cause.
+#[must_use]
+pub fn in_few_words(cause: &Cause) -> String {
+    match cause {
         Cause::Detect(DetectError::Unknown { .. }) => "of no known family".to_owned(),
         Cause::Card(CardError::UnusableId(error)) => error.to_string(),
         cause => cause.to_string(),

@@ -15,7 +15,7 @@ enum Kind {
 }
 
 /// Section, key and the kind of value.
-const KEYS: [(&str, &str, Kind); 25] = [
+const KEYS: [(&str, &str, Kind); 27] = [
     ("server", "url", Kind::Text),
     ("server", "ca_file", Kind::Text),
     ("server", "auth", Kind::Text),
@@ -37,6 +37,8 @@ const KEYS: [(&str, &str, Kind); 25] = [
     ("card", "resetting_code_credential", Kind::Text),
     ("card", "current_pin_file", Kind::Text),
     ("card", "current_pin_credential", Kind::Text),
+    ("card", "prefer", Kind::List),
+    ("card", "profile_files", Kind::List),
     ("reader", "ignore", Kind::List),
     ("reader", "timeout", Kind::Text),
     ("journal", "dir", Kind::Text),

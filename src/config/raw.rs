@@ -76,6 +76,8 @@ pub(super) struct Card {
     pub resetting_code_credential: Option<String>,
     pub current_pin_file: Option<PathBuf>,
     pub current_pin_credential: Option<String>,
+    pub prefer: Vec<String>,
+    pub profile_files: Vec<PathBuf>,
     pub profile: Vec<Profile>,
 }
 
@@ -97,6 +99,8 @@ impl Default for Card {
             resetting_code_credential: None,
             current_pin_file: None,
             current_pin_credential: None,
+            prefer: Vec::new(),
+            profile_files: Vec::new(),
             profile: Vec::new(),
         }
     }

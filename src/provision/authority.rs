@@ -9,7 +9,7 @@ use super::records::ResolveError;
 use super::rules::{Authority, Rules};
 use super::session::Session;
 use super::supplier::{Need, SecretError};
-use crate::card::{Challenge, Proof, Tries, answer_with_admin_key, proof};
+use crate::card::{Challenge, Proof, Tries, answer_with_admin_key};
 use crate::secret::{AdminResponse, Code, Pin};
 use crate::server::AdminKeyVersion;
 
@@ -28,13 +28,12 @@ pub(super) fn choose(rules: &Rules, session: &Session) -> Result<Authority, Caus
     let has = |authority: &Authority| session.takes(authority.proof());
     rules.authorities.iter().copied().find(has).ok_or_else(|| {
         let family = session.facts().family;
-        let row = proof::of_family(family);
         let asks_for_answer = rules.authorities.iter().any(|authority| authority.proof() == Proof::AdminAnswer);
         Cause::NoAuthority {
             configured: names(&rules.authorities),
             family,
-            takes: names(&Authority::all_for(|proof| row.is_some_and(|row| row.proofs.contains(&proof)))),
-            reason: row.and_then(|row| row.no_admin_answer).filter(|_| asks_for_answer),
+            takes: names(&Authority::all_for(|proof| session.takes(proof))),
+            reason: session.no_admin_answer().filter(|_| asks_for_answer),
         }
     })
 }

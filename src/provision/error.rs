@@ -268,8 +268,11 @@ impl Cause {
             Self::FewTries { .. } => {
                 "use another authority; `card.min_tries_left` sets the limit, and a blocked code can't be had back".to_owned()
             }
+            Self::NoAuthority { takes, .. } if takes.is_empty() => {
+                "use the card maker's own tool: nothing that pinwright knows of this card sets its PIN".to_owned()
+            }
             Self::NoAuthority { takes, family, .. } => {
-                format!("set `card.authority` to one that a {family} card takes: {takes}")
+                format!("set `card.authority` to one that this {family} card takes: {takes}")
             }
             Self::Journal(JournalError::Busy { .. }) => {
                 "wait for the other process; `pinwright history` shows how far it is".to_owned()

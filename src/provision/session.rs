@@ -125,6 +125,11 @@ impl Session {
         self.card.as_ref().is_some_and(|card| card.takes(proof))
     }
 
+    /// Why an answer to an admin challenge sets no PIN on this card, where it doesn't.
+    pub fn no_admin_answer(&self) -> Option<&'static str> {
+        self.card.as_ref().and_then(|card| card.no_admin_answer())
+    }
+
     /// Fewest and most bytes of the code that is this proof.
     pub fn code_lengths(&self, proof: Proof) -> Option<(usize, usize)> {
         self.card.as_ref().and_then(|card| card.code_lengths(proof))

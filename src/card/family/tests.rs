@@ -83,10 +83,13 @@ fn families(prefer: &[&str]) -> Families {
     }
 }
 
+/// ATR, preferred names, then the application found, why, and the others.
+type Case = (&'static str, &'static [&'static str], &'static str, Reason, &'static [&'static str]);
+
 #[test]
 fn the_order_is_atr_then_preference_then_built_in_then_profiles() {
     let all = [GIDS, ONE, TWO];
-    let cases: [(&str, &[&str], &str, Reason, &[&str]); 6] = [
+    let cases: [Case; 6] = [
         (OTHER_ATR, &[], "gids", Reason::Order, &["one"]),
         (OTHER_ATR, &["one"], "one", Reason::Preferred, &["gids"]),
         (OTHER_ATR, &["one", "gids"], "one", Reason::Preferred, &["gids"]),
