@@ -82,6 +82,26 @@ pub enum CardError {
         /// Bytes of the challenge.
         expected: usize,
     },
+    /// A challenge that only a local admin key can answer.
+    #[error("the card wants an answer of {length} bytes, and what MIM CM answers is documented for 8 only")]
+    OnlyByKey {
+        /// Bytes of the answer.
+        length: usize,
+    },
+    /// An admin key that can't be this card's.
+    #[error("the admin key has {length} bytes, and this card's has {expected}")]
+    KeyLength {
+        /// Bytes of the key.
+        length: usize,
+        /// Bytes that it must have.
+        expected: usize,
+    },
+    /// The card's own proof in a mutual authentication is wrong.
+    #[error("the card has not proved that it has the admin key")]
+    Unproven,
+    /// No randomness for a challenge of ours.
+    #[error("the operating system gives no random bytes")]
+    NoRandomness(#[source] getrandom::Error),
     /// The family has no command that carries this proof: nothing was sent.
     #[error("a {family} card can't be set a PIN with the {}", .proof.what())]
     NotTaken {

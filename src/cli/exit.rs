@@ -91,7 +91,8 @@ fn card(error: &crate::card::CardError) -> Exit {
             command: "RESET RETRY COUNTER" | "RESET RETRY COUNTER (code)",
             status: Status::WRONG_LENGTH | Status::WRONG_DATA,
         } => Exit::PinMisfit,
-        CardError::NotInProfile { .. } | CardError::NotTaken { .. } => Exit::Usage,
+        CardError::NotInProfile { .. } | CardError::NotTaken { .. } | CardError::OnlyByKey { .. } => Exit::Usage,
+        CardError::KeyLength { .. } => Exit::SecretNeeded,
         CardError::UnusableId(_) => Exit::NoCard,
         _ => Exit::CardRefused,
     }

@@ -348,6 +348,16 @@ fn card_remedy(error: &CardError) -> &'static str {
         CardError::ChallengeLength { .. } | CardError::AnswerLength { .. } => {
             "report this card and server: such challenges are not documented"
         }
+        CardError::OnlyByKey { .. } => {
+            "answer with the card's own admin key: `card.authority = [\"admin-key\"]` (nothing was sent that the card counts)"
+        }
+        CardError::KeyLength { .. } => "give the card's own admin key: 48 hex digits for Triple DES, 32 to 64 for AES",
+        CardError::Unproven => {
+            "take this card out of use: it accepted the admin key's answer without having the key, so it is not what it seems"
+        }
+        CardError::NoRandomness(_) => {
+            "find out why the system has no randomness: without it nothing is proved to a card"
+        }
         CardError::NotInProfile { .. } => "complete the [[card.profile]] in the configuration",
         CardError::NoAnswer { .. } | CardError::Garbled { .. } => "pull the card out and insert it again",
     }

@@ -296,10 +296,15 @@ fn challenge(session: &mut Session, authority: Authority, question: Question) ->
     if !session.gives_challenge() || !(is_authority || question.pin) {
         return Ok(Challenge(Vec::new()));
     }
-    match session.challenge() {
-        Err(cause) if !is_authority && cause.status().is_some() => Ok(Challenge(Vec::new())),
-        result => result,
+    let challenge = match session.challenge() {
+        Err(cause) if !is_authority && cause.status().is_some() => Challenge(Vec::new()),
+        result => result?,
+    };
+    if authority == Authority::Server {
+        // Before the server is asked for an answer that nobody has documented.
+        challenge.for_server()?;
     }
+    Ok(challenge)
 }
 
 fn ask(

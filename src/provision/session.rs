@@ -146,7 +146,7 @@ impl Session {
         Ok(CardParameters {
             card_id: binding.card_id().to_string(),
             atr: binding.atr().to_string(),
-            challenge: challenge.0.clone(),
+            challenge: challenge.parameter().to_vec(),
         })
     }
 
