@@ -88,20 +88,36 @@ pub enum CardError {
         /// Bytes of the answer.
         length: usize,
     },
-    /// An admin key that can't be this card's.
-    #[error("the admin key has {length} bytes, and this card's has {expected}")]
-    KeyLength {
-        /// Bytes of the key.
-        length: usize,
-        /// Bytes that it must have.
-        expected: usize,
-    },
     /// The card's own proof in a mutual authentication is wrong.
     #[error("the card has not proved that it has the admin key")]
     Unproven,
     /// No randomness for a challenge of ours.
     #[error("the operating system gives no random bytes")]
     NoRandomness(#[source] getrandom::Error),
+    /// A PIN or code of a length that the card can't have: it was not sent.
+    #[error("a PIN or code of {length} bytes is none of this card's, which have {min} to {max}")]
+    PinLength {
+        /// Bytes given.
+        length: usize,
+        /// Fewest.
+        min: usize,
+        /// Most.
+        max: usize,
+    },
+    /// The card wants its passwords in a form that pinwright does not make: a plain one would cost a try. Nothing was sent.
+    #[error("the card takes its passwords {format}, which pinwright does not make")]
+    OtherPinFormat {
+        /// In which form, as an adverbial phrase.
+        format: &'static str,
+    },
+    /// A key whose length isn't its algorithm's: it was not sent.
+    #[error("the key has {length} bytes and its algorithm's have {expected}")]
+    KeyLength {
+        /// Bytes given.
+        length: usize,
+        /// Bytes expected.
+        expected: usize,
+    },
     /// The family has no command that carries this proof: nothing was sent.
     #[error("a {family} card can't be set a PIN with the {}", .proof.what())]
     NotTaken {

@@ -187,7 +187,7 @@ fn profiles_come_from_files_too() {
 #[test]
 fn what_is_preferred_must_exist_and_once() {
     for (prefer, expected) in [
-        ("[\"gids\", \"hunter2\"]", "card.prefer: entry 2 is neither a built-in family (gids"),
+        ("[\"gids\", \"hunter2\"]", "card.prefer: entry 2 is neither a built-in family (piv, gids, openpgp)"),
         ("[\"gids\", \"gids\"]", "entry 2 is there twice"),
     ] {
         let message = refused(&format!("[card]\nprefer = {prefer}"));

@@ -242,6 +242,11 @@ impl Cause {
         match self {
             Self::Reader(error) => error.remedy().to_owned(),
             Self::Detect(DetectError::NoAnswer(error)) => no_answer(error),
+            Self::Detect(DetectError::Terminated { .. }) => {
+                "have the application activated again with the card's own tool: that sets its PINs to the factory's and \
+                 deletes its keys"
+                    .to_owned()
+            }
             Self::Detect(DetectError::Unknown { .. }) => {
                 "insert a card that pinwright knows (GIDS), or describe this one as a [[card.profile]] in the configuration"
                     .to_owned()
@@ -343,6 +348,9 @@ fn card_remedy(error: &CardError) -> &'static str {
         CardError::Wrong { .. } => {
             "make sure of it before it is tried again: each wrong one costs a try (`pinwright inspect`)"
         }
+        CardError::OtherPinFormat { .. } => "switch that off with the card's own tool, or set its PIN there",
+        CardError::PinLength { .. } => "check the PIN or code that was given: nothing was sent to the card",
+        CardError::KeyLength { .. } => "check the key that was given: nothing was sent to the card",
         CardError::NotTaken { .. } => "set `card.authority` to one that this card has",
         CardError::Refused { .. } => "run `pinwright inspect` to see what the card says of itself",
         CardError::ChallengeLength { .. } | CardError::AnswerLength { .. } => {
@@ -351,7 +359,6 @@ fn card_remedy(error: &CardError) -> &'static str {
         CardError::OnlyByKey { .. } => {
             "answer with the card's own admin key: `card.authority = [\"admin-key\"]` (nothing was sent that the card counts)"
         }
-        CardError::KeyLength { .. } => "give the card's own admin key: 48 hex digits for Triple DES, 32 to 64 for AES",
         CardError::Unproven => {
             "take this card out of use: it accepted the admin key's answer without having the key, so it is not what it seems"
         }
