@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
+use super::applications::Applications;
 use super::error::CliError;
 use super::select::{CardChoice, Chosen, choose};
 use super::world::World;
 use crate::apdu::Channel;
-use crate::card::family::{self, DetectError, Families};
-use crate::card::{CardError, Tries};
+use crate::card::family::{self, DetectError, Families, Found};
+use crate::card::{Card, CardError, Tries};
 use crate::config::Config;
 use crate::provision::{CardState, Cause, Failure, Step};
 use crate::reader::{EndAction, ReaderError, Readers};
@@ -46,6 +47,16 @@ pub struct CardReport {
 /// # Errors
 /// The reader's or the card's failure.
 pub fn report(readers: &dyn Readers, chosen: &Chosen, families: &Families) -> Result<CardReport, Failure> {
+    look(readers, chosen, families, &mut |_, _| {})
+}
+
+/// Reads a card, and then lets `after` use what was found: also where the card could not be read to the end.
+fn look(
+    readers: &dyn Readers,
+    chosen: &Chosen,
+    families: &Families,
+    after: &mut dyn FnMut(&Found<'_>, &mut Channel<'_>),
+) -> Result<CardReport, Failure> {
     let failure = |step, cause: Cause| Failure {
         step,
         reader: Some(chosen.reader.clone()),
@@ -58,23 +69,29 @@ pub fn report(readers: &dyn Readers, chosen: &Chosen, families: &Families) -> Re
     let atr = connection.atr().clone();
     let protocol = connection.protocol().to_string();
     let mut channel = Channel::new(connection.as_mut());
-    let read = read(&mut channel, &atr, families);
+    let read = family::find(&atr, &mut channel, families).map_err(Cause::from).and_then(|mut found| {
+        let report = read(found.card.as_mut(), &mut channel);
+        if !matches!(report, Err(CardError::NoAnswer { .. })) {
+            after(&found, &mut channel);
+        }
+        Ok(report?)
+    });
     let ended: Result<(), ReaderError> = connection.end(EndAction::Leave);
     let mut report = read.map_err(|cause| failure(Step::Identify, cause))?;
     ended.map_err(|error| failure(Step::Identify, error.into()))?;
     report.reader.clone_from(&chosen.reader);
+    report.atr = atr.to_string();
     report.protocol = protocol;
     Ok(report)
 }
 
-fn read(channel: &mut Channel<'_>, atr: &crate::reader::Atr, families: &Families) -> Result<CardReport, Cause> {
-    let mut card = family::detect(atr, channel, families)?;
+fn read(card: &mut dyn Card, channel: &mut Channel<'_>) -> Result<CardReport, CardError> {
     let id = card.identify(channel)?;
     let tries = card.tries_left(channel)?;
     let limits = card.limits();
     Ok(CardReport {
         reader: String::new(),
-        atr: atr.to_string(),
+        atr: String::new(),
         protocol: String::new(),
         family: card.family(),
         application: card.title(),
@@ -104,6 +121,15 @@ pub fn in_few_words(cause: &Cause) -> String {
     }
 }
 
+/// How the report is given.
+#[derive(Debug, Clone, Copy)]
+pub struct Form {
+    /// As one JSON object.
+    pub json: bool,
+    /// With what it cost.
+    pub verbose: bool,
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -111,16 +137,30 @@ pub fn in_few_words(cause: &Cause) -> String {
 pub fn run(
     config: &Config,
     choice: &CardChoice,
-    json: bool,
+    form: Form,
     readers: &dyn Readers,
     world: &mut World<'_>,
 ) -> Result<(), CliError> {
     let chosen = choose(readers, &config.ignored_readers, choice, &config.families)?;
-    let report = report(readers, &chosen, &config.families)?;
-    if json {
-        return world.print_json(&report_json(&report));
+    let mut applications = None;
+    let after = &mut |found: &Found<'_>, channel: &mut Channel<'_>| {
+        applications = Some(Applications::of(found, channel));
+    };
+    let report = look(readers, &chosen, &config.families, after);
+    let Some(applications) = applications else { return report.map(drop).map_err(CliError::from) };
+    let report = report.inspect_err(|_| {
+        // Another application may be the one that was meant.
+        if let Some(line) = applications.others_line() {
+            world.say(&line);
+        }
+    })?;
+    if form.json {
+        let mut object = report_json(&report);
+        object["applications"] = applications.json();
+        object["detection"] = applications.cost_json();
+        return world.print_json(&object);
     }
-    for line in report_lines(&report) {
+    for line in report_lines(&report).into_iter().chain(applications.lines(form.verbose)) {
         world.print(&line)?;
     }
     Ok(())

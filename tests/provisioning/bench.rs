@@ -141,8 +141,10 @@ impl World {
         let mut ca = tempfile::NamedTempFile::new().unwrap();
         ca.write_all(server.ca_pem().as_bytes()).unwrap();
         let timeout = if lines.server.contains("timeout") { "" } else { "timeout = \"8s\"" };
+        // The SELECTs of other families are another test's; each would be an exchange more in every case of a matrix.
+        let prefer = if kind.profile().is_empty() { "" } else { "prefer = [\"bench\"]" };
         let text = format!(
-            "[server]\nurl = \"{}\"\nca_file = {:?}\n{timeout}\n{}\n[card]\nauthority = [\"{authority}\"]\n{}\n{}",
+            "[server]\nurl = \"{}\"\nca_file = {:?}\n{timeout}\n{}\n[card]\nauthority = [\"{authority}\"]\n{prefer}\n{}\n{}",
             server.base_url(),
             ca.path(),
             lines.server,
