@@ -58,7 +58,7 @@ impl Applications {
     #[must_use]
     pub fn lines(&self, verbose: bool) -> Vec<String> {
         let mut lines = vec![format!("used by enroll {}: {}", self.used.name, self.used.reason.phrase())];
-        lines.extend(self.others_line());
+        lines.extend(self.others().map(|others| format!("also on it     {others}")));
         if verbose {
             let (found, others) = (count(self.detection), count(self.survey));
             lines.push(format!("detection      {found}, and {others} to list the other applications"));
@@ -68,12 +68,12 @@ impl Applications {
 
     /// The others, where there are any or where they could not be asked for.
     #[must_use]
-    pub fn others_line(&self) -> Option<String> {
+    pub fn others(&self) -> Option<String> {
         let names: Vec<&str> = self.others.iter().map(|other| other.name.as_str()).collect();
         match &self.unasked {
-            Some(error) => Some(format!("also on it     not known: {error}")),
+            Some(error) => Some(format!("not known: {error}")),
             None if names.is_empty() => None,
-            None => Some(format!("also on it     {} (`card.prefer` chooses)", names.join(", "))),
+            None => Some(format!("{} (`card.prefer` chooses)", names.join(", "))),
         }
     }
 }

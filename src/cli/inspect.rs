@@ -171,8 +171,8 @@ pub fn run(
     let Some(applications) = applications else { return report.map(drop).map_err(CliError::from) };
     let report = report.inspect_err(|_| {
         // Another application may be the one that was meant.
-        if let Some(line) = applications.others_line() {
-            world.say(&line);
+        if let Some(others) = applications.others() {
+            world.say(&format!("Also on this card: {others}"));
         }
     })?;
     if form.json {

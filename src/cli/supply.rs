@@ -173,7 +173,7 @@ impl Supplier for CommandSupplier {
         let text = self.get(Need::AdminKey, "Admin key (48 hex digits): ")?;
         AdminKey::from_hex(text.expose()).ok_or_else(|| SecretError::Unusable {
             what: Need::AdminKey.what(),
-            reason: "48 hexadecimal digits are needed".to_owned(),
+            reason: "48 hexadecimal digits are needed (32, 48 or 64 for AES)".to_owned(),
         })
     }
 

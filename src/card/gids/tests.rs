@@ -45,7 +45,6 @@ fn measured_mutual_authentications_play() {
         if name.starts_with("unblock") {
             card.set_pin(&mut channel, &Pin::new(b"87654321").unwrap()).unwrap();
             card.forget(&mut channel).unwrap();
-            drop(channel);
             connection.end(crate::reader::EndAction::Leave).unwrap();
             replay.finish().unwrap();
         }

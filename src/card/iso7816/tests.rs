@@ -17,7 +17,7 @@ impl Script {
     }
 
     fn sent(&self) -> Vec<String> {
-        self.sent.iter().map(|frame| hex::encode_upper(frame)).collect()
+        self.sent.iter().map(hex::encode_upper).collect()
     }
 }
 
