@@ -4,6 +4,7 @@
 mod agent;
 mod environment;
 mod message;
+mod profiles;
 mod raw;
 
 use std::path::{Path, PathBuf};
@@ -13,11 +14,13 @@ use thiserror::Error;
 use url::Url;
 
 use crate::card::family::Families;
-use crate::card::profile::ProfileError;
+use crate::card::profile::{Clash, ProfileError};
 use crate::provision::journal::Journal;
+use crate::provision::supplier::Need;
 use crate::provision::{AdminKeyRule, Authority, PinMaker, PinRouteRule, Rules};
 use crate::server;
 
+use profiles::Placed;
 use raw::Raw;
 
 /// Everything that the program was told.
@@ -48,6 +51,30 @@ pub struct Config {
 pub struct Sources {
     /// The local admin key, 48 hex digits.
     pub admin_key: Option<SecretFile>,
+    /// The PUK of PIV cards.
+    pub puk: Option<SecretFile>,
+    /// The admin PIN (PW3) of OpenPGP cards.
+    pub admin_pin: Option<SecretFile>,
+    /// The resetting code of OpenPGP cards.
+    pub resetting_code: Option<SecretFile>,
+    /// The current (transport) PIN.
+    pub current_pin: Option<SecretFile>,
+}
+
+impl Sources {
+    /// Where this secret is kept, where the configuration says so.
+    #[must_use]
+    pub fn of(&self, need: Need) -> Option<&SecretFile> {
+        match need {
+            // Made anew for each card: never in a file.
+            Need::NewPin => None,
+            Need::CurrentPin => self.current_pin.as_ref(),
+            Need::AdminKey => self.admin_key.as_ref(),
+            Need::Puk => self.puk.as_ref(),
+            Need::AdminPin => self.admin_pin.as_ref(),
+            Need::ResettingCode => self.resetting_code.as_ref(),
+        }
+    }
 }
 
 /// Where a secret is kept.
@@ -88,8 +115,27 @@ pub enum ConfigError {
         message: String,
     },
     /// A card profile that can't work.
-    #[error(transparent)]
-    Profile(#[from] ProfileError),
+    #[error("{origin}: {problem}")]
+    Profile {
+        /// File and line.
+        origin: String,
+        /// Key, and what is wrong.
+        problem: ProfileError,
+    },
+    /// Two card profiles that can't both be.
+    #[error("{origin}: card profile {name:?} {clash} (the other is {other:?}: {other_origin})")]
+    Profiles {
+        /// File and line of the later one.
+        origin: String,
+        /// Its name.
+        name: String,
+        /// The earlier one's name.
+        other: String,
+        /// File and line of the earlier one.
+        other_origin: String,
+        /// Why.
+        clash: Clash,
+    },
     /// Keys that exclude each other, or one that needs another.
     #[error("{0}")]
     Conflict(&'static str),
@@ -102,55 +148,50 @@ impl Config {
     /// # Errors
     /// See [`ConfigError`].
     pub fn load(file: Option<&Path>, environment: &[(String, String)]) -> Result<Self, ConfigError> {
-        let mut table = toml::Table::new();
+        let mut source = Source::default();
         match file {
-            Some(path) => merge(&mut table, read(path)?),
+            Some(path) => source.overlay(read(path)?),
             None => {
                 for path in default_files(environment).iter().filter(|path| path.exists()) {
-                    merge(&mut table, read(path)?);
+                    source.overlay(read(path)?);
                 }
             }
         }
         let (from_environment, warnings) = environment::table(environment)?;
-        merge(&mut table, from_environment);
-        let raw: Raw = table.try_into().map_err(|error: toml::de::Error| ConfigError::Syntax {
-            origin: "configuration".to_owned(),
-            message: message::without_values(error.message()),
-        })?;
-        Self::validate(raw, environment, warnings)
+        merge(&mut source.table, from_environment);
+        let (raw, mut profiles) = source.finish()?;
+        for path in &raw.card.profile_files {
+            profiles.extend(profiles::read(path)?);
+        }
+        Self::validate(raw, profiles, environment, warnings)
     }
 
-    /// A configuration from TOML text alone.
+    /// A configuration from TOML text alone: files that it names are not read.
     ///
     /// # Errors
     /// See [`ConfigError`].
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        let raw: Raw =
-            parse(text, "configuration")?.try_into().map_err(|error: toml::de::Error| ConfigError::Syntax {
-                origin: "configuration".to_owned(),
-                message: message::without_values(error.message()),
-            })?;
-        Self::validate(raw, &[], Vec::new())
+        let (raw, profiles) = parse(text, "configuration")?.finish()?;
+        Self::validate(raw, profiles, &[], Vec::new())
     }
 
-    fn validate(raw: Raw, environment: &[(String, String)], warnings: Vec<String>) -> Result<Self, ConfigError> {
-        for profile in &raw.card.profile {
-            profile.check()?;
-        }
+    fn validate(
+        raw: Raw,
+        profiles: Vec<Placed>,
+        environment: &[(String, String)],
+        warnings: Vec<String>,
+    ) -> Result<Self, ConfigError> {
+        let profiles = profiles::unite(profiles)?;
+        profiles::check_preferred(&raw.card.prefer, &profiles)?;
         Ok(Self {
             server: server_settings(&raw.server)?,
             rules: rules(&raw)?,
+            sources: sources(&raw.card)?,
             families: Families {
                 gids_limits: raw.card.gids_limits()?,
-                profiles: raw.card.profile,
+                prefer: raw.card.prefer,
+                profiles,
                 id_order: raw.card.id_order,
-            },
-            sources: Sources {
-                admin_key: secret_file(
-                    raw.card.admin_key_file,
-                    raw.card.admin_key_credential,
-                    "set only one of card.admin_key_file and card.admin_key_credential",
-                )?,
             },
             ignored_readers: raw.reader.ignore,
             reader_timeout: duration("reader.timeout", &raw.reader.timeout)?,
@@ -161,9 +202,39 @@ impl Config {
     }
 }
 
+fn sources(card: &raw::Card) -> Result<Sources, ConfigError> {
+    let file = |path: &Option<PathBuf>, credential: &Option<String>, conflict| {
+        secret_file(path.clone(), credential.clone(), conflict)
+    };
+    Ok(Sources {
+        admin_key: file(
+            &card.admin_key_file,
+            &card.admin_key_credential,
+            "set only one of card.admin_key_file and card.admin_key_credential",
+        )?,
+        puk: file(&card.puk_file, &card.puk_credential, "set only one of card.puk_file and card.puk_credential")?,
+        admin_pin: file(
+            &card.admin_pin_file,
+            &card.admin_pin_credential,
+            "set only one of card.admin_pin_file and card.admin_pin_credential",
+        )?,
+        resetting_code: file(
+            &card.resetting_code_file,
+            &card.resetting_code_credential,
+            "set only one of card.resetting_code_file and card.resetting_code_credential",
+        )?,
+        current_pin: file(
+            &card.current_pin_file,
+            &card.current_pin_credential,
+            "set only one of card.current_pin_file and card.current_pin_credential",
+        )?,
+    })
+}
+
 fn rules(raw: &Raw) -> Result<Rules, ConfigError> {
     if raw.card.authority.is_empty() {
-        return Err(value("card.authority", "name at least one of \"server\", \"admin-key\", \"current-pin\""));
+        let names: Vec<String> = Authority::ALL.iter().map(|authority| format!("{:?}", authority.name())).collect();
+        return Err(value("card.authority", &format!("name at least one of {}", names.join(", "))));
     }
     let mut pin_makers = Vec::new();
     for (number, maker) in &raw.server.user_pin_options {
@@ -173,6 +244,7 @@ fn rules(raw: &Raw) -> Result<Rules, ConfigError> {
     Ok(Rules {
         authorities: raw.card.authority.clone(),
         min_tries_left: raw.card.min_tries_left,
+        risk_uncounted: false,
         admin_key: raw.card.admin_key,
         pin_route: raw.server.pin_route,
         pin_makers,
@@ -291,24 +363,56 @@ fn default_files(environment: &[(String, String)]) -> Vec<PathBuf> {
     files
 }
 
-fn read(path: &Path) -> Result<toml::Table, ConfigError> {
+/// What files say, before it is checked as a whole.
+#[derive(Default)]
+struct Source {
+    table: toml::Table,
+    /// Profiles, apart from the table: they keep the place where they stand.
+    profiles: Vec<Placed>,
+}
+
+impl Source {
+    /// Later values win; tables are merged, lists replaced.
+    fn overlay(&mut self, later: Self) {
+        merge(&mut self.table, later.table);
+        if !later.profiles.is_empty() {
+            self.profiles = later.profiles;
+        }
+    }
+
+    fn finish(self) -> Result<(Raw, Vec<Placed>), ConfigError> {
+        let raw = self.table.try_into().map_err(|error: toml::de::Error| ConfigError::Syntax {
+            origin: "configuration".to_owned(),
+            message: message::without_values(error.message()),
+        })?;
+        Ok((raw, self.profiles))
+    }
+}
+
+fn read(path: &Path) -> Result<Source, ConfigError> {
     let text =
         std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-    parse(&text, &path.display().to_string())
+    let mut source = parse(&text, &path.display().to_string())?;
+    let files = source.table.get_mut("card").and_then(|card| card.get_mut("profile_files"));
+    for file in files.and_then(toml::Value::as_array_mut).into_iter().flatten() {
+        // Beside the file that names it.
+        if let (Some(name), Some(folder)) = (file.as_str(), path.parent()) {
+            *file = toml::Value::String(folder.join(name).display().to_string());
+        }
+    }
+    Ok(source)
 }
 
 /// Parses and checks one source by itself, so that an error can name its line.
-fn parse(text: &str, origin: &str) -> Result<toml::Table, ConfigError> {
-    let located = |error: &toml::de::Error| {
-        let line = error.span().map(|span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());
-        // Only the message, and no value in it: the library's long form quotes the line, which may hold a misplaced secret.
-        ConfigError::Syntax {
-            origin: line.map_or_else(|| origin.to_owned(), |line| format!("{origin}, line {line}")),
-            message: message::without_values(error.message()),
-        }
-    };
-    drop(toml::from_str::<Raw>(text).map_err(|error| located(&error))?);
-    toml::from_str(text).map_err(|error| located(&error))
+fn parse(text: &str, origin: &str) -> Result<Source, ConfigError> {
+    let located = |error: toml::de::Error| profiles::located(&error, text, origin);
+    let raw = toml::from_str::<Raw>(text).map_err(located)?;
+    let profiles = profiles::place(text, origin, raw.card.profile)?;
+    let mut table: toml::Table = toml::from_str(text).map_err(located)?;
+    if let Some(card) = table.get_mut("card").and_then(toml::Value::as_table_mut) {
+        card.remove("profile");
+    }
+    Ok(Source { table, profiles })
 }
 
 /// Later values win; tables are merged, lists replaced.

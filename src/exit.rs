@@ -1,6 +1,7 @@
 //! Exit codes: a documented contract for scripts.
 
 use crate::card::CardError;
+use crate::card::family::DetectError;
 use crate::provision::Step;
 use crate::provision::journal::JournalError;
 use crate::provision::records::ResolveError;
@@ -56,8 +57,8 @@ impl From<&Failure> for Exit {
                 | CardError::UnusableId(_),
             ) if failure.step == Step::Identify => Self::NoCard,
             Cause::Reader(error) => error.into(),
-            Cause::Detect(crate::card::family::DetectError::Unknown { .. }) => Self::NoCard,
-            Cause::Detect(crate::card::family::DetectError::NoAnswer(error)) => no_answer(error),
+            Cause::Detect(DetectError::Unknown { .. } | DetectError::Terminated { .. }) => Self::NoCard,
+            Cause::Detect(DetectError::NoAnswer(error)) => no_answer(error),
             Cause::Card(error) => card(error),
             Cause::Server(error) => error.into(),
             Cause::Resolve(error) => match error {
@@ -76,7 +77,7 @@ impl From<&Failure> for Exit {
             Cause::FewTries { .. } => Self::CardRefused,
             Cause::Journal(JournalError::Busy { .. }) => Self::NoCard,
             Cause::Journal(_) => Self::Usage,
-            Cause::UncertainPin { .. } => Self::Attention,
+            Cause::UncertainPin { .. } | Cause::UncountedTry { .. } => Self::Attention,
             Cause::NoAuthority { .. } => Self::Usage,
             Cause::AlreadyDone { .. } => Self::Done,
         }
@@ -88,10 +89,12 @@ fn card(error: &crate::card::CardError) -> Exit {
     match error {
         CardError::NoAnswer { source, .. } => no_answer(source),
         // A card that refuses the length of the PIN refuses the PIN, not us.
-        CardError::Refused { command: "RESET RETRY COUNTER", status: Status::WRONG_LENGTH | Status::WRONG_DATA } => {
-            Exit::PinMisfit
-        }
-        CardError::NotInProfile { .. } => Exit::Usage,
+        CardError::Refused {
+            command: "RESET RETRY COUNTER" | "RESET RETRY COUNTER (code)",
+            status: Status::WRONG_LENGTH | Status::WRONG_DATA,
+        } => Exit::PinMisfit,
+        CardError::NotInProfile { .. } | CardError::NotTaken { .. } | CardError::OnlyByKey { .. } => Exit::Usage,
+        CardError::KeyLength { .. } => Exit::SecretNeeded,
         CardError::UnusableId(_) => Exit::NoCard,
         _ => Exit::CardRefused,
     }

@@ -4,6 +4,8 @@
 #![cfg(feature = "sim")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "cli/both.rs"]
+mod both;
 #[path = "cli/case.rs"]
 mod case;
 

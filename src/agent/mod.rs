@@ -38,6 +38,7 @@ pub use self::settings::Settings;
 use self::slot::{Slot, needs_attention};
 use self::verdict::Next;
 use crate::reader::ReaderError;
+use crate::reader::ignore::is_ignored;
 use crate::reader::monitor::{self, CardEvent, Handle, StatusService};
 
 /// What the agent works with.
@@ -46,7 +47,7 @@ pub struct Station {
     pub workshop: Arc<Workshop>,
     /// Where status changes come from.
     pub status: Arc<dyn StatusService>,
-    /// Readers whose names contain one of these are not looked at.
+    /// Entries of `reader.ignore`: readers that are not looked at.
     pub ignored_readers: Vec<String>,
     /// Who is told that the agent is ready and alive.
     pub pulse: Pulse,
@@ -171,7 +172,7 @@ impl Agent {
             }
             CardEvent::ServiceLost(error) => self.service_lost(&error),
             CardEvent::ReaderAdded { reader } => {
-                if self.is_ignored(&reader) {
+                if is_ignored(&reader, &self.ignored_readers) {
                     tracing::info!("reader {reader:?} is there, and ignored by the configuration");
                     return;
                 }
@@ -276,10 +277,6 @@ impl Agent {
     fn is_over(&self) -> bool {
         let Some(deadline) = self.stopping else { return false };
         Instant::now() >= deadline || !self.slots.values().any(Slot::is_running)
-    }
-
-    fn is_ignored(&self, reader: &str) -> bool {
-        self.ignored_readers.iter().any(|text| !text.is_empty() && reader.contains(text.as_str()))
     }
 
     /// The earliest moment at which something has to be done; `None`: sleep until a message comes.

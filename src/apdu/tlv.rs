@@ -57,6 +57,22 @@ pub fn find(input: &[u8], tag: u32) -> Result<Option<&[u8]>, TlvError> {
     Ok(parse(input)?.into_iter().find(|object| object.tag == tag).map(|object| object.value))
 }
 
+/// As [`find`], for a file: what follows the object is not looked at, since a file may be longer than its content.
+///
+/// # Errors
+/// As [`parse`], up to the object.
+pub fn find_first(input: &[u8], tag: u32) -> Result<Option<&[u8]>, TlvError> {
+    let mut at = 0;
+    while at < input.len() {
+        let (object, next) = one(input, at)?;
+        if object.tag == tag {
+            return Ok(Some(object.value));
+        }
+        at = next;
+    }
+    Ok(None)
+}
+
 /// Tag, length, value in the shortest form. For values of at most 65,535 bytes; the tag's leading zero bytes are dropped,
 /// but for the last.
 #[must_use]
@@ -139,6 +155,15 @@ mod tests {
         for (input, expected) in cases {
             assert_eq!(parse(&hex::decode(input).unwrap()).unwrap_err(), expected, "{input}");
         }
+    }
+
+    #[test]
+    fn a_file_may_be_longer_than_its_content() {
+        let file = hex::decode("5A02AABBFFFFFF").unwrap();
+        assert_eq!(find_first(&file, 0x5A).unwrap(), Some(&[0xAA, 0xBB][..]));
+        assert!(find(&file, 0x5A).is_err());
+        assert_eq!(find_first(&file[..4], 0x53).unwrap(), None);
+        assert!(find_first(&file[..3], 0x5A).is_err());
     }
 
     #[test]

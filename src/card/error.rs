@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::Proof;
 use super::id::IdError;
 use crate::apdu::tlv::TlvError;
 use crate::apdu::{ApduError, Status};
@@ -17,6 +18,16 @@ pub enum CardError {
         command: &'static str,
         /// The status word.
         status: Status,
+    },
+    /// A wrong PIN or code that the card answered without its counter (`6300`); the counter was asked for afterwards.
+    #[error("the card answered {status} to {command}; it has {left} tries left now")]
+    Wrong {
+        /// The command's name.
+        command: &'static str,
+        /// The status word.
+        status: Status,
+        /// Tries left.
+        left: u8,
     },
     /// A status word that refuses, together with data: whether the card carried the command out is unknown.
     #[error("the card answered {command} with data before {status}: something garbled the answer")]
@@ -71,6 +82,50 @@ pub enum CardError {
         /// Bytes of the challenge.
         expected: usize,
     },
+    /// A challenge that only a local admin key can answer.
+    #[error("the card wants an answer of {length} bytes, and what MIM CM answers is documented for 8 only")]
+    OnlyByKey {
+        /// Bytes of the answer.
+        length: usize,
+    },
+    /// The card's own proof in a mutual authentication is wrong.
+    #[error("the card has not proved that it has the admin key")]
+    Unproven,
+    /// No randomness for a challenge of ours.
+    #[error("the operating system gives no random bytes")]
+    NoRandomness(#[source] getrandom::Error),
+    /// A PIN or code of a length that the card can't have: it was not sent.
+    #[error("a PIN or code of {length} bytes is none of this card's, which have {min} to {max}")]
+    PinLength {
+        /// Bytes given.
+        length: usize,
+        /// Fewest.
+        min: usize,
+        /// Most.
+        max: usize,
+    },
+    /// The card wants its passwords in a form that pinwright does not make: a plain one would cost a try. Nothing was sent.
+    #[error("the card takes its passwords {format}, which pinwright does not make")]
+    OtherPinFormat {
+        /// In which form, as an adverbial phrase.
+        format: &'static str,
+    },
+    /// A key whose length isn't its algorithm's: it was not sent.
+    #[error("the key has {length} bytes and its algorithm's have {expected}")]
+    KeyLength {
+        /// Bytes given.
+        length: usize,
+        /// Bytes expected.
+        expected: usize,
+    },
+    /// The family has no command that carries this proof: nothing was sent.
+    #[error("a {family} card can't be set a PIN with the {}", .proof.what())]
+    NotTaken {
+        /// The family's name.
+        family: &'static str,
+        /// The proof.
+        proof: Proof,
+    },
     /// The profile in the configuration doesn't say how.
     #[error("the card profile {profile:?} has no {missing}")]
     NotInProfile {
@@ -86,7 +141,7 @@ impl CardError {
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         match self {
-            Self::Refused { status, .. } => Some(*status),
+            Self::Refused { status, .. } | Self::Wrong { status, .. } => Some(*status),
             _ => None,
         }
     }

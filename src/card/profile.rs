@@ -1,11 +1,15 @@
 //! Card families described as data: `[[card.profile]]` of the configuration, for cards that follow ISO 7816-4.
 
+mod check;
+
 use serde::Deserialize;
-use thiserror::Error;
 
 use super::{IdOrder, PinCharacters, PinLimits};
+use crate::apdu::Status;
 use crate::reader::Atr;
-use crate::secret::Pin;
+
+pub(super) use check::ID_LENGTH;
+pub use check::{Clash, ProfileError, clash};
 
 /// Hexadecimal digits of the configuration as bytes.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -31,7 +35,7 @@ impl TryFrom<String> for HexBytes {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// Shown to people.
+    /// Shown to people, and what `card.prefer` calls it.
     pub name: String,
     /// The answer-to-reset that tells this card.
     pub atr: Option<HexBytes>,
@@ -44,23 +48,68 @@ pub struct Profile {
     pub extended_length: bool,
     /// Where the card ID is.
     pub card_id: CardIdPlace,
-    /// The administrator's authentication; missing where the card has none.
+    /// The administrator's authentication; missing where the card has none, or none that is known.
     pub admin: Option<Admin>,
     /// The user PIN.
     pub pin: PinReference,
+    /// RESET RETRY COUNTER.
+    #[serde(default)]
+    pub set_pin: SetPin,
+    /// Status words that this card gives a meaning of its own.
+    #[serde(default)]
+    pub status_words: StatusWords,
 }
 
-/// Where a card keeps its ID: a file or a data object.
+/// Where a card keeps its ID: in a file or a data object, as a whole or somewhere inside.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CardIdPlace {
-    /// A transparent file, by its two-byte identifier (SELECT by file identifier, READ BINARY).
+    /// A transparent file under the application, by its two-byte identifier (SELECT by file identifier, READ BINARY).
     pub file: Option<HexBytes>,
-    /// A data object, by its one- or two-byte tag (GET DATA with the tag in P1-P2).
+    /// A transparent file by the two-byte identifiers on the way to it: from the master file where the first is `3F00`, else
+    /// from the application (SELECT by path, READ BINARY).
+    pub path: Option<HexBytes>,
+    /// Whether SELECT asks for the file's control information (P2 = 00, for cards that refuse 0C).
+    #[serde(default)]
+    pub select_with_answer: bool,
+    /// A data object: a tag of one or two bytes in P1-P2 of GET DATA, one of three bytes in a tag list (P1-P2 = 3FFF).
     pub data_object: Option<HexBytes>,
+    /// The way to a BER-TLV data object inside: tags from the outside in.
+    #[serde(default)]
+    pub tags: Vec<HexBytes>,
+    /// Bytes before the ID; the length must be given, too.
+    pub offset: Option<usize>,
+    /// Bytes of the ID: 16, or fewer where `repeat` says how 16 are made of them. Without it, what is found must have 16.
+    pub length: Option<usize>,
+    /// An ID of fewer than 16 bytes is repeated until there are 16, as OpenSC's minidriver does with serial numbers.
+    #[serde(default)]
+    pub repeat: bool,
     /// How the 16 bytes become GUID text.
     #[serde(default = "windows")]
     pub order: IdOrder,
+}
+
+/// The cipher of the administrator's answer. Its block is the challenge's length.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub enum Cipher {
+    /// Three-key Triple DES: a challenge of 8 bytes. What MIM CM answers with.
+    #[default]
+    #[serde(rename = "3des")]
+    TripleDes,
+    /// AES: a challenge of 16 bytes, for a local admin key of 16, 24 or 32 bytes.
+    #[serde(rename = "aes")]
+    Aes,
+}
+
+impl Cipher {
+    /// Bytes of a block.
+    #[must_use]
+    pub fn block(self) -> usize {
+        match self {
+            Self::TripleDes => 8,
+            Self::Aes => 16,
+        }
+    }
 }
 
 /// GET CHALLENGE and EXTERNAL AUTHENTICATE.
@@ -70,9 +119,16 @@ pub struct Admin {
     /// P1 of GET CHALLENGE.
     #[serde(default)]
     pub challenge_p1: u8,
-    /// Bytes of the challenge.
-    #[serde(default = "eight")]
-    pub challenge_length: u8,
+    /// P2 of GET CHALLENGE.
+    #[serde(default)]
+    pub challenge_p2: u8,
+    /// Bytes of the challenge: the cipher's block, where missing.
+    pub challenge_length: Option<u8>,
+    /// Le of GET CHALLENGE where it is not that length; 0 leaves it to the card.
+    pub challenge_le: Option<u8>,
+    /// The cipher.
+    #[serde(default)]
+    pub cipher: Cipher,
     /// P1 of EXTERNAL AUTHENTICATE: the algorithm.
     #[serde(default)]
     pub algorithm: u8,
@@ -81,12 +137,36 @@ pub struct Admin {
     pub reference: u8,
 }
 
+impl Admin {
+    /// Bytes of the challenge and of its answer.
+    #[must_use]
+    pub fn challenge_length(&self) -> usize {
+        self.challenge_length.map_or(self.cipher.block(), usize::from)
+    }
+
+    /// What GET CHALLENGE asks for.
+    #[must_use]
+    pub fn challenge_le(&self) -> usize {
+        match self.challenge_le {
+            Some(0) => 256,
+            Some(length) => usize::from(length),
+            None => self.challenge_length(),
+        }
+    }
+}
+
 /// The user PIN's reference and shape.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PinReference {
     /// P2 of VERIFY, CHANGE REFERENCE DATA and RESET RETRY COUNTER.
     pub reference: u8,
+    /// P2 of VERIFY where it differs.
+    pub verify_reference: Option<u8>,
+    /// Whether the current PIN can be replaced by CHANGE REFERENCE DATA with the old and the new one. Set it to false where
+    /// that is not known of the card.
+    #[serde(default = "yes")]
+    pub change: bool,
     /// Fewest characters.
     #[serde(default = "four")]
     pub min: usize,
@@ -107,107 +187,96 @@ pub struct PinReference {
     pub status_query: bool,
 }
 
-/// Why a profile can't work.
-#[derive(Debug, Error, Clone, PartialEq, Eq)]
-pub enum ProfileError {
-    /// Nothing tells the card.
-    #[error("card profile {0:?}: give `atr`, `aid` or both")]
-    NoMatch(String),
-    /// Mask and ATR are of different lengths.
-    #[error("card profile {0:?}: `atr_mask` must be as long as `atr`")]
-    MaskLength(String),
-    /// An identifier that no card can have.
-    #[error("card profile {0:?}: `aid` must have 5 to 16 bytes")]
-    AidLength(String),
-    /// Not exactly one place.
-    #[error("card profile {0:?}: `card_id` needs one of `file` (two bytes) and `data_object` (one or two bytes)")]
-    IdPlace(String),
-    /// Limits that no PIN can keep.
-    #[error("card profile {name:?}: PIN lengths must be 1 <= min <= max <= {most}")]
-    PinLengths {
-        /// The profile's name.
-        name: String,
-        /// The most that the padding or a command takes.
-        most: usize,
-    },
-    /// A challenge that no answer fits.
-    #[error("card profile {0:?}: `challenge_length` must be 8 (one Triple DES block)")]
-    ChallengeLength(String),
-    /// More than two PINs of which fit into a short command.
-    #[error("card profile {name:?}: `padded_length` must be at most {most}")]
-    PaddedLength {
-        /// The profile's name.
-        name: String,
-        /// The most.
-        most: usize,
-    },
-    /// Padding that could be part of a PIN.
-    #[error("card profile {0:?}: `padding` must not be a printable ASCII character")]
-    Padding(String),
+impl PinReference {
+    /// P2 of VERIFY.
+    #[must_use]
+    pub fn of_verify(&self) -> u8 {
+        self.verify_reference.unwrap_or(self.reference)
+    }
+}
+
+/// What RESET RETRY COUNTER carries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResetWith {
+    /// The new PIN (P1 = 02), after the administrator's authentication.
+    #[default]
+    NewPin,
+    /// The unblocking code and the new PIN (P1 = 00).
+    UnblockingCode,
+}
+
+/// RESET RETRY COUNTER of this card.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetPin {
+    /// What it carries.
+    #[serde(default)]
+    pub with: ResetWith,
+    /// Its P2 where that is not `pin.reference`.
+    pub reference: Option<u8>,
+}
+
+/// What a status word of this card means beside what ISO 7816-4 says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// The PIN was wrong, and the tries left are not told.
+    WrongPin,
+    /// The PIN is blocked.
+    Blocked,
+}
+
+/// Status words of the PIN commands that this card gives a meaning of its own. `63Cx` and `6983` need no entry.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatusWords {
+    /// Words that say that a PIN was wrong, without its counter.
+    #[serde(default)]
+    pub wrong_pin: Vec<HexBytes>,
+    /// Words that say that the PIN is blocked.
+    #[serde(default)]
+    pub blocked: Vec<HexBytes>,
+}
+
+impl StatusWords {
+    /// What the profile says of this word.
+    #[must_use]
+    pub fn reading(&self, status: Status) -> Option<Reading> {
+        let has = |words: &[HexBytes]| words.iter().any(|word| word.0 == status.word().to_be_bytes());
+        match (has(&self.blocked), has(&self.wrong_pin)) {
+            (true, _) => Some(Reading::Blocked),
+            (false, true) => Some(Reading::WrongPin),
+            (false, false) => None,
+        }
+    }
 }
 
 impl Profile {
-    /// Checks that the profile can work at all.
-    ///
-    /// # Errors
-    /// What is missing or contradicts itself.
-    pub fn check(&self) -> Result<(), ProfileError> {
-        let name = || self.name.clone();
-        if self.atr.is_none() && self.aid.is_none() {
-            return Err(ProfileError::NoMatch(name()));
-        }
-        if let Some(mask) = &self.atr_mask
-            && self.atr.as_ref().is_none_or(|atr| atr.0.len() != mask.0.len())
-        {
-            return Err(ProfileError::MaskLength(name()));
-        }
-        if self.aid.as_ref().is_some_and(|aid| !(5..=16).contains(&aid.0.len())) {
-            return Err(ProfileError::AidLength(name()));
-        }
-        let place = match (&self.card_id.file, &self.card_id.data_object) {
-            (Some(file), None) => file.0.len() == 2,
-            (None, Some(tag)) => (1..=2).contains(&tag.0.len()),
-            _ => false,
-        };
-        if !place {
-            return Err(ProfileError::IdPlace(name()));
-        }
-        if self.admin.is_some_and(|admin| admin.challenge_length != 8) {
-            return Err(ProfileError::ChallengeLength(name()));
-        }
-        self.check_pin()
-    }
-
-    fn check_pin(&self) -> Result<(), ProfileError> {
-        let pin = self.pin;
-        if pin.padding.is_some_and(|byte| (0x20..=0x7E).contains(&byte)) {
-            return Err(ProfileError::Padding(self.name.clone()));
-        }
-        // Old and new PIN stand in one command, and a buffer is made of this length.
-        if pin.padding.is_some() && pin.padded_length > Pin::MAX {
-            return Err(ProfileError::PaddedLength { name: self.name.clone(), most: Pin::MAX });
-        }
-        let most = if pin.padding.is_some() { pin.padded_length } else { Pin::MAX };
-        if pin.min == 0 || pin.min > pin.max || pin.max > most {
-            return Err(ProfileError::PinLengths { name: self.name.clone(), most });
-        }
-        Ok(())
-    }
-
     /// Whether the profile names this answer-to-reset.
     #[must_use]
     pub fn matches(&self, atr: &Atr) -> bool {
         let Some(wanted) = &self.atr else { return false };
-        let all = vec![0xFF; wanted.0.len()];
-        let mask = self.atr_mask.as_ref().map_or(&all, |mask| &mask.0);
+        let masks = self.atr_mask.iter().flat_map(|mask| mask.0.iter().copied()).chain(std::iter::repeat(0xFF));
         atr.bytes().len() == wanted.0.len()
-            && atr.bytes().iter().zip(&wanted.0).zip(mask).all(|((is, want), mask)| is & mask == want & mask)
+            && atr.bytes().iter().zip(&wanted.0).zip(masks).all(|((is, want), mask)| is & mask == want & mask)
     }
 
     /// What the card takes as a PIN.
     #[must_use]
     pub fn limits(&self) -> PinLimits {
         PinLimits { min: self.pin.min, max: self.pin.max, characters: self.pin.characters }
+    }
+
+    /// Whether an administrator can set the PIN: he proves himself by a challenge, and RESET RETRY COUNTER then takes a new PIN.
+    #[must_use]
+    pub fn has_administrator(&self) -> bool {
+        self.admin.is_some() && self.set_pin.with == ResetWith::NewPin
+    }
+
+    /// P2 of RESET RETRY COUNTER.
+    #[must_use]
+    pub fn set_pin_reference(&self) -> u8 {
+        self.set_pin.reference.unwrap_or(self.pin.reference)
     }
 }
 
@@ -217,10 +286,6 @@ const fn windows() -> IdOrder {
 
 const fn four() -> usize {
     4
-}
-
-const fn eight() -> u8 {
-    8
 }
 
 const fn eight_characters() -> usize {
@@ -236,50 +301,4 @@ const fn yes() -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = r#"
-        name = "Contoso"
-        atr = "3B 9F 95 81"
-        atr_mask = "FF FF 00 FF"
-        card_id = { file = "0201" }
-        admin = { reference = 1 }
-        pin = { reference = 0x80, min = 4, max = 8, padding = 0xFF }
-    "#;
-
-    fn profile(text: &str) -> Profile {
-        toml::from_str(text).unwrap()
-    }
-
-    #[test]
-    fn a_mask_leaves_bits_out() {
-        let profile = profile(GOOD);
-        assert_eq!(profile.check(), Ok(()));
-        assert!(profile.matches(&Atr::new(&[0x3B, 0x9F, 0x11, 0x81])));
-        assert!(!profile.matches(&Atr::new(&[0x3B, 0x9F, 0x95, 0x80])));
-        assert!(!profile.matches(&Atr::new(&[0x3B, 0x9F, 0x95])));
-    }
-
-    #[test]
-    fn a_profile_that_cannot_work_is_refused() {
-        let cases = [
-            (r#"atr = "3B 9F 95 81""#, "", "`atr`, `aid` or both"),
-            (r#"atr_mask = "FF FF 00 FF""#, r#"atr_mask = "FF""#, "as long as"),
-            (r#"file = "0201""#, r#"file = "02""#, "needs one of"),
-            ("min = 4", "min = 0", "PIN lengths"),
-            ("max = 8", "max = 9", "PIN lengths"),
-            ("padding = 0xFF", "padding = 0x30", "printable"),
-            ("padding = 0xFF", "padding = 0xFF, padded_length = 9223372036854775807", "padded_length"),
-            ("admin = { reference = 1 }", "admin = { challenge_length = 16 }", "challenge_length"),
-        ];
-        for (from, to, message) in cases {
-            let mut text = GOOD.replace(from, to);
-            if to.is_empty() {
-                text = text.replace(r#"atr_mask = "FF FF 00 FF""#, "");
-            }
-            let error = profile(&text).check().unwrap_err().to_string();
-            assert!(error.contains(message), "{error}");
-        }
-    }
-}
+mod tests;

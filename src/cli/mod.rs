@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod agent;
+mod applications;
 mod enroll;
 pub mod error;
 mod history;
@@ -30,6 +31,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use self::enroll::{Desktop, JobArgs};
 use self::error::CliError;
+use self::inspect::Form;
 use self::record::RecordArgs;
 use self::select::CardChoice;
 use self::world::World;
@@ -232,7 +234,9 @@ fn dispatch(arguments: &Arguments, world: &mut World<'_>) -> Result<(), CliError
     let readers = &Traffic::new(world.readers.unwrap_or(&service), Arc::clone(&meter));
     match &arguments.command {
         Command::Readers => readers::run(&config, json, readers, world),
-        Command::Inspect(choice) => inspect::run(&config, choice, json, readers, world),
+        Command::Inspect(choice) => {
+            inspect::run(&config, choice, Form { json, verbose: arguments.verbose > 0 }, readers, world)
+        }
         Command::Plan(args) => plan::run(&config, args, json, readers, world),
         Command::Enroll(args) => enroll::run(&config, args, json, Desktop { readers, meter: &meter }, world),
         Command::History => history::run(&config, json, world),

@@ -2,10 +2,13 @@
 
 use thiserror::Error;
 
+use super::inspect::in_few_words;
 use crate::apdu::Channel;
 use crate::card::CardId;
 use crate::card::family::{self, Families};
 use crate::exit::Exit;
+use crate::provision::Cause;
+use crate::reader::ignore::is_ignored;
 use crate::reader::{EndAction, ReaderEntry, ReaderError, Readers};
 
 /// The card that a person means.
@@ -105,13 +108,13 @@ impl ChoiceError {
     }
 }
 
-/// The readers that a person wants to see: those whose names contain no ignored text.
+/// The readers that a person wants to see: those that `reader.ignore` does not name.
 ///
 /// # Errors
 /// The service's failure.
 pub fn visible(readers: &dyn Readers, ignored: &[String]) -> Result<Vec<ReaderEntry>, ReaderError> {
     let mut entries = readers.list()?;
-    entries.retain(|entry| !ignored.iter().any(|text| !text.is_empty() && entry.name.contains(text.as_str())));
+    entries.retain(|entry| !is_ignored(&entry.name, ignored));
     Ok(entries)
 }
 
@@ -178,20 +181,26 @@ fn by_name(entries: &[ReaderEntry], wanted: &str) -> Result<ReaderEntry, ChoiceE
     }
 }
 
-/// Asks each card for its ID; one that can't tell is passed over, since it is not the one.
+/// Asks each card for its ID, on a thread of its own: one that can't tell, or hangs, is not the one that is meant, and keeps
+/// no other from answering.
 fn by_card_id(
     readers: &dyn Readers,
     cards: &[ReaderEntry],
     wanted: &str,
     families: &Families,
 ) -> Result<Chosen, ChoiceError> {
+    let ids: Vec<Result<CardId, String>> = std::thread::scope(|scope| {
+        let ask = |entry| scope.spawn(move || read_card_id(readers, entry, families));
+        let threads: Vec<_> = cards.iter().map(ask).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err("not readable".to_owned()))).collect()
+    });
     let mut found = Vec::new();
     let mut matching = Vec::new();
-    for entry in cards {
-        match read_card_id(readers, &entry.name, families) {
-            Some(id) if id.is_meant_by(wanted) => matching.push((entry, id)),
-            Some(id) => found.push(format!("{id} in {}", quoted(&entry.name))),
-            None => found.push(format!("an unknown card in {}", quoted(&entry.name))),
+    for (entry, id) in cards.iter().zip(ids) {
+        match id {
+            Ok(id) if id.is_meant_by(wanted) => matching.push((entry, id)),
+            Ok(id) => found.push(format!("{id} in {}", quoted(&entry.name))),
+            Err(reason) => found.push(format!("a card in {}: {reason}", quoted(&entry.name))),
         }
     }
     match matching.as_slice() {
@@ -201,11 +210,18 @@ fn by_card_id(
     }
 }
 
-fn read_card_id(readers: &dyn Readers, reader: &str, families: &Families) -> Option<CardId> {
-    let mut connection = readers.open(reader).ok()?;
+/// The card's ID, or in a few words why it has none.
+fn read_card_id(readers: &dyn Readers, entry: &ReaderEntry, families: &Families) -> Result<CardId, String> {
+    if entry.presence.mute {
+        return Err("it does not respond".to_owned());
+    }
+    let mut connection = readers.open(&entry.name).map_err(|error| error.to_string())?;
     let atr = connection.atr().clone();
     let mut channel = Channel::new(connection.as_mut());
-    let id = family::detect(&atr, &mut channel, families).ok().and_then(|mut card| card.identify(&mut channel).ok());
+    let id = family::detect(&atr, &mut channel, families)
+        .map_err(Cause::from)
+        .and_then(|mut card| Ok(card.identify(&mut channel)?))
+        .map_err(|cause| in_few_words(&cause));
     // Nothing but reads was sent.
     drop(connection.end(EndAction::Leave));
     id

@@ -15,7 +15,7 @@ enum Kind {
 }
 
 /// Section, key and the kind of value.
-const KEYS: [(&str, &str, Kind); 29] = [
+const KEYS: [(&str, &str, Kind); 39] = [
     ("server", "url", Kind::Text),
     ("server", "ca_file", Kind::Text),
     ("server", "auth", Kind::Text),
@@ -29,6 +29,16 @@ const KEYS: [(&str, &str, Kind); 29] = [
     ("card", "admin_key", Kind::Text),
     ("card", "admin_key_file", Kind::Text),
     ("card", "admin_key_credential", Kind::Text),
+    ("card", "puk_file", Kind::Text),
+    ("card", "puk_credential", Kind::Text),
+    ("card", "admin_pin_file", Kind::Text),
+    ("card", "admin_pin_credential", Kind::Text),
+    ("card", "resetting_code_file", Kind::Text),
+    ("card", "resetting_code_credential", Kind::Text),
+    ("card", "current_pin_file", Kind::Text),
+    ("card", "current_pin_credential", Kind::Text),
+    ("card", "prefer", Kind::List),
+    ("card", "profile_files", Kind::List),
     ("reader", "ignore", Kind::List),
     ("reader", "timeout", Kind::Text),
     ("agent", "on_insert", Kind::Text),

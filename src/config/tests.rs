@@ -56,7 +56,7 @@ fn what_cannot_be_is_refused_by_name() {
         ("[server]\nurl = \"https://x/\"\ntimeout = \"soon\"", "server.timeout"),
         ("[server]\n\ntoken = \"hunter2\"", "line 3: unknown field `token`"),
         ("[card]\nauthority = []", "card.authority"),
-        ("[card]\nauthority = [\"puk\"]", "puk"),
+        ("[card]\nauthority = [\"hunter2\"]", "`puk`"),
         ("[card]\nadmin_key = \"hunter2\"", "line 2: unknown variant, expected"),
         ("[server]\ntimeout = 8765", "line 2: invalid type: integer, expected"),
         ("[agent]\non_insert = \"erase\"", "line 2: unknown variant `erase`"),
@@ -207,4 +207,78 @@ fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
     // The owner of our own entry is our effective user.
     std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+const PROFILE: &str = "card_id = { file = \"0201\" }\npin = { reference = 1 }\n";
+
+#[test]
+fn a_profile_that_cannot_work_is_refused_with_its_line() {
+    let cases = [
+        ("[card]\n\n[[card.profile]]\nname = \"x\"\n", "configuration, line 4: card profile \"x\": `name`: give `atr`"),
+        ("[[card.profile]]\nname = \"x\"\naid = \"F0\"\n", "line 3: card profile \"x\": `aid`: must have 5 to 16"),
+        ("[[card.profile]]\nname = \"x\"\naid = \"F0001\"\n", "line 3: Odd number of digits"),
+        ("[[card.profile]]\nname = \"x\"\naids = \"F0\"\n", "line 3: unknown field `aids`"),
+    ];
+    for (text, expected) in cases {
+        let message = refused(&format!("{text}{PROFILE}"));
+        assert!(message.contains(expected), "{message}");
+    }
+    let good = format!("[[card.profile]]\nname = \"x\"\naid = \"F000000001\"\n{PROFILE}");
+    let nested = format!(
+        "{good}\n[[card.profile]]\nname = \"y\"\naid = \"F000000002\"\ncard_id.file = \"0201\"\n\
+        [card.profile.pin]\nreference = 1\nmin = 9\nmax = 8\n"
+    );
+    assert!(refused(&nested).contains("line 14: card profile \"y\": `pin.max`"), "{}", refused(&nested));
+    for (second, expected) in [
+        ("name = \"x\"\naid = \"F000000002\"\n", "has the same name (the other is \"x\": configuration, line 1)"),
+        ("name = \"y\"\naid = \"F00000000103\"\n", "line 7: card profile \"y\" matches the same cards"),
+    ] {
+        let message = refused(&format!("{good}\n[[card.profile]]\n{second}{PROFILE}"));
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn profiles_come_from_files_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let load = || Config::load(Some(&folder.path().join("config.toml")), &[]);
+    write("one.toml", &format!("# a card\n[[card.profile]]\nname = \"one\"\naid = \"F000000001\"\n{PROFILE}"));
+    write(
+        "config.toml",
+        &format!(
+            "[card]\nprefer = [\"one\", \"gids\"]\nprofile_files = [\"one.toml\"]\n[[card.profile]]\nname = \"two\"\n\
+             aid = \"F000000002\"\n{PROFILE}"
+        ),
+    );
+    let families = load().unwrap().families;
+    let names: Vec<_> = families.profiles.iter().map(|profile| profile.name.as_str()).collect();
+    assert_eq!(names, ["two", "one"]);
+    assert_eq!(families.prefer, ["one", "gids"]);
+
+    let refused = |text: &str| {
+        write("one.toml", text);
+        load().unwrap_err().to_string()
+    };
+    let clash = refused(&format!("[[card.profile]]\nname = \"two\"\naid = \"F000000001\"\n{PROFILE}"));
+    assert!(clash.contains("one.toml, line 1: card profile \"two\" has the same name"), "{clash}");
+    assert!(clash.contains("config.toml, line 4"), "{clash}");
+    assert!(
+        refused("[card]\nadmin_key_file = \"x\"\nprofile = []\n").contains("line 2: unknown field `admin_key_file`")
+    );
+    assert!(refused("[card]\nprofile = []\n").contains("no [[card.profile]]"));
+    assert!(refused("[[card.profile]]\nname = \"one\"\n\nname = \"one\"\n").contains("one.toml, line 4"));
+    std::fs::remove_file(folder.path().join("one.toml")).unwrap();
+    assert!(matches!(load(), Err(ConfigError::Unreadable { .. })));
+}
+
+#[test]
+fn what_is_preferred_must_exist_and_once() {
+    for (prefer, expected) in [
+        ("[\"gids\", \"hunter2\"]", "card.prefer: entry 2 is neither a built-in family (piv, gids, openpgp)"),
+        ("[\"gids\", \"gids\"]", "entry 2 is there twice"),
+    ] {
+        let message = refused(&format!("[card]\nprefer = {prefer}"));
+        assert!(message.contains(expected) && !message.contains("hunter2"), "{message}");
+    }
 }

@@ -229,15 +229,20 @@ impl Drop for Claim<'_> {
 }
 
 impl<'a> Claim<'a> {
-    /// The open records of this card, oldest first: what earlier jobs left unsettled. Nobody else changes them while the
-    /// claim is held, so one look is enough.
+    /// The records of this card, oldest first. Nobody else changes them while the claim is held, so one look is enough.
+    ///
+    /// # Errors
+    /// The folder can't be read.
+    pub fn records(&self) -> Result<Vec<Record>, JournalError> {
+        self.journal.of_card(self.card_id)
+    }
+
+    /// Those of them that are open: what earlier jobs left unsettled.
     ///
     /// # Errors
     /// The folder can't be read.
     pub fn unsettled(&self) -> Result<Vec<Record>, JournalError> {
-        let mut records = self.journal.of_card(self.card_id)?;
-        records.retain(|record| record.point.is_open());
-        Ok(records)
+        Ok(self.records()?.into_iter().filter(|record| record.point.is_open()).collect())
     }
 
     /// The record of a job that did this request on this card, unless a later job has left the card unsettled.
@@ -245,7 +250,7 @@ impl<'a> Claim<'a> {
     /// # Errors
     /// The folder can't be read.
     pub fn done(&self, request: Uuid) -> Result<Option<Record>, JournalError> {
-        Ok(done(&self.journal.of_card(self.card_id)?, request).cloned())
+        Ok(done(&self.records()?, request).cloned())
     }
 
     /// Writes the first record of a job.

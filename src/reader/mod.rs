@@ -8,6 +8,7 @@ mod error;
 pub mod fixture;
 mod frame;
 pub mod holders;
+pub mod ignore;
 pub mod monitor;
 pub mod pcsc;
 pub mod record;
@@ -84,7 +85,7 @@ pub struct Presence {
     pub generation: u32,
     /// The answer-to-reset; `None` without a card.
     pub atr: Option<Atr>,
-    /// The card is there but gives no answer to a reset (bad contact, upside down).
+    /// The card is there but gives no answer to a reset (bad contact, upside down), or the reader can't tell.
     pub mute: bool,
 }
 

@@ -27,6 +27,9 @@ const SHARING_PATIENCE: Duration = Duration::from_secs(3);
 /// How long after a broken exchange the service may take to notice that the card is gone: pcscd looks every 400 ms.
 const REMOVAL_NOTICE: Duration = Duration::from_secs(1);
 
+/// A reader that can't tell what is in it.
+const UNTOLD: Presence = Presence { generation: 0, atr: None, mute: true };
+
 /// Bytes of a status word.
 const STATUS_WORD: usize = 2;
 
@@ -312,7 +315,14 @@ fn list_now() -> Result<Vec<ReaderEntry>, ReaderError> {
         match presence(&context, &name) {
             Ok(presence) => entries.push(ReaderEntry { name: shown, presence }),
             Err(pcsc::Error::UnknownReader | pcsc::Error::ReaderUnavailable) => {}
-            Err(code) => return Err(failure(&shown, "asking for the card's presence", code)),
+            Err(code) => match failure(&shown, "asking for the card's presence", code) {
+                error @ (ReaderError::ServiceLost { .. } | ReaderError::AccessDenied) => return Err(error),
+                // This reader's own trouble is no reason to show none of the others.
+                error => {
+                    tracing::warn!("{error}");
+                    entries.push(ReaderEntry { name: shown, presence: UNTOLD });
+                }
+            },
         }
     }
     Ok(entries)

@@ -11,6 +11,8 @@ mod pages;
 pub mod process;
 pub mod scrub;
 
+mod code;
+
 use std::fmt;
 
 use subtle::ConstantTimeEq;
@@ -23,6 +25,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 pub use zeroizing_alloc::ZeroAlloc;
 
 use self::pages::Locked;
+pub use code::{Code, CodeError};
 
 /// Bytes of a secret: a heap buffer of fixed capacity that never grows (growing would leave a copy behind), is kept out of
 /// swap where the system allows it, and is zeroed when dropped.
@@ -163,7 +166,7 @@ impl Pin {
     }
 }
 
-/// A card's administrator key: 24 bytes of three-key Triple DES.
+/// A card's administrator key: 24 bytes of three-key Triple DES, or 16, 24 or 32 of AES where a profile says so.
 ///
 /// No parity and no weak-key check, on purpose: keys in the field fail both (the all-zero key of Microsoft's sample, the
 /// factory key 0102…08 three times), and cards ignore parity bits.
@@ -171,22 +174,25 @@ impl Pin {
 pub struct AdminKey(SecretBytes);
 
 impl AdminKey {
-    /// Bytes of a key.
+    /// Bytes of a Triple DES key.
     pub const LENGTH: usize = 24;
 
-    /// Takes exactly 24 bytes; `None` for any other length.
+    const LONGEST: usize = 32;
+
+    /// Takes 16, 24 or 32 bytes; `None` for any other length. Whether the length is the card's is found out by its use.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Option<Self> {
-        (bytes.len() == Self::LENGTH).then(|| Self(SecretBytes::copy_of(bytes)))
+        matches!(bytes.len(), 16 | Self::LENGTH | Self::LONGEST).then(|| Self(SecretBytes::copy_of(bytes)))
     }
 
-    /// Reads 48 hexadecimal digits of either case, surrounding white space ignored.
+    /// Reads 48 hexadecimal digits (32 or 64 for AES) of either case, surrounding white space ignored.
     #[must_use]
     pub fn from_hex(text: &[u8]) -> Option<Self> {
         let digits = text.trim_ascii();
-        let mut bytes = zeroize::Zeroizing::new([0_u8; Self::LENGTH]);
-        hex::decode_to_slice(digits, bytes.as_mut_slice()).ok()?;
-        Self::new(bytes.as_slice())
+        let mut buffer = zeroize::Zeroizing::new([0_u8; Self::LONGEST]);
+        let bytes = buffer.get_mut(..digits.len() / 2)?;
+        hex::decode_to_slice(digits, bytes).ok()?;
+        Self::new(bytes)
     }
 
     /// The key's bytes.
@@ -198,25 +204,41 @@ impl AdminKey {
 
 /// The answer to a card's admin challenge. It is admin access to exactly one card for one moment, hence a secret.
 #[derive(Debug)]
-pub struct AdminResponse(SecretBytes);
+pub struct AdminResponse {
+    bytes: SecretBytes,
+    /// The key that made it, where the card has to prove that it has the same one.
+    key: Option<AdminKey>,
+}
 
 impl AdminResponse {
     /// Copies the answer; the caller's copy is the caller's to wipe.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
-        Self(SecretBytes::copy_of(bytes))
+        Self { bytes: SecretBytes::copy_of(bytes), key: None }
+    }
+
+    /// The token of a mutual authentication. It keeps the key, with which the card's own token is checked.
+    #[must_use]
+    pub fn mutual(token: SecretBytes, key: &AdminKey) -> Self {
+        Self { bytes: token, key: Some(AdminKey(SecretBytes::copy_of(key.expose()))) }
     }
 
     /// The answer's bytes.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
-        self.0.expose()
+        self.bytes.expose()
     }
 
     /// The number of bytes.
     #[must_use]
     pub fn length(&self) -> usize {
-        self.0.len()
+        self.bytes.len()
+    }
+
+    /// The key that made it, for a mutual authentication.
+    #[must_use]
+    pub fn key(&self) -> Option<&AdminKey> {
+        self.key.as_ref()
     }
 }
 
@@ -239,13 +261,19 @@ mod tests {
         let key = AdminKey::new(&[7; 24]).unwrap();
         let answer = AdminResponse::new(&[9; 8]);
         let shown = format!("{pin:?} {key:?} {answer:?}");
-        assert_eq!(shown, "Pin(SecretBytes(…)) AdminKey(SecretBytes(…)) AdminResponse(SecretBytes(…))");
+        assert_eq!(
+            shown,
+            "Pin(SecretBytes(…)) AdminKey(SecretBytes(…)) AdminResponse { bytes: SecretBytes(…), key: None }"
+        );
     }
 
     #[test]
-    fn an_admin_key_is_24_bytes() {
+    fn an_admin_key_is_24_bytes_or_those_of_aes() {
         assert!(AdminKey::from_hex(b"010203040506070801020304050607080102030405060708\n").is_some());
-        assert!(AdminKey::from_hex(b"0102").is_none());
+        assert_eq!(AdminKey::from_hex(&[b'1'; 64]).unwrap().expose(), [0x11; 32]);
+        for length in [0, 2, 31, 33, 46, 50, 66, 200] {
+            assert!(AdminKey::from_hex(&vec![b'1'; length]).is_none(), "{length}");
+        }
         assert!(AdminKey::from_hex(&[b'g'; 48]).is_none());
     }
 

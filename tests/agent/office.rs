@@ -17,7 +17,7 @@ use pinwright::provision::mimcm::MimCm;
 use pinwright::provision::supplier::{Need, SecretError, Supplier};
 use pinwright::reader::Readers;
 use pinwright::reader::monitor::StatusService;
-use pinwright::secret::{AdminKey, Pin};
+use pinwright::secret::{AdminKey, Code, Pin};
 use pinwright::server::Client;
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::fault::Faulty;
@@ -271,6 +271,10 @@ impl Supplier for Nobody {
 
     fn current_pin(&mut self) -> Result<Pin, SecretError> {
         Err(SecretError::NoTerminal { what: "the current PIN" })
+    }
+
+    fn code(&mut self, _: Need) -> Result<Code, SecretError> {
+        Err(SecretError::NoTerminal { what: "the code" })
     }
 
     fn admin_key(&mut self) -> Result<AdminKey, SecretError> {

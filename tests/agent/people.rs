@@ -7,7 +7,7 @@ use pinwright::agent::report::Phase;
 use pinwright::card::PinLimits;
 use pinwright::provision::Cause;
 use pinwright::provision::supplier::{Need, SecretError, Supplier};
-use pinwright::secret::{AdminKey, Pin};
+use pinwright::secret::{AdminKey, Code, Pin};
 use pinwright::sim::server::{PinMaker, Settings, UserPinOption};
 
 use crate::office::{Nobody, Office, card, card_id, writes};
@@ -54,6 +54,10 @@ impl Supplier for Typist {
 
     fn current_pin(&mut self) -> Result<Pin, SecretError> {
         Err(SecretError::NoTerminal { what: "the current PIN" })
+    }
+
+    fn code(&mut self, _: Need) -> Result<Code, SecretError> {
+        Err(SecretError::NoTerminal { what: "the code" })
     }
 
     fn admin_key(&mut self) -> Result<AdminKey, SecretError> {

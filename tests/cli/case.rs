@@ -13,6 +13,8 @@ use pinwright::sim::server::{Endpoint, Fault, FaultKind, Pattern, PinMaker, Sett
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::both::Both;
+
 /// A case as its file has it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +42,7 @@ pub struct Case {
 #[serde(deny_unknown_fields)]
 struct ReaderSpec {
     name: String,
-    /// gids, iso7816, foreign, mute, or nothing.
+    /// gids, iso7816, gids+iso7816 (both applications on one card), foreign, mute, or nothing.
     card: Option<String>,
     /// The card's ID in the card's own order.
     card_id: Option<String>,
@@ -214,6 +216,11 @@ impl ReaderSpec {
             "iso7816" => {
                 let card_id = settings.card_id.to_vec();
                 slot.insert(Iso7816Card::new(Iso7816Settings { card_id, ..Iso7816Settings::default() }));
+            }
+            "gids+iso7816" => {
+                let iso = Iso7816Settings { card_id: (16..32).collect(), ..Iso7816Settings::default() };
+                let (gids, iso) = (GidsCard::personalised(settings), Iso7816Card::new(iso));
+                slot.insert(Both { gids, iso, iso_selected: false });
             }
             "foreign" => {
                 slot.insert(Iso7816Card::new(Iso7816Settings { atr: settings.atr, ..Iso7816Settings::default() }))

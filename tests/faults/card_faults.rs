@@ -263,10 +263,11 @@ pub fn exchanges(world: &mut World, kind: Kind) -> usize {
 }
 
 /// The families, with the exchanges of each job for [`crate::pairs`].
-pub const COMBINATIONS: [(Kind, &str); 9] = [
+pub const COMBINATIONS: [(Kind, &str); 10] = [
     (Kind::Gids, "server"),
     (Kind::Gids, "admin-key"),
     (Kind::Gids, "current-pin"),
+    (Kind::GidsMutual, "admin-key"),
     (Kind::Iso, "server"),
     (Kind::Iso, "admin-key"),
     (Kind::Iso, "current-pin"),

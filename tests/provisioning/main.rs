@@ -9,6 +9,7 @@ mod bench;
 mod card_answers;
 mod good;
 mod identity;
+mod misbehaving;
 mod pins;
 mod plan;
 #[allow(dead_code, reason = "shared with other test binaries")]

@@ -17,6 +17,8 @@ pub fn guid(raw: [u8; 16]) -> Uuid {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Gids,
+    /// Knows mutual authentication only.
+    GidsMutual,
     /// ID in a file, PIN as it is.
     Iso,
     /// PIN filled up to eight bytes with FF.
@@ -30,15 +32,16 @@ pub enum Kind {
 impl Kind {
     pub fn atr(self) -> String {
         match self {
-            Self::Gids => hex::encode(pinwright::sim::gids::ATR),
+            Self::Gids | Self::GidsMutual => hex::encode(pinwright::sim::gids::ATR),
             _ => hex::encode(ISO_ATR),
         }
     }
 
     pub fn card(self, id: [u8; 16], key: [u8; 24], pin: &[u8]) -> Box<dyn Plastic> {
         let pin = pin.to_vec();
-        if self == Self::Gids {
-            let settings = GidsSettings { card_id: id, admin_key: key, pin, ..GidsSettings::default() };
+        if matches!(self, Self::Gids | Self::GidsMutual) {
+            let mutual_only = self == Self::GidsMutual;
+            let settings = GidsSettings { card_id: id, admin_key: key, pin, mutual_only, ..GidsSettings::default() };
             return Box::new(GidsCard::personalised(settings));
         }
         let padded = matches!(self, Self::IsoPadded | Self::IsoT0);
@@ -56,7 +59,7 @@ impl Kind {
 
     pub fn profile(self) -> &'static str {
         match self {
-            Self::Gids => "",
+            Self::Gids | Self::GidsMutual => "",
             Self::Iso => {
                 "[[card.profile]]\nname = \"bench\"\naid = \"F00000000102\"\ncard_id = { file = \"0201\" }\n\
                  admin = {}\npin = { reference = 1 }\n"
@@ -132,7 +135,9 @@ impl Tap {
     /// Answers to an admin challenge that were sent.
     pub fn admin_answers(&self) -> usize {
         let answer = |command: &&Vec<u8>| {
-            command.starts_with(&[0x00, 0x87, 0x00, 0x00, 0x0C, 0x7C, 0x0A, 0x82]) || command.starts_with(&[0x00, 0x82])
+            command.starts_with(&[0x00, 0x87, 0x00, 0x00, 0x0C, 0x7C, 0x0A, 0x82])
+                || command.starts_with(&[0x00, 0x87, 0x00, 0x00, 0x2C, 0x7C, 0x2A, 0x82])
+                || command.starts_with(&[0x00, 0x82])
         };
         self.sent.iter().filter(answer).count()
     }

@@ -1,5 +1,6 @@
 //! The commands of a GIDS card, one constructor each (GIDS 1.0/2.0 card edge, ISO 7816-4).
 
+use super::mutual::NONCE;
 use crate::apdu::{Command, tlv};
 use crate::secret::{AdminResponse, Pin, SecretBytes};
 
@@ -36,6 +37,20 @@ pub fn set_admin_environment() -> Command {
 #[must_use]
 pub fn admin_challenge() -> Command {
     Command::new(0x00, 0x87, 0x00, 0x00).data(&[0x7C, 0x02, 0x81, 0x00]).expecting(256)
+}
+
+/// GENERAL AUTHENTICATE asking for the long challenge, with our own (R1; GIDS). Drops an earlier admin state.
+#[must_use]
+pub fn mutual_challenge(host: &[u8; NONCE]) -> Command {
+    let template = tlv::encode(0x7C, &tlv::encode(0x81, host));
+    Command::new(0x00, 0x87, 0x00, 0x00).data(&template).expecting(256)
+}
+
+/// GENERAL AUTHENTICATE with the token of the mutual authentication; the card answers with its own. Consumes the challenge; a
+/// wrong token drops the admin state, and cards that count admin tries count it.
+#[must_use]
+pub fn mutual_answer(token: &AdminResponse) -> Command {
+    admin_answer(token).expecting(256)
 }
 
 /// GENERAL AUTHENTICATE with the answer (ISO 7816-4 §7.5.5). Consumes the challenge; a wrong answer drops the admin state,

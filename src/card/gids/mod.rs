@@ -1,11 +1,14 @@
 //! GIDS, the Generic Identity Device Specification: Windows virtual smart cards, GidsApplet and others.
 //!
-//! The user PIN is set by the administrator: an 8-byte challenge, a Triple DES answer, then RESET RETRY COUNTER.
+//! The user PIN is set by the administrator: an 8-byte challenge, a Triple DES answer, then RESET RETRY COUNTER. A card that
+//! refuses that challenge is asked for mutual authentication, which a local admin key alone can answer.
 
 pub mod commands;
 pub mod master_file;
+pub mod mutual;
 
 use self::master_file::Location;
+use self::mutual::{NONCE, NONCES, TOKEN};
 use super::{
     Card, CardError, CardId, CardPlan, Challenge, IdOrder, PinCharacters, PinLimits, Proof, Tries, send, stand_in_pin,
 };
@@ -21,6 +24,9 @@ const PIN_STATUS: Location = Location { file: 0x3FFF, object: 0x7F71 };
 
 const CHALLENGE_LENGTH: usize = 8;
 
+const CHALLENGE: &str = "GENERAL AUTHENTICATE (challenge)";
+const ANSWER: &str = "GENERAL AUTHENTICATE (answer)";
+
 /// Limits of GidsApplet, the implementation that was measured.
 pub const APPLET_LIMITS: PinLimits = PinLimits { min: 4, max: 16, characters: PinCharacters::Ascii };
 
@@ -33,26 +39,37 @@ pub struct Gids {
     order: IdOrder,
     limits: PinLimits,
     card_id: Location,
+    /// R2 and R1 of a mutual authentication that waits for its token.
+    nonces: Option<[u8; NONCES]>,
+    random: fn(&mut [u8]) -> Result<(), getrandom::Error>,
 }
 
 impl Gids {
     /// A card that has answered the SELECT.
     #[must_use]
     pub fn new(order: IdOrder, limits: PinLimits) -> Self {
-        Self { order, limits, card_id: GENERIC_PROFILE_CARD_ID }
+        Self { order, limits, card_id: GENERIC_PROFILE_CARD_ID, nonces: None, random: getrandom::fill }
     }
 
-    /// Whether an answer to SELECT comes from GIDS: an application template that names another application does not.
+    /// Whether an answer to SELECT comes from GIDS: it has an application template with the identifier of GIDS in it (GIDS
+    /// §3.1; Windows takes no card without it). A card that says `9000` to every SELECT is not one.
     #[must_use]
     pub fn is_selected(response: &Response) -> bool {
-        if !response.status().is_ok() {
-            return false;
-        }
-        let named = tlv::find(response.data(), 0x61)
-            .ok()
-            .flatten()
-            .and_then(|template| tlv::find(template, 0x4F).ok().flatten());
-        named.is_none_or(|aid| aid.starts_with(&commands::AID))
+        let template = tlv::find(response.data(), 0x61).ok().flatten();
+        let named = template.and_then(|template| tlv::find(template, 0x4F).ok().flatten());
+        response.status().is_ok() && named.is_some_and(|aid| aid.starts_with(&commands::AID))
+    }
+
+    /// The long challenge of a card that refuses the short one: R2 of the card and R1 of ours.
+    fn mutual_challenge(&mut self, channel: &mut Channel<'_>) -> Result<Challenge, CardError> {
+        let mut host = [0; NONCE];
+        (self.random)(&mut host).map_err(CardError::NoRandomness)?;
+        let response = send(channel, "GENERAL AUTHENTICATE (mutual)", &commands::mutual_challenge(&host))?;
+        let card = in_template(&response, "challenge", 0x81)?;
+        let nonces = <[u8; NONCES]>::try_from([card.as_slice(), &host].concat())
+            .map_err(|_| CardError::ChallengeLength { length: card.len(), expected: NONCE })?;
+        self.nonces = Some(nonces);
+        Ok(Challenge(nonces.to_vec()))
     }
 
     fn read_id(&self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
@@ -116,26 +133,27 @@ impl Card for Gids {
     }
 
     fn challenge(&mut self, channel: &mut Channel<'_>) -> Result<Challenge, CardError> {
+        self.nonces = None;
         send(channel, "MSE SET", &commands::set_admin_environment())?;
-        let response = send(channel, "GENERAL AUTHENTICATE (challenge)", &commands::admin_challenge())?;
-        let malformed = |source| CardError::Malformed { object: "challenge", source };
-        let template = tlv::find(response.data(), 0x7C)
-            .map_err(malformed)?
-            .ok_or(CardError::Incomplete { object: "challenge", missing: "template 7C" })?;
-        let challenge = tlv::find(template, 0x81)
-            .map_err(malformed)?
-            .ok_or(CardError::Incomplete { object: "challenge", missing: "object 81" })?;
+        let challenge = match send(channel, CHALLENGE, &commands::admin_challenge()) {
+            Ok(response) => in_template(&response, "challenge", 0x81)?,
+            Err(CardError::Refused { status, .. }) if refuses_short(status) => return self.mutual_challenge(channel),
+            Err(error) => return Err(error),
+        };
         match challenge.len() {
-            CHALLENGE_LENGTH => Ok(Challenge(challenge.to_vec())),
+            CHALLENGE_LENGTH => Ok(Challenge(challenge)),
             length => Err(CardError::ChallengeLength { length, expected: CHALLENGE_LENGTH }),
         }
     }
 
     fn authorize(&mut self, channel: &mut Channel<'_>, answer: &AdminResponse) -> Result<(), CardError> {
+        if let Some(nonces) = self.nonces.take() {
+            return authorize_mutually(channel, &nonces, answer);
+        }
         if answer.length() != CHALLENGE_LENGTH {
             return Err(CardError::AnswerLength { length: answer.length(), expected: CHALLENGE_LENGTH });
         }
-        send(channel, "GENERAL AUTHENTICATE (answer)", &commands::admin_answer(answer)).map(drop)
+        send(channel, ANSWER, &commands::admin_answer(answer)).map(drop)
     }
 
     fn set_pin(&mut self, channel: &mut Channel<'_>, pin: &Pin) -> Result<(), CardError> {
@@ -180,10 +198,50 @@ impl Card for Gids {
                 plan.after("verify the current PIN", commands::verify(&stand_in));
                 plan.after("change the PIN", commands::change_reference_data(&stand_in, &stand_in));
             }
+            // What `takes` has refused.
+            Proof::Puk | Proof::AdminPin | Proof::ResettingCode => {}
         }
         plan.after("verify the PIN", commands::verify(&stand_in));
         plan
     }
+}
+
+/// Whether a refusal may mean that the card knows the long challenge only. A locked key, a missing right or a lost selection
+/// does not.
+fn refuses_short(status: Status) -> bool {
+    [
+        Status::WRONG_LENGTH,
+        Status::WRONG_DATA,
+        Status::FUNCTION_NOT_SUPPORTED,
+        Status::CONDITIONS,
+        Status::new(0x6984),
+        Status::new(0x6A86),
+    ]
+    .contains(&status)
+}
+
+/// Sends the token, and insists on the card's own: a card that does without is not the one that the key belongs to.
+fn authorize_mutually(
+    channel: &mut Channel<'_>,
+    nonces: &[u8; NONCES],
+    answer: &AdminResponse,
+) -> Result<(), CardError> {
+    let Some(key) = answer.key() else { return Err(CardError::OnlyByKey { length: TOKEN }) };
+    if answer.length() != TOKEN {
+        return Err(CardError::AnswerLength { length: answer.length(), expected: TOKEN });
+    }
+    let response = send(channel, ANSWER, &commands::mutual_answer(answer))?;
+    let token = in_template(&response, "proof", 0x82)?;
+    if mutual::proves(key, nonces, &token)? { Ok(()) } else { Err(CardError::Unproven) }
+}
+
+/// An object of the dynamic authentication template `7C`.
+fn in_template(response: &Response, object: &'static str, tag: u32) -> Result<Vec<u8>, CardError> {
+    let malformed = |source| CardError::Malformed { object, source };
+    let missing = |missing| CardError::Incomplete { object, missing };
+    let template = tlv::find(response.data(), 0x7C).map_err(malformed)?.ok_or(missing("template 7C"))?;
+    let value = tlv::find(template, tag).map_err(malformed)?;
+    Ok(value.ok_or(missing(if tag == 0x81 { "object 81" } else { "object 82" }))?.to_vec())
 }
 
 /// The master file's table; `None` on a card that has none to show.
@@ -198,3 +256,6 @@ fn read_master_file(channel: &mut Channel<'_>) -> Result<Option<Vec<u8>>, CardEr
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,6 +105,10 @@ impl GidsCard {
         if self.admin.locked() {
             return Err(sw::BLOCKED);
         }
+        if host.is_empty() && self.mutual_only {
+            // As for every other length of the host's challenge.
+            return Err(sw::DATA_INVALID);
+        }
         let mut body = Vec::new();
         let challenge = if host.is_empty() {
             let card = self.random.take::<8>().ok_or(sw::INTERNAL)?;

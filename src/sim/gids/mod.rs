@@ -78,6 +78,7 @@ impl Session {
 pub struct GidsCard {
     atr: Vec<u8>,
     random: Randomness,
+    mutual_only: bool,
     check_kcv: bool,
     /// Life cycle: a blank card has not been activated as a whole yet.
     active: bool,
@@ -103,6 +104,7 @@ impl GidsCard {
             admin: AdminKey::unset(settings.admin_tries),
             atr: settings.atr,
             random: settings.random,
+            mutual_only: settings.mutual_only,
             check_kcv: settings.check_kcv,
             active: false,
             files: Files::blank(),

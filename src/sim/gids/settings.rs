@@ -18,6 +18,8 @@ pub struct GidsSettings {
     pub admin_key: [u8; 24],
     /// Wrong admin answers until the key locks for good. `None`: never, as measured on GidsApplet.
     pub admin_tries: Option<u8>,
+    /// Whether the card refuses the 8-byte challenge: a card that knows mutual authentication only.
+    pub mutual_only: bool,
     /// Whether PUT KEY refuses a wrong key check value (tag 88). GidsApplet ignores it; a stricter
     /// card does not.
     pub check_kcv: bool,
@@ -43,6 +45,7 @@ impl Default for GidsSettings {
             admin_key:
                 *b"\x01\x02\x03\x04\x05\x06\x07\x08\x01\x02\x03\x04\x05\x06\x07\x08\x01\x02\x03\x04\x05\x06\x07\x08",
             admin_tries: None,
+            mutual_only: false,
             check_kcv: false,
             pin: b"12345678".to_vec(),
             pin_min: 4,

@@ -1,0 +1,83 @@
+//! What `inspect` says of the applications on a card: all that are there, which one `enroll` uses and why, and what it cost to
+//! find out.
+
+use serde_json::{Value, json};
+
+use crate::apdu::Channel;
+use crate::card::family::{Application, Found};
+
+/// The applications on a card.
+#[derive(Debug, Clone)]
+pub struct Applications {
+    used: Application,
+    others: Vec<Application>,
+    /// Why the others could not all be asked for.
+    unasked: Option<String>,
+    /// Exchanges until the application was found.
+    detection: u32,
+    /// Exchanges for the others.
+    survey: u32,
+}
+
+impl Applications {
+    /// Asks for the others: one SELECT each. Afterwards another application may be the selected one.
+    #[must_use]
+    pub fn of(found: &Found<'_>, channel: &mut Channel<'_>) -> Self {
+        let before = channel.exchanges();
+        let (others, unasked) = match found.others(channel) {
+            Ok(others) => (others, None),
+            Err(error) => (Vec::new(), Some(error.to_string())),
+        };
+        Self {
+            used: found.application.clone(),
+            others,
+            unasked,
+            detection: found.exchanges,
+            survey: channel.exchanges() - before,
+        }
+    }
+
+    /// For the list in JSON: name, title, whether it is used, and why.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let used =
+            json!({"name": self.used.name, "title": self.used.title, "used": true, "reason": self.used.reason.name()});
+        let others = self.others.iter();
+        let others =
+            others.map(|other| json!({"name": other.name, "title": other.title, "used": false, "reason": null}));
+        std::iter::once(used).chain(others).collect()
+    }
+
+    /// Exchanges with the card: until its application was found, and for the list of the others.
+    #[must_use]
+    pub fn cost_json(&self) -> Value {
+        json!({"apdus": self.detection, "others_apdus": self.survey, "others_error": self.unasked})
+    }
+
+    /// In words. The cost is for those who ask for more.
+    #[must_use]
+    pub fn lines(&self, verbose: bool) -> Vec<String> {
+        let mut lines = vec![format!("used by enroll {}: {}", self.used.name, self.used.reason.phrase())];
+        lines.extend(self.others().map(|others| format!("also on it     {others}")));
+        if verbose {
+            let (found, others) = (count(self.detection), count(self.survey));
+            lines.push(format!("detection      {found}, and {others} to list the other applications"));
+        }
+        lines
+    }
+
+    /// The others, where there are any or where they could not be asked for.
+    #[must_use]
+    pub fn others(&self) -> Option<String> {
+        let names: Vec<&str> = self.others.iter().map(|other| other.name.as_str()).collect();
+        match &self.unasked {
+            Some(error) => Some(format!("not known: {error}")),
+            None if names.is_empty() => None,
+            None => Some(format!("{} (`card.prefer` chooses)", names.join(", "))),
+        }
+    }
+}
+
+fn count(exchanges: u32) -> String {
+    if exchanges == 1 { "1 APDU".to_owned() } else { format!("{exchanges} APDUs") }
+}

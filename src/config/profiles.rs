@@ -1,0 +1,121 @@
+//! Card profiles: in the configuration itself, and in files of their own. Each is checked where it stands, so that an error
+//! names file and line.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
+
+use super::{ConfigError, message};
+use crate::card::family;
+use crate::card::profile::{Profile, clash};
+
+/// A profile and where it stands.
+pub(super) struct Placed {
+    profile: Profile,
+    origin: String,
+}
+
+/// A file of profiles: what could be pasted into a configuration, and nothing else.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProfileFile {
+    card: ProfileTables,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProfileTables {
+    profile: Vec<Profile>,
+}
+
+/// Checks the profiles of one text.
+pub(super) fn place(text: &str, origin: &str, profiles: Vec<Profile>) -> Result<Vec<Placed>, ConfigError> {
+    let place = |(number, profile): (usize, Profile)| {
+        let at = |key: &[&str]| match line(text, number, key) {
+            Some(line) => format!("{origin}, line {line}"),
+            None => origin.to_owned(),
+        };
+        match profile.check() {
+            Ok(()) => Ok(Placed { origin: at(&[]), profile }),
+            Err(problem) => Err(ConfigError::Profile { origin: at(&problem.key), problem }),
+        }
+    };
+    profiles.into_iter().enumerate().map(place).collect()
+}
+
+/// Reads a file of profiles.
+pub(super) fn read(path: &Path) -> Result<Vec<Placed>, ConfigError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let origin = path.display().to_string();
+    let file: ProfileFile = toml::from_str(&text).map_err(|error| located(&error, &text, &origin))?;
+    if file.card.profile.is_empty() {
+        let message = "no [[card.profile]] is in it".to_owned();
+        return Err(ConfigError::Syntax { origin, message });
+    }
+    place(&text, &origin, file.card.profile)
+}
+
+/// All profiles together: each has a name of its own and cards of its own.
+pub(super) fn unite(placed: Vec<Placed>) -> Result<Vec<Profile>, ConfigError> {
+    for (number, one) in placed.iter().enumerate() {
+        for before in placed.iter().take(number) {
+            if let Some(clash) = clash(&before.profile, &one.profile) {
+                return Err(ConfigError::Profiles {
+                    origin: one.origin.clone(),
+                    name: one.profile.name.clone(),
+                    other: before.profile.name.clone(),
+                    other_origin: before.origin.clone(),
+                    clash,
+                });
+            }
+        }
+    }
+    Ok(placed.into_iter().map(|placed| placed.profile).collect())
+}
+
+/// Checks `card.prefer`: names of families and profiles, each once. The entries are not quoted back.
+pub(super) fn check_preferred(prefer: &[String], profiles: &[Profile]) -> Result<(), ConfigError> {
+    for (number, name) in prefer.iter().enumerate() {
+        let problem = if prefer.iter().take(number).any(|before| before == name) {
+            "is there twice".to_owned()
+        } else if family::is_built_in(name) || profiles.iter().any(|profile| profile.name == *name) {
+            continue;
+        } else {
+            let families: Vec<_> = family::built_in().collect();
+            format!("is neither a built-in family ({}) nor the name of a [[card.profile]]", families.join(", "))
+        };
+        return Err(super::value("card.prefer", &format!("entry {} {problem}", number + 1)));
+    }
+    Ok(())
+}
+
+/// The parser's error with its line, and no value in it: the library's long form quotes the line, which may hold a misplaced
+/// secret.
+pub(super) fn located(error: &toml::de::Error, text: &str, origin: &str) -> ConfigError {
+    let line = error.span().map(|span| line_of(text, span.start));
+    ConfigError::Syntax {
+        origin: line.map_or_else(|| origin.to_owned(), |line| format!("{origin}, line {line}")),
+        message: message::without_values(error.message()),
+    }
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
+}
+
+/// The line of a key in the profile of that number: of the key itself, or of the innermost table that is there.
+fn line(text: &str, number: usize, key: &[&str]) -> Option<usize> {
+    let root = DeTable::parse(text).ok()?;
+    let (_, card) = root.get_ref().iter().find(|(name, _)| name.get_ref() == "card")?;
+    let profile = card.get_ref().as_table()?.get("profile")?.get_ref().as_array()?.get(number)?;
+    let mut span = profile.span();
+    let mut table = profile.get_ref();
+    for part in key {
+        let DeValue::Table(entries) = table else { break };
+        let Some((name, value)) = entries.iter().find(|(name, _)| name.get_ref() == part) else { break };
+        (span, table) = (name.span(), value.get_ref());
+    }
+    Some(line_of(text, span.start))
+}
