@@ -1,0 +1,38 @@
+//! The few commands that bring a card into a state, written for these tests: in hexadecimal, as the judges send them.
+
+/// VERIFY without data: the PIV PIN's counter.
+pub const PIV_STATUS: &str = "00200080";
+
+/// VERIFY of the PIV PIN.
+pub fn piv_verify(pin: &str) -> String {
+    format!("0020008008{}", padded(pin))
+}
+
+/// RESET RETRY COUNTER with the PUK.
+pub fn piv_unblock(puk: &str, new: &str) -> String {
+    format!("002C008010{}{}", padded(puk), padded(new))
+}
+
+/// VERIFY of PW3.
+pub fn openpgp_verify_admin(pin: &str) -> String {
+    with_data("00200083", pin.as_bytes())
+}
+
+/// CHANGE REFERENCE DATA of PW1.
+pub fn openpgp_change(old: &str, new: &str) -> String {
+    with_data("00240081", &[old.as_bytes(), new.as_bytes()].concat())
+}
+
+/// PUT DATA of the resetting code; needs PW3.
+pub fn openpgp_put_resetting_code(code: &str) -> String {
+    with_data("00DA00D3", code.as_bytes())
+}
+
+fn with_data(header: &str, data: &[u8]) -> String {
+    format!("{header}{:02X}{}", data.len(), hex::encode_upper(data))
+}
+
+/// Eight bytes, filled up with FF (SP 800-73-4 part 2, 2.4.3).
+fn padded(pin: &str) -> String {
+    format!("{:F<16}", hex::encode_upper(pin))
+}
