@@ -14,6 +14,7 @@ use url::Url;
 use crate::card::family::Families;
 use crate::card::profile::ProfileError;
 use crate::provision::journal::Journal;
+use crate::provision::supplier::Need;
 use crate::provision::{AdminKeyRule, Authority, PinMaker, PinRouteRule, Rules};
 use crate::server;
 
@@ -45,6 +46,30 @@ pub struct Config {
 pub struct Sources {
     /// The local admin key, 48 hex digits.
     pub admin_key: Option<SecretFile>,
+    /// The PUK of PIV cards.
+    pub puk: Option<SecretFile>,
+    /// The admin PIN (PW3) of OpenPGP cards.
+    pub admin_pin: Option<SecretFile>,
+    /// The resetting code of OpenPGP cards.
+    pub resetting_code: Option<SecretFile>,
+    /// The current (transport) PIN.
+    pub current_pin: Option<SecretFile>,
+}
+
+impl Sources {
+    /// Where this secret is kept, where the configuration says so.
+    #[must_use]
+    pub fn of(&self, need: Need) -> Option<&SecretFile> {
+        match need {
+            // Made anew for each card: never in a file.
+            Need::NewPin => None,
+            Need::CurrentPin => self.current_pin.as_ref(),
+            Need::AdminKey => self.admin_key.as_ref(),
+            Need::Puk => self.puk.as_ref(),
+            Need::AdminPin => self.admin_pin.as_ref(),
+            Need::ResettingCode => self.resetting_code.as_ref(),
+        }
+    }
 }
 
 /// Where a secret is kept.
@@ -140,17 +165,12 @@ impl Config {
         Ok(Self {
             server: server_settings(&raw.server)?,
             rules: rules(&raw)?,
+            sources: sources(&raw.card)?,
             families: Families {
                 gids_limits: raw.card.gids_limits()?,
+                prefer: Vec::new(),
                 profiles: raw.card.profile,
                 id_order: raw.card.id_order,
-            },
-            sources: Sources {
-                admin_key: secret_file(
-                    raw.card.admin_key_file,
-                    raw.card.admin_key_credential,
-                    "set only one of card.admin_key_file and card.admin_key_credential",
-                )?,
             },
             ignored_readers: raw.reader.ignore,
             reader_timeout: duration("reader.timeout", &raw.reader.timeout)?,
@@ -160,9 +180,39 @@ impl Config {
     }
 }
 
+fn sources(card: &raw::Card) -> Result<Sources, ConfigError> {
+    let file = |path: &Option<PathBuf>, credential: &Option<String>, conflict| {
+        secret_file(path.clone(), credential.clone(), conflict)
+    };
+    Ok(Sources {
+        admin_key: file(
+            &card.admin_key_file,
+            &card.admin_key_credential,
+            "set only one of card.admin_key_file and card.admin_key_credential",
+        )?,
+        puk: file(&card.puk_file, &card.puk_credential, "set only one of card.puk_file and card.puk_credential")?,
+        admin_pin: file(
+            &card.admin_pin_file,
+            &card.admin_pin_credential,
+            "set only one of card.admin_pin_file and card.admin_pin_credential",
+        )?,
+        resetting_code: file(
+            &card.resetting_code_file,
+            &card.resetting_code_credential,
+            "set only one of card.resetting_code_file and card.resetting_code_credential",
+        )?,
+        current_pin: file(
+            &card.current_pin_file,
+            &card.current_pin_credential,
+            "set only one of card.current_pin_file and card.current_pin_credential",
+        )?,
+    })
+}
+
 fn rules(raw: &Raw) -> Result<Rules, ConfigError> {
     if raw.card.authority.is_empty() {
-        return Err(value("card.authority", "name at least one of \"server\", \"admin-key\", \"current-pin\""));
+        let names: Vec<String> = Authority::ALL.iter().map(|authority| format!("{:?}", authority.name())).collect();
+        return Err(value("card.authority", &format!("name at least one of {}", names.join(", "))));
     }
     let mut pin_makers = Vec::new();
     for (number, maker) in &raw.server.user_pin_options {
@@ -172,6 +222,7 @@ fn rules(raw: &Raw) -> Result<Rules, ConfigError> {
     Ok(Rules {
         authorities: raw.card.authority.clone(),
         min_tries_left: raw.card.min_tries_left,
+        risk_uncounted: false,
         admin_key: raw.card.admin_key,
         pin_route: raw.server.pin_route,
         pin_makers,

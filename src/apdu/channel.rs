@@ -38,13 +38,14 @@ pub enum ApduError {
 pub struct Channel<'a> {
     connection: &'a mut dyn Connection,
     extended: bool,
+    exchanges: u32,
 }
 
 impl<'a> Channel<'a> {
     /// A channel with short commands and chaining: what every card takes.
     #[must_use]
     pub fn new(connection: &'a mut dyn Connection) -> Self {
-        Self { connection, extended: false }
+        Self { connection, extended: false, exchanges: 0 }
     }
 
     /// Allows extended length. Only where card and reader are known to take it: a card that does not answers `6700`, and
@@ -53,6 +54,12 @@ impl<'a> Channel<'a> {
     pub fn extended(mut self, allowed: bool) -> Self {
         self.extended = allowed;
         self
+    }
+
+    /// Exchanges so far: frames sent, GET RESPONSE and corrections of Le included.
+    #[must_use]
+    pub fn exchanges(&self) -> u32 {
+        self.exchanges
     }
 
     /// Sends one command and collects its whole answer.
@@ -128,6 +135,7 @@ impl<'a> Channel<'a> {
     }
 
     fn exchange(&mut self, frame: &Frame) -> Result<(SecretBytes, Status), ApduError> {
+        self.exchanges += 1;
         let response = self.connection.transmit(frame)?;
         let bytes = response.expose();
         match bytes.split_last_chunk::<2>() {

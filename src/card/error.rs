@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::Proof;
 use super::id::IdError;
 use crate::apdu::tlv::TlvError;
 use crate::apdu::{ApduError, Status};
@@ -17,6 +18,16 @@ pub enum CardError {
         command: &'static str,
         /// The status word.
         status: Status,
+    },
+    /// A wrong PIN or code that the card answered without its counter (`6300`); the counter was asked for afterwards.
+    #[error("the card answered {status} to {command}; it has {left} tries left now")]
+    Wrong {
+        /// The command's name.
+        command: &'static str,
+        /// The status word.
+        status: Status,
+        /// Tries left.
+        left: u8,
     },
     /// A status word that refuses, together with data: whether the card carried the command out is unknown.
     #[error("the card answered {command} with data before {status}: something garbled the answer")]
@@ -71,6 +82,14 @@ pub enum CardError {
         /// Bytes of the challenge.
         expected: usize,
     },
+    /// The family has no command that carries this proof: nothing was sent.
+    #[error("a {family} card can't be set a PIN with the {}", .proof.what())]
+    NotTaken {
+        /// The family's name.
+        family: &'static str,
+        /// The proof.
+        proof: Proof,
+    },
     /// The profile in the configuration doesn't say how.
     #[error("the card profile {profile:?} has no {missing}")]
     NotInProfile {
@@ -86,7 +105,7 @@ impl CardError {
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         match self {
-            Self::Refused { status, .. } => Some(*status),
+            Self::Refused { status, .. } | Self::Wrong { status, .. } => Some(*status),
             _ => None,
         }
     }

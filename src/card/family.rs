@@ -1,4 +1,7 @@
-//! Which family a card is of: the ATR table first, then at most one SELECT per candidate.
+//! Which family a card is of: a table of candidates, put into order by what the ATR says, one SELECT each until one answers
+//! as its family does. Nothing but SELECT is sent, and no SELECT costs a try.
+
+mod atr;
 
 use thiserror::Error;
 
@@ -6,14 +9,16 @@ use super::gids::{self, Gids};
 use super::iso7816::{self, Iso7816};
 use super::profile::Profile;
 use super::{Card, IdOrder, PinLimits};
-use crate::apdu::{ApduError, Channel, Status};
+use crate::apdu::{ApduError, Channel, Command, Response, Status, tlv};
 use crate::reader::Atr;
 
 /// What is known of cards beforehand: profiles and settings of the configuration.
 #[derive(Debug, Clone)]
 pub struct Families {
-    /// Cards described in the configuration; they come before the built-in families.
+    /// Cards described in the configuration.
     pub profiles: Vec<Profile>,
+    /// Names of families and profiles that are tried before others, in this order.
+    pub prefer: Vec<String>,
     /// How the 16 bytes of a GIDS card ID become GUID text.
     pub id_order: IdOrder,
     /// Limits for a GIDS card's PIN, where the configuration sets them.
@@ -22,8 +27,101 @@ pub struct Families {
 
 impl Default for Families {
     fn default() -> Self {
-        Self { profiles: Vec::new(), id_order: IdOrder::Windows, gids_limits: None }
+        Self { profiles: Vec::new(), prefer: Vec::new(), id_order: IdOrder::Windows, gids_limits: None }
     }
+}
+
+/// A family that is built in.
+struct Family {
+    /// As in `card.prefer` and in JSON.
+    name: &'static str,
+    /// In words.
+    title: &'static str,
+    /// Its application identifier, as far as all its cards share it.
+    aid: &'static [u8],
+    select: fn() -> Command,
+    /// Whether this answer to [`Family::select`] comes from this application.
+    answers: fn(&Response) -> bool,
+    make: fn(&Selected<'_>) -> Box<dyn Card>,
+}
+
+/// What a card is made of, once its application has answered.
+struct Selected<'a> {
+    atr: &'a Atr,
+    families: &'a Families,
+    /// The answer to SELECT, for families that tell something in it.
+    #[allow(dead_code, reason = "GIDS tells nothing there that a job needs")]
+    answer: Option<&'a Response>,
+}
+
+/// The built-in families, in the order in which Windows probes for them: PIV, GIDS, OpenPGP. A new family is a row here, and
+/// its ATRs are rows of [`atr`].
+const BUILT_IN: &[Family] = &[Family {
+    name: "gids",
+    title: "GIDS",
+    aid: &gids::commands::AID,
+    select: gids::commands::select,
+    answers: Gids::is_selected,
+    make: |selected| Box::new(Gids::new(selected.families.id_order, gids_limits(selected.atr, selected.families))),
+}];
+
+/// Whether a built-in family has this name.
+#[must_use]
+pub fn is_built_in(name: &str) -> bool {
+    BUILT_IN.iter().any(|family| family.name == name)
+}
+
+/// The names of the built-in families, in the order in which they are tried.
+pub fn built_in() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|family| family.name)
+}
+
+/// Why a candidate was tried where it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A profile names this ATR.
+    ProfileAtr,
+    /// The ATR, or its historical bytes, name it.
+    Atr,
+    /// `card.prefer` names it.
+    Preferred,
+    /// Its place in the order.
+    Order,
+}
+
+impl Reason {
+    /// The name used in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ProfileAtr => "profile-atr",
+            Self::Atr => "atr",
+            Self::Preferred => "preferred",
+            Self::Order => "order",
+        }
+    }
+
+    /// Why, as a clause.
+    #[must_use]
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::ProfileAtr => "its profile names this ATR",
+            Self::Atr => "the ATR names it",
+            Self::Preferred => "`card.prefer` names it",
+            Self::Order => "it is the first in the order",
+        }
+    }
+}
+
+/// An application that is on the card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// The family's or the profile's name, as in `card.prefer`.
+    pub name: String,
+    /// In words.
+    pub title: String,
+    /// Why it was tried where it was.
+    pub reason: Reason,
 }
 
 /// A card that is none of ours, or that did not answer.
@@ -34,7 +132,7 @@ pub enum DetectError {
     Unknown {
         /// The card's ATR.
         atr: Atr,
-        /// What was tried and how the card answered.
+        /// What was tried and how the card answered; `9000` where another application answered.
         tried: Vec<(String, Status)>,
     },
     /// The SELECT got no answer.
@@ -42,63 +140,186 @@ pub enum DetectError {
     NoAnswer(#[source] ApduError),
 }
 
-/// The ATR of a Windows virtual smart card up to the vendor byte.
-const VIRTUAL_SMART_CARD: [u8; 15] =
-    [0x3B, 0x8D, 0x01, 0x80, 0xFB, 0xA0, 0x00, 0x00, 0x03, 0x97, 0x42, 0x54, 0x46, 0x59, 0x03];
-
-enum Candidate<'a> {
-    Profile(&'a Profile),
-    Gids,
-}
-
-/// Finds the family and selects its application.
+/// Finds the family and selects its application. 0 to N commands for N candidates; 1 where the ATR tells.
 ///
 /// # Errors
 /// No candidate's application is on the card, or the card does not answer.
 pub fn detect(atr: &Atr, channel: &mut Channel<'_>, families: &Families) -> Result<Box<dyn Card>, DetectError> {
-    let mut tried = Vec::new();
-    for candidate in candidates(atr, families) {
-        match candidate {
-            Candidate::Profile(profile) => {
-                let Some(aid) = &profile.aid else { return Ok(Box::new(Iso7816::new(profile.clone()))) };
-                let response =
-                    channel.send(&iso7816::commands::select_application(&aid.0)).map_err(DetectError::NoAnswer)?;
-                if response.status().is_ok() {
-                    return Ok(Box::new(Iso7816::new(profile.clone())));
-                }
-                tried.push((profile.name.clone(), response.status()));
-            }
-            Candidate::Gids => {
-                let response = channel.send(&gids::commands::select()).map_err(DetectError::NoAnswer)?;
-                if Gids::is_selected(&response) {
-                    return Ok(Box::new(Gids::new(families.id_order, gids_limits(atr, families))));
-                }
-                tried.push(("GIDS".to_owned(), response.status()));
+    find(atr, channel, families).map(|found| found.card)
+}
+
+/// A card whose application is selected, and what was not tried.
+pub struct Found<'a> {
+    /// The card.
+    pub card: Box<dyn Card>,
+    /// Its application.
+    pub application: Application,
+    /// Exchanges with the card that it took.
+    pub exchanges: u32,
+    rest: Vec<Candidate<'a>>,
+}
+
+impl Found<'_> {
+    /// The other applications on the card. One SELECT for each candidate that [`find`] left out: afterwards **another
+    /// application may be the selected one**, so this comes last.
+    ///
+    /// # Errors
+    /// The card does not answer.
+    pub fn others(&self, channel: &mut Channel<'_>) -> Result<Vec<Application>, DetectError> {
+        let mut others = Vec::new();
+        for candidate in &self.rest {
+            let Some(command) = candidate.select() else { continue };
+            let response = channel.send(&command).map_err(DetectError::NoAnswer)?;
+            if candidate.is_selected(&response) {
+                others.push(candidate.application());
             }
         }
+        Ok(others)
+    }
+}
+
+/// As [`detect`], and says why this application.
+///
+/// # Errors
+/// As [`detect`].
+pub fn find<'a>(atr: &Atr, channel: &mut Channel<'_>, families: &'a Families) -> Result<Found<'a>, DetectError> {
+    let before = channel.exchanges();
+    let mut tried = Vec::new();
+    let mut candidates = candidates(atr, families).into_iter();
+    while let Some(candidate) = candidates.next() {
+        // Nothing to ask where the ATR has told a card that has its only application selected.
+        let command = candidate.select();
+        let answer = command.map(|command| channel.send(&command)).transpose().map_err(DetectError::NoAnswer)?;
+        if let Some(answer) = answer.as_ref().filter(|answer| !candidate.is_selected(answer)) {
+            tried.push((candidate.name().to_owned(), answer.status()));
+            continue;
+        }
+        return Ok(Found {
+            card: candidate.make(&Selected { atr, families, answer: answer.as_ref() }),
+            application: candidate.application(),
+            exchanges: channel.exchanges() - before,
+            rest: candidates.collect(),
+        });
     }
     Err(DetectError::Unknown { atr: atr.clone(), tried })
 }
 
-/// Profiles that name this ATR, then the family that the ATR tells, then what remains. A profile that names another ATR is
-/// no candidate.
-fn candidates<'a>(atr: &Atr, families: &'a Families) -> Vec<Candidate<'a>> {
-    let by_atr = families.profiles.iter().filter(|profile| profile.matches(atr)).map(Candidate::Profile);
-    let by_aid = families.profiles.iter().filter(|profile| profile.atr.is_none()).map(Candidate::Profile);
-    if says_gids(atr) {
-        by_atr.chain([Candidate::Gids]).chain(by_aid).collect()
-    } else {
-        by_atr.chain(by_aid).chain([Candidate::Gids]).collect()
+#[derive(Clone, Copy)]
+enum Kind<'a> {
+    Profile(&'a Profile),
+    BuiltIn(&'static Family),
+}
+
+impl Kind<'_> {
+    fn name(&self) -> &str {
+        match self {
+            Self::Profile(profile) => &profile.name,
+            Self::BuiltIn(family) => family.name,
+        }
     }
 }
 
-/// The GIDS application identifier among the historical bytes (COMPACT-TLV tag F).
-fn says_gids(atr: &Atr) -> bool {
-    atr.bytes().windows(gids::commands::AID.len()).any(|window| window == gids::commands::AID)
+#[derive(Clone, Copy)]
+struct Candidate<'a> {
+    kind: Kind<'a>,
+    reason: Reason,
+}
+
+impl Candidate<'_> {
+    fn name(&self) -> &str {
+        self.kind.name()
+    }
+
+    fn application(&self) -> Application {
+        let title = match self.kind {
+            Kind::Profile(profile) => iso7816::title(profile),
+            Kind::BuiltIn(family) => family.title.to_owned(),
+        };
+        Application { name: self.name().to_owned(), title, reason: self.reason }
+    }
+
+    fn select(&self) -> Option<Command> {
+        match self.kind {
+            Kind::Profile(profile) => profile.aid.as_ref().map(|aid| iso7816::commands::select_application(&aid.0)),
+            Kind::BuiltIn(family) => Some((family.select)()),
+        }
+    }
+
+    fn is_selected(&self, response: &Response) -> bool {
+        match self.kind {
+            Kind::Profile(profile) => {
+                let aid = profile.aid.as_ref().map_or(&[][..], |aid| &aid.0);
+                response.status().is_ok() && named(response.data()).is_none_or(|name| name.starts_with(aid))
+            }
+            Kind::BuiltIn(family) => (family.answers)(response),
+        }
+    }
+
+    fn make(&self, selected: &Selected<'_>) -> Box<dyn Card> {
+        match self.kind {
+            Kind::Profile(profile) => Box::new(Iso7816::new(profile.clone())),
+            Kind::BuiltIn(family) => (family.make)(selected),
+        }
+    }
+}
+
+/// The application that an answer to SELECT names: its identifier in an application template (`61`/`4F`), or the name in the
+/// file control information (`6F`, `62` or `64`/`84`, ISO 7816-4 §5.3.3). `None` where it names none.
+fn named(answer: &[u8]) -> Option<&[u8]> {
+    let within = |outer, inner| {
+        let template = tlv::find(answer, outer).ok().flatten()?;
+        tlv::find(template, inner).ok().flatten()
+    };
+    [(0x61, 0x4F), (0x6F, 0x84), (0x62, 0x84), (0x64, 0x84)].into_iter().find_map(|(outer, inner)| within(outer, inner))
+}
+
+/// Everything that may be tried, each once: what the ATR says, what is preferred, and the rest in the order of Windows. A
+/// profile that names another ATR is no candidate.
+fn candidates<'a>(atr: &Atr, families: &'a Families) -> Vec<Candidate<'a>> {
+    let profiles = || families.profiles.iter();
+    let by_atr =
+        profiles().filter(|profile| profile.matches(atr)).map(|profile| (Kind::Profile(profile), Reason::ProfileAtr));
+    let by_aid: Vec<_> = profiles()
+        .filter(|profile| profile.atr.is_none())
+        .map(|profile| (Kind::Profile(profile), Reason::Order))
+        .collect();
+    let built_in: Vec<_> = BUILT_IN.iter().map(|family| (Kind::BuiltIn(family), Reason::Order)).collect();
+
+    let mut ordered: Vec<(Kind<'a>, Reason)> = by_atr.collect();
+    ordered.extend(hinted(atr, families).map(|family| (Kind::BuiltIn(family), Reason::Atr)));
+    for name in &families.prefer {
+        let preferred = built_in.iter().chain(&by_aid).find(|(kind, _)| kind.name() == name);
+        ordered.extend(preferred.map(|(kind, _)| (*kind, Reason::Preferred)));
+    }
+    ordered.extend(built_in);
+    ordered.extend(by_aid);
+
+    let mut candidates: Vec<Candidate<'a>> = Vec::new();
+    for (kind, reason) in ordered {
+        if candidates.iter().all(|candidate| candidate.name() != kind.name()) {
+            candidates.push(Candidate { kind, reason });
+        }
+    }
+    candidates
+}
+
+/// The one family that the ATR puts first, so that a wrong hint costs one SELECT. Where it names several the preferred one.
+fn hinted(atr: &Atr, families: &Families) -> Option<&'static Family> {
+    let named = atr::families(atr);
+    let preferred = families.prefer.iter().map(String::as_str).filter(|name| named.contains(name));
+    let name = preferred.chain(named.iter().copied()).find(|name| is_built_in(name))?;
+    BUILT_IN.iter().find(|family| family.name == name)
+}
+
+/// The family whose application identifier this is.
+fn of_aid(aid: &[u8]) -> Option<&'static str> {
+    BUILT_IN.iter().find(|family| aid.starts_with(family.aid)).map(|family| family.name)
 }
 
 fn gids_limits(atr: &Atr, families: &Families) -> PinLimits {
-    let by_atr =
-        if atr.bytes().starts_with(&VIRTUAL_SMART_CARD) { gids::VIRTUAL_CARD_LIMITS } else { gids::APPLET_LIMITS };
+    let by_atr = if atr::is_virtual_smart_card(atr) { gids::VIRTUAL_CARD_LIMITS } else { gids::APPLET_LIMITS };
     families.gids_limits.unwrap_or(by_atr)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,13 +10,15 @@ pub mod gids;
 mod id;
 pub mod iso7816;
 pub mod profile;
+pub mod proof;
 
 use crate::apdu::{Channel, Command, Response, Status};
-use crate::secret::{AdminResponse, Pin};
+use crate::secret::{AdminResponse, Code, Pin};
 
 pub use admin_key::answer as answer_with_admin_key;
 pub use error::CardError;
 pub use id::{CardId, IdOrder};
+pub use proof::Proof;
 
 /// A challenge taken from a card: not a secret, valid for one answer in this card session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +45,7 @@ pub struct PinLimits {
     pub characters: PinCharacters,
 }
 
-/// What a card tells of its PIN's retry counter.
+/// What a card tells of a retry counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tries {
     /// So many are left, of so many where the card says that too.
@@ -86,13 +88,15 @@ impl CardPlan {
     }
 }
 
-/// How the right to set the PIN is proved to the card.
+/// What `inspect` shows of a card's secret beside the user PIN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proof {
-    /// An answer to the admin challenge (from the server, or from a local admin key).
-    AdminAnswer,
-    /// The current PIN.
-    CurrentPin,
+pub struct SecretReport {
+    /// Which secret: `PIN`, `PUK`, `management key`, `PW3`, `resetting code`.
+    pub name: &'static str,
+    /// Its retry counter.
+    pub tries: Tries,
+    /// Whether it is still the factory's, where the card says so without a try.
+    pub factory: Option<bool>,
 }
 
 /// A card of a known family whose application is selected.
@@ -100,7 +104,7 @@ pub enum Proof {
 /// Every method is one step of the PIN job and sends as few commands as its family allows. A method that may cost a try says
 /// so; all others cost none.
 pub trait Card: Send {
-    /// The family's name, as shown and as in JSON: `gids`, `iso7816`.
+    /// The family's name, as shown and as in JSON: `gids`, `piv`, `openpgp`, `iso7816`.
     fn family(&self) -> &'static str;
 
     /// The application or profile in words.
@@ -114,7 +118,12 @@ pub trait Card: Send {
         false
     }
 
-    /// Finds and reads the card ID. 1 to 2 commands.
+    /// Whether this card can be set a PIN with this proof. Beside the family's table it says what this one card lacks.
+    fn takes(&self, proof: Proof) -> bool {
+        proof::family_takes(self.family(), proof)
+    }
+
+    /// Finds and reads the card ID. 1 to 3 commands.
     ///
     /// # Errors
     /// Missing, of the wrong size, all `00` or all `FF`: a card that can't be told from others is not provisioned.
@@ -132,11 +141,41 @@ pub trait Card: Send {
     /// Whether the card has an administrator who proves himself by answering a challenge.
     fn has_admin_challenge(&self) -> bool;
 
+    /// Whether the card can be asked for a challenge at all: the server's call for a PIN wants one as a parameter.
+    fn gives_challenge(&self) -> bool {
+        self.has_admin_challenge()
+    }
+
     /// Tries left for the user PIN.
     ///
     /// # Errors
     /// The card's refusal.
     fn tries_left(&mut self, channel: &mut Channel<'_>) -> Result<Tries, CardError>;
+
+    /// Tries left for what proves the right to set the PIN. 0 or 1 command.
+    ///
+    /// # Errors
+    /// The card's refusal.
+    fn proof_tries_left(&mut self, channel: &mut Channel<'_>, proof: Proof) -> Result<Tries, CardError> {
+        match proof {
+            Proof::CurrentPin => self.tries_left(channel),
+            Proof::AdminAnswer | Proof::Puk | Proof::AdminPin | Proof::ResettingCode => Ok(Tries::Untold),
+        }
+    }
+
+    /// Fewest and most bytes that a PUK, an admin PIN or a resetting code of this card can have: another length is not
+    /// worth a try. `None` where the card takes no such proof.
+    fn code_lengths(&self, _proof: Proof) -> Option<(usize, usize)> {
+        None
+    }
+
+    /// The secrets of the card beside the challenge's key: counters, and whether they are the factory's. Spends no try.
+    ///
+    /// # Errors
+    /// The card's refusal.
+    fn secrets(&mut self, _channel: &mut Channel<'_>) -> Result<Vec<SecretReport>, CardError> {
+        Ok(Vec::new())
+    }
 
     /// Takes a challenge for the administrator's authentication. Drops an earlier challenge and, on GIDS, an earlier
     /// authentication.
@@ -151,7 +190,30 @@ pub trait Card: Send {
     /// The card's refusal.
     fn authorize(&mut self, channel: &mut Channel<'_>, answer: &AdminResponse) -> Result<(), CardError>;
 
-    /// Sets the PIN after [`Card::authorize`], and its counter to the maximum.
+    /// Proves the administrator by a code of his own (an OpenPGP card's PW3). **Costs a try of it when it is wrong.**
+    ///
+    /// # Errors
+    /// The card's refusal; a family that has no such code.
+    fn authorize_with_code(&mut self, _channel: &mut Channel<'_>, _code: &Code) -> Result<(), CardError> {
+        Err(CardError::NotTaken { family: self.family(), proof: Proof::AdminPin })
+    }
+
+    /// Sets the PIN with the PUK or the resetting code, in one command: authorisation and write at once, the PIN's counter to
+    /// its maximum. **Costs a try of the code when it is wrong.**
+    ///
+    /// # Errors
+    /// The card's refusal; a family that has no such code.
+    fn reset_with_code(
+        &mut self,
+        _channel: &mut Channel<'_>,
+        proof: Proof,
+        _code: &Code,
+        _new: &Pin,
+    ) -> Result<(), CardError> {
+        Err(CardError::NotTaken { family: self.family(), proof })
+    }
+
+    /// Sets the PIN after [`Card::authorize`] or [`Card::authorize_with_code`], and its counter to the maximum.
     ///
     /// # Errors
     /// The card's refusal.

@@ -36,6 +36,10 @@ pub struct JobArgs {
     /// Which admin key is on the card, where policy, request and card status don't say. A wrong one may cost an admin try.
     #[arg(long, value_enum, value_name = "KEY")]
     pub admin_key: Option<AdminKeyRule>,
+    /// Risk one more try of a PUK or other code whose counter the card does not tell, although an earlier job may have spent
+    /// one.
+    #[arg(long)]
+    pub risk_uncounted: bool,
     /// Don't ask for confirmation on the terminal.
     #[arg(long)]
     pub yes: bool,
@@ -50,6 +54,7 @@ impl JobArgs {
     pub fn job(&self, config: &Config, chosen: Chosen) -> Job {
         let mut rules = config.rules.clone();
         rules.admin_key = self.admin_key.unwrap_or(rules.admin_key);
+        rules.risk_uncounted = self.risk_uncounted;
         Job {
             reader: chosen.reader,
             card_id: chosen.card_id,

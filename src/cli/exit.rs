@@ -76,7 +76,7 @@ impl From<&Failure> for Exit {
             Cause::FewTries { .. } => Self::CardRefused,
             Cause::Journal(JournalError::Busy { .. }) => Self::NoCard,
             Cause::Journal(_) => Self::Usage,
-            Cause::UncertainPin { .. } => Self::Attention,
+            Cause::UncertainPin { .. } | Cause::UncountedTry { .. } => Self::Attention,
             Cause::NoAuthority { .. } => Self::Usage,
         }
     }
@@ -87,10 +87,11 @@ fn card(error: &crate::card::CardError) -> Exit {
     match error {
         CardError::NoAnswer { source, .. } => no_answer(source),
         // A card that refuses the length of the PIN refuses the PIN, not us.
-        CardError::Refused { command: "RESET RETRY COUNTER", status: Status::WRONG_LENGTH | Status::WRONG_DATA } => {
-            Exit::PinMisfit
-        }
-        CardError::NotInProfile { .. } => Exit::Usage,
+        CardError::Refused {
+            command: "RESET RETRY COUNTER" | "RESET RETRY COUNTER (code)",
+            status: Status::WRONG_LENGTH | Status::WRONG_DATA,
+        } => Exit::PinMisfit,
+        CardError::NotInProfile { .. } | CardError::NotTaken { .. } => Exit::Usage,
         CardError::UnusableId(_) => Exit::NoCard,
         _ => Exit::CardRefused,
     }

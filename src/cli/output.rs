@@ -177,6 +177,7 @@ pub fn plan_json(plan: &Plan) -> Value {
         "smartcard": plan.assignment.smartcard,
         "request": plan.assignment.request,
         "authority": plan.authority.name(),
+        "notes": plan.notes,
         "steps": steps,
     })
 }
@@ -199,6 +200,7 @@ pub fn plan_lines(plan: &Plan) -> Vec<String> {
             PlannedStep::Prompt { purpose } => format!("{number:>2}. person  {purpose}"),
         });
     }
+    lines.extend(plan.notes.iter().map(|note| format!("\nNote: {note}.")));
     if let Some(obstacle) = &plan.obstacle {
         lines.push(format!("\nThis would stop before anything is written: {obstacle}."));
     }

@@ -24,7 +24,7 @@ use crate::provision::{self, Authority, Cause, Desk, Failure, Job, PinMaker, Rul
 use crate::reader::fixture::Fixture;
 use crate::reader::replay::{Replay, ReplayError};
 use crate::reader::{ReaderError, Readers};
-use crate::secret::{AdminKey, AdminResponse, Pin};
+use crate::secret::{AdminKey, AdminResponse, Code, Pin};
 use crate::server::{AdminKeyVersion, CardParameters, ProposedPin};
 
 /// Runs the command.
@@ -60,10 +60,11 @@ pub fn run(config: &Config, path: &Path, json: bool, world: &mut World<'_>) -> R
 fn play(fixture: Fixture, families: &Families) -> Result<Option<String>, CliError> {
     let operation = fixture.header("operation").unwrap_or_default().to_owned();
     let authority = match fixture.header("authority") {
-        None | Some("server") => Authority::Server,
-        Some("admin-key") => Authority::AdminKey,
-        Some("current-pin") => Authority::CurrentPin,
-        Some(_) => return Ok(None),
+        None => Authority::Server,
+        Some(name) => match Authority::named(name) {
+            Some(authority) => authority,
+            None => return Ok(None),
+        },
     };
     let lengths = SecretLengths::of(&fixture);
     let replay = Replay::new(fixture)?;
@@ -130,22 +131,37 @@ fn mismatch(failure: &Failure) -> Option<ReplayError> {
 struct SecretLengths {
     new_pin: usize,
     current_pin: usize,
+    code: usize,
 }
 
 impl SecretLengths {
     fn of(fixture: &Fixture) -> Self {
-        let lc_of_last = |ins: u8| {
+        let lc_of_last = |wanted: &dyn Fn(u8, u8, u8) -> bool| {
             let commands = fixture.exchanges.iter().rev().map(|exchange| &exchange.command.0);
-            commands
-                .filter(|command| command.get(1) == Some(&Some(ins)) && command.len() > 5)
-                .find_map(|command| command.get(4).copied().flatten().map(usize::from))
+            commands.filter(|command| command.len() > 5).find_map(|command| match command.as_slice() {
+                [_, Some(ins), Some(p1), Some(p2), Some(lc), ..] if wanted(*ins, *p1, *p2) => Some(usize::from(*lc)),
+                _ => None,
+            })
         };
-        // VERIFY and RESET RETRY COUNTER carry the new PIN alone, CHANGE REFERENCE DATA the old one before it.
-        let change = lc_of_last(0x24);
-        let new_pin = lc_of_last(0x20).or_else(|| lc_of_last(0x2C)).or(change.map(|both| both / 2)).unwrap_or(8);
-        Self { new_pin, current_pin: change.map_or(8, |both| both.saturating_sub(new_pin)) }
+        // VERIFY and RESET RETRY COUNTER (P1 = 02) carry the new PIN alone, CHANGE REFERENCE DATA and RESET RETRY COUNTER (P1 = 00)
+        // the old PIN or the code before it; VERIFY with reference 83 carries the admin PIN.
+        let change = lc_of_last(&|ins, _, _| ins == 0x24);
+        let with_code = lc_of_last(&|ins, p1, _| (ins, p1) == (0x2C, 0x00));
+        let new_pin = lc_of_last(&|ins, _, p2| ins == 0x20 && p2 != ADMIN_PIN)
+            .or_else(|| lc_of_last(&|ins, p1, _| (ins, p1) == (0x2C, 0x02)))
+            .or(change.or(with_code).map(|both| both / 2))
+            .unwrap_or(8);
+        let rest = |both: Option<usize>| both.map(|both| both.saturating_sub(new_pin));
+        Self {
+            new_pin,
+            current_pin: rest(change).unwrap_or(8),
+            code: rest(with_code).or(lc_of_last(&|ins, _, p2| (ins, p2) == (0x20, ADMIN_PIN))).unwrap_or(8),
+        }
     }
 }
+
+/// The reference of an OpenPGP card's admin PIN.
+const ADMIN_PIN: u8 = 0x83;
 
 impl Supplier for SecretLengths {
     fn at_hand(&self, _need: Need) -> bool {
@@ -166,6 +182,10 @@ impl Supplier for SecretLengths {
 
     fn admin_key(&mut self) -> Result<AdminKey, SecretError> {
         AdminKey::new(&[0; AdminKey::LENGTH]).ok_or(SecretError::Cancelled { what: "the admin key" })
+    }
+
+    fn code(&mut self, _need: Need) -> Result<Code, SecretError> {
+        Ok(Code::zeros(self.code))
     }
 }
 

@@ -13,11 +13,7 @@ use crate::config::{SecretFile, Sources};
 use crate::provision::Cause;
 use crate::provision::issuer::Watch;
 use crate::provision::supplier::{Need, SecretError, Supplier};
-use crate::secret::{AdminKey, Pin, SecretBytes};
-
-const NEW_PIN: &str = "the new PIN";
-const CURRENT_PIN: &str = "the current PIN";
-const ADMIN_KEY: &str = "the admin key";
+use crate::secret::{AdminKey, Code, Pin, SecretBytes};
 
 /// Longest secret read from a file or descriptor.
 const SECRET_MAX: usize = 256;
@@ -34,6 +30,15 @@ pub struct Descriptors {
     /// Read the local admin key (48 hex digits) from this file descriptor.
     #[arg(long, value_name = "N")]
     pub admin_key_fd: Option<u32>,
+    /// Read the PUK of a PIV card from this file descriptor.
+    #[arg(long, value_name = "N")]
+    pub puk_fd: Option<u32>,
+    /// Read the admin PIN (PW3) of an OpenPGP card from this file descriptor.
+    #[arg(long, value_name = "N")]
+    pub admin_pin_fd: Option<u32>,
+    /// Read the resetting code of an OpenPGP card from this file descriptor.
+    #[arg(long, value_name = "N")]
+    pub resetting_code_fd: Option<u32>,
 }
 
 impl Descriptors {
@@ -42,11 +47,25 @@ impl Descriptors {
     /// # Errors
     /// Two options name the same descriptor.
     pub fn check(&self) -> Result<(), CliError> {
-        let named: Vec<u32> = [self.pin_fd, self.current_pin_fd, self.admin_key_fd].into_iter().flatten().collect();
+        let named: Vec<u32> = ALL_NEEDS.into_iter().filter_map(|need| self.of(need)).collect();
         let twice = named.iter().enumerate().any(|(at, number)| named.iter().skip(at + 1).any(|other| other == number));
         if twice { Err(CliError::SharedDescriptor) } else { Ok(()) }
     }
+
+    fn of(&self, need: Need) -> Option<u32> {
+        match need {
+            Need::NewPin => self.pin_fd,
+            Need::CurrentPin => self.current_pin_fd,
+            Need::AdminKey => self.admin_key_fd,
+            Need::Puk => self.puk_fd,
+            Need::AdminPin => self.admin_pin_fd,
+            Need::ResettingCode => self.resetting_code_fd,
+        }
+    }
 }
+
+const ALL_NEEDS: [Need; 6] =
+    [Need::NewPin, Need::CurrentPin, Need::AdminKey, Need::Puk, Need::AdminPin, Need::ResettingCode];
 
 /// The command's supplier.
 pub struct CommandSupplier {
@@ -85,20 +104,26 @@ impl CommandSupplier {
         let mut go_on = || !self.interrupted.load(Ordering::Relaxed);
         terminal.secret(question, &mut go_on).map_err(unreadable)?.ok_or(SecretError::Cancelled { what })
     }
+
+    /// From the descriptor, else the configured file or credential, else a person.
+    fn get(&self, need: Need, question: &str) -> Result<SecretBytes, SecretError> {
+        match (self.descriptors.of(need), self.sources.of(need)) {
+            (Some(number), _) => descriptor(need.what(), number),
+            (None, Some(file)) => secret_file(need.what(), file),
+            (None, None) => self.ask(need.what(), question),
+        }
+    }
 }
 
 impl Supplier for CommandSupplier {
     fn at_hand(&self, need: Need) -> bool {
-        match need {
-            Need::NewPin => self.descriptors.pin_fd.is_some(),
-            Need::CurrentPin => self.descriptors.current_pin_fd.is_some(),
-            Need::AdminKey => self.descriptors.admin_key_fd.is_some() || self.sources.admin_key.is_some(),
-        }
+        self.descriptors.of(need).is_some() || self.sources.of(need).is_some()
     }
 
     fn new_pin(&mut self, limits: PinLimits) -> Result<Pin, SecretError> {
+        let what = Need::NewPin.what();
         if let Some(number) = self.descriptors.pin_fd {
-            return pin(NEW_PIN, &descriptor(NEW_PIN, number)?);
+            return pin(what, &descriptor(what, number)?);
         }
         let characters = match limits.characters {
             PinCharacters::Digits => "digits",
@@ -106,14 +131,14 @@ impl Supplier for CommandSupplier {
         };
         let question = format!("New PIN ({} to {} {characters}): ", limits.min, limits.max);
         for _ in 0..ENTRIES {
-            let first = self.ask(NEW_PIN, &question)?;
-            let second = self.ask(NEW_PIN, "New PIN again: ")?;
+            let first = self.ask(what, &question)?;
+            let second = self.ask(what, "New PIN again: ")?;
             if first.expose() == second.expose() {
-                return pin(NEW_PIN, &first);
+                return pin(what, &first);
             }
             tracing::warn!("the two entries differ");
         }
-        Err(SecretError::Mismatch { what: NEW_PIN })
+        Err(SecretError::Mismatch { what })
     }
 
     fn consent(&mut self, card: &str, watch: Watch<'_>) -> Result<(), Cause> {
@@ -141,31 +166,38 @@ impl Supplier for CommandSupplier {
     }
 
     fn current_pin(&mut self) -> Result<Pin, SecretError> {
-        match self.descriptors.current_pin_fd {
-            Some(number) => pin(CURRENT_PIN, &descriptor(CURRENT_PIN, number)?),
-            None => pin(CURRENT_PIN, &self.ask(CURRENT_PIN, "Current PIN of the card: ")?),
-        }
+        pin(Need::CurrentPin.what(), &self.get(Need::CurrentPin, "Current PIN of the card: ")?)
     }
 
     fn admin_key(&mut self) -> Result<AdminKey, SecretError> {
-        let text = match (self.descriptors.admin_key_fd, &self.sources.admin_key) {
-            (Some(number), _) => descriptor(ADMIN_KEY, number)?,
-            (None, Some(file)) => secret_file(ADMIN_KEY, file)?,
-            (None, None) => self.ask(ADMIN_KEY, "Admin key (48 hex digits): ")?,
-        };
+        let text = self.get(Need::AdminKey, "Admin key (48 hex digits): ")?;
         AdminKey::from_hex(text.expose()).ok_or_else(|| SecretError::Unusable {
-            what: ADMIN_KEY,
+            what: Need::AdminKey.what(),
             reason: "48 hexadecimal digits are needed".to_owned(),
         })
     }
+
+    fn code(&mut self, need: Need) -> Result<Code, SecretError> {
+        let question = match need {
+            Need::AdminPin => "Admin PIN (PW3) of the card: ",
+            Need::ResettingCode => "Resetting code of the card: ",
+            _ => "PUK of the card: ",
+        };
+        let what = need.what();
+        let text = self.get(need, question)?;
+        Code::new(line(&text)).map_err(|error| SecretError::Unusable { what, reason: error.to_string() })
+    }
 }
 
-/// The PIN without the line end that a pipe brings along.
 fn pin(what: &'static str, text: &SecretBytes) -> Result<Pin, SecretError> {
+    Pin::new(line(text)).map_err(|error| SecretError::Unusable { what, reason: error.to_string() })
+}
+
+/// The secret without the line end that a pipe brings along.
+fn line(text: &SecretBytes) -> &[u8] {
     let bytes = text.expose();
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-    Pin::new(bytes).map_err(|error| SecretError::Unusable { what, reason: error.to_string() })
+    bytes.strip_suffix(b"\r").unwrap_or(bytes)
 }
 
 /// `/dev/fd/N` opens what the caller handed over, without this program taking a number on trust. A file opened so begins at

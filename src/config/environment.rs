@@ -15,7 +15,7 @@ enum Kind {
 }
 
 /// Section, key and the kind of value.
-const KEYS: [(&str, &str, Kind); 17] = [
+const KEYS: [(&str, &str, Kind); 25] = [
     ("server", "url", Kind::Text),
     ("server", "ca_file", Kind::Text),
     ("server", "auth", Kind::Text),
@@ -29,6 +29,14 @@ const KEYS: [(&str, &str, Kind); 17] = [
     ("card", "admin_key", Kind::Text),
     ("card", "admin_key_file", Kind::Text),
     ("card", "admin_key_credential", Kind::Text),
+    ("card", "puk_file", Kind::Text),
+    ("card", "puk_credential", Kind::Text),
+    ("card", "admin_pin_file", Kind::Text),
+    ("card", "admin_pin_credential", Kind::Text),
+    ("card", "resetting_code_file", Kind::Text),
+    ("card", "resetting_code_credential", Kind::Text),
+    ("card", "current_pin_file", Kind::Text),
+    ("card", "current_pin_credential", Kind::Text),
     ("reader", "ignore", Kind::List),
     ("reader", "timeout", Kind::Text),
     ("journal", "dir", Kind::Text),

@@ -68,6 +68,14 @@ pub(super) struct Card {
     pub admin_key: AdminKeyRule,
     pub admin_key_file: Option<PathBuf>,
     pub admin_key_credential: Option<String>,
+    pub puk_file: Option<PathBuf>,
+    pub puk_credential: Option<String>,
+    pub admin_pin_file: Option<PathBuf>,
+    pub admin_pin_credential: Option<String>,
+    pub resetting_code_file: Option<PathBuf>,
+    pub resetting_code_credential: Option<String>,
+    pub current_pin_file: Option<PathBuf>,
+    pub current_pin_credential: Option<String>,
     pub profile: Vec<Profile>,
 }
 
@@ -81,6 +89,14 @@ impl Default for Card {
             admin_key: AdminKeyRule::Policy,
             admin_key_file: None,
             admin_key_credential: None,
+            puk_file: None,
+            puk_credential: None,
+            admin_pin_file: None,
+            admin_pin_credential: None,
+            resetting_code_file: None,
+            resetting_code_credential: None,
+            current_pin_file: None,
+            current_pin_credential: None,
             profile: Vec::new(),
         }
     }

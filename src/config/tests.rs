@@ -55,7 +55,7 @@ fn what_cannot_be_is_refused_by_name() {
         ("[server]\nurl = \"https://x/\"\ntimeout = \"soon\"", "server.timeout"),
         ("[server]\n\ntoken = \"hunter2\"", "line 3: unknown field `token`"),
         ("[card]\nauthority = []", "card.authority"),
-        ("[card]\nauthority = [\"puk\"]", "puk"),
+        ("[card]\nauthority = [\"hunter2\"]", "`puk`"),
         ("[card]\nadmin_key = \"hunter2\"", "line 2: unknown variant, expected"),
         ("[server]\ntimeout = 8765", "line 2: invalid type: integer, expected"),
         ("[card]\npin_length = [8, 4]", "card.pin_length"),

@@ -190,18 +190,26 @@ pub enum Cause {
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// Too few tries to risk one.
-    #[error("{left} PIN tries left, and at least {min} are wanted before one is risked")]
+    #[error("the {what} has {left} tries left, and at least {min} are wanted before one is risked")]
     FewTries {
+        /// Of what.
+        what: &'static str,
         /// Tries left.
         left: u8,
         /// `card.min_tries_left`.
         min: u8,
     },
     /// No authority of the configuration can be used on this card.
-    #[error("none of the configured authorities ({configured}) can set this card's PIN")]
+    #[error("none of the configured authorities ({configured}) can set this card's PIN{}", because(*.reason))]
     NoAuthority {
         /// Their names.
         configured: String,
+        /// The card's family.
+        family: &'static str,
+        /// The authorities that the family takes.
+        takes: String,
+        /// Why the family's challenge is none of them.
+        reason: Option<&'static str>,
     },
     /// The journal can't be kept, or another process has the card.
     #[error(transparent)]
@@ -213,6 +221,14 @@ pub enum Cause {
         journal: String,
         /// What its record says.
         meaning: &'static str,
+    },
+    /// The card keeps the counter of a code to itself, and an earlier job may have spent one of its tries.
+    #[error("how many tries the {what} has left can't be asked, and an earlier job ({journal}) may have spent one")]
+    UncountedTry {
+        /// Of what.
+        what: &'static str,
+        /// The earlier job's id.
+        journal: String,
     },
     /// Ctrl-C or SIGTERM.
     #[error("interrupted")]
@@ -246,10 +262,15 @@ impl Cause {
                 "check the file, credential, descriptor or entry that it comes from".to_owned()
             }
             Self::Secret(_) => "run the command again".to_owned(),
-            Self::FewTries { .. } => {
+            Self::FewTries { what: "PIN", .. } => {
                 "have the card unblocked by its administrator; `card.min_tries_left` sets the limit".to_owned()
             }
-            Self::NoAuthority { .. } => "set `card.authority` to one that this card has".to_owned(),
+            Self::FewTries { .. } => {
+                "use another authority; `card.min_tries_left` sets the limit, and a blocked code can't be had back".to_owned()
+            }
+            Self::NoAuthority { takes, family, .. } => {
+                format!("set `card.authority` to one that a {family} card takes: {takes}")
+            }
             Self::Journal(JournalError::Busy { .. }) => {
                 "wait for the other process; `pinwright history` shows how far it is".to_owned()
             }
@@ -260,6 +281,9 @@ impl Cause {
             Self::UncertainPin { .. } => {
                 "set the PIN with another authority (`server`, `admin-key`), which does not depend on the current one".to_owned()
             }
+            Self::UncountedTry { what, .. } => format!(
+                "make sure of the {what}, then allow one more try with `--risk-uncounted`, or use another authority"
+            ),
             Self::Interrupted => "run the command again".to_owned(),
         }
     }
@@ -272,6 +296,10 @@ impl Cause {
             _ => None,
         }
     }
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
 fn no_answer(error: &ApduError) -> String {
@@ -305,6 +333,14 @@ fn card_remedy(error: &CardError) -> &'static str {
         CardError::Refused { command: "VERIFY" | "CHANGE REFERENCE DATA", .. } => {
             "make sure of the current PIN before it is tried again: each wrong one costs a try (`pinwright inspect`)"
         }
+        CardError::Refused { command: "VERIFY (PW3)" | "RESET RETRY COUNTER (code)", .. } => {
+            "don't repeat this blindly: a wrong code costs a try, and a blocked one can't be had back. Make sure of it, and \
+             see what `pinwright inspect` says is left"
+        }
+        CardError::Wrong { .. } => {
+            "make sure of it before it is tried again: each wrong one costs a try (`pinwright inspect`)"
+        }
+        CardError::NotTaken { .. } => "set `card.authority` to one that this card has",
         CardError::Refused { .. } => "run `pinwright inspect` to see what the card says of itself",
         CardError::ChallengeLength { .. } | CardError::AnswerLength { .. } => {
             "report this card and server: such challenges are not documented"

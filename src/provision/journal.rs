@@ -140,13 +140,11 @@ impl Journal {
         Ok(history)
     }
 
-    /// The records of one card that are open.
-    fn open_records(&self, card_id: Uuid) -> Result<Vec<Record>, JournalError> {
+    /// The records of one card.
+    fn records_of(&self, card_id: Uuid) -> Result<Vec<Record>, JournalError> {
         let prefix = format!("{card_id}_");
         let of_card = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix));
-        let mut records = self.read_where(of_card)?.records;
-        records.retain(|record| record.point.is_open());
-        Ok(records)
+        Ok(self.read_where(of_card)?.records)
     }
 
     /// Removes settled records that are older than the journal keeps, and what a crash left half-written. Open records
@@ -214,13 +212,20 @@ impl Drop for Claim<'_> {
 }
 
 impl<'a> Claim<'a> {
-    /// The open records of this card, oldest first: what earlier jobs left unsettled. Nobody else changes them while the
-    /// claim is held, so one look is enough.
+    /// The records of this card, oldest first. Nobody else changes them while the claim is held, so one look is enough.
+    ///
+    /// # Errors
+    /// The folder can't be read.
+    pub fn records(&self) -> Result<Vec<Record>, JournalError> {
+        self.journal.records_of(self.card_id)
+    }
+
+    /// Those of them that are open: what earlier jobs left unsettled.
     ///
     /// # Errors
     /// The folder can't be read.
     pub fn unsettled(&self) -> Result<Vec<Record>, JournalError> {
-        self.journal.open_records(self.card_id)
+        Ok(self.records()?.into_iter().filter(|record| record.point.is_open()).collect())
     }
 
     /// Writes the first record of a job.

@@ -6,9 +6,9 @@ use super::error::{CardState, Cause, Failure, Step};
 use super::fit;
 use super::issuer::Assignment;
 use super::rules::{Authority, PinMaker};
-use super::supplier::{Need, Supplier};
+use super::supplier::{Need, SecretError, Supplier};
 use crate::card::{CardId, PinLimits};
-use crate::secret::{AdminKey, Pin};
+use crate::secret::{AdminKey, Code, Pin};
 use crate::server::ProposedPin;
 
 /// Facts and secrets that outlive one hold of the card.
@@ -20,6 +20,10 @@ pub(super) struct Known {
     new_pin: Option<(Pin, PinSource)>,
     current_pin: Option<Pin>,
     admin_key: Option<AdminKey>,
+    /// One authority is chosen, so one code is ever needed.
+    code: Option<Code>,
+    /// Fewest and most bytes of that code, as the card says.
+    code_lengths: Option<(usize, usize)>,
 }
 
 impl Known {
@@ -35,9 +39,14 @@ impl Known {
 
     /// The next secret that must be supplied before the card is challenged.
     pub fn missing(&self, authority: Authority, assignment: &Assignment) -> Option<Need> {
-        match authority {
-            Authority::AdminKey if self.admin_key.is_none() => Some(Need::AdminKey),
-            Authority::CurrentPin if self.current_pin.is_none() => Some(Need::CurrentPin),
+        let has = |need: &Need| match need {
+            Need::AdminKey => self.admin_key.is_some(),
+            Need::CurrentPin => self.current_pin.is_some(),
+            Need::Puk | Need::AdminPin | Need::ResettingCode => self.code.is_some(),
+            Need::NewPin => self.new_pin.is_some(),
+        };
+        match authority.need() {
+            Some(need) if !has(&need) => Some(need),
             _ if assignment.pin_maker == PinMaker::User && self.new_pin.is_none() => Some(Need::NewPin),
             _ => None,
         }
@@ -55,6 +64,16 @@ impl Known {
             }
             Need::CurrentPin => self.current_pin = Some(supplier.current_pin()?),
             Need::AdminKey => self.admin_key = Some(supplier.admin_key()?),
+            Need::Puk | Need::AdminPin | Need::ResettingCode => {
+                let code = supplier.code(need)?;
+                // A code that can't be the card's own is not worth a try.
+                if let Some((min, max)) = self.code_lengths.filter(|(min, max)| !(*min..=*max).contains(&code.length()))
+                {
+                    let reason = format!("this card's has {min} to {max} bytes, and that has {}", code.length());
+                    return Err(SecretError::Unusable { what: need.what(), reason }.into());
+                }
+                self.code = Some(code);
+            }
         }
         Ok(())
     }
@@ -77,6 +96,15 @@ impl Known {
 
     pub fn current_pin(&self) -> Option<&Pin> {
         self.current_pin.as_ref()
+    }
+
+    /// Notes which lengths the chosen authority's code can have on this card.
+    pub fn code_can_have(&mut self, lengths: Option<(usize, usize)>) {
+        self.code_lengths = lengths;
+    }
+
+    pub fn code(&self) -> Option<&Code> {
+        self.code.as_ref()
     }
 
     pub fn admin_key(&self) -> Option<&AdminKey> {

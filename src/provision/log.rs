@@ -1,6 +1,6 @@
 //! One job's use of the journal: claim the card, note each point before it is passed, settle what came before.
 
-use super::error::{CardState, Cause, Failure};
+use super::error::{CardState, Cause, Failure, Step};
 use super::issuer::Assignment;
 use super::journal::{Claim, Entry, Journal, JournalError, Point, Record, most_doubtful, new_id};
 use super::session::CardFacts;
@@ -12,19 +12,22 @@ pub(super) struct Log<'a> {
     journal: Option<&'a Journal>,
     claim: Option<Claim<'a>>,
     earlier: Vec<Record>,
+    /// All records of this card, settled ones too.
+    past: Vec<Record>,
     entry: Option<Entry<'a>>,
 }
 
 impl<'a> Log<'a> {
     pub fn new(journal: Option<&'a Journal>) -> Self {
-        Self { journal, claim: None, earlier: Vec::new(), entry: None }
+        Self { journal, claim: None, earlier: Vec::new(), past: Vec::new(), entry: None }
     }
 
     /// Claims the card, once, and looks for what an earlier job left unsettled on it.
     pub fn claim(&mut self, card_id: CardId) -> Result<(), JournalError> {
         let (Some(journal), None) = (self.journal, &self.claim) else { return Ok(()) };
         let claim = journal.claim(card_id.guid())?;
-        self.earlier = claim.unsettled()?;
+        self.past = claim.records()?;
+        self.earlier = self.past.iter().filter(|record| record.point.is_open()).cloned().collect();
         if let Some(earlier) = most_doubtful(&self.earlier) {
             tracing::warn!(journal = %earlier.id, "an earlier job on this card {}", earlier.point.meaning());
         }
@@ -40,6 +43,18 @@ impl<'a> Log<'a> {
     /// Whether the card's PIN may be another one than its holder knows.
     pub fn pin_is_uncertain(&self) -> Option<&Record> {
         most_doubtful(&self.earlier).filter(|record| record.point != Point::Authorizing)
+    }
+
+    /// The job that may have spent a try of this authority's code, where none since has been accepted with it.
+    pub fn code_try_in_doubt(&self, authority: Authority) -> Option<&Record> {
+        self.past.iter().filter(|record| record.authority == authority.name()).fold(None, |doubt, record| {
+            match code_try(record, authority) {
+                CodeTry::None => doubt,
+                CodeTry::MaybeSpent => Some(record),
+                // A code that the card has taken has its tries again.
+                CodeTry::Accepted => None,
+            }
+        })
     }
 
     /// The first record, on disk before the card is asked for anything that it may count or change.
@@ -100,6 +115,32 @@ impl<'a> Log<'a> {
             tracing::error!("the journal could not note the end of the job: {error}");
         }
         failure
+    }
+}
+
+/// What a job did with the code of its authority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CodeTry {
+    None,
+    MaybeSpent,
+    Accepted,
+}
+
+/// Read off a record: at which step the code was shown, and how far the job came.
+fn code_try(record: &Record, authority: Authority) -> CodeTry {
+    let with_pin = authority.proof().goes_with_the_pin();
+    let shown_at = if with_pin { Step::SetPin } else { Step::Authorize };
+    match (record.point, record.stopped_at.as_deref()) {
+        (Point::Done | Point::Set, _) => CodeTry::Accepted,
+        (_, Some(step)) if step == Step::Verify.name() => CodeTry::Accepted,
+        (_, Some(step)) if step == Step::SetPin.name() && !with_pin => CodeTry::Accepted,
+        (_, Some(step)) if step == shown_at.name() => CodeTry::MaybeSpent,
+        // Stopped before: nothing was shown.
+        (_, Some(_)) => CodeTry::None,
+        // Killed.
+        (Point::Authorizing, None) if with_pin => CodeTry::None,
+        (Point::Setting, None) if !with_pin => CodeTry::Accepted,
+        (_, None) => CodeTry::MaybeSpent,
     }
 }
 

@@ -4,6 +4,7 @@
 //! server is asked twice, once for its records and once, while the card waits for the answer to its challenge, for the
 //! secrets.
 
+mod authority;
 pub mod binding;
 pub mod error;
 pub mod fit;
@@ -22,6 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use uuid::Uuid;
 
+use self::authority::{choose, credential, may_be_risked, question_key};
 pub use self::error::{CardState, Cause, Failure, Step};
 use self::issuer::{Answers, Assignment, Issuer, Question, Wanted};
 use self::journal::{Journal, Point, Record};
@@ -30,11 +32,10 @@ use self::log::Log;
 use self::records::ResolveError;
 pub use self::rules::{AdminKeyRule, Authority, PinMaker, PinRouteRule, Rules};
 use self::session::Session;
-use self::supplier::{Need, SecretError, Supplier};
+use self::supplier::{Need, Supplier};
 use crate::card::family::Families;
-use crate::card::{CardId, Challenge, Tries, answer_with_admin_key};
+use crate::card::{CardId, Challenge, Proof};
 use crate::reader::Readers;
-use crate::secret::{AdminResponse, Pin};
 use crate::server::ProposedPin;
 
 /// What to do.
@@ -136,8 +137,8 @@ const FRESH_STARTS: u32 = 1;
 
 /// Sets the card's PIN and has the card verify it.
 ///
-/// Spends no PIN try unless the authority is the current PIN and that is wrong; spends an admin try only where the answer to
-/// the challenge is wrong. Never repeats what a card refused.
+/// Spends a try of nothing but the chosen authority, and that one only where it is wrong: a current PIN, a PUK, an admin PIN
+/// or resetting code, an answer to the admin challenge. Never repeats what a card refused.
 ///
 /// # Errors
 /// A [`Failure`] says at which step, why, and in which state the card is.
@@ -210,6 +211,7 @@ fn steps(
     let assignment = resolve(session, job, desk, known)?;
     let authority = choose(&job.rules, session)?;
     let answer = question_key(authority, &assignment)?;
+    known.code_can_have(session.code_lengths(authority.proof()));
     while let Some(need) = known.missing(authority, &assignment) {
         if !supplied(need, session, desk, known)? {
             return Ok(Round::Needs(need));
@@ -217,10 +219,10 @@ fn steps(
     }
 
     desk.enter(session, Step::Challenge)?;
-    let challenge = challenge(session, authority)?;
+    let question = Question { pin: !known.has_pin(), answer };
+    let challenge = challenge(session, authority, question)?;
 
     desk.enter(session, Step::Ask)?;
-    let question = Question { pin: !known.has_pin(), answer };
     let answers = ask(session, desk, &assignment, &challenge, question)?;
     if let Some(ProposedPin::UserSupplies) = answers.pin {
         user_may_supply(&assignment)?;
@@ -230,13 +232,11 @@ fn steps(
     }
     known.proposed(answers.pin);
     let Some((pin, pin_source)) = known.pin() else { return Ok(Round::Needs(Need::NewPin)) };
-    let proof = proof(authority, known, &challenge, answers.answer)?;
+    let credential = credential(authority, known, &challenge, answers.answer)?;
 
     desk.enter(session, Step::Fit)?;
     fit::check(pin, session.limits()?, assignment.policy)?;
-    if let Proof::CurrentPin(_) = proof {
-        enough_tries(session.tries_left()?, job.rules.min_tries_left, log.pin_is_uncertain())?;
-    }
+    may_be_risked(authority, &job.rules, session, log)?;
     if pin_source == PinSource::Server {
         // A PIN that the person has just typed needs no second yes.
         session.at(Step::Consent);
@@ -245,21 +245,15 @@ fn steps(
     }
 
     desk.enter(session, Step::Bind)?;
-    session.bind(matches!(proof, Proof::Answer(_)))?;
+    session.bind(authority.proof() == Proof::AdminAnswer)?;
 
     desk.enter(session, Step::Authorize)?;
     log.begin(&session.facts(), card_id, &assignment, authority, pin_source)?;
-    match &proof {
-        Proof::Answer(answer) => session.authorize(answer)?,
-        Proof::CurrentPin(current) => session.prove_current_pin(current)?,
-    }
+    session.authorize(&credential)?;
 
     desk.proceed(session, Step::SetPin);
     log.reach(Point::Setting)?;
-    match &proof {
-        Proof::Answer(_) => session.set_pin(pin)?,
-        Proof::CurrentPin(current) => session.change_pin(current, pin)?,
-    }
+    session.set_pin(&credential, pin)?;
 
     desk.proceed(session, Step::Verify);
     if let Err(error) = log.reach(Point::Set) {
@@ -295,15 +289,16 @@ fn supplied(need: Need, session: &mut Session, desk: &mut Desk<'_>, known: &mut 
     Ok(true)
 }
 
-/// A challenge, where the card gives one. Where the current PIN is the authority it is only a parameter of the call for the
-/// PIN, and a card that refuses it (a locked admin key) is asked no more.
-fn challenge(session: &mut Session, authority: Authority) -> Result<Challenge, Cause> {
-    if !session.has_admin_challenge() {
+/// A challenge, where the card gives one and somebody wants it. Where no answer to it is the authority it is only a parameter of
+/// the call for the PIN, and a card that refuses it (a locked admin key) is asked no more.
+fn challenge(session: &mut Session, authority: Authority, question: Question) -> Result<Challenge, Cause> {
+    let is_authority = authority.proof() == Proof::AdminAnswer;
+    if !session.gives_challenge() || !(is_authority || question.pin) {
         return Ok(Challenge(Vec::new()));
     }
-    match (session.challenge(), authority) {
-        (Err(cause), Authority::CurrentPin) if cause.status().is_some() => Ok(Challenge(Vec::new())),
-        (result, _) => result,
+    match session.challenge() {
+        Err(cause) if !is_authority && cause.status().is_some() => Ok(Challenge(Vec::new())),
+        result => result,
     }
 }
 
@@ -322,76 +317,10 @@ fn ask(
     desk.issuer.ask(assignment, &parameters, question, &mut watch)
 }
 
-enum Proof<'a> {
-    Answer(AdminResponse),
-    CurrentPin(&'a Pin),
-}
-
-/// The first configured authority that the card has. One is chosen, and no second one is tried when it fails.
-fn choose(rules: &Rules, session: &Session) -> Result<Authority, Cause> {
-    rules
-        .authorities
-        .iter()
-        .copied()
-        .find(|authority| match authority {
-            Authority::Server | Authority::AdminKey => session.has_admin_challenge(),
-            Authority::CurrentPin => true,
-        })
-        .ok_or_else(|| Cause::NoAuthority {
-            configured: rules.authorities.iter().map(|authority| authority.name()).collect::<Vec<_>>().join(", "),
-        })
-}
-
-/// Which key the server is to answer with, where it is the authority.
-fn question_key(
-    authority: Authority,
-    assignment: &Assignment,
-) -> Result<Option<crate::server::AdminKeyVersion>, ResolveError> {
-    match (authority, assignment.request, &assignment.admin_key) {
-        (Authority::AdminKey | Authority::CurrentPin, ..) => Ok(None),
-        (Authority::Server, None, _) => Err(ResolveError::NoRequest { smartcard: assignment.smartcard }),
-        (Authority::Server, Some(_), Ok(version)) => Ok(Some(*version)),
-        (Authority::Server, Some(_), Err(evidence)) => {
-            Err(ResolveError::AdminKeyUnknown { evidence: evidence.clone() })
-        }
-    }
-}
-
-fn proof<'a>(
-    authority: Authority,
-    known: &'a Known,
-    challenge: &Challenge,
-    answer: Option<AdminResponse>,
-) -> Result<Proof<'a>, Cause> {
-    let missing = |what| Cause::Secret(SecretError::NoTerminal { what });
-    match authority {
-        Authority::Server => answer.map(Proof::Answer).ok_or(missing("the server's answer")),
-        Authority::AdminKey => {
-            let key = known.admin_key().ok_or(missing("the admin key"))?;
-            Ok(Proof::Answer(answer_with_admin_key(key, challenge)?))
-        }
-        Authority::CurrentPin => known.current_pin().map(Proof::CurrentPin).ok_or(missing("the current PIN")),
-    }
-}
-
 /// 204 on the PIN: a person supplies it, unless the policy has named the server as its maker.
 fn user_may_supply(assignment: &Assignment) -> Result<(), ResolveError> {
     match assignment.pin_maker {
         PinMaker::Server => Err(ResolveError::PinDisagreement { option: assignment.pin_option.clone() }),
         PinMaker::User | PinMaker::Ask => Ok(()),
     }
-}
-
-/// Where an earlier job may have changed the PIN, one try is risked only if the next job could still risk one.
-fn enough_tries(tries: Tries, min: u8, uncertain: Option<&Record>) -> Result<(), Cause> {
-    match (tries, uncertain) {
-        (Tries::Left { left, .. }, _) if left < min => Err(Cause::FewTries { left, min }),
-        (Tries::Left { left, .. }, Some(record)) if left == min => Err(uncertain_pin(record)),
-        (Tries::Untold, Some(record)) => Err(uncertain_pin(record)),
-        (Tries::Left { .. } | Tries::Untold, _) => Ok(()),
-    }
-}
-
-fn uncertain_pin(record: &Record) -> Cause {
-    Cause::UncertainPin { journal: record.id.clone(), meaning: record.point.meaning() }
 }

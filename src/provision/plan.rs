@@ -3,13 +3,14 @@
 
 use std::sync::atomic::AtomicBool;
 
+use super::authority::{choose, enough_code_tries, enough_tries, question_key};
 use super::issuer::{Assignment, Issuer};
 use super::mimcm::MimCm;
 use super::records::ResolveError;
 use super::session::{CardFacts, Session};
-use super::{Authority, Cause, Failure, Job, Step, choose};
+use super::{Authority, Cause, Failure, Job, Step};
 use crate::apdu::Command;
-use crate::card::{Challenge, Proof};
+use crate::card::{Challenge, Proof, Tries};
 use crate::reader::record::Recording;
 use crate::reader::{Protocol, Readers};
 use crate::server::{
@@ -38,6 +39,8 @@ pub struct Plan {
     pub assignment: Assignment,
     /// Why the job would stop, where that can be told already.
     pub obstacle: Option<Cause>,
+    /// What a person should know before the job is run.
+    pub notes: Vec<String>,
     /// What would be done, in order.
     pub steps: Vec<PlannedStep>,
 }
@@ -110,17 +113,24 @@ fn draw(
     let no_route = job.rules.pin_route == PinRouteRule::Request
         && assignment.request.is_none()
         && assignment.pin_maker != PinMaker::User;
-    let obstacle = super::question_key(authority, &assignment)
+    let obstacle = question_key(authority, &assignment)
         .err()
         .or(no_route.then_some(ResolveError::NoRequest { smartcard: assignment.smartcard }))
         .map(Cause::from);
-    let obstacle = match (obstacle, authority) {
-        // Asked now, since the job would stop at it; it is in the plan as the job's own command.
-        (None, Authority::CurrentPin) => {
-            super::enough_tries(session.tries_left()?, job.rules.min_tries_left, None).err()
-        }
-        (obstacle, _) => obstacle,
+    // Asked now, since the job would stop at it; it is in the plan as the job's own command.
+    let tries = match (&obstacle, authority) {
+        (Some(_), _) | (None, Authority::Server | Authority::AdminKey) => None,
+        (None, _) => Some(session.proof_tries_left(authority.proof())?),
     };
+    let obstacle = match (tries, authority) {
+        (None, _) => obstacle,
+        (Some(tries), Authority::CurrentPin) => enough_tries(tries, job.rules.min_tries_left, None).err(),
+        (Some(tries), _) => enough_code_tries(authority, tries, &job.rules, None).err(),
+    };
+    let uncounted = (tries == Some(Tries::Untold)).then(|| {
+        let what = authority.proof().what();
+        format!("the card does not tell how many tries the {what} has left: one try is risked, and no second one")
+    });
     let steps = steps(session, job, &assignment, authority, &parameters, issuer.client())?;
     let CardFacts { reader, family, atr } = session.facts();
     Ok(Plan {
@@ -131,6 +141,7 @@ fn draw(
         authority,
         assignment,
         obstacle,
+        notes: uncounted.into_iter().collect(),
         steps: identification.chain(records).chain(steps).collect(),
     })
 }
@@ -143,25 +154,26 @@ fn steps(
     card: &CardParameters,
     client: &Client,
 ) -> Result<Vec<PlannedStep>, Cause> {
-    let proof = match authority {
-        Authority::Server | Authority::AdminKey => Proof::AdminAnswer,
-        Authority::CurrentPin => Proof::CurrentPin,
-    };
     let mut steps = Vec::new();
-    match authority {
-        Authority::Server => {}
-        Authority::AdminKey => steps.push(PlannedStep::Prompt { purpose: "the admin key, unless a file gives it" }),
-        Authority::CurrentPin => steps.push(PlannedStep::Prompt { purpose: "the card's current PIN" }),
-    }
+    let prompt = match authority {
+        Authority::Server => None,
+        Authority::AdminKey => Some("the admin key, unless a file gives it"),
+        Authority::Puk => Some("the card's PUK, unless a file gives it"),
+        Authority::AdminPin => Some("the card's admin PIN (PW3), unless a file gives it"),
+        Authority::ResettingCode => Some("the card's resetting code, unless a file gives it"),
+        Authority::CurrentPin => Some("the card's current PIN"),
+    };
+    steps.extend(prompt.map(|purpose| PlannedStep::Prompt { purpose }));
     if assignment.pin_maker == PinMaker::User {
         steps.push(PlannedStep::Prompt { purpose: "the new PIN, twice" });
     }
-    let plan = session.plan(proof)?;
+    let plan = session.plan(authority.proof())?;
     let protocol = session.protocol();
     let apdu = |planned: crate::card::PlannedCommand| frames(planned.purpose, &planned.command, protocol);
-    // A card without an administrator gives none, and the parameter is left out.
-    let challenge = if session.has_admin_challenge() { CHALLENGE } else { "" };
-    steps.extend(plan.before_asking.into_iter().flat_map(apdu));
+    // A card that gives none has the parameter left out; and where nobody asks for one, none is taken.
+    let challenge = if session.gives_challenge() { CHALLENGE } else { "" };
+    let wanted = authority.proof() == Proof::AdminAnswer || assignment.pin_maker != PinMaker::User;
+    steps.extend(plan.before_asking.into_iter().filter(|_| wanted).flat_map(apdu));
     steps.extend(calls(job, assignment, authority, card, challenge, client));
     steps.extend(plan.after_asking.into_iter().flat_map(apdu));
     Ok(steps)

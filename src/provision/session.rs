@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::authority::Credential;
 use super::binding::Binding;
 use super::error::{CardState, Cause, Failure, Step};
 use super::issuer::Assignment;
@@ -11,7 +12,7 @@ use crate::apdu::{ApduError, Channel};
 use crate::card::family::{self, Families};
 use crate::card::{Card, CardError, CardId, CardPlan, Challenge, PinLimits, Proof, Tries};
 use crate::reader::{Connection, EndAction, Protocol, ReaderError, Readers};
-use crate::secret::{AdminResponse, Pin};
+use crate::secret::Pin;
 use crate::server::CardParameters;
 
 /// Windows resets a card whose transaction is idle for 5 s.
@@ -119,8 +120,19 @@ impl Session {
         self.card.as_ref().map(|card| card.limits()).ok_or_else(unidentified)
     }
 
-    pub fn has_admin_challenge(&self) -> bool {
-        self.card.as_ref().is_some_and(|card| card.has_admin_challenge())
+    /// Whether the card can be set a PIN with this proof.
+    pub fn takes(&self, proof: Proof) -> bool {
+        self.card.as_ref().is_some_and(|card| card.takes(proof))
+    }
+
+    /// Fewest and most bytes of the code that is this proof.
+    pub fn code_lengths(&self, proof: Proof) -> Option<(usize, usize)> {
+        self.card.as_ref().and_then(|card| card.code_lengths(proof))
+    }
+
+    /// Whether the card can be asked for a challenge.
+    pub fn gives_challenge(&self) -> bool {
+        self.card.as_ref().is_some_and(|card| card.gives_challenge())
     }
 
     /// The parameters that name this card to the server.
@@ -154,9 +166,9 @@ impl Session {
         }
     }
 
-    /// Tries left, for an operation that may cost one.
-    pub fn tries_left(&mut self) -> Result<Tries, Cause> {
-        self.with_card(|card, channel| card.tries_left(channel))
+    /// Tries left of what is about to be risked.
+    pub fn proof_tries_left(&mut self, proof: Proof) -> Result<Tries, Cause> {
+        self.with_card(|card, channel| card.proof_tries_left(channel, proof))
     }
 
     /// Step 7: the same insertion, and the same card ID where reading it does no harm now.
@@ -172,41 +184,48 @@ impl Session {
         Ok(())
     }
 
-    /// Step 9, first half. Where reading would have spoilt the challenge, the card ID is compared now.
-    pub fn authorize(&mut self, answer: &AdminResponse) -> Result<(), Cause> {
-        // From here a refusal may have been counted, and so may an answer that got lost on its way back.
-        self.state = CardState::TrySpent;
-        self.with_card(|card, channel| card.authorize(channel, answer))?;
-        self.state = CardState::Untouched;
-        if self.card.as_ref().is_some_and(|card| !card.challenge_survives_reading()) {
-            self.confirm()?;
-        }
-        Ok(())
-    }
-
-    /// Step 9, first half, with the current PIN as the authority: verified by itself where the change would not tell it
-    /// from a part of it.
-    pub fn prove_current_pin(&mut self, current: &Pin) -> Result<(), Cause> {
+    /// Step 9, first half: what can be proved before the PIN is written.
+    pub fn authorize(&mut self, credential: &Credential<'_>) -> Result<(), Cause> {
         self.reset_at_end = true;
-        if self.card.as_ref().is_some_and(|card| card.splits_by_length()) {
-            self.state = CardState::TrySpent;
-            self.with_card(|card, channel| card.verify_pin(channel, current))?;
-            self.state = CardState::Untouched;
+        match credential {
+            Credential::Answer(answer) => {
+                self.risk(|card, channel| card.authorize(channel, answer))?;
+                // Where reading would have spoilt the challenge, the card ID is compared now.
+                if self.card.as_ref().is_some_and(|card| !card.challenge_survives_reading()) {
+                    self.confirm()?;
+                }
+                Ok(())
+            }
+            Credential::Code(Proof::AdminPin, code) => {
+                self.risk(|card, channel| card.authorize_with_code(channel, code))
+            }
+            // Goes to the card together with the new PIN.
+            Credential::Code(..) => Ok(()),
+            // Verified by itself where the change would not tell it from a part of it.
+            Credential::CurrentPin(current) if self.card.as_ref().is_some_and(|card| card.splits_by_length()) => {
+                self.risk(|card, channel| card.verify_pin(channel, current))
+            }
+            Credential::CurrentPin(_) => Ok(()),
         }
-        Ok(())
     }
 
-    /// Step 9, second half.
-    pub fn set_pin(&mut self, pin: &Pin) -> Result<(), Cause> {
-        let result = self.with_card(|card, channel| card.set_pin(channel, pin));
-        self.written(result, CardState::Untouched)
-    }
-
-    /// Step 9 with the current PIN as the authority.
-    pub fn change_pin(&mut self, current: &Pin, new: &Pin) -> Result<(), Cause> {
+    /// Step 9, second half. A refusal may have been counted where the proof goes with the PIN.
+    pub fn set_pin(&mut self, credential: &Credential<'_>, pin: &Pin) -> Result<(), Cause> {
         self.reset_at_end = true;
-        let result = self.with_card(|card, channel| card.change_pin(channel, current, new));
-        self.written(result, CardState::TrySpent)
+        match credential {
+            Credential::Answer(_) | Credential::Code(Proof::AdminPin, _) => {
+                let result = self.with_card(|card, channel| card.set_pin(channel, pin));
+                self.written(result, CardState::Untouched)
+            }
+            Credential::Code(proof, code) => {
+                let result = self.with_card(|card, channel| card.reset_with_code(channel, *proof, code, pin));
+                self.written(result, CardState::TrySpent)
+            }
+            Credential::CurrentPin(current) => {
+                let result = self.with_card(|card, channel| card.change_pin(channel, current, pin));
+                self.written(result, CardState::TrySpent)
+            }
+        }
     }
 
     /// Step 10.
@@ -236,6 +255,18 @@ impl Session {
             journal: None,
             cause: Box::new(cause),
         }
+    }
+
+    /// An authentication that writes nothing. From its sending a refusal may have been counted, and so may an answer that got
+    /// lost on its way back.
+    fn risk(
+        &mut self,
+        job: impl FnOnce(&mut dyn Card, &mut Channel<'_>) -> Result<(), CardError>,
+    ) -> Result<(), Cause> {
+        self.state = CardState::TrySpent;
+        self.with_card(job)?;
+        self.state = CardState::Untouched;
+        Ok(())
     }
 
     /// The state after a write: a refusal leaves the card as it was, where its status word says so; no answer says nothing.

@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::error::Cause;
 use super::issuer::Watch;
 use crate::card::PinLimits;
-use crate::secret::{AdminKey, Pin};
+use crate::secret::{AdminKey, Code, Pin};
 
 /// A secret that the server does not give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,27 @@ pub enum Need {
     CurrentPin,
     /// The local admin key.
     AdminKey,
+    /// The card's PUK.
+    Puk,
+    /// The card's admin PIN (PW3).
+    AdminPin,
+    /// The card's resetting code.
+    ResettingCode,
+}
+
+impl Need {
+    /// What is needed, in words.
+    #[must_use]
+    pub fn what(self) -> &'static str {
+        match self {
+            Self::NewPin => "the new PIN",
+            Self::CurrentPin => "the current PIN",
+            Self::AdminKey => "the admin key",
+            Self::Puk => "the PUK",
+            Self::AdminPin => "the admin PIN",
+            Self::ResettingCode => "the resetting code",
+        }
+    }
 }
 
 /// Supplies secrets that the server does not: a person at a terminal, a file, a descriptor.
@@ -47,6 +68,12 @@ pub trait Supplier {
     /// # Errors
     /// Nobody to ask, or no usable answer.
     fn admin_key(&mut self) -> Result<AdminKey, SecretError>;
+
+    /// The PUK, the admin PIN or the resetting code, whichever `need` names.
+    ///
+    /// # Errors
+    /// Nobody to ask, or no usable answer.
+    fn code(&mut self, need: Need) -> Result<Code, SecretError>;
 }
 
 /// Why there is no secret where one is needed.

@@ -3,10 +3,14 @@
 //! A value here is read through [`SecretBytes::expose`], [`Pin::expose`], … and nowhere else, so a search for `expose`
 //! lists every place that touches a secret.
 
+mod code;
+
 use std::fmt;
 
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop};
+
+pub use code::{Code, CodeError};
 
 /// Bytes of a secret: a heap buffer of fixed capacity that never grows (growing would leave a copy behind) and is
 /// zeroed when dropped.

@@ -120,7 +120,11 @@ fn a_wrong_current_pin_costs_one_try_and_few_tries_are_not_risked() {
         assert_eq!((failure.card, bench.tries()), (CardState::TrySpent, 1), "{kind:?}");
         bench.forget_sent();
         let failure = world.run(&bench, &mut person).failed_untouched("the last try");
-        assert!(matches!(*failure.cause, Cause::FewTries { left: 1, min: 2 }), "{kind:?}: {}", told(&failure));
+        assert!(
+            matches!(*failure.cause, Cause::FewTries { what: "PIN", left: 1, min: 2 }),
+            "{kind:?}: {}",
+            told(&failure)
+        );
         assert_eq!((bench.tries(), bench.card.with(|tap| tap.risky())), (1, 0), "{kind:?}");
     }
 }

@@ -12,7 +12,7 @@ use pinwright::provision::mimcm::MimCm;
 use pinwright::provision::supplier::{Need, SecretError, Supplier};
 use pinwright::provision::{CardState, Cause, Desk, Failure, Job, Outcome, Step, set_pin};
 use pinwright::reader::{Protocol, Readers};
-use pinwright::secret::{AdminKey, Pin};
+use pinwright::secret::{AdminKey, Code, Pin};
 use pinwright::server::Client;
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::fault::Faulty;
@@ -211,6 +211,8 @@ pub struct Person<'a> {
     pub new_pin: Option<Vec<u8>>,
     pub current_pin: Option<Vec<u8>>,
     pub admin_key: Option<[u8; 24]>,
+    /// The PUK, the admin PIN or the resetting code.
+    pub code: Option<Vec<u8>>,
     pub asked: Vec<&'static str>,
     /// What is in a file: nobody has to be waited for.
     pub at_hand: Vec<Need>,
@@ -272,6 +274,17 @@ impl Supplier for Person<'_> {
         self.ask("admin key");
         let key = self.admin_key.as_ref().ok_or(SecretError::Cancelled { what: "the admin key" })?;
         Ok(AdminKey::new(key).unwrap())
+    }
+
+    fn code(&mut self, need: Need) -> Result<Code, SecretError> {
+        self.ask(match need {
+            Need::Puk => "PUK",
+            Need::AdminPin => "admin PIN",
+            Need::ResettingCode => "resetting code",
+            Need::NewPin | Need::CurrentPin | Need::AdminKey => panic!("{need:?} is no code"),
+        });
+        let code = self.code.as_ref().ok_or(SecretError::Cancelled { what: need.what() })?;
+        Ok(Code::new(code).unwrap())
     }
 }
 

@@ -42,6 +42,9 @@ fn every_kind_of_card_with_every_authority() {
                 let asked: &[&str] = match authority {
                     Authority::Server => &[],
                     Authority::AdminKey => &["admin key"],
+                    Authority::Puk => &["PUK"],
+                    Authority::AdminPin => &["admin PIN"],
+                    Authority::ResettingCode => &["resetting code"],
                     Authority::CurrentPin => &["current PIN"],
                 };
                 assert_eq!(person.asked, asked, "{case}");

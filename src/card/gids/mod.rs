@@ -42,17 +42,13 @@ impl Gids {
         Self { order, limits, card_id: GENERIC_PROFILE_CARD_ID }
     }
 
-    /// Whether an answer to SELECT comes from GIDS: an application template that names another application does not.
+    /// Whether an answer to SELECT comes from GIDS: it has an application template with the identifier of GIDS in it (GIDS
+    /// §3.1; Windows takes no card without it). A card that says `9000` to every SELECT is not one.
     #[must_use]
     pub fn is_selected(response: &Response) -> bool {
-        if !response.status().is_ok() {
-            return false;
-        }
-        let named = tlv::find(response.data(), 0x61)
-            .ok()
-            .flatten()
-            .and_then(|template| tlv::find(template, 0x4F).ok().flatten());
-        named.is_none_or(|aid| aid.starts_with(&commands::AID))
+        let template = tlv::find(response.data(), 0x61).ok().flatten();
+        let named = template.and_then(|template| tlv::find(template, 0x4F).ok().flatten());
+        response.status().is_ok() && named.is_some_and(|aid| aid.starts_with(&commands::AID))
     }
 
     fn read_id(&self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
@@ -180,6 +176,8 @@ impl Card for Gids {
                 plan.after("verify the current PIN", commands::verify(&stand_in));
                 plan.after("change the PIN", commands::change_reference_data(&stand_in, &stand_in));
             }
+            // What `takes` has refused.
+            Proof::Puk | Proof::AdminPin | Proof::ResettingCode => {}
         }
         plan.after("verify the PIN", commands::verify(&stand_in));
         plan

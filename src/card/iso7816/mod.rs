@@ -6,6 +6,7 @@
 pub mod commands;
 
 use super::profile::{Admin, Profile};
+use super::proof::family_takes;
 use super::{Card, CardError, CardId, CardPlan, Challenge, PinLimits, Proof, Tries, send, stand_in_pin};
 use crate::apdu::{Channel, Command, Status, tlv};
 use crate::secret::{AdminResponse, Pin, SecretBytes};
@@ -99,7 +100,7 @@ impl Card for Iso7816 {
     }
 
     fn title(&self) -> String {
-        format!("ISO 7816-4, profile {:?}", self.profile.name)
+        title(&self.profile)
     }
 
     fn limits(&self) -> PinLimits {
@@ -108,6 +109,10 @@ impl Card for Iso7816 {
 
     fn extended_length(&self) -> bool {
         self.profile.extended_length
+    }
+
+    fn takes(&self, proof: Proof) -> bool {
+        family_takes(self.family(), proof) && (proof != Proof::AdminAnswer || self.profile.admin.is_some())
     }
 
     fn identify(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
@@ -209,7 +214,8 @@ impl Card for Iso7816 {
                 }
                 plan.after("set the PIN", commands::reset_retry_counter(reference, self.block(&stand_in)));
             }
-            (Proof::AdminAnswer, None) => {}
+            // What `takes` has refused.
+            (Proof::AdminAnswer, None) | (Proof::Puk | Proof::AdminPin | Proof::ResettingCode, _) => {}
             (Proof::CurrentPin, _) => {
                 if self.profile.pin.status_query {
                     plan.after("read the tries left", commands::verify_status(reference));
@@ -226,6 +232,11 @@ impl Card for Iso7816 {
         plan.after("verify the PIN", commands::verify(reference, self.block(&stand_in)));
         plan
     }
+}
+
+/// The application in words.
+pub(super) fn title(profile: &Profile) -> String {
+    format!("ISO 7816-4, profile {:?}", profile.name)
 }
 
 /// A tag of one or two bytes.

@@ -1,0 +1,162 @@
+use super::*;
+use crate::reader::{Connection, EndAction, Frame, Presence, Protocol, ReaderError};
+
+const GIDS_ATR: &str = "3B8D0180FBA000000397425446590301C8";
+const OTHER_ATR: &str = "3B80800101";
+const GIDS_FCI: &str = "61124F0BA00000039742544659020173034001C09000";
+
+/// A card that knows what it answers to SELECT of these applications, and 6A82 to all others.
+struct Selector {
+    atr: Atr,
+    answers: Vec<(&'static str, &'static str)>,
+    absent: &'static str,
+    sent: Vec<String>,
+}
+
+impl Selector {
+    fn new(answers: &[(&'static str, &'static str)]) -> Self {
+        Self { atr: Atr::new(&[0x3B]), answers: answers.to_vec(), absent: "6A82", sent: Vec::new() }
+    }
+
+    fn find(&mut self, atr: &str, families: &Families) -> Result<(Application, u32, Vec<String>), DetectError> {
+        let mut channel = Channel::new(self);
+        let found = find(&Atr::new(&hex::decode(atr).unwrap()), &mut channel, families)?;
+        let others = found.others(&mut channel)?.into_iter().map(|other| other.name).collect();
+        Ok((found.application, found.exchanges, others))
+    }
+}
+
+impl Connection for Selector {
+    fn reader(&self) -> &str {
+        "Test"
+    }
+
+    fn atr(&self) -> &Atr {
+        &self.atr
+    }
+
+    fn protocol(&self) -> Protocol {
+        Protocol::T1
+    }
+
+    fn transmit(&mut self, command: &Frame) -> Result<Frame, ReaderError> {
+        let sent = command.to_string();
+        assert!(sent.starts_with("00A40400"), "nothing but SELECT by name: {sent}");
+        let aid = &sent[10..sent.len() - 2];
+        let answer =
+            self.answers.iter().find(|(known, _)| known.starts_with(aid)).map_or(self.absent, |(_, answer)| answer);
+        self.sent.push(aid.to_owned());
+        Ok(Frame::open(&hex::decode(answer).unwrap()))
+    }
+
+    fn presence(&mut self) -> Result<Presence, ReaderError> {
+        Ok(Presence { generation: 1, atr: Some(self.atr.clone()), mute: false })
+    }
+
+    fn keep_alive(&mut self) -> Result<(), ReaderError> {
+        Ok(())
+    }
+
+    fn end(self: Box<Self>, _action: EndAction) -> Result<(), ReaderError> {
+        Ok(())
+    }
+}
+
+const GIDS: (&str, &str) = ("A000000397425446590201", GIDS_FCI);
+const ONE: (&str, &str) = ("F00000000101", "6F088406F000000001019000");
+const TWO: (&str, &str) = ("F00000000102", "9000");
+
+fn profile(name: &str, keys: &str) -> Profile {
+    toml::from_str(&format!("name = {name:?}\n{keys}\ncard_id = {{ file = \"0201\" }}\npin = {{ reference = 1 }}"))
+        .unwrap()
+}
+
+/// `one` is told by its application, `two` by the ATR as well.
+fn families(prefer: &[&str]) -> Families {
+    Families {
+        profiles: vec![
+            profile("one", "aid = \"F00000000101\""),
+            profile("two", "aid = \"F00000000102\"\natr = \"3B 01 02\""),
+        ],
+        prefer: prefer.iter().map(|name| (*name).to_owned()).collect(),
+        ..Families::default()
+    }
+}
+
+#[test]
+fn the_order_is_atr_then_preference_then_built_in_then_profiles() {
+    let all = [GIDS, ONE, TWO];
+    let cases: [(&str, &[&str], &str, Reason, &[&str]); 6] = [
+        (OTHER_ATR, &[], "gids", Reason::Order, &["one"]),
+        (OTHER_ATR, &["one"], "one", Reason::Preferred, &["gids"]),
+        (OTHER_ATR, &["one", "gids"], "one", Reason::Preferred, &["gids"]),
+        (GIDS_ATR, &["one"], "gids", Reason::Atr, &["one"]),
+        ("3B0102", &["one", "gids"], "two", Reason::ProfileAtr, &["one", "gids"]),
+        ("3B0102", &[], "two", Reason::ProfileAtr, &["gids", "one"]),
+    ];
+    for (atr, prefer, name, reason, others) in cases {
+        let mut card = Selector::new(&all);
+        let (application, exchanges, rest) = card.find(atr, &families(prefer)).unwrap();
+        assert_eq!((application.name.as_str(), application.reason), (name, reason), "{atr} {prefer:?}");
+        assert_eq!(exchanges, 1, "{atr} {prefer:?}: the first SELECT hits");
+        assert_eq!(rest, others, "{atr} {prefer:?}");
+        // Each once, whatever names it.
+        let mut sent = card.sent.clone();
+        sent.sort();
+        sent.dedup();
+        assert_eq!(sent.len(), card.sent.len(), "{atr} {prefer:?}: {:?}", card.sent);
+    }
+}
+
+#[test]
+fn a_wrong_hint_costs_one_select() {
+    let families = families(&[]);
+    let unhinted = Selector::new(&[ONE]).find(OTHER_ATR, &families).unwrap();
+    let hinted = Selector::new(&[ONE]).find(GIDS_ATR, &families).unwrap();
+    assert_eq!((unhinted.0.name.as_str(), hinted.0.name.as_str()), ("one", "one"));
+    assert!(hinted.1 <= unhinted.1 + 1);
+    // A profile that names the ATR, on a card without its application.
+    let (application, exchanges, _) = Selector::new(&[GIDS]).find("3B0102", &families).unwrap();
+    assert_eq!((application.name.as_str(), exchanges), ("gids", 2));
+}
+
+#[test]
+fn a_card_of_no_known_family_says_what_was_tried() {
+    for (absent, word) in [("6A82", 0x6A82), ("6A81", 0x6A81), ("6D00", 0x6D00), ("6E00", 0x6E00), ("6999", 0x6999)] {
+        let mut card = Selector { absent, ..Selector::new(&[]) };
+        let Err(DetectError::Unknown { tried, .. }) = card.find(OTHER_ATR, &families(&[])) else {
+            panic!("{absent} is taken for an application");
+        };
+        let expected = ["gids", "one"].map(|name| (name.to_owned(), Status::new(word)));
+        assert_eq!(tried, expected);
+    }
+}
+
+/// A card that says `9000` to every SELECT, and one that answers for the application that it always has.
+#[test]
+fn an_answer_for_another_application_is_no_answer() {
+    for (absent, expected) in [
+        ("9000", "one"),
+        ("6F088406F000000001019000", "one"),
+        ("6F088406F000000001099000", ""),
+        ("610A4F08A0000000031010019000", ""),
+        ("62088406F000000001099000", ""),
+        // Cut off, or of a length that is none: not the application template of GIDS, and no name for a profile to doubt.
+        ("61124F0BA000000397425446599000", "one"),
+        ("61804F0BA0000003974254465902010000009000", "one"),
+    ] {
+        let mut card = Selector { absent, ..Selector::new(&[]) };
+        let name = card.find(OTHER_ATR, &families(&[])).map(|found| found.0.name).unwrap_or_default();
+        assert_eq!(name, expected, "{absent}");
+    }
+}
+
+#[test]
+fn a_card_that_is_told_by_its_atr_alone_is_sent_nothing() {
+    let families = Families { profiles: vec![profile("implicit", "atr = \"3B 80 80 01 01\"")], ..Families::default() };
+    let mut card = Selector::new(&[]);
+    let (application, exchanges, others) = card.find(OTHER_ATR, &families).unwrap();
+    assert_eq!((application.name.as_str(), exchanges), ("implicit", 0));
+    assert!(others.is_empty());
+    assert_eq!(card.sent.len(), 1, "one SELECT for the list of the others");
+}

@@ -1,0 +1,136 @@
+//! Which authority sets the PIN, what it needs, and whether a try of it may be risked.
+
+use super::error::Cause;
+use super::issuer::Assignment;
+use super::journal::Record;
+use super::known::Known;
+use super::log::Log;
+use super::records::ResolveError;
+use super::rules::{Authority, Rules};
+use super::session::Session;
+use super::supplier::{Need, SecretError};
+use crate::card::{Challenge, Proof, Tries, answer_with_admin_key, proof};
+use crate::secret::{AdminResponse, Code, Pin};
+use crate::server::AdminKeyVersion;
+
+/// What is shown to the card to prove the right to set its PIN.
+pub(super) enum Credential<'a> {
+    /// The answer to its challenge.
+    Answer(AdminResponse),
+    /// A PUK, an admin PIN or a resetting code.
+    Code(Proof, &'a Code),
+    /// Its current PIN.
+    CurrentPin(&'a Pin),
+}
+
+/// The first configured authority that the card has. One is chosen, and no second one is tried when it fails.
+pub(super) fn choose(rules: &Rules, session: &Session) -> Result<Authority, Cause> {
+    let has = |authority: &Authority| session.takes(authority.proof());
+    rules.authorities.iter().copied().find(has).ok_or_else(|| {
+        let family = session.facts().family;
+        let row = proof::of_family(family);
+        let asks_for_answer = rules.authorities.iter().any(|authority| authority.proof() == Proof::AdminAnswer);
+        Cause::NoAuthority {
+            configured: names(&rules.authorities),
+            family,
+            takes: names(&Authority::all_for(|proof| row.is_some_and(|row| row.proofs.contains(&proof)))),
+            reason: row.and_then(|row| row.no_admin_answer).filter(|_| asks_for_answer),
+        }
+    })
+}
+
+fn names(authorities: &[Authority]) -> String {
+    authorities.iter().map(|authority| authority.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// Which key the server is to answer with, where it is the authority.
+pub(super) fn question_key(
+    authority: Authority,
+    assignment: &Assignment,
+) -> Result<Option<AdminKeyVersion>, ResolveError> {
+    match (authority, assignment.request, &assignment.admin_key) {
+        (Authority::Server, None, _) => Err(ResolveError::NoRequest { smartcard: assignment.smartcard }),
+        (Authority::Server, Some(_), Ok(version)) => Ok(Some(*version)),
+        (Authority::Server, Some(_), Err(evidence)) => {
+            Err(ResolveError::AdminKeyUnknown { evidence: evidence.clone() })
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The proof that the authority gives.
+pub(super) fn credential<'a>(
+    authority: Authority,
+    known: &'a Known,
+    challenge: &Challenge,
+    answer: Option<AdminResponse>,
+) -> Result<Credential<'a>, Cause> {
+    let missing = |what| Cause::Secret(SecretError::NoTerminal { what });
+    match authority {
+        Authority::Server => answer.map(Credential::Answer).ok_or(missing("the server's answer")),
+        Authority::AdminKey => {
+            let key = known.admin_key().ok_or(missing("the admin key"))?;
+            Ok(Credential::Answer(answer_with_admin_key(key, challenge)?))
+        }
+        Authority::CurrentPin => known.current_pin().map(Credential::CurrentPin).ok_or(missing("the current PIN")),
+        Authority::Puk | Authority::AdminPin | Authority::ResettingCode => {
+            let what = authority.need().map_or("the code", Need::what);
+            known.code().map(|code| Credential::Code(authority.proof(), code)).ok_or(missing(what))
+        }
+    }
+}
+
+/// Whether one try of what the credential proves may be risked: the card's counter, and what earlier jobs left in doubt.
+pub(super) fn may_be_risked(
+    authority: Authority,
+    rules: &Rules,
+    session: &mut Session,
+    log: &Log<'_>,
+) -> Result<(), Cause> {
+    match authority {
+        // A wrong answer is the server's or the key's, and its counter can't be asked for.
+        Authority::Server | Authority::AdminKey => Ok(()),
+        Authority::CurrentPin => {
+            let tries = session.proof_tries_left(Proof::CurrentPin)?;
+            enough_tries(tries, rules.min_tries_left, log.pin_is_uncertain())
+        }
+        Authority::Puk | Authority::AdminPin | Authority::ResettingCode => {
+            let tries = session.proof_tries_left(authority.proof())?;
+            enough_code_tries(authority, tries, rules, log.code_try_in_doubt(authority))
+        }
+    }
+}
+
+/// Where an earlier job may have changed the PIN, one try is risked only if the next job could still risk one.
+pub(super) fn enough_tries(tries: Tries, min: u8, uncertain: Option<&Record>) -> Result<(), Cause> {
+    match (tries, uncertain) {
+        (Tries::Left { left, .. }, _) if left < min => {
+            Err(Cause::FewTries { what: Proof::CurrentPin.what(), left, min })
+        }
+        (Tries::Left { left, .. }, Some(record)) if left == min => Err(uncertain_pin(record)),
+        (Tries::Untold, Some(record)) => Err(uncertain_pin(record)),
+        (Tries::Left { .. } | Tries::Untold, _) => Ok(()),
+    }
+}
+
+/// A code whose counter the card tells needs enough of them. Of one that the card keeps to itself one try is risked, once: a
+/// journal that leaves a try of it in doubt forbids the next.
+pub(super) fn enough_code_tries(
+    authority: Authority,
+    tries: Tries,
+    rules: &Rules,
+    in_doubt: Option<&Record>,
+) -> Result<(), Cause> {
+    let (what, min) = (authority.proof().what(), rules.min_tries_left);
+    match (tries, in_doubt) {
+        (Tries::Left { left, .. }, _) if left < min => Err(Cause::FewTries { what, left, min }),
+        (Tries::Untold, Some(record)) if !rules.risk_uncounted => {
+            Err(Cause::UncountedTry { what, journal: record.id.clone() })
+        }
+        (Tries::Left { .. } | Tries::Untold, _) => Ok(()),
+    }
+}
+
+fn uncertain_pin(record: &Record) -> Cause {
+    Cause::UncertainPin { journal: record.id.clone(), meaning: record.point.meaning() }
+}
