@@ -13,6 +13,11 @@ pub fn piv_unblock(puk: &str, new: &str) -> String {
     format!("002C008010{}{}", padded(puk), padded(new))
 }
 
+/// VERIFY of PW1 for everything but signatures.
+pub fn openpgp_verify(pin: &str) -> String {
+    with_data("00200082", pin.as_bytes())
+}
+
 /// VERIFY of PW3.
 pub fn openpgp_verify_admin(pin: &str) -> String {
     with_data("00200083", pin.as_bytes())
@@ -21,6 +26,11 @@ pub fn openpgp_verify_admin(pin: &str) -> String {
 /// CHANGE REFERENCE DATA of PW1.
 pub fn openpgp_change(old: &str, new: &str) -> String {
     with_data("00240081", &[old.as_bytes(), new.as_bytes()].concat())
+}
+
+/// RESET RETRY COUNTER with the resetting code.
+pub fn openpgp_unblock(code: &str, new: &str) -> String {
+    with_data("002C0081", &[code.as_bytes(), new.as_bytes()].concat())
 }
 
 /// PUT DATA of the resetting code; needs PW3.

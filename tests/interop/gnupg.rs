@@ -124,7 +124,7 @@ impl Drop for GnuPg<'_> {
 }
 
 /// The application identifier of the card that these tests use with GnuPG.
-fn aid() -> String {
+pub fn aid() -> String {
     format!("D27600012401{VERSION}{VENDOR}{SERIAL}0000")
 }
 

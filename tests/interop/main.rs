@@ -22,12 +22,19 @@
 mod pcscd;
 #[path = "../support/vcard.rs"]
 mod vcard;
+#[allow(dead_code, reason = "shared with the other tests")]
+#[path = "../support/workplace.rs"]
+mod workplace;
 
 mod apdu;
 mod gnupg;
 mod harness;
+mod job;
 mod judge;
+mod openpgp;
 mod opensc;
+mod piv;
+mod recordings;
 mod yubico;
 
 /// The GUID of PIV cards in these tests, and the serial number of OpenPGP cards.

@@ -64,6 +64,11 @@ impl<'a> Yubico<'a> {
     pub fn unblock_pin(&self, puk: &str, new: &str) -> Verdict {
         self.run("unblock-pin", &["--pin", puk, "--new-pin", new])
     }
+
+    /// PUT DATA of a CHUID with a GUID of its own making; it authenticates with the default management key.
+    pub fn set_chuid(&self) -> Verdict {
+        self.run("set-chuid", &[])
+    }
 }
 
 #[test]

@@ -90,7 +90,7 @@ impl Vcard {
 
     /// All that the card was sent so far.
     pub fn exchanges(&self) -> Vec<Exchange> {
-        let log = fs::read_to_string(self.folder.path().join("log")).expect("the card keeps a log");
+        let log = self.log();
         let bytes = |hex: &str| hex::decode(hex).expect("hexadecimal");
         let mut lines = log.lines();
         let mut exchanges = Vec::new();
@@ -101,6 +101,15 @@ impl Vcard {
             }
         }
         exchanges
+    }
+
+    /// Whether the last thing that happened to the card is a reset or a loss of power.
+    pub fn was_reset(&self) -> bool {
+        self.log().lines().last().is_some_and(|line| line.starts_with("# "))
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).expect("the card keeps a log")
     }
 
     /// What the card was sent during this call.
