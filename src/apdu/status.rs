@@ -9,6 +9,8 @@ pub struct Status(u16);
 impl Status {
     /// `9000`.
     pub const OK: Self = Self(0x9000);
+    /// `6285`: the application is terminated.
+    pub const TERMINATED: Self = Self(0x6285);
     /// `6300`: verification failed, no counter told.
     pub const WRONG: Self = Self(0x6300);
     /// `6700`.
@@ -27,6 +29,8 @@ impl Status {
     pub const FUNCTION_NOT_SUPPORTED: Self = Self(0x6A81);
     /// `6A82`.
     pub const FILE_NOT_FOUND: Self = Self(0x6A82);
+    /// `6A86`.
+    pub const WRONG_PARAMETERS: Self = Self(0x6A86);
     /// `6A88`.
     pub const DATA_NOT_FOUND: Self = Self(0x6A88);
     /// `6D00`.

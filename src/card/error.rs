@@ -82,6 +82,30 @@ pub enum CardError {
         /// Bytes of the challenge.
         expected: usize,
     },
+    /// A PIN or code of a length that the card can't have: it was not sent.
+    #[error("a PIN or code of {length} bytes is none of this card's, which have {min} to {max}")]
+    PinLength {
+        /// Bytes given.
+        length: usize,
+        /// Fewest.
+        min: usize,
+        /// Most.
+        max: usize,
+    },
+    /// The card wants its passwords in a form that pinwright does not make: a plain one would cost a try. Nothing was sent.
+    #[error("the card takes its passwords {format}, which pinwright does not make")]
+    OtherPinFormat {
+        /// In which form, as an adverbial phrase.
+        format: &'static str,
+    },
+    /// A key whose length isn't its algorithm's: it was not sent.
+    #[error("the key has {length} bytes and its algorithm's have {expected}")]
+    KeyLength {
+        /// Bytes given.
+        length: usize,
+        /// Bytes expected.
+        expected: usize,
+    },
     /// The family has no command that carries this proof: nothing was sent.
     #[error("a {family} card can't be set a PIN with the {}", .proof.what())]
     NotTaken {

@@ -7,6 +7,8 @@ use thiserror::Error;
 
 use super::gids::{self, Gids};
 use super::iso7816::{self, Iso7816};
+use super::openpgp::{self, OpenPgp};
+use super::piv::{self, Piv};
 use super::profile::Profile;
 use super::{Card, IdOrder, PinLimits};
 use crate::apdu::{ApduError, Channel, Command, Response, Status, tlv};
@@ -56,14 +58,32 @@ struct Selected<'a> {
 
 /// The built-in families, in the order in which Windows probes for them: PIV, GIDS, OpenPGP. A new family is a row here, and
 /// its ATRs are rows of [`atr`].
-const BUILT_IN: &[Family] = &[Family {
-    name: "gids",
-    title: "GIDS",
-    aid: &gids::commands::AID,
-    select: gids::commands::select,
-    answers: Gids::is_selected,
-    make: |selected| Box::new(Gids::new(selected.families.id_order, gids_limits(selected.atr, selected.families))),
-}];
+const BUILT_IN: &[Family] = &[
+    Family {
+        name: "piv",
+        title: "PIV",
+        aid: &piv::commands::AID,
+        select: piv::commands::select,
+        answers: Piv::is_selected,
+        make: |_| Box::new(Piv::new()),
+    },
+    Family {
+        name: "gids",
+        title: "GIDS",
+        aid: &gids::commands::AID,
+        select: gids::commands::select,
+        answers: Gids::is_selected,
+        make: |selected| Box::new(Gids::new(selected.families.id_order, gids_limits(selected.atr, selected.families))),
+    },
+    Family {
+        name: "openpgp",
+        title: "OpenPGP card",
+        aid: &openpgp::commands::AID,
+        select: openpgp::commands::select,
+        answers: OpenPgp::is_selected,
+        make: |selected| Box::new(OpenPgp::new(selected.families.id_order)),
+    },
+];
 
 /// Whether a built-in family has this name.
 #[must_use]
@@ -135,6 +155,12 @@ pub enum DetectError {
         /// What was tried and how the card answered; `9000` where another application answered.
         tried: Vec<(String, Status)>,
     },
+    /// The only application of a known family on the card has been put out of use (`6285`).
+    #[error("the card's {application} application is terminated")]
+    Terminated {
+        /// The family's name.
+        application: String,
+    },
     /// The SELECT got no answer.
     #[error("SELECT got no answer from the card")]
     NoAnswer(#[source] ApduError),
@@ -201,7 +227,11 @@ pub fn find<'a>(atr: &Atr, channel: &mut Channel<'_>, families: &'a Families) ->
             rest: candidates.collect(),
         });
     }
-    Err(DetectError::Unknown { atr: atr.clone(), tried })
+    let terminated = tried.iter().find(|(_, status)| *status == Status::TERMINATED);
+    match terminated {
+        Some((application, _)) => Err(DetectError::Terminated { application: application.clone() }),
+        None => Err(DetectError::Unknown { atr: atr.clone(), tried }),
+    }
 }
 
 #[derive(Clone, Copy)]

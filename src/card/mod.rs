@@ -9,8 +9,12 @@ pub mod family;
 pub mod gids;
 mod id;
 pub mod iso7816;
+pub mod openpgp;
+pub mod piv;
 pub mod profile;
 pub mod proof;
+#[cfg(test)]
+mod script;
 
 use crate::apdu::{Channel, Command, Response, Status};
 use crate::secret::{AdminResponse, Code, Pin};
@@ -91,7 +95,7 @@ impl CardPlan {
 /// What `inspect` shows of a card's secret beside the user PIN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SecretReport {
-    /// Which secret: `PIN`, `PUK`, `management key`, `PW3`, `resetting code`.
+    /// Which secret, as in JSON: `pin`, `puk`, `management-key`, `admin-pin`, `resetting-code`.
     pub name: &'static str,
     /// Its retry counter.
     pub tries: Tries,
@@ -123,7 +127,7 @@ pub trait Card: Send {
         proof::family_takes(self.family(), proof)
     }
 
-    /// Finds and reads the card ID. 1 to 3 commands.
+    /// Finds and reads the card ID. 1 to 4 commands.
     ///
     /// # Errors
     /// Missing, of the wrong size, all `00` or all `FF`: a card that can't be told from others is not provisioned.

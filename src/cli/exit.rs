@@ -1,6 +1,7 @@
 //! Exit codes: a documented contract for scripts.
 
 use crate::card::CardError;
+use crate::card::family::DetectError;
 use crate::provision::Step;
 use crate::provision::journal::JournalError;
 use crate::provision::records::ResolveError;
@@ -56,8 +57,8 @@ impl From<&Failure> for Exit {
                 | CardError::UnusableId(_),
             ) if failure.step == Step::Identify => Self::NoCard,
             Cause::Reader(error) => error.into(),
-            Cause::Detect(crate::card::family::DetectError::Unknown { .. }) => Self::NoCard,
-            Cause::Detect(crate::card::family::DetectError::NoAnswer(error)) => no_answer(error),
+            Cause::Detect(DetectError::Unknown { .. } | DetectError::Terminated { .. }) => Self::NoCard,
+            Cause::Detect(DetectError::NoAnswer(error)) => no_answer(error),
             Cause::Card(error) => card(error),
             Cause::Server(error) => error.into(),
             Cause::Resolve(error) => match error {

@@ -28,15 +28,19 @@ pub(super) fn choose(rules: &Rules, session: &Session) -> Result<Authority, Caus
     let has = |authority: &Authority| session.takes(authority.proof());
     rules.authorities.iter().copied().find(has).ok_or_else(|| {
         let family = session.facts().family;
-        let row = proof::of_family(family);
-        let asks_for_answer = rules.authorities.iter().any(|authority| authority.proof() == Proof::AdminAnswer);
-        Cause::NoAuthority {
-            configured: names(&rules.authorities),
-            family,
-            takes: names(&Authority::all_for(|proof| row.is_some_and(|row| row.proofs.contains(&proof)))),
-            reason: row.and_then(|row| row.no_admin_answer).filter(|_| asks_for_answer),
-        }
+        let takes = Authority::ALL.into_iter().filter(has).collect::<Vec<_>>();
+        let reason = rules.authorities.iter().find_map(|authority| why_not(family, authority.proof()));
+        Cause::NoAuthority { configured: names(&rules.authorities), family, takes: names(&takes), reason }
     })
+}
+
+/// Why a family does not take a proof that one might expect it to take.
+fn why_not(family: &str, proof: Proof) -> Option<&'static str> {
+    match proof {
+        Proof::AdminAnswer => proof::of_family(family)?.no_admin_answer,
+        Proof::ResettingCode if proof::family_takes(family, proof) => Some("its resetting code is not set, or blocked"),
+        _ => None,
+    }
 }
 
 fn names(authorities: &[Authority]) -> String {

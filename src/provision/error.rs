@@ -242,6 +242,11 @@ impl Cause {
         match self {
             Self::Reader(error) => error.remedy().to_owned(),
             Self::Detect(DetectError::NoAnswer(error)) => no_answer(error),
+            Self::Detect(DetectError::Terminated { .. }) => {
+                "have the application activated again with the card's own tool: that sets its PINs to the factory's and \
+                 deletes its keys"
+                    .to_owned()
+            }
             Self::Detect(DetectError::Unknown { .. }) => {
                 "insert a card that pinwright knows (GIDS), or describe this one as a [[card.profile]] in the configuration"
                     .to_owned()
@@ -340,6 +345,9 @@ fn card_remedy(error: &CardError) -> &'static str {
         CardError::Wrong { .. } => {
             "make sure of it before it is tried again: each wrong one costs a try (`pinwright inspect`)"
         }
+        CardError::OtherPinFormat { .. } => "switch that off with the card's own tool, or set its PIN there",
+        CardError::PinLength { .. } => "check the PIN or code that was given: nothing was sent to the card",
+        CardError::KeyLength { .. } => "check the key that was given: nothing was sent to the card",
         CardError::NotTaken { .. } => "set `card.authority` to one that this card has",
         CardError::Refused { .. } => "run `pinwright inspect` to see what the card says of itself",
         CardError::ChallengeLength { .. } | CardError::AnswerLength { .. } => {

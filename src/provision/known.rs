@@ -62,7 +62,11 @@ impl Known {
                 fit::check(&pin, limits, policy)?;
                 self.new_pin = Some((pin, PinSource::User));
             }
-            Need::CurrentPin => self.current_pin = Some(supplier.current_pin()?),
+            Need::CurrentPin => {
+                let pin = supplier.current_pin()?;
+                self.can_be(need, pin.length())?;
+                self.current_pin = Some(pin);
+            }
             Need::AdminKey => self.admin_key = Some(supplier.admin_key()?),
             Need::Puk | Need::AdminPin | Need::ResettingCode => {
                 let code = supplier.code(need)?;
@@ -76,6 +80,17 @@ impl Known {
             }
         }
         Ok(())
+    }
+
+    /// What can't be the card's own is not worth a try.
+    fn can_be(&self, need: Need, length: usize) -> Result<(), SecretError> {
+        match self.code_lengths {
+            Some((min, max)) if !(min..=max).contains(&length) => {
+                let reason = format!("this card's has {min} to {max} bytes, and that has {length}");
+                Err(SecretError::Unusable { what: need.what(), reason })
+            }
+            _ => Ok(()),
+        }
     }
 
     pub fn has_pin(&self) -> bool {

@@ -71,11 +71,6 @@ impl Authority {
             Self::CurrentPin => Some(Need::CurrentPin),
         }
     }
-
-    /// The authorities whose proofs are taken.
-    pub(super) fn all_for(taken: impl Fn(Proof) -> bool) -> Vec<Self> {
-        Self::ALL.into_iter().filter(|authority| taken(authority.proof())).collect()
-    }
 }
 
 /// Which admin key the server is told to answer with.

@@ -297,9 +297,16 @@ impl Session {
     }
 }
 
-/// The recording that is played refused the command: it never reached a card.
+/// The command never reached a card: its content could not be right, or the recording that is played refused it.
 fn never_sent(cause: &Cause) -> bool {
-    matches!(cause, Cause::Card(CardError::NoAnswer { source: ApduError::Reader(ReaderError::Replay(_)), .. }))
+    matches!(
+        cause,
+        Cause::Card(
+            CardError::NoAnswer { source: ApduError::Reader(ReaderError::Replay(_)), .. }
+                | CardError::PinLength { .. }
+                | CardError::NotTaken { .. }
+        )
+    )
 }
 
 /// Steps are called in order: before [`Session::identify`] there is no card to speak of.

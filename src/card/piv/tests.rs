@@ -1,0 +1,304 @@
+use super::*;
+use crate::card::script::{play, replay};
+use crate::card::{IdOrder, answer_with_admin_key, proof};
+use crate::secret::AdminKey;
+
+const NITROKEY: &str = include_str!("../../../fixtures/apdu/piv/session-nitrokey.apdu");
+const PIVAPPLET: &str = include_str!("../../../fixtures/apdu/piv/session-pivapplet.apdu");
+
+const CHUID: &str = "00CB3FFF055C035FC10200";
+const CCC: &str = "00CB3FFF055C035FC10700";
+const VERSION: &str = "00FD000000";
+const SERIAL: &str = "00F8000000";
+const METADATA_KEY: &str = "00F7009B00";
+const METADATA_PUK: &str = "00F7008100";
+const STATUS: &str = "00200080";
+const CHANGE_WRONG: &str = "0024008010393939393939FFFF313233343536FFFF";
+const RESET: &str = "002C0080103132333435363738313233343536FFFF";
+const RESET_WRONG: &str = "002C0080103030303030303030313233343536FFFF";
+
+fn pin(text: &str) -> Pin {
+    Pin::new(text.as_bytes()).unwrap()
+}
+
+fn code(text: &str) -> Code {
+    Code::new(text.as_bytes()).unwrap()
+}
+
+fn challenge_of(algorithm: &str) -> String {
+    format!("0087{algorithm}9B047C02810000")
+}
+
+#[test]
+fn both_measured_cards_are_identified_by_their_chuid() {
+    let id = replay(NITROKEY, &[CHUID, CHUID], |channel| {
+        let mut card = Piv::new();
+        let id = card.identify(channel).unwrap();
+        assert_eq!(card.confirm(channel).unwrap(), id);
+        id
+    });
+    assert_eq!(id.to_string(), "00112233-4455-6677-8899-aabbccddeeff");
+    let id = replay(PIVAPPLET, &[CHUID], |channel| Piv::new().identify(channel).unwrap());
+    assert_eq!(id.to_string(), "6c554479-7a91-115d-c333-0ebd003851d2");
+}
+
+#[test]
+fn select_is_answered_in_two_ways() {
+    for recording in [NITROKEY, PIVAPPLET] {
+        replay(recording, &["00A4040009A0000003080000100000"], |channel| {
+            assert!(Piv::is_selected(&channel.send(&commands::select()).unwrap()));
+        });
+    }
+    for answer in ["9000", "61094F07A00000039742549000", "6A82", "610F4F0BA000000308000010000100"] {
+        play(&[("00A4040009A0000003080000100000", answer)], |channel| {
+            assert!(!Piv::is_selected(&channel.send(&commands::select()).unwrap()), "{answer}");
+        });
+    }
+}
+
+/// Where the CHUID tells nothing: the CCC's last 16 bytes, then the serial number four times, then no ID.
+#[test]
+fn a_card_without_a_guid_is_told_by_what_it_has() {
+    let ccc =
+        "5332F015A000000116FF022AA2AB70039C5510DDF06420ECEBF10121F20121F300F400F50110F600F700FA00FB00FC00FD00FE009000";
+    let zero = format!("53123410{}9000", "00".repeat(16));
+    let erased = format!("53123410{}9000", "FF".repeat(16));
+    for chuid in ["6A82", "6A88", "53009000", "9000", &zero, &erased] {
+        play(&[(CHUID, chuid), (CCC, ccc), (CCC, ccc)], |channel| {
+            let mut card = Piv::new();
+            let id = card.identify(channel).unwrap();
+            assert_eq!(id.raw_hex(), "ff022aa2ab70039c5510ddf06420eceb", "{chuid}");
+            assert_eq!(card.confirm(channel).unwrap(), id);
+        });
+    }
+    let empty = "531BF000F100F200F300F400F50110F600F700FA00FB00FC00FD00FE009000";
+    let no_number = format!("5317F015A000000116FF02{}9000", "00".repeat(14));
+    for ccc in ["6A82", empty, &no_number] {
+        play(&[(CHUID, "6A82"), (CCC, ccc), (VERSION, "0504009000"), (SERIAL, "D1373E8B9000")], |channel| {
+            let id = Piv::new().identify(channel).unwrap();
+            assert_eq!(id, CardId::new(&[0xD1, 0x37, 0x3E, 0x8B].repeat(4), IdOrder::Raw).unwrap());
+        });
+    }
+    for (version, serial) in [
+        ("6D00", None),
+        ("6A81", None),
+        ("9000", None),
+        ("0606069000", Some("0052F7439000")),
+        ("0504009000", Some("000000009000")),
+        ("0504009000", Some("6D00")),
+        ("0504009000", Some("D1373E9000")),
+    ] {
+        let mut script = vec![(CHUID, "6A82"), (CCC, "6A82"), (VERSION, version)];
+        script.extend(serial.map(|serial| (SERIAL, serial)));
+        let error = play(&script, |channel| Piv::new().identify(channel).unwrap_err());
+        assert!(matches!(error, CardError::Incomplete { missing: "card ID", .. }), "{version} {serial:?}: {error}");
+    }
+}
+
+#[test]
+fn a_damaged_chuid_is_no_reason_to_take_another_id() {
+    for (answer, needle) in
+        [("5312349000", "well-formed"), ("530A340800112233445566779000", "identified"), ("6982", "6982")]
+    {
+        let error = play(&[(CHUID, answer)], |channel| Piv::new().identify(channel).unwrap_err());
+        assert!(error.to_string().contains(needle), "{answer}: {error}");
+    }
+}
+
+#[test]
+fn the_counter_is_asked_for_without_a_try() {
+    let left = |left| Tries::Left { left, max: None };
+    for (word, expected) in [("63C3", left(3)), ("63C0", left(0)), ("6983", left(0)), ("6300", Tries::Untold)] {
+        assert_eq!(play(&[(STATUS, word)], |channel| Piv::new().tries_left(channel).unwrap()), expected, "{word}");
+    }
+    // Verified: told by the metadata alone.
+    let script = [(STATUS, "9000"), ("00F7008000", "050101060205049000")];
+    let told = play(&script, |channel| Piv::new().tries_left(channel).unwrap());
+    assert_eq!(told, Tries::Left { left: 4, max: Some(5) });
+    for metadata in ["9000", "6D00"] {
+        let told =
+            play(&[(STATUS, "9000"), ("00F7008000", metadata)], |channel| Piv::new().tries_left(channel).unwrap());
+        assert_eq!(told, Tries::Untold, "{metadata}");
+    }
+}
+
+#[test]
+fn the_puk_is_counted_by_metadata_or_by_nobody() {
+    let ask = |card: &mut Piv, channel: &mut Channel<'_>| card.proof_tries_left(channel, Proof::Puk);
+    let told = replay(PIVAPPLET, &[METADATA_PUK], |channel| ask(&mut Piv::new(), channel).unwrap());
+    assert_eq!(told, Tries::Left { left: 3, max: Some(3) });
+    for answer in ["9000", "6D00", "6A81", "6E00", "6A88"] {
+        play(&[(METADATA_PUK, answer)], |channel| {
+            let mut card = Piv::new();
+            assert_eq!(ask(&mut card, channel).unwrap(), Tries::Untold, "{answer}");
+            // Asked once: the card has said that it does not know the question.
+            assert_eq!(ask(&mut card, channel).unwrap(), Tries::Untold, "{answer}");
+        });
+    }
+    // A card that tells of its management key and not of its PUK is not guessed at.
+    for answer in ["9000", "6A88", "6F00"] {
+        let script = [
+            (METADATA_KEY, "0101030501009000"),
+            ("0087039B047C02810000", "7C0A810800112233445566779000"),
+            (METADATA_PUK, answer),
+        ];
+        play(&script, |channel| {
+            let mut card = Piv::new();
+            card.challenge(channel).unwrap();
+            assert!(ask(&mut card, channel).is_err(), "{answer}");
+        });
+    }
+    play(&[(METADATA_PUK, "6986")], |channel| assert!(ask(&mut Piv::new(), channel).is_err()));
+}
+
+#[test]
+fn the_management_key_challenges_in_its_own_algorithm() {
+    let three = challenge_of("03");
+    let challenge = replay(NITROKEY, &[METADATA_KEY, &three], |channel| Piv::new().challenge(channel).unwrap());
+    assert_eq!(hex::encode_upper(&challenge.0), "9B87473C0AD6532F");
+    // Told by the card.
+    let long = format!("7C128110{}9000", "5A".repeat(16));
+    for (byte, algorithm) in [("08", Algorithm::Aes128), ("0A", Algorithm::Aes192), ("0C", Algorithm::Aes256)] {
+        let metadata = format!("0101{byte}9000");
+        play(&[(METADATA_KEY, &metadata), (&challenge_of(byte), &long)], |channel| {
+            let mut card = Piv::new();
+            assert_eq!(card.challenge(channel).unwrap().0.len(), 16);
+            assert_eq!(card.algorithm, Some(algorithm));
+        });
+    }
+    // Found by asking, in order; a second challenge is asked for directly.
+    let (eight, ten, twelve) = (challenge_of("08"), challenge_of("0A"), challenge_of("0C"));
+    let stepping = [(METADATA_KEY, "6D00"), (&three, "6A86"), (&eight, "6A86"), (&ten, &long), (&ten, &long)];
+    play(&stepping, |channel| {
+        let mut card = Piv::new();
+        assert_eq!(card.challenge(channel).unwrap().0.len(), 16);
+        assert_eq!(card.challenge(channel).unwrap().0.len(), 16);
+    });
+    let none = [(METADATA_KEY, "6D00"), (&three, "6A86"), (&eight, "6A86"), (&ten, "6A86"), (&twelve, "6A86")];
+    play(&none, |channel| assert!(Piv::new().challenge(channel).is_err()));
+    // Any other refusal is one: nothing more is asked.
+    play(&[(METADATA_KEY, "6D00"), (&three, "6982")], |channel| assert!(Piv::new().challenge(channel).is_err()));
+    for wrong in ["9000", "7C009000", "7C0281009000", &long, "7C0881060011223344559000"] {
+        play(&[(METADATA_KEY, "6D00"), (&three, wrong)], |channel| {
+            assert!(Piv::new().challenge(channel).is_err(), "{wrong}");
+        });
+    }
+}
+
+#[test]
+fn the_management_key_is_answered_and_changed() {
+    let key = AdminKey::from_hex(&b"0102030405060708".repeat(3)).unwrap();
+    let new = SecretBytes::copy_of(&hex::decode("981540F87A2907F81CFBA16E2AC42AC7E397D3584AD56408").unwrap());
+    let session = [METADATA_KEY, "0087039B047C02810000", "0087039B0C7C0A820835AB19555C6712FD"];
+    replay(NITROKEY, &session, |channel| {
+        let mut card = Piv::new();
+        let challenge = card.challenge(channel).unwrap();
+        card.authorize(channel, &answer_with_admin_key(&key, &challenge).unwrap()).unwrap();
+    });
+    let set = "00FFFFFF1B039B18981540F87A2907F81CFBA16E2AC42AC7E397D3584AD56408";
+    replay(PIVAPPLET, &[VERSION, set], |channel| {
+        Piv::new().change_management_key(channel, Algorithm::TripleDes, &new).unwrap();
+    });
+    // A write of a maker's own: not sent to a card that has not said that it knows these.
+    play(&[(VERSION, "6D00")], |channel| {
+        assert!(Piv::new().change_management_key(channel, Algorithm::TripleDes, &new).is_err());
+    });
+    play(&[], |channel| {
+        assert!(Piv::new().change_management_key(channel, Algorithm::Aes256, &new).is_err());
+        assert!(Piv::new().authorize(channel, &AdminResponse::new(&[0; 8])).is_err(), "no challenge to answer");
+    });
+}
+
+#[test]
+fn the_puk_sets_the_pin_and_is_sent_once() {
+    let reset = |channel: &mut Channel<'_>, puk: &str| {
+        Piv::new().reset_with_code(channel, Proof::Puk, &code(puk), &pin("123456"))
+    };
+    for recording in [NITROKEY, PIVAPPLET] {
+        replay(recording, &[RESET, RESET_WRONG, RESET], |channel| {
+            reset(channel, "12345678").unwrap();
+            let error = reset(channel, "00000000").unwrap_err();
+            assert_eq!(error.status(), Some(Status::new(0x63C2)));
+            reset(channel, "12345678").unwrap();
+        });
+    }
+    for word in ["63C0", "6983", "6300", "6A80", "6C08", "6581"] {
+        play(&[(RESET, word)], |channel| {
+            assert!(reset(channel, "12345678").is_err(), "{word}");
+        });
+    }
+    // What can't be a PUK or a PIN of such a card is not sent, and no other proof is.
+    play(&[], |channel| {
+        for (puk, new) in [("12345", "123456"), ("123456789", "123456"), ("12345678", "12345")] {
+            let error = Piv::new().reset_with_code(channel, Proof::Puk, &code(puk), &pin(new)).unwrap_err();
+            assert!(matches!(error, CardError::PinLength { .. }), "{error}");
+        }
+        let other = Piv::new().reset_with_code(channel, Proof::ResettingCode, &code("12345678"), &pin("123456"));
+        assert!(matches!(other, Err(CardError::NotTaken { .. })));
+        assert!(matches!(Piv::new().set_pin(channel, &pin("123456")), Err(CardError::NotTaken { .. })));
+    });
+}
+
+#[test]
+fn a_wrong_pin_without_a_counter_is_followed_by_the_question() {
+    let change = |channel: &mut Channel<'_>| Piv::new().change_pin(channel, &pin("999999"), &pin("123456"));
+    let error = replay(NITROKEY, &[CHANGE_WRONG], |channel| {
+        // The recording goes on with something else, so the counter can't be had; the refusal stands.
+        change(channel).unwrap_err()
+    });
+    assert_eq!(error.status(), Some(Status::WRONG));
+    let error = play(&[(CHANGE_WRONG, "6300"), (STATUS, "63C2")], |channel| change(channel).unwrap_err());
+    assert!(matches!(error, CardError::Wrong { left: 2, .. }), "{error}");
+    assert!(error.to_string().contains("2 tries left"), "{error}");
+    let error = play(&[(CHANGE_WRONG, "63C1")], |channel| change(channel).unwrap_err());
+    assert_eq!(error.status(), Some(Status::new(0x63C1)));
+    // The PUK's counter can't be asked for, and the PIN's says nothing of it.
+    let puk = "002400811030303030303030303837363534333231";
+    play(&[(puk, "6300")], |channel| {
+        let error = Piv::new().change_puk(channel, &code("00000000"), &code("87654321")).unwrap_err();
+        assert!(matches!(error, CardError::Refused { .. }));
+    });
+}
+
+#[test]
+fn pin_and_puk_are_changed_verified_and_forgotten() {
+    let session = [
+        "0020008008313233343536FFFF",
+        "0020FF80",
+        "0024008010313233343536FFFF363534333231FFFF",
+        "002400811031323334353637383837363534333231",
+    ];
+    replay(PIVAPPLET, &session, |channel| {
+        let mut card = Piv::new();
+        card.verify_pin(channel, &pin("123456")).unwrap();
+        card.forget(channel).unwrap();
+        card.change_pin(channel, &pin("123456"), &pin("654321")).unwrap();
+        card.change_puk(channel, &code("12345678"), &code("87654321")).unwrap();
+    });
+}
+
+#[test]
+fn what_the_card_says_of_its_factory_secrets() {
+    let asked = ["00F7008000", METADATA_PUK, METADATA_KEY];
+    let reports = replay(PIVAPPLET, &asked, |channel| Piv::new().secrets(channel).unwrap());
+    let told: Vec<_> = reports.iter().map(|report| (report.name, report.tries, report.factory)).collect();
+    let left = |left, max| Tries::Left { left, max: Some(max) };
+    assert_eq!(
+        told,
+        [
+            ("pin", left(5, 5), Some(true)),
+            ("puk", left(3, 3), Some(true)),
+            ("management-key", Tries::Untold, Some(true))
+        ]
+    );
+    let reports = replay(NITROKEY, &["00F7008000"], |channel| Piv::new().secrets(channel).unwrap());
+    assert!(reports.iter().all(|report| report.factory.is_none() && report.tries == Tries::Untold));
+}
+
+#[test]
+fn the_management_key_sets_no_pin() {
+    let card = Piv::new();
+    assert!(card.takes(Proof::Puk) && card.takes(Proof::CurrentPin));
+    assert!(![Proof::AdminAnswer, Proof::AdminPin, Proof::ResettingCode].into_iter().any(|proof| card.takes(proof)));
+    assert!(proof::of_family("piv").is_some_and(|row| row.no_admin_answer.is_some()));
+}
