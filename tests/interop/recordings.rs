@@ -51,9 +51,9 @@ impl Case {
         Self { ends: (4, 1), ..self }
     }
 
-    /// The card is not asked.
-    fn stopped(self) -> Self {
-        Self { ends: (4, 0), ..self }
+    /// The proof is not shown to the card.
+    fn stopped(self, exit: i32) -> Self {
+        Self { ends: (exit, 0), ..self }
     }
 }
 
@@ -74,7 +74,7 @@ fn piv_cases() -> Vec<Case> {
         Case::enroll("enroll-puk-blocked", "puk", PUK).after(&blocked_puk, 3).refused(),
         Case::enroll("enroll-current-pin-ok", "current-pin", PIN),
         Case::enroll("enroll-current-pin-wrong", "current-pin", WRONG).refused(),
-        Case::enroll("enroll-current-pin-blocked", "current-pin", PIN).after(&blocked_pin, 3).stopped(),
+        Case::enroll("enroll-current-pin-blocked", "current-pin", PIN).after(&blocked_pin, 3).stopped(4),
     ]
 }
 
@@ -89,16 +89,16 @@ fn openpgp_cases() -> Vec<Case> {
         Case::enroll("enroll-admin-pin-ok", "admin-pin", ADMIN_PIN),
         Case::enroll("enroll-admin-pin-pin-blocked", "admin-pin", ADMIN_PIN).after(&blocked_pin, 3),
         Case::enroll("enroll-admin-pin-wrong", "admin-pin", WRONG).refused(),
-        Case::enroll("enroll-admin-pin-blocked", "admin-pin", ADMIN_PIN).after(&blocked_admin, 3).stopped(),
+        Case::enroll("enroll-admin-pin-blocked", "admin-pin", ADMIN_PIN).after(&blocked_admin, 3).stopped(4),
         Case::enroll("enroll-resetting-code-ok", "resetting-code", RESETTING_CODE).after(&code, 0),
         Case::enroll("enroll-resetting-code-wrong", "resetting-code", WRONG).after(&code, 0).refused(),
         Case::enroll("enroll-resetting-code-blocked", "resetting-code", RESETTING_CODE)
             .after(&code, 0)
             .after(&blocked_code, 3)
-            .stopped(),
+            .stopped(2),
         Case::enroll("enroll-current-pin-ok", "current-pin", PIN),
         Case::enroll("enroll-current-pin-wrong", "current-pin", WRONG).refused(),
-        Case::enroll("enroll-current-pin-blocked", "current-pin", PIN).after(&blocked_pin, 3).stopped(),
+        Case::enroll("enroll-current-pin-blocked", "current-pin", PIN).after(&blocked_pin, 3).stopped(4),
     ]
 }
 
