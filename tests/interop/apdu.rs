@@ -28,6 +28,11 @@ pub fn openpgp_change(old: &str, new: &str) -> String {
     with_data("00240081", &[old.as_bytes(), new.as_bytes()].concat())
 }
 
+/// CHANGE REFERENCE DATA of PW3.
+pub fn openpgp_change_admin(old: &str, new: &str) -> String {
+    with_data("00240083", &[old.as_bytes(), new.as_bytes()].concat())
+}
+
 /// RESET RETRY COUNTER with the resetting code.
 pub fn openpgp_unblock(code: &str, new: &str) -> String {
     with_data("002C0081", &[code.as_bytes(), new.as_bytes()].concat())
@@ -37,6 +42,12 @@ pub fn openpgp_unblock(code: &str, new: &str) -> String {
 pub fn openpgp_put_resetting_code(code: &str) -> String {
     with_data("00DA00D3", code.as_bytes())
 }
+
+/// PUT DATA of a KDF-DO: from now on PINs are to be salted and hashed (OpenPGP card 3.4 4.3.2); needs PW3.
+pub const OPENPGP_PUT_KDF: &str = "00DA00F91681010382010883040320000084081122334455667788";
+
+/// TERMINATE DF; needs PW3.
+pub const OPENPGP_TERMINATE: &str = "00E60000";
 
 fn with_data(header: &str, data: &[u8]) -> String {
     format!("{header}{:02X}{}", data.len(), hex::encode_upper(data))

@@ -150,6 +150,85 @@ fn a_resetting_code_that_gnupg_has_set_is_the_resetting_code() {
 }
 
 #[test]
+fn an_admin_pin_need_not_be_ascii() {
+    let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
+    let card = card(&pcscd);
+    let (opensc, gnupg) = (OpenSc::openpgp(&pcscd, &card), GnuPg::new(&pcscd, &card));
+    let changed = opensc.send(&[apdu::openpgp_change_admin(ADMIN_PIN, "Schlüssel")]);
+    assert_eq!(changed[0].status(), 0x9000);
+    let job = Job::new(&pcscd, CARD_ID);
+    job.enroll(Authority { name: "admin-pin", secret: "Schlüssel" }).exits(0);
+    gnupg.verify_pin(&job.pin()).accepted();
+}
+
+#[test]
+fn a_code_of_a_length_that_none_has_is_not_offered() {
+    let long = "1".repeat(128);
+    for name in ["admin-pin", "resetting-code"] {
+        for secret in ["1234567", &long] {
+            let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
+            let card = card(&pcscd);
+            set_resetting_code(&OpenSc::openpgp(&pcscd, &card));
+            let job = Job::new(&pcscd, CARD_ID);
+            let (run, exchanges) = card.watch(|| job.enroll(Authority { name, secret }));
+            // Where no code can be so long it is no secret, elsewhere none of this card's.
+            assert_refused(&run, 7, "untouched", "not usable");
+            assert_eq!(tries(&exchanges), 0, "{exchanges:?}");
+        }
+    }
+}
+
+#[test]
+fn a_code_with_a_character_too_many_sets_no_pin_that_passes_for_the_one_that_was_meant() {
+    let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
+    let card = card(&pcscd);
+    let (opensc, gnupg) = (OpenSc::openpgp(&pcscd, &card), GnuPg::new(&pcscd, &card));
+    set_resetting_code(&opensc);
+    let job = Job::new(&pcscd, CARD_ID);
+    // The card splits code and PIN by the length of its own code, and the rest of the wrong one begins the PIN. What it
+    // then has is told by the VERIFY that follows, which is the one wrong try.
+    card.declare_wrong_tries(1);
+    let (run, exchanges) = card.watch(|| job.enroll(Authority { name: "resetting-code", secret: "resetting1" }));
+    let state = run.exits(9).says("63C2").json()["card_state"].clone();
+    assert!(state == "unknown" || state == "pin-set-not-verified", "{run}");
+    assert_eq!(tries(&exchanges), 2);
+    assert_eq!(gnupg.status().tries_left, [2, 3, 3]);
+    gnupg.verify_pin(&format!("1{}", job.pin())).accepted();
+    // The right code settles it.
+    job.enroll(BY_RESETTING_CODE).exits(0);
+    gnupg.verify_pin(&job.pin()).accepted();
+}
+
+#[test]
+fn a_card_that_wants_derived_pins_is_offered_none() {
+    for authority in [BY_ADMIN_PIN, BY_RESETTING_CODE, BY_CURRENT_PIN] {
+        let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
+        let card = card(&pcscd);
+        let opensc = OpenSc::openpgp(&pcscd, &card);
+        set_resetting_code(&opensc);
+        let set = opensc.send(&[apdu::openpgp_verify_admin(ADMIN_PIN), apdu::OPENPGP_PUT_KDF.to_owned()]);
+        assert!(set.iter().all(|exchange| exchange.status() == 0x9000), "{set:?}");
+        let job = Job::new(&pcscd, CARD_ID);
+        let (run, exchanges) = card.watch(|| job.enroll(authority));
+        assert_eq!(run.json()["card_state"], "untouched", "{run}");
+        run.exits(4).says("KDF");
+        assert_eq!(tries(&exchanges), 0, "{exchanges:?}");
+    }
+}
+
+#[test]
+fn a_terminated_card_is_named_so() {
+    let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
+    let card = card(&pcscd);
+    let opensc = OpenSc::openpgp(&pcscd, &card);
+    let ended = opensc.send(&[apdu::openpgp_verify_admin(ADMIN_PIN), apdu::OPENPGP_TERMINATE.to_owned()]);
+    assert!(ended.iter().all(|exchange| exchange.status() == 0x9000), "{ended:?}");
+    let job = Job::new(&pcscd, CARD_ID);
+    let run = job.place.pinwright(&pcscd, &["--json", "inspect"]);
+    run.exits(3).says("terminat");
+}
+
+#[test]
 fn a_wrong_secret_costs_one_try_and_changes_nothing() {
     for authority in [BY_ADMIN_PIN, BY_RESETTING_CODE, BY_CURRENT_PIN] {
         let Some(pcscd) = Pcscd::start_or_skip(2) else { return };

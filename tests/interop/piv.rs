@@ -137,10 +137,27 @@ fn a_puk_that_a_judge_has_set_is_the_puk() {
     let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
     let card = card(&pcscd);
     let yubico = Yubico::new(&pcscd, &card);
-    yubico.change_puk(PUK, "87654321").accepted();
     let job = Job::new(&pcscd, CARD_ID);
-    job.enroll(Authority { name: "puk", secret: "87654321" }).exits(0);
-    yubico.verify_pin(&job.pin()).accepted();
+    // The shortest has to be filled up.
+    for (old, new) in [(PUK, "87654321"), ("87654321", "246813")] {
+        yubico.change_puk(old, new).accepted();
+        job.enroll(Authority { name: "puk", secret: new }).exits(0);
+        yubico.verify_pin(&job.pin()).accepted();
+    }
+}
+
+#[test]
+fn a_puk_of_a_length_that_no_puk_has_is_not_offered() {
+    for secret in ["12345", "123456789"] {
+        let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
+        let card = card(&pcscd);
+        let job = Job::new(&pcscd, CARD_ID);
+        let (run, exchanges) = card.watch(|| job.enroll(Authority { name: "puk", secret }));
+        assert_refused(&run, 7, "untouched", "PUK");
+        assert_eq!(tries(&exchanges), 0);
+        // Nothing is in doubt.
+        job.enroll(BY_PUK).exits(0);
+    }
 }
 
 #[test]
