@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::enroll::{Desktop, JobArgs, provision};
 use super::error::CliError;
-use super::inspect::{report, tries_text};
+use super::inspect::{Detail, report, tries_text};
 use super::output;
 use super::select::Chosen;
 use super::sim::Family;
@@ -135,7 +135,8 @@ pub fn run(args: &DemoArgs, json: bool, world: &mut World<'_>) -> Result<(), Cli
         world,
         "The job on stand-ins: a virtual card in a virtual reader, and a certificate server on this machine.\n",
     )?;
-    let before = report(&readers, &Chosen { reader: READER.to_owned(), card_id: None }, &config.families)?;
+    let before =
+        report(&readers, &Chosen { reader: READER.to_owned(), card_id: None }, &config.families, Detail::Line)?;
     show(world, &format!("card     {}, ID {}, {}", before.application, before.card_id, tries_text(before.tries)))?;
     show(world, &format!("         ATR {}", before.atr))?;
     show(world, &format!("server   {} (TLS, an authority of its own)\n", server.base_url()))?;

@@ -7,7 +7,7 @@ use super::select::{CardChoice, Chosen, choose};
 use super::world::World;
 use crate::apdu::Channel;
 use crate::card::family::{self, DetectError, Families};
-use crate::card::{CardError, Tries};
+use crate::card::{CardError, PinCharacters, PinLimits, Proof, SecretReport, Tries, proof};
 use crate::config::Config;
 use crate::provision::{CardState, Cause, Failure, Step};
 use crate::reader::{EndAction, ReaderError, Readers};
@@ -33,19 +33,35 @@ pub struct CardReport {
     pub card_id_raw: String,
     /// Tries left for the user PIN.
     pub tries: Tries,
-    /// Fewest and most characters of the PIN.
-    pub pin_lengths: (usize, usize),
+    /// What the card takes as a PIN.
+    pub limits: PinLimits,
+    /// Its secrets beside the challenge's key, and the PIN once more; empty where the family tells no more, and in a list.
+    pub secrets: Vec<SecretReport>,
     /// There is an administrator who proves himself by a challenge.
     pub admin_challenge: bool,
     /// Named certificate files on the card.
     pub certificates: Vec<String>,
 }
 
+/// How much of a card is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// What a list shows.
+    Line,
+    /// Everything that costs no try.
+    Full,
+}
+
 /// Reads a card.
 ///
 /// # Errors
 /// The reader's or the card's failure.
-pub fn report(readers: &dyn Readers, chosen: &Chosen, families: &Families) -> Result<CardReport, Failure> {
+pub fn report(
+    readers: &dyn Readers,
+    chosen: &Chosen,
+    families: &Families,
+    detail: Detail,
+) -> Result<CardReport, Failure> {
     let failure = |step, cause: Cause| Failure {
         step,
         reader: Some(chosen.reader.clone()),
@@ -58,7 +74,7 @@ pub fn report(readers: &dyn Readers, chosen: &Chosen, families: &Families) -> Re
     let atr = connection.atr().clone();
     let protocol = connection.protocol().to_string();
     let mut channel = Channel::new(connection.as_mut());
-    let read = read(&mut channel, &atr, families);
+    let read = read(&mut channel, &atr, families, detail);
     let ended: Result<(), ReaderError> = connection.end(EndAction::Leave);
     let mut report = read.map_err(|cause| failure(Step::Identify, cause))?;
     ended.map_err(|error| failure(Step::Identify, error.into()))?;
@@ -67,11 +83,19 @@ pub fn report(readers: &dyn Readers, chosen: &Chosen, families: &Families) -> Re
     Ok(report)
 }
 
-fn read(channel: &mut Channel<'_>, atr: &crate::reader::Atr, families: &Families) -> Result<CardReport, Cause> {
+fn read(
+    channel: &mut Channel<'_>,
+    atr: &crate::reader::Atr,
+    families: &Families,
+    detail: Detail,
+) -> Result<CardReport, Cause> {
     let mut card = family::detect(atr, channel, families)?;
     let id = card.identify(channel)?;
     let tries = card.tries_left(channel)?;
-    let limits = card.limits();
+    let secrets = if detail == Detail::Full { card.secrets(channel)? } else { Vec::new() };
+    // Told with its maximum there, where it is told at all.
+    let counted = secrets.iter().find(|secret| secret.name == "pin" && secret.tries != Tries::Untold);
+    let tries = counted.map_or(tries, |pin| pin.tries);
     Ok(CardReport {
         reader: String::new(),
         atr: atr.to_string(),
@@ -82,7 +106,8 @@ fn read(channel: &mut Channel<'_>, atr: &crate::reader::Atr, families: &Families
         card_id_other_order: id.other_guid().to_string(),
         card_id_raw: id.raw_hex(),
         tries,
-        pin_lengths: (limits.min, limits.max),
+        limits: card.limits(),
+        secrets,
         admin_challenge: card.has_admin_challenge(),
         certificates: card.certificate_files(channel)?,
     })
@@ -110,7 +135,7 @@ pub fn run(
     world: &mut World<'_>,
 ) -> Result<(), CliError> {
     let chosen = choose(readers, &config.ignored_readers, choice, &config.families)?;
-    let report = report(readers, &chosen, &config.families)?;
+    let report = report(readers, &chosen, &config.families, Detail::Full)?;
     if json {
         return world.print_json(&report_json(&report));
     }
@@ -135,11 +160,23 @@ pub fn report_json(report: &CardReport) -> serde_json::Value {
         "card_id_raw": report.card_id_raw,
         "pin": {
             "tries_left": tries_json(report.tries),
-            "min_length": report.pin_lengths.0,
-            "max_length": report.pin_lengths.1,
+            "min_length": report.limits.min,
+            "max_length": report.limits.max,
+            "characters": report.limits.characters,
         },
-        // Asking which key it is would be an authentication, and a wrong one may be counted.
-        "admin": {"challenge": report.admin_challenge, "tries_left": null, "default_key": null},
+        // Asking which key it is would be an authentication, and a wrong one may be counted: known only where the card says so.
+        "admin": {
+            "challenge": report.admin_challenge,
+            "tries_left": null,
+            "default_key": secret(report, "management-key").and_then(|key| key.factory),
+            "sets_pin": proof::family_takes(report.family, Proof::AdminAnswer) && report.admin_challenge,
+        },
+        // null: not known.
+        "secrets": report.secrets.iter().map(|secret| json!({
+            "name": secret.name,
+            "tries_left": tries_json(secret.tries),
+            "factory": secret.factory,
+        })).collect::<Vec<_>>(),
         "certificate_files": report.certificates,
     })
 }
@@ -164,14 +201,16 @@ pub fn tries_text(tries: Tries) -> String {
     }
 }
 
+fn secret<'a>(report: &'a CardReport, name: &str) -> Option<&'a SecretReport> {
+    report.secrets.iter().find(|secret| secret.name == name)
+}
+
 fn report_lines(report: &CardReport) -> Vec<String> {
-    let admin = if report.admin_challenge {
-        "answers a challenge; tries left and whether the key is a factory key can't be asked without risking a try"
-    } else {
-        "none"
+    let characters = match report.limits.characters {
+        PinCharacters::Ascii => "characters",
+        PinCharacters::Digits => "digits",
     };
-    let certificates = if report.certificates.is_empty() { "none".to_owned() } else { report.certificates.join(", ") };
-    vec![
+    let mut lines = vec![
         format!("reader         {:?} ({})", report.reader, report.protocol),
         format!("ATR            {}", report.atr),
         format!("application    {}", report.application),
@@ -179,12 +218,69 @@ fn report_lines(report: &CardReport) -> Vec<String> {
         format!("  other order  {}", report.card_id_other_order),
         format!("  on the card  {}", report.card_id_raw),
         format!(
-            "user PIN       {}; {} to {} characters",
+            "user PIN       {}; {} to {} {characters}",
             tries_text(report.tries),
-            report.pin_lengths.0,
-            report.pin_lengths.1
+            report.limits.min,
+            report.limits.max
         ),
-        format!("administrator  {admin}"),
-        format!("certificates   {certificates}"),
-    ]
+    ];
+    lines.extend(report.secrets.iter().filter_map(secret_line));
+    lines.push(format!("administrator  {}", administrator(report)));
+    lines.push(match report.certificates.as_slice() {
+        [] if report.family == "gids" => "certificates   none".to_owned(),
+        [] => "certificates   no table of them on such a card".to_owned(),
+        names => format!("certificates   {}", names.join(", ")),
+    });
+    lines.extend(factory_line(report));
+    lines
+}
+
+fn administrator(report: &CardReport) -> &'static str {
+    let sets_pin = proof::family_takes(report.family, Proof::AdminAnswer);
+    match (report.admin_challenge, sets_pin, secret(report, "admin-pin")) {
+        (true, true, _) => {
+            "answers a challenge; tries left and whether the key is a factory key can't be asked without risking a try"
+        }
+        (true, false, _) => "answers a challenge (management key), which gives no right to the PIN",
+        (false, _, Some(_)) => "has a PIN of his own (PW3)",
+        (false, _, None) => "none",
+    }
+}
+
+/// A secret in a line of its own; the user PIN has one already, and the management key is the administrator's.
+fn secret_line(secret: &SecretReport) -> Option<String> {
+    let label = match secret.name {
+        "puk" => "PUK",
+        "admin-pin" => "PW3",
+        "resetting-code" => "resetting code",
+        _ => return None,
+    };
+    let tries = match secret.tries {
+        Tries::Untold => "tries left can't be asked: `enroll` risks one, and no second one".to_owned(),
+        Tries::Left { left: 0, .. } if secret.name == "resetting-code" => "not set, or blocked".to_owned(),
+        tries => tries_text(tries),
+    };
+    Some(format!("{label:<14} {tries}"))
+}
+
+/// Which secrets are still the factory's, or that nobody can say without a try.
+fn factory_line(report: &CardReport) -> Option<String> {
+    if report.secrets.is_empty() {
+        return None;
+    }
+    let named = |known: Option<bool>| {
+        let names = report.secrets.iter().filter(|secret| secret.factory == known).map(|secret| match secret.name {
+            "pin" => "PIN",
+            "puk" => "PUK",
+            "management-key" => "management key",
+            "admin-pin" => "PW3",
+            other => other,
+        });
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let (factory, unknown) = (named(Some(true)), named(None));
+    if !factory.is_empty() {
+        return Some(format!("warning        still the factory's: {factory}"));
+    }
+    (!unknown.is_empty()).then(|| "factory        whether secrets are the factory's only a try would tell".to_owned())
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::error::CliError;
-use super::inspect::{CardReport, reason, report, tries_json, tries_text};
+use super::inspect::{CardReport, Detail, reason, report, tries_json, tries_text};
 use super::select::{Chosen, visible};
 use super::world::World;
 use crate::config::Config;
@@ -49,7 +49,7 @@ fn contents(config: &Config, readers: &dyn Readers, entries: &[ReaderEntry]) -> 
         presence if presence.atr.is_none() => Content::Empty,
         _ => {
             let chosen = Chosen { reader: entry.name.clone(), card_id: None };
-            match report(readers, &chosen, &config.families) {
+            match report(readers, &chosen, &config.families, Detail::Line) {
                 Ok(report) => Content::Card(Box::new(report)),
                 Err(failure) => Content::Other(Box::new(failure)),
             }

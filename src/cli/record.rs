@@ -82,7 +82,7 @@ pub fn run(
     let (outcome, authority, error) = match args.operation {
         Operation::Inspect => {
             let chosen = choose(&recording, &config.ignored_readers, &args.job.choice, &config.families)?;
-            match inspect::report(&recording, &chosen, &config.families) {
+            match inspect::report(&recording, &chosen, &config.families, inspect::Detail::Full) {
                 Ok(_) => ("done".to_owned(), None, None),
                 Err(failure) => (failed(&failure), None, Some(CliError::from(failure))),
             }

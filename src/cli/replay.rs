@@ -70,7 +70,9 @@ fn play(fixture: Fixture, families: &Families) -> Result<Option<String>, CliErro
     let replay = Replay::new(fixture)?;
     let reader = replay.list()?.into_iter().map(|entry| entry.name).next().unwrap_or_default();
     let result = match operation.as_str() {
-        "inspect" => inspect::report(&replay, &Chosen { reader, card_id: None }, families).map(drop),
+        "inspect" => {
+            inspect::report(&replay, &Chosen { reader, card_id: None }, families, inspect::Detail::Full).map(drop)
+        }
         "enroll" => set_pin(&replay, reader, authority, lengths, families),
         _ => return Ok(None),
     };
