@@ -84,3 +84,12 @@ pub fn assert_refused(run: &Run, exit: i32, state: &str, word: &str) {
     run.says(word);
     assert!(result["error"]["hint"].is_string(), "no next step: {run}");
 }
+
+/// Tries left of one of the secrets that `inspect --json` lists; nothing where the card does not tell.
+#[track_caller]
+pub fn counted(inspected: &Value, name: &str) -> Option<u64> {
+    let secrets = inspected["secrets"].as_array().expect("a list of secrets");
+    let secret =
+        secrets.iter().find(|secret| secret["name"] == name).unwrap_or_else(|| panic!("no {name}: {inspected}"));
+    secret["tries_left"]["left"].as_u64()
+}

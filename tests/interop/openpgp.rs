@@ -3,7 +3,7 @@
 use pinwright::sim::server::PinMaker;
 
 use super::gnupg::{GnuPg, Status};
-use super::job::{Authority, Job, assert_done, assert_refused};
+use super::job::{Authority, Job, assert_done, assert_refused, counted};
 use super::opensc::OpenSc;
 use super::pcscd::Pcscd;
 use super::vcard::{Exchange, Vcard};
@@ -67,6 +67,8 @@ fn inspect_agrees_with_the_judges_and_spends_no_try() {
         assert_eq!(inspected["card_id"], CARD_ID);
         assert_eq!(inspected["card_id_raw"], CARD_ID_RAW);
         assert_eq!(inspected["pin"]["tries_left"]["left"], left);
+        let counters = ["pin", "resetting-code", "admin-pin"].map(|name| counted(&inspected, name));
+        assert_eq!(counters, [Some(u64::from(left)), Some(0), Some(3)]);
         assert_eq!(opensc.tries_left(), left);
         assert_eq!(gnupg.status(), Status { aid: gnupg::aid(), tries_left: [left, 0, 3] });
         assert_eq!(tries(&exchanges), 0);

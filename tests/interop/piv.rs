@@ -2,7 +2,7 @@
 
 use pinwright::sim::server::PinMaker;
 
-use super::job::{Authority, Job, assert_done, assert_refused};
+use super::job::{Authority, Job, assert_done, assert_refused, counted};
 use super::opensc::OpenSc;
 use super::pcscd::Pcscd;
 use super::vcard::{Exchange, Vcard};
@@ -47,6 +47,8 @@ fn inspect_agrees_with_the_judges_and_spends_no_try() {
         assert_eq!(inspected["card_id_raw"], opensc.serial().as_str());
         assert_eq!(inspected["pin"]["tries_left"]["left"], left);
         assert_eq!(yubico.status(), Status { guid: GUID.to_owned(), tries_left: left });
+        // This card tells nobody of its PUK, nor whether it is the factory's.
+        assert_eq!(counted(&inspected, "puk"), None);
         assert_eq!(tries(&exchanges), 0);
 
         let readers = job.place.pinwright(&pcscd, &["--json", "readers"]).exits(0).json();

@@ -43,11 +43,10 @@ impl Exchange {
     /// Whether the command carries a PIN, PUK or code for the card to compare. VERIFY without data asks for the counter,
     /// with P1 FF it logs out, and RESET RETRY COUNTER with P1 02 carries the new PIN alone.
     pub fn is_try(&self) -> bool {
-        match self.command[..] {
-            [_, VERIFY, 0x00, _, _, _, ..] | [_, RESET_RETRY_COUNTER, 0x00, ..] => true,
-            [_, CHANGE_REFERENCE_DATA, ..] => true,
-            _ => false,
-        }
+        matches!(
+            self.command[..],
+            [_, VERIFY | RESET_RETRY_COUNTER, 0x00, _, _, _, ..] | [_, CHANGE_REFERENCE_DATA, ..]
+        )
     }
 
     /// Whether the card found the secret wrong, or its counter at 0.
