@@ -34,6 +34,7 @@ mod judge;
 mod openpgp;
 mod opensc;
 mod piv;
+mod plan;
 mod recordings;
 mod yubico;
 

@@ -49,6 +49,11 @@ impl Exchange {
         )
     }
 
+    /// Whether there is a secret in the command: a try, or the new PIN alone.
+    pub fn is_secret(&self) -> bool {
+        self.is_try() || matches!(self.command[..], [_, RESET_RETRY_COUNTER, ..])
+    }
+
     /// Whether the card found the secret wrong, or its counter at 0.
     pub fn is_refused_try(&self) -> bool {
         self.is_try() && matches!(self.status(), 0x6300 | 0x63C0..=0x63CF | 0x6983)
