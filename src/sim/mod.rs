@@ -7,12 +7,15 @@ pub mod card;
 pub mod fault;
 pub mod gids;
 pub mod iso7816;
+pub mod openpgp;
+pub mod piv;
 pub mod random;
 pub mod reader;
 pub mod server;
 pub mod vpcd;
 
 mod command;
+mod counted;
 mod sw;
 mod tdes;
 mod tlv;

@@ -2,7 +2,9 @@
 
 pub(super) const OK: u16 = 0x9000;
 pub(super) const MORE_DATA: u16 = 0x6100;
+pub(super) const TERMINATED: u16 = 0x6285;
 pub(super) const END_OF_FILE: u16 = 0x6282;
+pub(super) const WRONG: u16 = 0x6300;
 pub(super) const TRIES_LEFT: u16 = 0x63C0;
 pub(super) const WRONG_LENGTH: u16 = 0x6700;
 pub(super) const SECURE_MESSAGING: u16 = 0x6882;

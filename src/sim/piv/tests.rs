@@ -1,0 +1,103 @@
+use super::*;
+
+fn send(card: &mut PivCard, command: &str) -> String {
+    hex::encode_upper(card.transmit(&hex::decode(command).unwrap()).unwrap())
+}
+
+fn selected(settings: PivSettings) -> PivCard {
+    let mut card = PivCard::new(settings);
+    assert!(send(&mut card, "00A4040009A0000003080000100000").ends_with("9000"));
+    card
+}
+
+#[test]
+fn nothing_works_before_selection() {
+    let mut card = PivCard::new(PivSettings::default());
+    assert_eq!(send(&mut card, "00200080"), "6986");
+    assert_eq!(send(&mut card, "00A4040005A00000030800"), "6A82");
+    assert_eq!(send(&mut card, "00A404000BA00000030800001000010000").split_at(4).0, "6111");
+    assert_eq!(send(&mut card, "00200080"), "63C3");
+    card.reset();
+    assert_eq!(send(&mut card, "00200080"), "6986");
+}
+
+#[test]
+fn a_pin_that_is_none_spends_no_try_and_a_wrong_one_does() {
+    let mut card = selected(PivSettings::default());
+    for no_pin in ["0020008006313233343536", "00200080083132333435FFFFFF", "0020008008313233FF343536FF"] {
+        assert_eq!(send(&mut card, no_pin), "6A80");
+    }
+    for expected in ["63C2", "63C1", "63C0", "6983"] {
+        assert_eq!(send(&mut card, "0020008008393939393939FFFF"), expected);
+    }
+    assert_eq!(send(&mut card, "0020008008313233343536FFFF"), "6983");
+    assert_eq!(send(&mut card, "00200080"), "6983");
+    // The PUK leads out, and nobody is verified afterwards.
+    assert_eq!(send(&mut card, "002C0080103132333435363738363534333231FFFF"), "9000");
+    assert!(card.pin_is(b"654321") && !card.user_authenticated());
+    assert_eq!(send(&mut card, "00200080"), "63C3");
+}
+
+#[test]
+fn a_wrong_puk_is_counted_by_itself() {
+    let mut card = selected(PivSettings::default());
+    assert_eq!(send(&mut card, "002C0080103030303030303030363534333231FFFF"), "63C2");
+    assert_eq!((card.puk_tries_left(), card.tries_left()), (2, 3));
+    // A new PIN that is none is refused first.
+    assert_eq!(send(&mut card, "002C00801030303030303030303635FFFFFFFFFFFF"), "6A80");
+    assert_eq!(card.puk_tries_left(), 2);
+    assert_eq!(send(&mut card, "002C0080103030303030303030363534333231FFFF"), "63C1");
+    assert_eq!(send(&mut card, "002C0080103030303030303030363534333231FFFF"), "63C0");
+    assert_eq!(send(&mut card, "002C0080103132333435363738363534333231FFFF"), "6983");
+    assert!(card.pin_is(b"123456"));
+    assert_eq!(send(&mut card, "00200081"), "6A88");
+}
+
+#[test]
+fn a_change_may_keep_the_counter_to_itself() {
+    let wrong = "0024008010393939393939FFFF363534333231FFFF";
+    assert_eq!(send(&mut selected(PivSettings::default()), wrong), "63C2");
+    let mut card = selected(PivSettings { uncounted_change: true, ..PivSettings::default() });
+    assert_eq!(send(&mut card, wrong), "6300");
+    assert_eq!(card.tries_left(), 2);
+    assert_eq!(send(&mut card, "0024008010313233343536FFFF363534333231FFFF"), "9000");
+    assert!(card.pin_is(b"654321") && card.user_authenticated());
+    assert_eq!(send(&mut card, "0020FF80"), "9000");
+    assert!(!card.user_authenticated());
+    assert_eq!(send(&mut card, "002400811031323334353637383837363534333231"), "9000");
+    assert!(card.puk_is(b"87654321"));
+}
+
+#[test]
+fn the_management_key_answers_its_challenge_once() {
+    let mut card = selected(PivSettings { yubico: true, ..PivSettings::default() });
+    let new = "00FFFFFF1B039B18981540F87A2907F81CFBA16E2AC42AC7E397D3584AD56408";
+    assert_eq!(send(&mut card, new), "6982");
+    assert_eq!(send(&mut card, "00870A9B047C02810000"), "6A86");
+    let challenge = send(&mut card, "0087039B047C02810000");
+    let block: [u8; 8] = hex::decode(&challenge[8..24]).unwrap().try_into().unwrap();
+    let right = hex::encode(tdes::encrypt_block(&PivSettings::default().management_key, block));
+    assert_eq!(send(&mut card, &format!("0087039B0C7C0A8208{right}")), "9000");
+    assert!(card.admin_authenticated());
+    assert_eq!(send(&mut card, &format!("0087039B0C7C0A8208{right}")), "6985");
+    assert_eq!(send(&mut card, new), "9000");
+    send(&mut card, "0087039B047C02810000");
+    assert_eq!(send(&mut card, "0087039B0C7C0A82080000000000000000"), "6982");
+    assert_eq!(card.admin_failures(), 1);
+}
+
+#[test]
+fn extensions_are_there_or_not() {
+    let asked = ["00FD000000", "00F8000000", "00F7008000", "00F7008100", "00F7009B00"];
+    let mut plain = selected(PivSettings::default());
+    for command in asked {
+        assert_eq!(send(&mut plain, command), "6D00");
+    }
+    let mut card = selected(PivSettings { yubico: true, puk_left: Some(2), ..PivSettings::default() });
+    let answers: Vec<String> = asked.iter().map(|command| send(&mut card, command)).collect();
+    assert_eq!(answers[0], "0504039000");
+    assert_eq!(answers[1], "00BC614E9000");
+    assert_eq!(answers[2], "0101FF050101060203039000");
+    assert_eq!(answers[3], "0101FF050101060203029000");
+    assert_eq!(answers[4], "010103020200010501019000");
+}
