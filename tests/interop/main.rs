@@ -36,6 +36,7 @@ mod opensc;
 mod piv;
 mod plan;
 mod recordings;
+mod stand_ins;
 mod yubico;
 
 /// The GUID of PIV cards in these tests, and the serial number of OpenPGP cards.

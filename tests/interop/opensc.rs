@@ -65,9 +65,10 @@ impl<'a> OpenSc<'a> {
         tries.and_then(|tries| tries.parse().ok()).unwrap_or_else(|| panic!("no tries left: {text}"))
     }
 
-    /// Sends plain APDUs after SELECT, in one go; OpenSC adds none of its own.
+    /// Sends plain APDUs after SELECT, in one go, and resets the card: nothing stays verified for whoever comes next. OpenSC
+    /// adds no command of its own.
     pub fn send(&self, apdus: &[String]) -> Vec<Exchange> {
-        let name = if self.pin_id == "01" { "00A4040009A0000003080000100000" } else { "00A4040006D2760001240100" };
+        let name = if self.pin_id == "01" { apdu::PIV_SELECT } else { apdu::OPENPGP_SELECT };
         let mut arguments = vec!["--card-driver", "default", "--send-apdu", name];
         for apdu in apdus {
             arguments.extend(["--send-apdu", apdu]);
@@ -75,6 +76,8 @@ impl<'a> OpenSc<'a> {
         let (verdict, exchanges) = self.card.watch(|| self.run("opensc-tool", &arguments));
         let text = verdict.accepted();
         assert_eq!(exchanges.len(), apdus.len() + 1, "{text}");
+        self.run("opensc-tool", &["--reset"]).accepted();
+        assert!(self.card.was_reset());
         exchanges[1..].to_vec()
     }
 }
