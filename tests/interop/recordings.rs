@@ -1,8 +1,8 @@
 //! The recordings of `fixtures/apdu/piv` and `fixtures/apdu/openpgp` whose names end in `-nitrokey`: made anew by every run.
 //!
 //! What pinwright sends and is answered must be what is in the file, but for the day and the challenges: these follow from the
-//! card's seed and from how often it was reset, which is pcscd's affair. `PINWRIGHT_UPDATE_RECORDINGS=1 make interop` writes what was got into the files, to be reviewed as
-//! a diff. `tests/replay.rs` plays them without a card.
+//! card's seed and from how often it was reset, which is pcscd's affair. `PINWRIGHT_UPDATE_RECORDINGS=1 make interop` writes
+//! what was got into the files, to be reviewed as a diff. `tests/replay.rs` plays them without a card.
 
 use std::fs;
 use std::path::{Path, PathBuf};
