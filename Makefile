@@ -5,11 +5,15 @@ CARGO_TARGET_DIR ?= target
 # A fresh rustup is not yet on the path of shells that were there before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test lint bench fuzz residue install
+.PHONY: help demo test interop lint bench fuzz residue install
+
+# The independent cards of tests/interop: a package of its own, so that pinwright's graph knows nothing of them.
+VCARD := --locked --manifest-path tests/vcard/Cargo.toml --target-dir '$(CARGO_TARGET_DIR)/vcard'
 
 help:
 	@echo 'make demo     set the PIN of a virtual card, with a server stand-in: no card and no server needed'
 	@echo 'make test     all tests, also those against a real pcscd with virtual readers'
+	@echo 'make interop  only the tests with independent cards and clients: PIV and OpenPGP, OpenSC, Yubico, GnuPG'
 	@echo 'make lint     format, clippy and documentation, with warnings as errors'
 	@echo 'make bench    time and APDUs against OpenSC on the same card; writes target/bench.json'
 	@echo 'make residue  long search for secrets in the memory of finished jobs, some minutes, as root; prints the table'
@@ -22,14 +26,23 @@ demo:
 
 test:
 	@packaging/system-packages $@
+	cargo build $(VCARD)
+	cargo test $(VCARD)
 	cargo test --locked --all-features
+
+interop:
+	@packaging/system-packages $@
+	cargo build $(VCARD)
+	cargo test --locked --all-features --test interop
 
 lint:
 	@packaging/system-packages $@
 	cargo fmt --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	cargo fmt --check --manifest-path tests/vcard/Cargo.toml
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy $(VCARD) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features
 
 bench:

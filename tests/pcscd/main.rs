@@ -29,8 +29,6 @@ mod resets;
 mod secrets;
 mod trap;
 
-use std::io::Write as _;
-
 use pcscd::Pcscd;
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
@@ -40,15 +38,7 @@ const OLD_PIN: &str = "12345678";
 
 /// A pcscd, or the reason on stderr.
 fn pcscd_with(readers: u16) -> Option<Pcscd> {
-    match Pcscd::start(readers) {
-        Ok(started) => Some(started),
-        Err(reason) if std::env::var("CI").is_ok_and(|ci| ci == "true") => panic!("no pcscd for the test: {reason}"),
-        Err(reason) => {
-            // Not by `eprintln!`, which the harness keeps to itself for tests that pass.
-            drop(writeln!(std::io::stderr(), "SKIPPED: {reason}"));
-            None
-        }
-    }
+    Pcscd::start_or_skip(readers)
 }
 
 fn personalised() -> SharedCard<GidsCard> {

@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -95,6 +95,22 @@ impl Pcscd {
             }
         }
         Err(last)
+    }
+
+    /// The same for a test: nothing, with the reason on stderr, or a panic in CI.
+    #[allow(dead_code, reason = "shared with the benchmark")]
+    pub fn start_or_skip(readers: u16) -> Option<Self> {
+        match Self::start(readers) {
+            Ok(started) => Some(started),
+            Err(reason) if std::env::var("CI").is_ok_and(|ci| ci == "true") => {
+                panic!("no pcscd for the test: {reason}")
+            }
+            Err(reason) => {
+                // Not by `eprintln!`, which the harness keeps to itself for tests that pass.
+                drop(writeln!(io::stderr(), "SKIPPED: {reason}"));
+                None
+            }
+        }
     }
 
     fn attempt(wanted: u16) -> Result<Self, Skip> {

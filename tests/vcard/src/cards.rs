@@ -1,0 +1,98 @@
+//! The two applications behind one trait.
+
+use iso7816::command::CommandView;
+use iso7816::{App as _, Status};
+
+use crate::host::Client;
+
+/// The largest answer of either application.
+pub type Reply = heapless::Vec<u8, 7609>;
+
+/// An application of a card.
+pub trait Application {
+    /// Whether SELECT with this name means the application.
+    fn has_name(&self, name: &[u8]) -> bool;
+
+    /// Answers a command whose chain is complete.
+    fn handle(&mut self, command: CommandView<'_>, reply: &mut Reply) -> Result<(), Status>;
+
+    /// The card lost its power or was reset.
+    fn reset(&mut self);
+}
+
+/// SP 800-73 by piv-authenticator.
+pub struct Piv {
+    application: piv_authenticator::Authenticator<Client>,
+    /// To make the application anew: it has no way to forget the management key's authentication.
+    client: Client,
+    options: piv_authenticator::Options,
+    lenient: bool,
+}
+
+const PIV_NAME: [u8; 11] = [0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00];
+const RID_SIZE: usize = 5;
+const VERIFY_LOGOUT: [u8; 4] = [0x00, 0x20, 0xFF, 0x80];
+
+impl Piv {
+    pub fn new(client: Client, guid: Option<[u8; 16]>, lenient: bool) -> Self {
+        let options = piv_authenticator::Options::new().uuid(guid);
+        let application = piv_authenticator::Authenticator::new(client.clone(), options.clone());
+        Self { application, client, options, lenient }
+    }
+
+    fn is_short_name(&self, name: &[u8]) -> bool {
+        self.lenient && name.len() >= RID_SIZE && PIV_NAME.starts_with(name)
+    }
+}
+
+impl Application for Piv {
+    fn has_name(&self, name: &[u8]) -> bool {
+        self.application.aid().matches(name) || self.is_short_name(name)
+    }
+
+    fn handle(&mut self, command: CommandView<'_>, reply: &mut Reply) -> Result<(), Status> {
+        let mut select = vec![0x00, 0xA4, 0x04, 0x00, PIV_NAME.len() as u8];
+        select.extend(PIV_NAME);
+        let by_name = u8::from(command.instruction()) == select[1];
+        // The application itself wants nine bytes.
+        let command = if by_name && self.is_short_name(command.data()) { view(&select) } else { command };
+        self.application.respond(command, reply.as_mut_view())
+    }
+
+    fn reset(&mut self) {
+        // Deletes the key that the verified PIN has opened, which a new application would leave behind. Nothing is
+        // verified where this fails.
+        let _ = self.application.respond(view(&VERIFY_LOGOUT), Reply::new().as_mut_view());
+        self.application = piv_authenticator::Authenticator::new(self.client.clone(), self.options.clone());
+    }
+}
+
+fn view(apdu: &[u8]) -> CommandView<'_> {
+    CommandView::try_from(apdu).expect("a constant command")
+}
+
+/// OpenPGP card 3.4 by opcard.
+pub struct OpenPgp(opcard::Card<Client>);
+
+impl OpenPgp {
+    pub fn new(client: Client, vendor: [u8; 2], serial: [u8; 4]) -> Self {
+        let mut options = opcard::Options::default();
+        options.manufacturer = vendor;
+        options.serial = serial;
+        Self(opcard::Card::new(client, options))
+    }
+}
+
+impl Application for OpenPgp {
+    fn has_name(&self, name: &[u8]) -> bool {
+        self.0.aid().matches(name)
+    }
+
+    fn handle(&mut self, command: CommandView<'_>, reply: &mut Reply) -> Result<(), Status> {
+        self.0.handle(command, reply.as_mut_view())
+    }
+
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+}
