@@ -6,6 +6,7 @@ mod environment;
 mod message;
 mod profiles;
 mod raw;
+mod source;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::server;
 
 use profiles::Placed;
 use raw::Raw;
+use source::{Source, parse, read};
 
 /// Everything that the program was told.
 #[derive(Debug, Clone)]
@@ -158,7 +160,7 @@ impl Config {
             }
         }
         let (from_environment, warnings) = environment::table(environment)?;
-        merge(&mut source.table, from_environment);
+        source.set(from_environment);
         let (raw, mut profiles) = source.finish()?;
         for path in &raw.card.profile_files {
             profiles.extend(profiles::read(path)?);
@@ -361,68 +363,6 @@ fn default_files(environment: &[(String, String)]) -> Vec<PathBuf> {
     let mut files = vec![PathBuf::from("/etc/pinwright/config.toml")];
     files.extend(own.map(|folder| folder.join("pinwright/config.toml")));
     files
-}
-
-/// What files say, before it is checked as a whole.
-#[derive(Default)]
-struct Source {
-    table: toml::Table,
-    /// Profiles, apart from the table: they keep the place where they stand.
-    profiles: Vec<Placed>,
-}
-
-impl Source {
-    /// Later values win; tables are merged, lists replaced.
-    fn overlay(&mut self, later: Self) {
-        merge(&mut self.table, later.table);
-        if !later.profiles.is_empty() {
-            self.profiles = later.profiles;
-        }
-    }
-
-    fn finish(self) -> Result<(Raw, Vec<Placed>), ConfigError> {
-        let raw = self.table.try_into().map_err(|error: toml::de::Error| ConfigError::Syntax {
-            origin: "configuration".to_owned(),
-            message: message::without_values(error.message()),
-        })?;
-        Ok((raw, self.profiles))
-    }
-}
-
-fn read(path: &Path) -> Result<Source, ConfigError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-    let mut source = parse(&text, &path.display().to_string())?;
-    let files = source.table.get_mut("card").and_then(|card| card.get_mut("profile_files"));
-    for file in files.and_then(toml::Value::as_array_mut).into_iter().flatten() {
-        // Beside the file that names it.
-        if let (Some(name), Some(folder)) = (file.as_str(), path.parent()) {
-            *file = toml::Value::String(folder.join(name).display().to_string());
-        }
-    }
-    Ok(source)
-}
-
-/// Parses and checks one source by itself, so that an error can name its line.
-fn parse(text: &str, origin: &str) -> Result<Source, ConfigError> {
-    let located = |error: toml::de::Error| profiles::located(&error, text, origin);
-    let raw = toml::from_str::<Raw>(text).map_err(located)?;
-    let profiles = profiles::place(text, origin, raw.card.profile)?;
-    let mut table: toml::Table = toml::from_str(text).map_err(located)?;
-    if let Some(card) = table.get_mut("card").and_then(toml::Value::as_table_mut) {
-        card.remove("profile");
-    }
-    Ok(Source { table, profiles })
-}
-
-/// Later values win; tables are merged, lists replaced.
-fn merge(into: &mut toml::Table, from: toml::Table) {
-    for (key, value) in from {
-        match (into.get_mut(&key), value) {
-            (Some(toml::Value::Table(old)), toml::Value::Table(new)) => merge(old, new),
-            (_, value) => drop(into.insert(key, value)),
-        }
-    }
 }
 
 #[cfg(test)]
