@@ -123,12 +123,12 @@ impl Answers {
         Ok(Some((text, answer)))
     }
 
-    /// The only answer.
+    /// The next answer, which has to come.
     ///
     /// # Errors
     /// As [`Answers::next`]; also where there is none.
-    pub fn only<T: DeserializeOwned>(mut self) -> Result<(String, T), AskError> {
+    pub fn expect<T: DeserializeOwned>(&mut self) -> Result<(String, T), AskError> {
         let ended = || io::Error::from(ErrorKind::UnexpectedEof);
-        self.next()?.ok_or_else(|| AskError::Io { path: self.path, source: ended() })
+        self.next()?.ok_or_else(|| AskError::Io { path: self.path.clone(), source: ended() })
     }
 }
