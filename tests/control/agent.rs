@@ -58,13 +58,13 @@ impl Agent {
     /// How many clients could be seated now.
     pub fn free_seats(&self) -> usize {
         let mut seated: Vec<Client> = (0..SEATS).map(|_| self.connect()).collect();
-        let mut answered = |client: &mut Client| {
+        let answered = |client: &mut Client| {
             client.say(&request("status"));
             let answer = client.hear().expect("a line before the end");
             client.ends();
             answer["schema"] == "pinwright.agent-status/1"
         };
-        seated.iter_mut().map(|client| answered(client)).filter(|answered| *answered).count()
+        seated.iter_mut().map(answered).filter(|answered| *answered).count()
     }
 
     /// Has the loop tell that many events.
