@@ -1,6 +1,8 @@
 # What people and CI call. Each target first sees to the system's packages (packaging/system-packages).
 
 PREFIX ?= /usr/local
+# Older versions of polkit look for rules here and in /usr/share only.
+SYSCONFDIR ?= /etc
 CARGO_TARGET_DIR ?= target
 # A fresh rustup is not yet on the path of shells that were there before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -18,7 +20,7 @@ help:
 	@echo 'make bench    time and APDUs against OpenSC on the same card; writes target/bench.json'
 	@echo 'make residue  long search for secrets in the memory of finished jobs, some minutes, as root; prints the table'
 	@echo 'make fuzz     long run of every fuzz target, some minutes (cargo install cargo-fuzz); see fuzz/README.md'
-	@echo 'make install  release build into $$(DESTDIR)$$(PREFIX)/bin (now: $(DESTDIR)$(PREFIX)/bin)'
+	@echo 'make install  release build into $$(DESTDIR)$$(PREFIX) (now: $(DESTDIR)$(PREFIX)), units and polkit rule with it'
 
 demo:
 	@packaging/system-packages $@
@@ -63,3 +65,20 @@ install:
 	cargo build --release --locked
 	install -d '$(DESTDIR)$(PREFIX)/bin'
 	install -m 755 '$(CARGO_TARGET_DIR)/release/pinwright' '$(DESTDIR)$(PREFIX)/bin/pinwright'
+ifeq ($(shell uname -s),Linux)
+	install -d '$(DESTDIR)$(PREFIX)/lib/systemd/system' '$(DESTDIR)$(PREFIX)/lib/systemd/user' \
+		'$(DESTDIR)$(PREFIX)/lib/sysusers.d' '$(DESTDIR)$(PREFIX)/lib/tmpfiles.d' '$(DESTDIR)$(SYSCONFDIR)/polkit-1/rules.d'
+	for unit in system/pinwright-agent.service user/pinwright-agent.service; do \
+		sed 's|/usr/local/bin/pinwright|$(PREFIX)/bin/pinwright|' "packaging/systemd/$${unit#system/}" \
+			> '$(DESTDIR)$(PREFIX)/lib/systemd/'"$$unit" && \
+		chmod 644 '$(DESTDIR)$(PREFIX)/lib/systemd/'"$$unit" || exit 1; \
+	done
+	install -m 644 packaging/sysusers.d/pinwright.conf '$(DESTDIR)$(PREFIX)/lib/sysusers.d/pinwright.conf'
+	install -m 644 packaging/tmpfiles.d/pinwright.conf '$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/pinwright.conf'
+	install -m 644 packaging/polkit/50-pinwright.rules '$(DESTDIR)$(SYSCONFDIR)/polkit-1/rules.d/50-pinwright.rules'
+	@echo 'The agent is installed and not enabled. For the machine, as root:'
+	@echo '  systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload'
+	@echo '  runuser -u pinwright -- env XDG_STATE_HOME=/var/lib $(PREFIX)/bin/pinwright agent --check'
+	@echo '  systemctl enable --now pinwright-agent'
+	@echo 'Or for one person, who is asked for PINs by a pinentry: systemctl --user enable --now pinwright-agent'
+endif

@@ -65,7 +65,7 @@ impl Recheck {
     }
 
     /// The pause before the next look.
-    pub fn next(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let bound = doubled(self.first, self.looks, self.longest);
         self.looks = self.looks.saturating_add(1);
         bound.mul_f64(0.5 + fastrand::f64() / 2.0)
@@ -179,7 +179,7 @@ mod tests {
         for _ in 0..100 {
             let mut recheck = Recheck::new(30 * SECOND, 120 * SECOND);
             for bound in [30, 60, 120, 120] {
-                let pause = recheck.next();
+                let pause = recheck.pause();
                 assert!(pause >= bound * SECOND / 2 && pause <= bound * SECOND, "{pause:?}");
             }
         }

@@ -204,7 +204,7 @@ impl Slot {
 
     /// When the server is asked again about a card that has no request.
     pub fn due_for_recheck(&mut self, now: Instant) {
-        let pause = self.recheck.next();
+        let pause = self.recheck.pause();
         self.due_in(now, pause);
     }
 

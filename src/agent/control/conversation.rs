@@ -122,6 +122,14 @@ fn history(desk: &Desk) -> Result<Listing, Refusal> {
 
 fn follow(stream: &UnixStream, desk: &Desk) -> Result<(), Refusal> {
     let (number, lines) = desk.followers.join().ok_or(ending(mailbox::Ended))?;
+    // Joined first, so that nothing is missed: an event may tell what the state shows already.
+    match desk.post.status() {
+        Ok(snapshot) => say(stream, &snapshot),
+        Err(ended) => {
+            desk.followers.leave(number);
+            return Err(ending(ended));
+        }
+    }
     // A follower has nothing more to say: whatever comes now, its end above all, ends its lines.
     let watcher = stream.try_clone().and_then(|stream| {
         let followers = Arc::clone(&desk.followers);

@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::{
-    DirBuilderExt as _, FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _, chown, fchown,
+    DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown, fchown,
 };
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -151,6 +151,12 @@ fn remove_dead(path: &Path) -> Result<(), PlaceError> {
 fn set_mode(path: &Path, group: Option<Gid>, owner: Option<&Account>) -> Result<(), PlaceError> {
     let failed = |what| move |source| PlaceError::Io { what, path: path.to_owned(), source };
     fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE)).map_err(failed("setting the mode of"))?;
-    let gid = group.or(owner.map(|owner| owner.gid));
-    chown(path, owner.map(|owner| owner.uid.as_raw()), gid.map(Gid::as_raw)).map_err(failed("setting the group of"))
+    let there = fs::symlink_metadata(path).map_err(failed("looking at"))?;
+    let uid = owner.map_or(there.uid(), |owner| owner.uid.as_raw());
+    let gid = group.or(owner.map(|owner| owner.gid)).map_or(there.gid(), Gid::as_raw);
+    // Not even asked for where it is so already: a unit may be forbidden the call.
+    if (uid, gid) == (there.uid(), there.gid()) {
+        return Ok(());
+    }
+    chown(path, Some(uid), Some(gid)).map_err(failed("setting the group of"))
 }

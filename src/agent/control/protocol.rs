@@ -1,7 +1,7 @@
 //! What is said over the control socket: `pinwright.agent-control/1`, one JSON object a line.
 //!
-//! The client says one [`Request`]. Answers: to `status` a `pinwright.agent-status/1`, to `follow` a
-//! `pinwright.agent-event/1` for each event until one side goes, to `history` a `pinwright.history/1`, to `recheck` a
+//! The client says one [`Request`]. Answers: to `status` a `pinwright.agent-status/1`, to `follow` the same
+//! and then a `pinwright.agent-event/1` for each event until one side goes, to `history` a `pinwright.history/1`, to `recheck` a
 //! [`Done`]; in place of each a [`Refusal`]. Within a version fields are only added to answers; a request with a field that
 //! the agent does not know is refused, since the agent could not do what it asks for.
 
@@ -29,7 +29,7 @@ pub struct Request {
 pub enum Command {
     /// The agent's state.
     Status,
-    /// Every event from now on.
+    /// The agent's state, and every event from then on.
     Follow,
     /// The journal's records.
     History,

@@ -300,8 +300,8 @@ impl Card for Piv {
 
     fn plan(&self, proof: Proof) -> CardPlan {
         let mut plan = CardPlan::default();
-        let asks_metadata = self.has_metadata != Some(false);
-        if asks_metadata && self.algorithm.is_none() {
+        // A job asks this first, and learns from it whether the card has metadata at all.
+        if self.algorithm.is_none() {
             plan.before("ask for the management key's algorithm", commands::get_metadata(commands::MANAGEMENT_KEY));
         }
         let algorithm = self.algorithm.unwrap_or(Algorithm::TripleDes);
@@ -314,7 +314,7 @@ impl Card for Piv {
         let confirm = || self.id_source.unwrap_or(Source::Chuid).command().1;
         match proof {
             Proof::Puk => {
-                if asks_metadata {
+                if self.has_metadata != Some(false) {
                     plan.after("read the tries left of the PUK", commands::get_metadata(commands::PUK));
                 }
                 plan.after("confirm the card ID", confirm());

@@ -13,9 +13,8 @@ use crate::provision::journal::Listing;
 
 /// The agent's state, and, where wanted, what happens from then on until the agent ends.
 pub(super) fn status(settings: &Settings, follow: bool, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
-    // Followed first: nothing that happens between the two is missed.
-    let events = if follow { Some(ask(settings, Command::Follow)?) } else { None };
-    let (line, snapshot): (String, Snapshot) = ask(settings, Command::Status)?.only().map_err(AgentError::Ask)?;
+    let mut answers = ask(settings, if follow { Command::Follow } else { Command::Status })?;
+    let (line, snapshot) = answers.expect::<Snapshot>().map_err(AgentError::Ask)?;
     if json {
         world.print(&line)?;
     } else {
@@ -23,8 +22,10 @@ pub(super) fn status(settings: &Settings, follow: bool, json: bool, world: &mut 
             world.print(&line)?;
         }
     }
-    let Some(mut events) = events else { return Ok(()) };
-    while let Some((line, event)) = events.next::<Event>().map_err(AgentError::Ask)? {
+    if !follow {
+        return Ok(());
+    }
+    while let Some((line, event)) = answers.line::<Event>().map_err(AgentError::Ask)? {
         world.print(&if json { line } else { wording::event_line(&event) })?;
     }
     if !json {
@@ -35,13 +36,13 @@ pub(super) fn status(settings: &Settings, follow: bool, json: bool, world: &mut 
 
 /// The journal that the agent keeps.
 pub(super) fn history(settings: &Settings, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
-    let (line, listing): (String, Listing) = ask(settings, Command::History)?.only().map_err(AgentError::Ask)?;
+    let (line, listing): (String, Listing) = ask(settings, Command::History)?.expect().map_err(AgentError::Ask)?;
     if json { world.print(&line) } else { history::print(&listing, world) }
 }
 
 /// Has the agent ask the server now.
 pub(super) fn recheck(settings: &Settings, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
-    let (line, done): (String, Done) = ask(settings, Command::Recheck)?.only().map_err(AgentError::Ask)?;
+    let (line, done): (String, Done) = ask(settings, Command::Recheck)?.expect().map_err(AgentError::Ask)?;
     if json {
         return world.print(&line);
     }

@@ -62,7 +62,7 @@ pub(super) fn run(config: &Config, json: bool, world: &mut World<'_>) -> Result<
     let seen_well = seen.is_ok();
     report.add("agent.user", seen);
     if seen_well {
-        report.add("agent.control", control(settings.control.as_deref()));
+        report.add("agent.control", Ok(control(settings.control.as_deref())));
         report.add("journal", journal(config.journal.as_ref()));
         report.add("server", server(config.server.as_ref()));
         if let Some(server) = &config.server {
@@ -103,9 +103,11 @@ fn work_as(name: Option<&str>) -> Result<String, String> {
     }
 }
 
-fn control(path: Option<&Path>) -> Result<String, String> {
-    let path = path.ok_or("no place for it: set `agent.control`, or XDG_RUNTIME_DIR in the environment")?;
-    Ok(path.display().to_string())
+/// An agent without one works, and can't be asked.
+fn control(path: Option<&Path>) -> String {
+    path.map_or("none: set `agent.control`, or XDG_RUNTIME_DIR in the environment".to_owned(), |path| {
+        path.display().to_string()
+    })
 }
 
 /// Makes nothing: a folder that is made here would belong to whoever checks.

@@ -1,0 +1,75 @@
+//! Other users: the command itself as somebody else, against the socket of this process. Needs root.
+
+use std::fs::{self, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use nix::unistd::{Gid, Uid, User, geteuid};
+
+use crate::agent::Agent;
+
+/// Somebody who is not root: the account database's `nobody`.
+fn nobody() -> Option<User> {
+    let nobody = User::from_name("nobody").ok().flatten();
+    let able = geteuid().is_root() && nobody.is_some();
+    if !able {
+        assert!(std::env::var("CI").map_or(true, |ci| ci != "true"), "other users need root and an account `nobody`");
+        // Not by `eprintln!`, which the harness keeps to itself for tests that pass.
+        drop(writeln!(std::io::stderr(), "SKIPPED: other users need root and an account `nobody`"));
+    }
+    nobody.filter(|_| able)
+}
+
+/// `pinwright agent status` as that user, with the primary group and no others.
+fn status_as(agent: &Agent, uid: Uid, gid: Gid) -> Output {
+    let folder = agent.folder.path();
+    fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+    // Where the build is may be closed to others.
+    let program = folder.join("pinwright");
+    fs::copy(env!("CARGO_BIN_EXE_pinwright"), &program).unwrap();
+    let config = folder.join("config.toml");
+    fs::write(&config, format!("[agent]\ncontrol = \"{}\"\n", agent.socket().display())).unwrap();
+    fs::set_permissions(&config, Permissions::from_mode(0o644)).unwrap();
+    let mut command = Command::new("setpriv");
+    command.args([format!("--reuid={uid}"), format!("--regid={gid}"), "--clear-groups".to_owned()]);
+    command.arg(program).arg("--config").arg(config).args(["agent", "status"]);
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).stdin(Stdio::null()).output().unwrap()
+}
+
+fn open_to_all(socket: &Path) {
+    fs::set_permissions(socket, Permissions::from_mode(0o666)).unwrap();
+}
+
+#[track_caller]
+fn assert_refused(output: &Output, reason: &str) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains(reason), "{said}");
+    assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn a_foreign_user_gets_no_answer() {
+    let Some(nobody) = nobody() else { return };
+    let agent = Agent::start(None);
+    assert_refused(&status_as(&agent, nobody.uid, nobody.gid), "this user may not talk to the agent");
+    // Whatever the file's mode has become, the kernel says who connects.
+    open_to_all(&agent.socket());
+    assert_refused(&status_as(&agent, nobody.uid, nobody.gid), "the agent refused: this user may not ask the agent");
+}
+
+#[test]
+fn members_of_the_group_get_their_answer() {
+    let Some(nobody) = nobody() else { return };
+    let agent = Agent::start(Some(nobody.gid));
+    let got = status_as(&agent, nobody.uid, nobody.gid);
+    assert!(got.status.success(), "{}", String::from_utf8_lossy(&got.stderr));
+    assert!(String::from_utf8_lossy(&got.stdout).starts_with("agent    pinwright "));
+    // By the account database, although the process has left the group; the file's mode is another matter.
+    open_to_all(&agent.socket());
+    assert!(status_as(&agent, nobody.uid, Gid::from_raw(1)).status.success());
+    // A user without an account, in another group.
+    assert_refused(&status_as(&agent, Uid::from_raw(54_321), Gid::from_raw(54_321)), "the agent refused");
+}

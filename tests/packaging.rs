@@ -1,0 +1,158 @@
+//! What is installed beside the program: systemd takes the units, they are as closed as they say, and they name options, keys
+//! and files that exist.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use pinwright::config::Config;
+
+const UNITS: [&str; 2] = ["systemd/pinwright-agent.service", "systemd/user/pinwright-agent.service"];
+
+fn read(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(name)).unwrap()
+}
+
+/// What a unit sets, in its order; lists may be set more than once.
+fn settings(unit: &str) -> Vec<(String, String)> {
+    read(unit)
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('='))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn setting(unit: &str, key: &str) -> String {
+    let found = settings(unit).into_iter().find(|(name, _)| name == key);
+    found.unwrap_or_else(|| panic!("{unit} has no {key}=")).1
+}
+
+/// The unit as it is installed, with the program that was built.
+fn installed(folder: &Path, unit: &str) -> PathBuf {
+    let path = folder.join(unit);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let text = read(unit);
+    assert_eq!(text.matches("/usr/local/bin/pinwright").count(), 1, "{unit}: what `make install` replaces");
+    fs::write(&path, text.replace("/usr/local/bin/pinwright", env!("CARGO_BIN_EXE_pinwright"))).unwrap();
+    path
+}
+
+/// `None`, said aloud, where the tool is not there.
+fn run(program: &str, arguments: &[&str], runtime: &Path) -> Option<Output> {
+    let output = Command::new(program).args(arguments).env("XDG_RUNTIME_DIR", runtime).output();
+    match output {
+        Ok(output) => Some(output),
+        Err(error) if std::env::var("CI").is_ok_and(|ci| ci == "true") => panic!("{program}: {error}"),
+        Err(error) => {
+            // Not by `eprintln!`, which the harness keeps to itself for tests that pass.
+            drop(writeln!(std::io::stderr(), "SKIPPED: {program}: {error}"));
+            None
+        }
+    }
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn systemd_takes_the_units() {
+    let folder = tempfile::tempdir().unwrap();
+    for unit in UNITS {
+        let path = installed(folder.path(), unit);
+        let mode = if unit.contains("/user/") { "--user" } else { "--system" };
+        let arguments = [mode, "verify", "--man=no", path.to_str().unwrap()];
+        let Some(output) = run("systemd-analyze", &arguments, folder.path()) else { return };
+        // A key that it does not know is a warning only.
+        let complaints: Vec<String> =
+            said(&output).lines().filter(|line| line.contains("pinwright")).map(str::to_owned).collect();
+        assert!(output.status.success() && complaints.is_empty(), "{unit}: {}", said(&output));
+    }
+}
+
+#[test]
+fn the_systems_unit_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = installed(folder.path(), UNITS[0]);
+    let arguments = ["security", "--no-pager", "--offline=true", "--threshold=15", path.to_str().unwrap()];
+    let Some(output) = run("systemd-analyze", &arguments, folder.path()) else { return };
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("Overall exposure level for pinwright-agent.service: 1."), "{}", said(&output));
+}
+
+#[test]
+fn the_units_start_the_agent_with_options_that_it_has() {
+    for unit in UNITS {
+        let line = setting(unit, "ExecStart");
+        let mut words = line.split_whitespace();
+        assert_eq!(words.next(), Some("/usr/local/bin/pinwright"));
+        // An option that there is not would be told before the help.
+        let output = Command::new(env!("CARGO_BIN_EXE_pinwright")).args(words).arg("--help").output().unwrap();
+        assert!(output.status.success(), "{unit}: {}", said(&output));
+        assert!(said(&output).contains("--check"), "{unit}: {}", said(&output));
+    }
+}
+
+#[test]
+fn the_units_wait_longer_than_the_agent() {
+    let stop = Config::from_toml("").unwrap().agent.stop_timeout;
+    for unit in UNITS {
+        let limit = humantime::parse_duration(&setting(unit, "TimeoutStopSec")).unwrap();
+        assert!(limit > stop, "{unit}: {limit:?}");
+        assert_eq!(setting(unit, "RestartPreventExitStatus"), "2");
+    }
+}
+
+#[test]
+fn every_key_that_is_named_exists() {
+    let sample = read("config.toml");
+    let mut named = 0;
+    for unit in UNITS.into_iter().chain(["sysusers.d/pinwright.conf", "tmpfiles.d/pinwright.conf"]) {
+        let text = read(unit);
+        let words = text.split(|c: char| !(c.is_ascii_lowercase() || matches!(c, '.' | '_')));
+        let keys = words.filter_map(|word| word.trim_end_matches('.').split_once('.')).filter(|(section, key)| {
+            ["agent", "server", "card", "reader", "journal"].contains(section) && !["service", "sock"].contains(key)
+        });
+        for (section, key) in keys {
+            let body = sample.split_once(&format!("\n[{section}]\n")).unwrap().1;
+            let body = body.split("\n[").next().unwrap();
+            let is_there = |line: &str| line.trim_start_matches('#').starts_with(&format!("{key} = "));
+            assert!(body.lines().any(is_there), "{unit} names {section}.{key}");
+            named += 1;
+        }
+        for (key, value) in settings_of_environment(&text) {
+            assert_eq!((key.as_str(), value.as_str()), ("XDG_STATE_HOME", "%S"), "{unit}");
+        }
+    }
+    assert!(named > 5, "{named}");
+}
+
+fn settings_of_environment(unit: &str) -> Vec<(String, String)> {
+    let lines = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+    lines.filter_map(|line| line.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+#[test]
+fn one_user_is_meant_everywhere() {
+    assert_eq!(setting(UNITS[0], "User"), "pinwright");
+    assert!(read("polkit/50-pinwright.rules").contains("subject.user === \"pinwright\""));
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    let file = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(name).display().to_string();
+    fs::create_dir(folder.path().join("etc")).unwrap();
+    let users = run("systemd-sysusers", &["--root", root, &file("sysusers.d/pinwright.conf")], folder.path());
+    let Some(users) = users else { return };
+    assert!(users.status.success(), "{}", said(&users));
+    let accounts = fs::read_to_string(folder.path().join("etc/passwd")).unwrap();
+    assert!(accounts.lines().any(|line| line.starts_with("pinwright:") && line.ends_with("/nologin")), "{accounts}");
+    if nix::unistd::geteuid().is_root() {
+        let files = ["--create", "--root", root, &file("tmpfiles.d/pinwright.conf")];
+        let Some(made) = run("systemd-tmpfiles", &files, folder.path()) else { return };
+        assert!(made.status.success(), "{}", said(&made));
+        assert!(folder.path().join("etc/pinwright").is_dir() && folder.path().join("var/lib/pinwright").is_dir());
+    }
+}
