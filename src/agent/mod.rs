@@ -234,6 +234,7 @@ impl Agent {
                 Next::Never => {}
                 Next::Recheck => slot.due_for_recheck(now),
                 Next::Soon => slot.due_soon(now),
+                Next::Again => slot.due_again(now),
                 Next::Retry(_) | Next::AtGate => slot.wait_for_server(self.gate.closed_until(), now),
             }
             self.teller.ended(&slot.report, needs_attention(ending));

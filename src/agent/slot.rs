@@ -15,6 +15,9 @@ use crate::reader::Presence;
 /// First and longest pause where another program has the card.
 const SOON: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
+/// How often a card with a bad contact is tried again.
+const AGAIN: u32 = 2;
+
 /// A reader.
 pub(super) struct Slot {
     /// What is told of it.
@@ -31,6 +34,7 @@ pub(super) struct Slot {
     identity: Option<Identity>,
     recheck: Recheck,
     soon: Backoff,
+    again: u32,
 }
 
 /// A job.
@@ -56,6 +60,7 @@ impl Slot {
             identity: None,
             recheck: Recheck::new(settings.recheck_first, settings.recheck_longest),
             soon: Backoff::new(SOON.0, SOON.1),
+            again: 0,
         }
     }
 
@@ -66,6 +71,7 @@ impl Slot {
         self.present = Some(insertion);
         self.recheck = Recheck::new(settings.recheck_first, settings.recheck_longest);
         self.soon = Backoff::new(SOON.0, SOON.1);
+        self.again = 0;
         self.report.insertion = insertion;
         self.report.atr = presence.atr.as_ref().map(ToString::to_string);
         if presence.mute {
@@ -219,6 +225,14 @@ impl Slot {
     pub fn due_soon(&mut self, now: Instant) {
         let pause = self.soon.failed(None).max(SOON.0 / 2);
         self.due_in(now, pause);
+    }
+
+    /// When a card with a bad contact is tried again, unless it was often enough.
+    pub fn due_again(&mut self, now: Instant) {
+        if self.again < AGAIN {
+            self.again += 1;
+            self.due_in(now, SOON.0);
+        }
     }
 
     fn due_in(&mut self, now: Instant, pause: Duration) {

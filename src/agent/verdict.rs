@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::report::Phase;
+use crate::apdu::ApduError;
 use crate::card::CardError;
 use crate::card::family::DetectError;
 use crate::exit::Exit;
@@ -26,6 +27,8 @@ pub enum Next {
     AtGate,
     /// Another program has the card, or has reset it: once more, soon.
     Soon,
+    /// The contact was bad before anything was risked: once more, a few times.
+    Again,
 }
 
 /// A phase and what follows.
@@ -64,14 +67,23 @@ pub fn judge(failure: &Failure) -> Verdict {
         {
             NOT_OURS
         }
-        Cause::Reader(error) => reader(error),
         Cause::Secret(SecretError::NoTerminal { .. } | SecretError::Cancelled { .. }) => {
             Verdict::new(Phase::NeedsPin, Next::Never)
         }
         Cause::AlreadyDone { .. } => Verdict::new(Phase::AlreadyDone, Next::Never),
         Cause::Journal(JournalError::Busy { .. }) => SOON,
         _ if failure.is_reset_before_write() => SOON,
-        _ => FAILED,
+        cause => reader_error(cause).map_or(FAILED, |error| reader(error, failure.step)),
+    }
+}
+
+/// The reader's error, wherever in a step it came up.
+fn reader_error(cause: &Cause) -> Option<&ReaderError> {
+    match cause {
+        Cause::Reader(error)
+        | Cause::Card(CardError::NoAnswer { source: ApduError::Reader(error), .. })
+        | Cause::Detect(DetectError::NoAnswer(ApduError::Reader(error))) => Some(error),
+        _ => None,
     }
 }
 
@@ -97,10 +109,16 @@ fn records(error: &ResolveError) -> Verdict {
     }
 }
 
-fn reader(error: &ReaderError) -> Verdict {
+fn reader(error: &ReaderError, step: Step) -> Verdict {
     match error {
-        ReaderError::InUse { .. } | ReaderError::CardReset { .. } => SOON,
+        ReaderError::InUse { .. } => SOON,
         ReaderError::Stuck { .. } => Verdict::new(Phase::Stuck, Next::Never),
+        // A card that is still being pushed in.
+        ReaderError::Transmission { .. } | ReaderError::Unpowered { .. } | ReaderError::Unresponsive { .. }
+            if step <= Step::Identify =>
+        {
+            Verdict::new(Phase::Failed, Next::Again)
+        }
         _ => FAILED,
     }
 }
@@ -129,4 +147,53 @@ fn sentence(remedy: &str) -> String {
 #[must_use]
 pub fn exit(failure: &Failure) -> u8 {
     Exit::from(failure) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn failure(step: Step, card: CardState, cause: Cause) -> Failure {
+        Failure { step, reader: None, card_id: None, card, journal: None, cause: Box::new(cause) }
+    }
+
+    fn stuck() -> ReaderError {
+        ReaderError::Stuck { reader: "r".to_owned(), operation: "sending a command", after: Duration::from_secs(1) }
+    }
+
+    fn removed() -> ReaderError {
+        ReaderError::CardRemoved { reader: "r".to_owned(), operation: "sending a command" }
+    }
+
+    #[test]
+    fn a_hanging_reader_is_stuck_wherever_it_hangs() {
+        let inside = |error| ApduError::Reader(error);
+        let causes = [
+            Cause::Reader(stuck()),
+            Cause::Detect(DetectError::NoAnswer(inside(stuck()))),
+            Cause::Card(CardError::NoAnswer { command: "SELECT", source: inside(stuck()) }),
+        ];
+        for cause in causes {
+            let verdict = judge(&failure(Step::Identify, CardState::Untouched, cause));
+            assert_eq!(verdict, Verdict::new(Phase::Stuck, Next::Never));
+        }
+    }
+
+    #[test]
+    fn what_may_have_reached_the_card_is_never_tried_again() {
+        for state in [CardState::TrySpent, CardState::PinSet, CardState::Unknown] {
+            for cause in [Cause::Reader(stuck()), Cause::Reader(removed()), Cause::Interrupted] {
+                assert_eq!(judge(&failure(Step::SetPin, state, cause)), FAILED);
+            }
+        }
+    }
+
+    #[test]
+    fn a_bad_contact_is_tried_again_only_while_nothing_was_risked() {
+        let bad = || Cause::Reader(ReaderError::Unpowered { reader: "r".to_owned() });
+        assert_eq!(judge(&failure(Step::Open, CardState::Untouched, bad())).next, Next::Again);
+        assert_eq!(judge(&failure(Step::Challenge, CardState::Untouched, bad())).next, Next::Never);
+    }
 }
