@@ -8,6 +8,8 @@ pub mod clock;
 pub mod control;
 pub mod jobs;
 pub mod mailbox;
+#[cfg(target_os = "linux")]
+pub mod pinentry;
 pub mod pulse;
 pub mod report;
 pub mod settings;
