@@ -9,6 +9,8 @@ pub mod control;
 pub mod jobs;
 pub mod mailbox;
 #[cfg(target_os = "linux")]
+pub mod metrics;
+#[cfg(target_os = "linux")]
 pub mod pinentry;
 pub mod pulse;
 pub mod report;

@@ -19,6 +19,7 @@ use super::error::CliError;
 use super::world::World;
 use crate::agent::account::{self, Account};
 use crate::agent::control::{self, Control, place::Place};
+use crate::agent::metrics::Window;
 use crate::agent::report::{Event, Snapshot};
 use crate::agent::{Mailbox, Pulse, clock, mailbox, signals};
 use crate::config::Config;
@@ -93,6 +94,10 @@ fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliEr
         Some(path) => Some(Place::take(path, group, account.as_ref()).map_err(AgentError::Place)?),
         None => None,
     };
+    let window = match &settings.metrics {
+        Some(place) => Some(Window::open(place, group, account.as_ref()).map_err(AgentError::Metrics)?),
+        None => None,
+    };
     if let Some(account) = &account {
         account.become_it().map_err(AgentError::Account)?;
         tracing::info!("working as user {}", account.name);
@@ -121,6 +126,9 @@ fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliEr
             None
         }
     };
+    if let Some(window) = window {
+        window.serve(&post).map_err(system("the metrics can't be served"))?;
+    }
     let result = if json {
         let events = post.follow().map_err(|_| AgentError::Ended)?;
         serve_and_print(config, mailbox, events, world)
