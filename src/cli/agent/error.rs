@@ -58,7 +58,7 @@ impl AgentError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Account(AccountError::Unknown { .. } | AccountError::Lookup { .. }) => {
-                "create it (packaging/systemd has a sysusers.d file), or correct the configuration".to_owned()
+                "create it (packaging/sysusers.d has one), or correct the configuration".to_owned()
             }
             Self::Account(AccountError::NotRoot { name }) => format!("start the agent as root or as {name}"),
             Self::Account(AccountError::Refused { .. }) => "start the agent as that user".to_owned(),
