@@ -14,6 +14,10 @@ pub mod control;
 mod events;
 pub mod jobs;
 pub mod mailbox;
+#[cfg(target_os = "linux")]
+pub mod metrics;
+#[cfg(target_os = "linux")]
+pub mod pinentry;
 pub mod pulse;
 pub mod report;
 pub mod settings;

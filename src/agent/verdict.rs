@@ -67,9 +67,9 @@ pub fn judge(failure: &Failure) -> Verdict {
         {
             NOT_OURS
         }
-        Cause::Secret(SecretError::NoTerminal { .. } | SecretError::Cancelled { .. }) => {
-            Verdict::new(Phase::NeedsPin, Next::Never)
-        }
+        Cause::Secret(
+            SecretError::NoTerminal { .. } | SecretError::Cancelled { .. } | SecretError::TimedOut { .. },
+        ) => Verdict::new(Phase::NeedsPin, Next::Never),
         Cause::AlreadyDone { .. } => Verdict::new(Phase::AlreadyDone, Next::Never),
         Cause::Journal(JournalError::Busy { .. }) => SOON,
         _ if failure.is_reset_before_write() => SOON,

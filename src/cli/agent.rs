@@ -23,6 +23,7 @@ use super::world::World;
 use crate::agent::account::{self, Account};
 use crate::agent::control::{self, Control, place::Place};
 use crate::agent::jobs::Workshop;
+use crate::agent::metrics::Window;
 use crate::agent::report::Event;
 use crate::agent::{self, Mailbox, Pulse, Station, clock, mailbox, signals};
 use crate::config::Config;
@@ -99,6 +100,10 @@ fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliEr
         Some(path) => Some(Place::take(path, group, account.as_ref()).map_err(AgentError::Place)?),
         None => None,
     };
+    let window = match &settings.metrics {
+        Some(place) => Some(Window::open(place, group, account.as_ref()).map_err(AgentError::Metrics)?),
+        None => None,
+    };
     if let Some(account) = &account {
         account.become_it().map_err(AgentError::Account)?;
         tracing::info!("working as user {}", account.name);
@@ -127,6 +132,9 @@ fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliEr
             None
         }
     };
+    if let Some(window) = window {
+        window.serve(&post).map_err(system("the metrics can't be served"))?;
+    }
     let result = if json {
         let events = post.follow().map_err(|_| AgentError::Ended)?;
         serve_and_print(config, journal, mailbox, events, world)

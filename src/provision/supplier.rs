@@ -114,6 +114,12 @@ pub enum SecretError {
     /// The person said no.
     #[error("the person at the terminal did not say yes")]
     Declined,
+    /// Nobody answered in time.
+    #[error("nobody has entered {what} in time")]
+    TimedOut {
+        /// Which secret.
+        what: &'static str,
+    },
     /// The person gave up.
     #[error("the entry of {what} was cancelled")]
     Cancelled {

@@ -26,10 +26,10 @@ const BACKLOG: i32 = 16;
 /// A socket that listens; nobody is answered yet.
 #[derive(Debug)]
 pub struct Place {
-    pub(super) listener: UnixListener,
+    pub(in crate::agent) listener: UnixListener,
     pub(super) path: PathBuf,
     pub(super) group: Option<Gid>,
-    pub(super) lock: Lock,
+    pub(in crate::agent) lock: Lock,
 }
 
 /// Held while the agent has the socket.

@@ -37,7 +37,11 @@ pub struct Check {
 impl Report {
     fn add(&mut self, check: &'static str, result: Result<String, String>) {
         let ok = result.is_ok();
-        let detail = result.unwrap_or_else(|reason| reason);
+        let detail = result.unwrap_or_else(|reason| match reason.strip_prefix(check) {
+            // Some errors name the key themselves.
+            Some(rest) => rest.trim_start_matches(": ").to_owned(),
+            None => reason,
+        });
         self.checks.push(Check { check, ok, detail });
     }
 

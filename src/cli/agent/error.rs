@@ -7,6 +7,7 @@ use crate::agent::account::AccountError;
 use crate::agent::control::client::AskError;
 use crate::agent::control::place::PlaceError;
 use crate::agent::control::protocol::Reason;
+use crate::agent::metrics::MetricsError;
 use crate::exit::Exit;
 
 /// An agent that can't start, or can't be asked.
@@ -18,6 +19,9 @@ pub enum AgentError {
     /// The control socket.
     #[error(transparent)]
     Place(#[from] PlaceError),
+    /// The place for the figures.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// A running agent gives no answer.
     #[error(transparent)]
     Ask(#[from] AskError),
@@ -41,7 +45,7 @@ impl AgentError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Account(AccountError::Refused { .. } | AccountError::Regained { .. }) => Exit::Defect,
-            Self::Account(_) | Self::Place(_) | Self::Check(_) => Exit::Usage,
+            Self::Account(_) | Self::Place(_) | Self::Metrics(_) | Self::Check(_) => Exit::Usage,
             Self::Ask(error) => match error {
                 AskError::NoPlace | AskError::Unknown(_) => Exit::Usage,
                 AskError::Refused(why) if matches!(why.reason, Reason::Journal | Reason::NotARequest) => Exit::Usage,
@@ -58,7 +62,7 @@ impl AgentError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Account(AccountError::Unknown { .. } | AccountError::Lookup { .. }) => {
-                "create it (packaging/systemd has a sysusers.d file), or correct the configuration".to_owned()
+                "create it (packaging/sysusers.d has one), or correct the configuration".to_owned()
             }
             Self::Account(AccountError::NotRoot { name }) => format!("start the agent as root or as {name}"),
             Self::Account(AccountError::Refused { .. }) => "start the agent as that user".to_owned(),
@@ -70,6 +74,7 @@ impl AgentError {
                  a group of that user"
                     .to_owned()
             }
+            Self::Metrics(_) => "set `agent.metrics` to a place that is free".to_owned(),
             Self::Ask(AskError::NoPlace) => "set `agent.control` in the configuration".to_owned(),
             Self::Ask(AskError::NotRunning { .. }) => {
                 "start one with `systemctl start pinwright-agent` or `pinwright agent`; `agent.control` says where it listens"

@@ -1,9 +1,12 @@
 //! What the agent's jobs need for themselves, made as the configuration says.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use crate::agent::jobs::Outfit;
+use crate::agent::pinentry::PinentrySupplier;
 use crate::cli::error::CliError;
 use crate::cli::supply::{CommandSupplier, Descriptors};
 use crate::config::{Config, Sources};
@@ -18,6 +21,8 @@ pub struct Configured {
     server: server::Settings,
     rules: Rules,
     sources: Sources,
+    pinentry: Option<PathBuf>,
+    pinentry_timeout: Duration,
 }
 
 impl Configured {
@@ -28,7 +33,13 @@ impl Configured {
     pub fn new(config: &Config) -> Result<Self, CliError> {
         let server = config.server.clone().ok_or(CliError::NoServer)?;
         Client::new(&server)?;
-        Ok(Self { server, rules: config.rules.clone(), sources: config.sources.clone() })
+        Ok(Self {
+            server,
+            rules: config.rules.clone(),
+            sources: config.sources.clone(),
+            pinentry: config.agent.pinentry.clone(),
+            pinentry_timeout: config.agent.pinentry_timeout,
+        })
     }
 }
 
@@ -39,9 +50,11 @@ impl Outfit for Configured {
         Ok(Box::new(issuer))
     }
 
-    fn supplier(&self, _card: &str, interrupted: Arc<AtomicBool>) -> Box<dyn Supplier> {
+    fn supplier(&self, card: &str, interrupted: Arc<AtomicBool>) -> Box<dyn Supplier> {
         let nothing = Descriptors::default();
-        Box::new(CommandSupplier::new(nothing, self.sources.clone(), true, false, interrupted))
+        let files = CommandSupplier::new(nothing, self.sources.clone(), true, false, Arc::clone(&interrupted));
+        let (program, timeout) = (self.pinentry.clone(), self.pinentry_timeout);
+        Box::new(PinentrySupplier::new(files, program, timeout, card, interrupted))
     }
 }
 

@@ -1,0 +1,300 @@
+//! Figures for Prometheus, in the OpenMetrics text format at `/metrics`, for this machine alone.
+//!
+//! A follower of the agent's events counts; a thread of its own serves, and sleeps until somebody asks. The HTTP is hyper's. The
+//! connections are few and short, so that no user of this machine can take the agent's descriptors from it.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::CONTENT_TYPE;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use nix::unistd::Gid;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+
+use super::Post;
+use super::account::Account;
+use super::control::place::{Lock, Place, PlaceError};
+use super::report::{Event, Phase, What};
+use super::settings::MetricsPlace;
+
+/// How many are served at once; others wait in the system's queue.
+const SEATS: usize = 8;
+
+/// How long one may take for question and answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The pause after a connection could not be taken: the cause (no free descriptor) does not go away at once.
+const RECOVERY: Duration = Duration::from_secs(1);
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The exit code that says that a card needs attention.
+const ATTENTION: u8 = 9;
+
+/// Why there is no place for the figures.
+#[derive(Debug, Error)]
+pub enum MetricsError {
+    /// The address can't be listened on.
+    #[error("the metrics can't be served on {address}")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The socket can't be made.
+    #[error("the metrics can't be served")]
+    Socket(#[source] PlaceError),
+}
+
+/// A place that listens; nobody is answered yet.
+#[derive(Debug)]
+pub struct Window(Listener);
+
+#[derive(Debug)]
+enum Listener {
+    Loopback(TcpListener),
+    Socket(UnixListener, Lock),
+}
+
+impl Window {
+    /// Opens the place; a socket is for members of `group`, like the control socket, and handed to `owner`.
+    ///
+    /// # Errors
+    /// The place is taken, or the system refuses.
+    pub fn open(place: &MetricsPlace, group: Option<Gid>, owner: Option<&Account>) -> Result<Self, MetricsError> {
+        match place {
+            MetricsPlace::Loopback(address) => TcpListener::bind(address)
+                .map(|listener| Self(Listener::Loopback(listener)))
+                .map_err(|source| MetricsError::Address { address: *address, source }),
+            MetricsPlace::Socket(path) => {
+                let Place { listener, lock, .. } = Place::take(path, group, owner).map_err(MetricsError::Socket)?;
+                Ok(Self(Listener::Socket(listener, lock)))
+            }
+        }
+    }
+
+    /// Counts and serves from now on, until the process ends.
+    ///
+    /// # Errors
+    /// No thread or runtime is to be had.
+    pub fn serve(self, post: &Post) -> io::Result<()> {
+        let figures = Arc::new(Figures::new());
+        let (counted, post) = (Arc::clone(&figures), post.clone());
+        // Followed before the loop begins: its first event is the first one counted.
+        let mut following = post.follow();
+        let count = move || {
+            while let Ok(events) = following {
+                events.into_iter().for_each(|event| counted.count(&event));
+                // A follower that lagged is let go of by the loop, and begins anew with what it has counted.
+                following = post.follow();
+            }
+        };
+        thread::Builder::new().name("metrics-count".to_owned()).spawn(count)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let serve = move || {
+            if let Err(error) = runtime.block_on(serve(self.0, &figures)) {
+                tracing::error!("the metrics are not served any more: {error}");
+            }
+        };
+        thread::Builder::new().name("metrics".to_owned()).spawn(serve)?;
+        Ok(())
+    }
+}
+
+async fn serve(listener: Listener, figures: &Arc<Figures>) -> io::Result<()> {
+    let seats = Arc::new(Semaphore::new(SEATS));
+    match listener {
+        Listener::Loopback(listener) => {
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            loop {
+                let taken = listener.accept().await.map(|(stream, _)| stream);
+                seat(taken, &seats, figures).await;
+            }
+        }
+        Listener::Socket(listener, _lock) => {
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::UnixListener::from_std(listener)?;
+            loop {
+                let taken = listener.accept().await.map(|(stream, _)| stream);
+                seat(taken, &seats, figures).await;
+            }
+        }
+    }
+}
+
+/// Answers one connection on the side; comes back once there is a seat for the next.
+async fn seat<S>(taken: io::Result<S>, seats: &Arc<Semaphore>, figures: &Arc<Figures>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    match (taken, Arc::clone(seats).acquire_owned().await) {
+        (Ok(stream), Ok(seat)) => {
+            let figures = Arc::clone(figures);
+            tokio::spawn(async move {
+                let answer = service_fn(|request| {
+                    let response = figures.answer(&request);
+                    async { Ok::<_, Infallible>(response) }
+                });
+                let mut server = http1::Builder::new();
+                let talk = server.keep_alive(false).serve_connection(TokioIo::new(stream), answer);
+                if !matches!(tokio::time::timeout(PATIENCE, talk).await, Ok(Ok(()))) {
+                    tracing::debug!("somebody asked for the metrics and did not take them");
+                }
+                drop(seat);
+            });
+        }
+        (Err(error), _) => {
+            tracing::warn!("a connection for the metrics can't be taken: {error}");
+            tokio::time::sleep(RECOVERY).await;
+        }
+        (Ok(_), Err(_)) => {}
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfExit {
+    exit: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPhase {
+    phase: String,
+}
+
+struct Figures {
+    registry: Registry,
+    insertions: Counter,
+    provisioned: Counter,
+    failures: Family<OfExit, Counter>,
+    attention: Counter,
+    server_failures: Counter,
+    service_losses: Counter,
+    readers: Family<OfPhase, Gauge>,
+    silence: Gauge,
+    state: Mutex<State>,
+}
+
+struct State {
+    last_event: Instant,
+    /// Insertion and phase of each reader.
+    readers: BTreeMap<String, (u64, Phase)>,
+}
+
+impl Figures {
+    fn new() -> Self {
+        let mut figures = Self {
+            registry: Registry::with_prefix("pinwright_agent"),
+            insertions: Counter::default(),
+            provisioned: Counter::default(),
+            failures: Family::default(),
+            attention: Counter::default(),
+            server_failures: Counter::default(),
+            service_losses: Counter::default(),
+            readers: Family::default(),
+            silence: Gauge::default(),
+            state: Mutex::new(State { last_event: Instant::now(), readers: BTreeMap::new() }),
+        };
+        let registry = &mut figures.registry;
+        registry.register("insertions", "Cards inserted", figures.insertions.clone());
+        registry.register("provisioned", "PINs set and verified", figures.provisioned.clone());
+        registry.register("failures", "Jobs that failed for good, by exit code", figures.failures.clone());
+        registry.register("attention", "Jobs whose card needs attention (exit code 9)", figures.attention.clone());
+        registry.register("server_failures", "Times that the server was found down", figures.server_failures.clone());
+        registry.register("service_losses", "Times that the PC/SC service was lost", figures.service_losses.clone());
+        registry.register("readers", "Readers by what they are doing", figures.readers.clone());
+        registry.register("silence_seconds", "Seconds since the last event", figures.silence.clone());
+        figures
+    }
+
+    fn count(&self, event: &Event) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.last_event = Instant::now();
+        match event.event {
+            What::Inserted => drop(self.insertions.inc()),
+            What::ServerDown => drop(self.server_failures.inc()),
+            What::ServiceLost => drop(self.service_losses.inc()),
+            _ => {}
+        }
+        let Some(reader) = &event.reader else { return };
+        let now = (reader.insertion, reader.phase);
+        let before = match event.event {
+            What::ReaderRemoved => state.readers.remove(&reader.reader),
+            _ => state.readers.insert(reader.reader.clone(), now),
+        };
+        for (reader, change) in before.iter().map(|(_, phase)| (*phase, -1)).chain(match event.event {
+            What::ReaderRemoved => None,
+            _ => Some((reader.phase, 1)),
+        }) {
+            self.readers.get_or_create(&OfPhase { phase: name(reader) }).inc_by(change);
+        }
+        // The end of a job is told once for each insertion; what follows repeats the phase.
+        if before == Some(now) {
+            return;
+        }
+        match reader.phase {
+            Phase::Done => drop(self.provisioned.inc()),
+            Phase::Failed => {
+                let exit = reader.exit.unwrap_or_default();
+                self.failures.get_or_create(&OfExit { exit: exit.into() }).inc();
+                if exit == ATTENTION {
+                    self.attention.inc();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::default());
+        match (request.method(), request.uri().path()) {
+            (&Method::GET, "/metrics") => match self.text() {
+                Ok(text) => {
+                    *response.body_mut() = Full::from(text);
+                    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(OPEN_METRICS));
+                }
+                Err(error) => {
+                    tracing::error!("the metrics can't be told: {error}");
+                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                }
+            },
+            (&Method::GET, _) => *response.status_mut() = StatusCode::NOT_FOUND,
+            _ => *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED,
+        }
+        response
+    }
+
+    fn text(&self) -> Result<String, std::fmt::Error> {
+        let silence = self.state.lock().unwrap_or_else(PoisonError::into_inner).last_event.elapsed();
+        self.silence.set(i64::try_from(silence.as_secs()).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// As in JSON.
+fn name(phase: Phase) -> String {
+    serde_json::to_value(phase).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+}

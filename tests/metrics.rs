@@ -1,0 +1,157 @@
+//! The agent's figures, as Prometheus fetches them.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+use pinwright::agent::metrics::{MetricsError, Window};
+use pinwright::agent::report::{EVENT_SCHEMA, Event, Phase, ReaderReport, What, timestamp};
+use pinwright::agent::settings::MetricsPlace;
+use pinwright::agent::{Message, mailbox};
+
+/// Far beyond what counting takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Figures {
+    folder: tempfile::TempDir,
+    events: SyncSender<Event>,
+}
+
+impl Figures {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let window = Window::open(&MetricsPlace::Socket(folder.path().join("run/metrics.sock")), None, None).unwrap();
+        let (post, mailbox) = mailbox();
+        window.serve(&post).unwrap();
+        let Some(Message::Follow(events)) = mailbox.next() else { panic!("the events are followed at once") };
+        Self { folder, events }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("run/metrics.sock")
+    }
+
+    fn tell(&self, event: What, reader: Option<ReaderReport>) {
+        let (schema, time) = (EVENT_SCHEMA.to_owned(), timestamp(std::time::SystemTime::now()));
+        self.events.send(Event { schema, time, event, reader, detail: None }).unwrap();
+    }
+
+    fn fetch(&self) -> String {
+        let answer = get(&self.socket(), "GET /metrics");
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.contains("content-type: application/openmetrics-text; version=1.0.0"), "{answer}");
+        assert!(answer.ends_with("# EOF\n"), "{answer}");
+        answer
+    }
+
+    /// Waits until all of these lines are there.
+    #[track_caller]
+    fn show(&self, lines: &[&str]) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let text = self.fetch();
+            let missing: Vec<_> = lines.iter().filter(|line| !text.lines().any(|there| there == **line)).collect();
+            if missing.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no {missing:?} in {text}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+fn get(socket: &Path, request: &str) -> String {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "{request} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn reader(name: &str, insertion: u64, phase: Phase, exit: Option<u8>) -> Option<ReaderReport> {
+    Some(ReaderReport {
+        reader: name.to_owned(),
+        phase,
+        insertion,
+        since: String::new(),
+        atr: None,
+        family: None,
+        card_id: None,
+        request: None,
+        enrollment: None,
+        step: None,
+        reason: None,
+        exit,
+        card_state: None,
+        journal: None,
+        next_check: None,
+    })
+}
+
+#[test]
+fn what_happens_is_counted_once() {
+    let figures = Figures::start();
+    figures.show(&["pinwright_agent_insertions_total 0", "pinwright_agent_provisioned_total 0"]);
+    figures.tell(What::ReaderAdded, reader("Desk 1", 0, Phase::Empty, None));
+    figures.tell(What::ReaderAdded, reader("Desk 2", 0, Phase::Empty, None));
+    figures.tell(What::Inserted, reader("Desk 1", 1, Phase::Working, None));
+    figures.tell(What::Step, reader("Desk 1", 1, Phase::Working, None));
+    figures.show(&["pinwright_agent_readers{phase=\"working\"} 1", "pinwright_agent_readers{phase=\"empty\"} 1"]);
+    figures.tell(What::Phase, reader("Desk 1", 1, Phase::Done, None));
+    figures.tell(What::Phase, reader("Desk 1", 1, Phase::Done, None));
+    figures.tell(What::Removed, reader("Desk 1", 0, Phase::Empty, None));
+    for (insertion, exit) in [(2, 9), (3, 4), (4, 4)] {
+        figures.tell(What::Inserted, reader("Desk 2", insertion, Phase::Working, None));
+        figures.tell(What::Phase, reader("Desk 2", insertion, Phase::Failed, Some(exit)));
+    }
+    figures.tell(What::ReaderRemoved, reader("Desk 1", 0, Phase::Empty, None));
+    figures.tell(What::ServerDown, None);
+    figures.tell(What::ServiceLost, None);
+    figures.show(&[
+        "pinwright_agent_insertions_total 4",
+        "pinwright_agent_provisioned_total 1",
+        "pinwright_agent_failures_total{exit=\"9\"} 1",
+        "pinwright_agent_failures_total{exit=\"4\"} 2",
+        "pinwright_agent_attention_total 1",
+        "pinwright_agent_server_failures_total 1",
+        "pinwright_agent_service_losses_total 1",
+        "pinwright_agent_readers{phase=\"empty\"} 0",
+        "pinwright_agent_readers{phase=\"failed\"} 1",
+    ]);
+    assert!(figures.fetch().contains("\npinwright_agent_silence_seconds "));
+    // No name of a reader or card: figures are for many to see.
+    assert!(!figures.fetch().contains("Desk"));
+}
+
+#[test]
+fn only_the_figures_are_served() {
+    let figures = Figures::start();
+    let mode = std::fs::metadata(figures.socket()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o660);
+    assert!(get(&figures.socket(), "GET /").starts_with("HTTP/1.1 404 "));
+    assert!(get(&figures.socket(), "POST /metrics").starts_with("HTTP/1.1 405 "));
+    // Clients that say nothing take seats, and give them back.
+    let silent: Vec<_> = (0..20).map(|_| UnixStream::connect(figures.socket()).unwrap()).collect();
+    drop(silent);
+    figures.fetch();
+}
+
+#[test]
+fn a_place_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let error = Window::open(&MetricsPlace::Loopback(address), None, None).unwrap_err();
+    assert!(
+        matches!(error, MetricsError::Address { .. }) && error.to_string().contains(&address.to_string()),
+        "{error}"
+    );
+    drop(taken);
+    Window::open(&MetricsPlace::Loopback(address), None, None).unwrap();
+}
