@@ -228,6 +228,30 @@ impl Pcscd {
         self.daemon.id()
     }
 
+    /// Ends the daemon as the system's own service manager does.
+    #[allow(dead_code, reason = "shared with other tests")]
+    pub fn terminate(&mut self) {
+        let term = rustix::process::Signal::TERM;
+        let id = rustix::process::Pid::from_child(&self.daemon);
+        rustix::process::kill_process(id, term).expect("the daemon is ours");
+        drop(self.daemon.wait());
+    }
+
+    /// Starts it again in the same place, with the same readers.
+    #[allow(dead_code, reason = "shared with other tests")]
+    pub fn start_again(&mut self) {
+        for left in ["pcscd.comm", "pcscd.pid"] {
+            // A daemon that ended in good order has removed them itself.
+            drop(fs::remove_file(self.socket().with_file_name(left)));
+        }
+        let log = File::options().append(true).open(self.folder.path().join("log")).expect("the log is there");
+        let stderr = log.try_clone().expect("a handle");
+        let mut command = self.home.command();
+        command.arg(self.folder.path()).stdin(Stdio::null()).stdout(log).stderr(stderr);
+        self.daemon = command.spawn().expect("pcscd runs again");
+        self.wait_until_ready().unwrap_or_else(|skip| panic!("{skip}"));
+    }
+
     /// Kills the daemon, as a crash would.
     pub fn kill(&mut self) {
         // Fails only where it has ended already.

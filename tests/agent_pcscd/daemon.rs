@@ -1,0 +1,152 @@
+//! The agent's process: its events from standard output, its state from the control socket.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use pinwright::agent::report::{Event, Phase, ReaderReport, Snapshot, What};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::workplace::Workplace;
+
+/// Far longer than anything takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+const SHOWN: usize = 60;
+
+/// A running agent; killed when dropped.
+pub struct Daemon {
+    child: Child,
+    events: Receiver<Event>,
+    log: Vec<String>,
+    err: PathBuf,
+}
+
+impl Daemon {
+    /// Starts one and waits until it says so. `name` tells its control socket and log from others'.
+    pub fn start(place: &Workplace, socket: &Path, name: &str) -> Self {
+        let err = place.path(&format!("{name}.log"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pinwright"));
+        place.furnish(&mut command, socket);
+        command.env("PINWRIGHT_AGENT_CONTROL", place.path(&format!("{name}.sock"))).args(["--json", "agent"]);
+        command.stdout(Stdio::piped()).stderr(std::fs::File::create(&err).unwrap());
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (sender, events) = channel();
+        std::thread::spawn(move || {
+            for line in lines {
+                let event = serde_json::from_str(&line.unwrap()).unwrap();
+                if sender.send(event).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut daemon = Self { child, events, log: Vec::new(), err };
+        daemon.until("Started", |event| event.event == What::Started);
+        daemon
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The next event for which `wanted` is true.
+    #[track_caller]
+    pub fn until(&mut self, what: &str, mut wanted: impl FnMut(&Event) -> bool) -> Event {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(event) => {
+                    self.log.push(short(&event));
+                    if wanted(&event) {
+                        return event;
+                    }
+                }
+                Err(_) => {
+                    let from = self.log.len().saturating_sub(SHOWN);
+                    let log = std::fs::read_to_string(&self.err).unwrap_or_default();
+                    panic!("no {what}; before:\n{}\nlog:\n{log}", self.log[from..].join("\n"));
+                }
+            }
+        }
+    }
+
+    #[track_caller]
+    pub fn hears(&mut self, what: What) {
+        self.until(&format!("{what:?}"), |event| event.event == what);
+    }
+
+    /// The end of a job on that card.
+    #[track_caller]
+    pub fn ends(&mut self, card: &str) -> ReaderReport {
+        let of_card = |event: &Event| {
+            event.event == What::Phase && event.reader.as_ref().is_some_and(|r| r.card_id.as_deref() == Some(card))
+        };
+        self.until(&format!("end of the job on {card}"), of_card).reader.unwrap()
+    }
+
+    /// The good end of a job on that card.
+    #[track_caller]
+    pub fn finishes(&mut self, card: &str) {
+        let report = self.ends(card);
+        assert_eq!(report.phase, Phase::Done, "{report:?}");
+    }
+
+    /// Waits for a step of a job.
+    #[track_caller]
+    pub fn reaches(&mut self, step: &str) {
+        self.until(step, |event| {
+            event.event == What::Step && event.reader.as_ref().is_some_and(|r| r.step.as_deref() == Some(step))
+        });
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub fn exit(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "the agent does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Asked through the control socket.
+    pub fn status(&self, place: &Workplace, socket: &Path, name: &str) -> Snapshot {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pinwright"));
+        place.furnish(&mut command, socket);
+        command.env("PINWRIGHT_AGENT_CONTROL", place.path(&format!("{name}.sock")));
+        let output = command.args(["--json", "agent", "status"]).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Both fail where it has ended, as it should have.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn short(event: &Event) -> String {
+    let reader = event.reader.as_ref();
+    let part = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    format!(
+        "{} {:?} {} {} {} {}",
+        event.time,
+        event.event,
+        part(reader.map(|r| r.reader.as_str())),
+        part(reader.and_then(|r| r.card_id.as_deref())),
+        part(reader.and_then(|r| r.step.as_deref())),
+        part(reader.and_then(|r| r.reason.as_deref()).or(event.detail.as_deref())),
+    )
+}

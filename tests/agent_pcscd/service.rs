@@ -1,0 +1,50 @@
+//! pcscd stopped, killed, restarted, absent.
+
+use std::time::Duration;
+
+use pinwright::agent::report::{ServiceState, What};
+
+use crate::cards::{assert_done, card, id, insert, place_for};
+use crate::daemon::Daemon;
+use crate::pcscd::Pcscd;
+
+/// Restarts in a row; every second one by SIGKILL.
+const RESTARTS: u32 = 20;
+
+#[test]
+fn no_insertion_is_missed_between_twenty_restarts() {
+    let Some(mut pcscd) = Pcscd::start_or_skip(2) else { return };
+    let place = place_for(RESTARTS);
+    let mut agent = Daemon::start(&place, &pcscd.socket(), "agent");
+    agent.hears(What::ServiceFound);
+    for round in 0..RESTARTS {
+        if round % 2 == 0 { pcscd.kill() } else { pcscd.terminate() }
+        agent.hears(What::ServiceLost);
+        pcscd.start_again();
+        // Before the agent has found the service again, or after: as it comes.
+        let plastic = card(round);
+        let handle = insert(&pcscd, (round % 2) as usize, &plastic, Duration::ZERO);
+        agent.finishes(&id(round));
+        assert_done(&plastic, &place.server);
+        drop(handle);
+    }
+    let status = agent.status(&place, &pcscd.socket(), "agent");
+    assert_eq!((status.totals.service_losses, status.totals.provisioned), (u64::from(RESTARTS), u64::from(RESTARTS)));
+    assert_eq!((status.totals.failed, status.totals.attention), (0, 0));
+}
+
+#[test]
+fn an_agent_waits_for_a_service_that_is_not_there() {
+    let Some(mut pcscd) = Pcscd::start_or_skip(2) else { return };
+    pcscd.kill();
+    let place = place_for(1);
+    let mut agent = Daemon::start(&place, &pcscd.socket(), "agent");
+    agent.hears(What::ServiceLost);
+    let status = agent.status(&place, &pcscd.socket(), "agent");
+    assert!(matches!(status.service, ServiceState::Absent { .. }), "{status:?}");
+    pcscd.start_again();
+    let plastic = card(0);
+    let _handle = insert(&pcscd, 0, &plastic, Duration::ZERO);
+    agent.finishes(&id(0));
+    assert_done(&plastic, &place.server);
+}

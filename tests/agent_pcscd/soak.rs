@@ -1,0 +1,80 @@
+//! Many insertions in a row: none is missed, and the agent does not grow.
+
+use std::time::Duration;
+
+use pinwright::agent::report::{Phase, What};
+
+use crate::cards::{assert_done, card, id, insert, place_for};
+use crate::daemon::Daemon;
+use crate::pcscd::Pcscd;
+use crate::soak;
+
+const READERS: u16 = 8;
+
+/// Rounds of [`READERS`] insertions each.
+const ROUNDS: u32 = 14;
+
+/// More than this is growth: the allocator's own arenas come and go with threads.
+const GROWTH_KIB: u64 = 4 * 1024;
+
+struct Size {
+    resident_kib: u64,
+    descriptors: usize,
+    threads: usize,
+}
+
+impl Size {
+    fn of(process: u32) -> Self {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let count = |what: &str| std::fs::read_dir(format!("/proc/{process}/{what}")).unwrap().count();
+        Self {
+            resident_kib: line.split_whitespace().nth(1).unwrap().parse().unwrap(),
+            descriptors: count("fd"),
+            threads: count("task"),
+        }
+    }
+}
+
+#[test]
+fn many_insertions_leave_nothing_behind() {
+    let Some(pcscd) = Pcscd::start_or_skip(READERS) else { return };
+    let rounds = ROUNDS * soak();
+    let count = rounds * u32::from(READERS);
+    let place = place_for(count);
+    let mut agent = Daemon::start(&place, &pcscd.socket(), "agent");
+    let mut early = None;
+    for round in 0..rounds {
+        let numbers: Vec<u32> = (0..u32::from(READERS)).map(|at| round * u32::from(READERS) + at).collect();
+        let plastic: Vec<_> = numbers.iter().map(|number| card(*number)).collect();
+        let handles: Vec<_> =
+            plastic.iter().enumerate().map(|(at, card)| insert(&pcscd, at, card, Duration::ZERO)).collect();
+        let mut left: Vec<String> = numbers.iter().map(|number| id(*number)).collect();
+        while !left.is_empty() {
+            let report = agent.until("an end", |event| event.event == What::Phase).reader.unwrap();
+            assert_eq!(report.phase, Phase::Done, "{report:?}");
+            left.retain(|id| Some(id) != report.card_id.as_ref());
+        }
+        plastic.iter().for_each(|card| assert_done(card, &place.server));
+        drop(handles);
+        let mut in_place = usize::from(READERS);
+        while in_place > 0 {
+            agent.hears(What::Removed);
+            in_place -= 1;
+        }
+        if round + 1 == rounds / 4 {
+            early = Some(Size::of(agent.id()));
+        }
+    }
+    let status = agent.status(&place, &pcscd.socket(), "agent");
+    assert_eq!(status.totals.provisioned, u64::from(count), "missed: {status:?}");
+    assert_eq!((status.totals.failed, status.totals.attention), (0, 0));
+    let (early, late) = (early.unwrap(), Size::of(agent.id()));
+    println!(
+        "{count} insertions: resident {} to {} KiB, descriptors {} to {}, threads {} to {}",
+        early.resident_kib, late.resident_kib, early.descriptors, late.descriptors, early.threads, late.threads
+    );
+    assert!(late.descriptors <= early.descriptors, "{} descriptors, {} before", late.descriptors, early.descriptors);
+    assert!(late.threads <= early.threads, "{} threads, {} before", late.threads, early.threads);
+    assert!(late.resident_kib < early.resident_kib + GROWTH_KIB, "{} KiB, {} before", late.resident_kib, early.resident_kib);
+}
