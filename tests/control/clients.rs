@@ -27,11 +27,11 @@ fn a_follower_hears_each_event_until_the_agent_ends() {
     let mut events = ask(&agent.settings(), Command::Follow).unwrap();
     assert!(events.expect::<Snapshot>().is_ok(), "the state comes first");
     agent.tell(1);
-    let (line, event): (String, Event) = events.receive().unwrap().unwrap();
+    let (line, event): (String, Event) = events.line().unwrap().unwrap();
     assert_eq!(event.event, What::ClockJumped);
     assert!(line.starts_with("{\"schema\":\"pinwright.agent-event/1\","), "{line}");
     agent.end();
-    while events.receive::<Event>().unwrap().is_some() {}
+    while events.line::<Event>().unwrap().is_some() {}
     assert!(!agent.socket().exists(), "the socket goes with the agent");
     assert!(matches!(ask(&agent.settings(), Command::Status).unwrap_err(), AskError::NotRunning { .. }));
 }

@@ -108,7 +108,7 @@ impl Answers {
     ///
     /// # Errors
     /// The agent refused, or its answer is none.
-    pub fn receive<T: DeserializeOwned>(&mut self) -> Result<Option<(String, T)>, AskError> {
+    pub fn line<T: DeserializeOwned>(&mut self) -> Result<Option<(String, T)>, AskError> {
         let mut line = String::new();
         let failed = |source| AskError::Io { path: self.path.clone(), source };
         (&mut self.lines).take(LINE_MAX).read_line(&mut line).map_err(failed)?;
@@ -126,9 +126,9 @@ impl Answers {
     /// The next answer, which has to come.
     ///
     /// # Errors
-    /// As [`Answers::receive`]; also where there is none.
+    /// As [`Answers::line`]; also where there is none.
     pub fn expect<T: DeserializeOwned>(&mut self) -> Result<(String, T), AskError> {
         let ended = || io::Error::from(ErrorKind::UnexpectedEof);
-        self.receive()?.ok_or_else(|| AskError::Io { path: self.path.clone(), source: ended() })
+        self.line()?.ok_or_else(|| AskError::Io { path: self.path.clone(), source: ended() })
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn status(settings: &Settings, follow: bool, json: bool, world: &mut 
     if !follow {
         return Ok(());
     }
-    while let Some((line, event)) = answers.receive::<Event>().map_err(AgentError::Ask)? {
+    while let Some((line, event)) = answers.line::<Event>().map_err(AgentError::Ask)? {
         world.print(&if json { line } else { wording::event_line(&event) })?;
     }
     if !json {
