@@ -1,8 +1,8 @@
 //! The control socket: whoever may, asks the agent for its state, its events, its journal, or for a re-check.
 //!
 //! One JSON request line a connection, answers as JSON lines ([`protocol`]). The kernel says who has connected
-//! ([`peer`]): root, the agent's own user and members of one group are answered, others are told no. Nothing that is asked
-//! or answered here holds a secret, and nothing writes to a card. [`place`] makes the socket, [`conversation`] talks to one
+//! (`peer`): root, the agent's own user and members of one group are answered, others are told no. Nothing that is asked
+//! or answered here holds a secret, and nothing writes to a card. [`place`] makes the socket, `conversation` talks to one
 //! client, [`client`] is the other end.
 
 pub mod client;
