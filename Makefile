@@ -7,7 +7,7 @@ CARGO_TARGET_DIR ?= target
 # A fresh rustup is not yet on the path of shells that were there before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test interop lint bench fuzz residue install
+.PHONY: help demo test interop soak lint bench fuzz residue install
 
 # The independent cards of tests/interop: a package of its own, so that pinwright's graph knows nothing of them.
 VCARD := --locked --manifest-path tests/vcard/Cargo.toml --target-dir '$(CARGO_TARGET_DIR)/vcard'
@@ -16,6 +16,7 @@ help:
 	@echo 'make demo     set the PIN of a virtual card, with a server stand-in: no card and no server needed'
 	@echo 'make test     all tests, also those against a real pcscd with virtual readers'
 	@echo 'make interop  only the tests with independent cards and clients: PIV and OpenPGP, OpenSC, Yubico, GnuPG'
+	@echo 'make soak     the agent through 1,008 insertions and 216 yanked cards, some minutes'
 	@echo 'make lint     format, clippy and documentation, with warnings as errors'
 	@echo 'make bench    time and APDUs against OpenSC on the same card; writes target/bench.json'
 	@echo 'make residue  long search for secrets in the memory of finished jobs, some minutes, as root; prints the table'
@@ -36,6 +37,10 @@ interop:
 	@packaging/system-packages $@
 	cargo build $(VCARD)
 	cargo test --locked --all-features --test interop
+
+soak:
+	@packaging/system-packages $@
+	PINWRIGHT_SOAK=9 cargo test --locked --release --all-features --test agent_pcscd -- --nocapture soak yanks
 
 lint:
 	@packaging/system-packages $@

@@ -13,13 +13,14 @@ use std::time::{Duration, Instant};
 use pinwright::agent::metrics::{MetricsError, Window};
 use pinwright::agent::report::{EVENT_SCHEMA, Event, Phase, ReaderReport, What, timestamp};
 use pinwright::agent::settings::MetricsPlace;
-use pinwright::agent::{Message, mailbox};
+use pinwright::agent::{Mailbox, Message, mailbox};
 
 /// Far beyond what counting takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Figures {
     folder: tempfile::TempDir,
+    mailbox: Mailbox,
     events: SyncSender<Event>,
 }
 
@@ -29,8 +30,8 @@ impl Figures {
         let window = Window::open(&MetricsPlace::Socket(folder.path().join("run/metrics.sock")), None, None).unwrap();
         let (post, mailbox) = mailbox();
         window.serve(&post).unwrap();
-        let Some(Message::Follow(events)) = mailbox.next() else { panic!("the events are followed at once") };
-        Self { folder, events }
+        let events = follower(&mailbox);
+        Self { folder, mailbox, events }
     }
 
     fn socket(&self) -> PathBuf {
@@ -63,6 +64,13 @@ impl Figures {
             assert!(Instant::now() < deadline, "no {missing:?} in {text}");
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+}
+
+fn follower(mailbox: &Mailbox) -> SyncSender<Event> {
+    match mailbox.next() {
+        Some(Message::Follow(events)) => events,
+        _ => panic!("the events are followed, and nothing else is wanted"),
     }
 }
 
@@ -128,6 +136,17 @@ fn what_happens_is_counted_once() {
     assert!(figures.fetch().contains("\npinwright_agent_silence_seconds "));
     // No name of a reader or card: figures are for many to see.
     assert!(!figures.fetch().contains("Desk"));
+}
+
+#[test]
+fn counting_goes_on_after_a_follower_was_dropped() {
+    let mut figures = Figures::start();
+    figures.tell(What::Inserted, reader("Desk 1", 1, Phase::Working, None));
+    // The loop drops a follower that lags; it comes again.
+    figures.events = std::sync::mpsc::sync_channel(1).0;
+    figures.events = follower(&figures.mailbox);
+    figures.tell(What::Inserted, reader("Desk 1", 2, Phase::Working, None));
+    figures.show(&["pinwright_agent_insertions_total 2"]);
 }
 
 #[test]

@@ -54,3 +54,22 @@ fn follow(timer: &OwnedFd, post: &Post) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::time::{ClockId, clock_gettime, clock_settime};
+
+    use super::*;
+    use crate::agent::mailbox;
+
+    #[test]
+    #[ignore = "sets this machine's clock (by some microseconds): by hand, as root"]
+    fn each_jump_is_told() {
+        let (post, mailbox) = mailbox();
+        watch(&post).unwrap();
+        for _ in 0..3 {
+            clock_settime(ClockId::Realtime, clock_gettime(ClockId::Realtime)).unwrap();
+            assert!(matches!(mailbox.next(), Some(Message::ClockJumped)));
+        }
+    }
+}

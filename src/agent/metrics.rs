@@ -105,7 +105,10 @@ impl Window {
         let mut following = post.follow();
         let count = move || {
             while let Ok(events) = following {
-                events.into_iter().for_each(|event| counted.count(&event));
+                let told = events.into_iter().map(|event| counted.count(&event)).count();
+                if told == 0 {
+                    return tracing::warn!("the metrics stand still: the agent tells no events");
+                }
                 // A follower that lagged is let go of by the loop, and begins anew with what it has counted.
                 following = post.follow();
             }

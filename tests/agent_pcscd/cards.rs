@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
-use pinwright::sim::server::{Settings, StandIn};
+use pinwright::sim::server::{RequestStatus, Settings, StandIn};
 use pinwright::sim::vpcd::{VpcdHandle, VpcdOptions};
 use uuid::Uuid;
 
@@ -39,6 +39,23 @@ pub fn place_for(count: u32) -> Workplace {
         server.add_card(guid(number), &atr);
     }
     Workplace::new(server)
+}
+
+/// The same, with no request approved yet: nobody has hundreds of open ones, and a list of them would be longer than what is
+/// read of an answer.
+pub fn place_to_come(count: u32) -> Workplace {
+    let place = place_for(count);
+    set(&place, &(0..count).collect::<Vec<_>>(), RequestStatus::Pending);
+    place
+}
+
+/// Sets the status of these cards' requests.
+pub fn set(place: &Workplace, numbers: &[u32], status: RequestStatus) {
+    place.server.state().change(|settings| {
+        for number in numbers {
+            settings.requests[*number as usize].status = status;
+        }
+    });
 }
 
 /// One of them.

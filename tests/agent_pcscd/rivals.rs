@@ -14,10 +14,8 @@ fn of_two_agents_one_writes_and_the_other_finds_it_done() {
     const CARDS: u32 = 12;
     let Some(pcscd) = Pcscd::start_or_skip(4) else { return };
     let place = place_for(CARDS);
-    let mut agents = [
-        Daemon::start(&place, &pcscd.socket(), "first"),
-        Daemon::start(&place, &pcscd.socket(), "second"),
-    ];
+    let mut agents =
+        [Daemon::start(&place, &pcscd.socket(), "first"), Daemon::start(&place, &pcscd.socket(), "second")];
     let mut ends: BTreeMap<String, Vec<Phase>> = BTreeMap::new();
     for round in 0..CARDS / 4 {
         let numbers: Vec<u32> = (0..4).map(|at| round * 4 + at).collect();

@@ -18,7 +18,11 @@ fn no_insertion_is_missed_between_twenty_restarts() {
     let mut agent = Daemon::start(&place, &pcscd.socket(), "agent");
     agent.hears(What::ServiceFound);
     for round in 0..RESTARTS {
-        if round % 2 == 0 { pcscd.kill() } else { pcscd.terminate() }
+        if round % 2 == 0 {
+            pcscd.kill()
+        } else {
+            pcscd.terminate()
+        }
         agent.hears(What::ServiceLost);
         pcscd.start_again();
         // Before the agent has found the service again, or after: as it comes.

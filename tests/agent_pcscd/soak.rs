@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use pinwright::agent::report::{Phase, What};
+use pinwright::sim::server::RequestStatus;
 
-use crate::cards::{assert_done, card, id, insert, place_for};
+use crate::cards::{assert_done, card, id, insert, place_to_come, set};
 use crate::daemon::Daemon;
 use crate::pcscd::Pcscd;
 use crate::soak;
@@ -41,11 +42,12 @@ fn many_insertions_leave_nothing_behind() {
     let Some(pcscd) = Pcscd::start_or_skip(READERS) else { return };
     let rounds = ROUNDS * soak();
     let count = rounds * u32::from(READERS);
-    let place = place_for(count);
+    let place = place_to_come(count);
     let mut agent = Daemon::start(&place, &pcscd.socket(), "agent");
     let mut early = None;
     for round in 0..rounds {
         let numbers: Vec<u32> = (0..u32::from(READERS)).map(|at| round * u32::from(READERS) + at).collect();
+        set(&place, &numbers, RequestStatus::Approved);
         let plastic: Vec<_> = numbers.iter().map(|number| card(*number)).collect();
         let handles: Vec<_> =
             plastic.iter().enumerate().map(|(at, card)| insert(&pcscd, at, card, Duration::ZERO)).collect();
@@ -56,6 +58,7 @@ fn many_insertions_leave_nothing_behind() {
             left.retain(|id| Some(id) != report.card_id.as_ref());
         }
         plastic.iter().for_each(|card| assert_done(card, &place.server));
+        set(&place, &numbers, RequestStatus::Completed);
         drop(handles);
         let mut in_place = usize::from(READERS);
         while in_place > 0 {
@@ -76,5 +79,10 @@ fn many_insertions_leave_nothing_behind() {
     );
     assert!(late.descriptors <= early.descriptors, "{} descriptors, {} before", late.descriptors, early.descriptors);
     assert!(late.threads <= early.threads, "{} threads, {} before", late.threads, early.threads);
-    assert!(late.resident_kib < early.resident_kib + GROWTH_KIB, "{} KiB, {} before", late.resident_kib, early.resident_kib);
+    assert!(
+        late.resident_kib < early.resident_kib + GROWTH_KIB,
+        "{} KiB, {} before",
+        late.resident_kib,
+        early.resident_kib
+    );
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use pinwright::agent::report::{Phase, What};
+use pinwright::sim::server::RequestStatus;
 
-use crate::cards::{assert_done, card, id, insert, place_for};
+use crate::cards::{assert_done, card, id, insert, place_to_come, set};
 use crate::daemon::Daemon;
 use crate::pcscd::Pcscd;
 use crate::soak;
@@ -19,12 +20,13 @@ const SPREAD: u64 = 80;
 #[test]
 fn a_card_yanked_at_any_moment_is_settled_when_it_comes_back() {
     let yanks = YANKS * soak();
-    let place = place_for(yanks);
+    let place = place_to_come(yanks);
     let mut cut_off = 0;
     let Some(mut pcscd) = Pcscd::start_or_skip(2) else { return };
     let mut agent = Daemon::start(&place, &pcscd.socket(), "agent");
     for number in 0..yanks {
         let (plastic, card_id) = (card(number), id(number));
+        set(&place, &[number], RequestStatus::Approved);
         let reader = (number % 2) as usize;
         let name = pcscd.readers()[reader].name.clone();
         let in_reader = |what| move |event: &pinwright::agent::report::Event| event.event == what;
@@ -49,6 +51,7 @@ fn a_card_yanked_at_any_moment_is_settled_when_it_comes_back() {
         };
         assert!(matches!(report.phase, Phase::Done | Phase::AlreadyDone), "{report:?}");
         assert_done(&plastic, &place.server);
+        set(&place, &[number], RequestStatus::Completed);
     }
     println!("{yanks} cards yanked, {cut_off} of them in a way that left a word of it; none is in doubt");
     let history = place.pinwright(&pcscd, &["--json", "history"]).exits(0).json();

@@ -126,7 +126,7 @@ impl Answers {
     /// The next answer, which has to come.
     ///
     /// # Errors
-    /// As [`Answers::next`]; also where there is none.
+    /// As [`Answers::line`]; also where there is none.
     pub fn expect<T: DeserializeOwned>(&mut self) -> Result<(String, T), AskError> {
         let ended = || io::Error::from(ErrorKind::UnexpectedEof);
         self.line()?.ok_or_else(|| AskError::Io { path: self.path.clone(), source: ended() })

@@ -1,8 +1,8 @@
 //! The control socket: whoever may, asks the agent for its state, its events, its journal, or for a re-check.
 //!
 //! One JSON request line a connection, answers as JSON lines ([`protocol`]). The kernel says who has connected
-//! ([`peer`]): root, the agent's own user and members of one group are answered, others are told no. Nothing that is asked
-//! or answered here holds a secret, and nothing writes to a card. [`place`] makes the socket, [`conversation`] talks to one
+//! (`peer`): root, the agent's own user and members of one group are answered, others are told no. Nothing that is asked
+//! or answered here holds a secret, and nothing writes to a card. [`place`] makes the socket, `conversation` talks to one
 //! client, [`client`] is the other end.
 
 pub mod client;
@@ -123,16 +123,4 @@ fn turn_away(stream: &UnixStream) {
     let message = format!("{SEATS} clients are being served already: try again when one has gone");
     tracing::warn!("a client of the control socket was turned away: {message}");
     conversation::refuse(stream, &Refusal::new(Reason::TooMany, message));
-}
-
-/// Answers for an agent that has no work: its state is empty, nobody waits for a re-check, until it is asked to end.
-pub fn answer_without_work(mailbox: &Mailbox, idle: &super::report::Snapshot) {
-    while let Some(message) = mailbox.next() {
-        match message {
-            Message::Status(reply) => drop(reply.try_send(idle.clone())),
-            Message::Recheck(Some(reply)) => drop(reply.try_send(0)),
-            Message::Shutdown => return,
-            _ => {}
-        }
-    }
 }

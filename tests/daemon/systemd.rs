@@ -1,0 +1,39 @@
+//! What it tells systemd (sd_notify(3)).
+
+use std::os::unix::net::UnixDatagram;
+
+use rustix::process::Signal;
+
+use crate::PATIENCE;
+use crate::process::Daemon;
+
+/// Hears until one of the lines is this one.
+#[track_caller]
+fn hear(socket: &UnixDatagram, wanted: &str) -> Vec<String> {
+    let mut heard = Vec::new();
+    loop {
+        let mut message = [0_u8; 4096];
+        let length = socket.recv(&mut message).unwrap_or_else(|error| panic!("no {wanted}: {error}, {heard:?}"));
+        heard.extend(String::from_utf8_lossy(&message[..length]).lines().map(str::to_owned));
+        if heard.iter().any(|line| line == wanted) {
+            return heard;
+        }
+    }
+}
+
+#[test]
+fn it_says_when_it_is_ready_and_when_it_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify.sock");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut daemon = Daemon::start("", &[], |command| {
+        command.env("NOTIFY_SOCKET", &path);
+    });
+    hear(&socket, "READY=1");
+    // Ready means that it can be asked.
+    assert!(daemon.status().is_some());
+    daemon.signal(Signal::TERM);
+    hear(&socket, "STOPPING=1");
+    assert!(daemon.end().success());
+}
