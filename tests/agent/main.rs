@@ -14,4 +14,7 @@ mod office;
 mod watcher;
 
 mod cards;
+mod jobs;
 mod people;
+mod readers;
+mod server;

@@ -95,7 +95,7 @@ pub struct Office {
     pub ignored_readers: Vec<String>,
     /// Between the jobs and the readers, where a test wants something there.
     pub between: Option<Arc<dyn Readers>>,
-    folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Office {
@@ -134,13 +134,8 @@ impl Office {
             staff: Arc::new(staff),
             ignored_readers: Vec::new(),
             between: None,
-            folder,
+            _folder: folder,
         }
-    }
-
-    /// A file here.
-    pub fn path(&self, name: &str) -> std::path::PathBuf {
-        self.folder.path().join(name)
     }
 
     /// Starts an agent here.

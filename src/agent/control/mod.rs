@@ -27,7 +27,7 @@ use self::conversation::Desk;
 use self::followers::Followers;
 use self::place::Place;
 use self::protocol::{Reason, Refusal};
-use super::{Mailbox, Message, Post};
+use super::Post;
 use crate::provision::journal::Journal;
 
 /// How many clients are talked to at once.

@@ -1,0 +1,161 @@
+//! Readers and the service come and go, and some hang.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use pinwright::agent::Message;
+use pinwright::agent::report::{Phase, What};
+use pinwright::reader::{Connection, ReaderEntry, ReaderError, Readers};
+use pinwright::sim::fault::Fault;
+use pinwright::sim::reader::VirtualReaders;
+
+use crate::office::{Office, card};
+
+const READER: &str = "Reader 00 00";
+const OTHER: &str = "Reader 01 00";
+
+#[test]
+fn no_insertion_is_missed_between_twenty_restarts() {
+    const ROUNDS: u8 = 20;
+    let office = Office::new(ROUNDS);
+    let mut readers = office.readers.clone();
+    let slot = readers.add(READER);
+    let mut agent = office.agent();
+    agent.hears(What::ServiceFound);
+    for round in 0..ROUNDS {
+        readers.set_service(false);
+        agent.hears(What::ServiceLost);
+        let plastic = card(round);
+        // While nobody looks, or just after.
+        if round % 2 == 0 {
+            slot.insert(plastic.clone());
+            readers.set_service(true);
+        } else {
+            readers.set_service(true);
+            slot.insert(plastic.clone());
+        }
+        agent.until("done", |event| {
+            event.event == What::Phase && event.reader.as_ref().is_some_and(|r| r.phase == Phase::Done)
+        });
+        office.assert_done(&plastic, "between two restarts");
+        slot.remove();
+    }
+    let totals = agent.status().totals;
+    assert_eq!((totals.service_losses, totals.provisioned), (20, 20));
+}
+
+#[test]
+fn a_reader_that_is_unplugged_in_mid_job_is_forgotten_and_its_card_done_later() {
+    let office = Office::new(1);
+    let mut readers = office.readers.clone();
+    let plastic = card(0);
+    readers.add(READER).insert(plastic.clone());
+    let mut agent = office.agent();
+    agent.reaches(READER, "resolve");
+    readers.unplug(READER);
+    agent.sees(READER, What::ReaderRemoved);
+    readers.add(READER).insert(plastic.clone());
+    agent.sees(READER, What::Inserted);
+    agent.until("done", |event| {
+        event.reader.as_ref().is_some_and(|r| r.phase == Phase::Done || r.phase == Phase::AlreadyDone)
+    });
+    assert!(office.has_server_pin(&plastic));
+    assert!(agent.status().readers.iter().all(|report| report.phase != Phase::Stuck));
+}
+
+#[test]
+fn a_card_that_does_not_answer_leaves_its_reader_stuck_and_the_others_go_on() {
+    let office = Office::new(2);
+    let mut readers = office.readers.clone();
+    let (hanging, fine) = (card(0), card(1));
+    hanging.with(|card| card.next(Fault::Hang));
+    let mut agent = office.agent();
+    let slot = readers.add(READER);
+    slot.insert(hanging.clone());
+    let report = agent.ends(READER, Phase::Stuck);
+    assert!(report.reason.is_some() && report.next_check.is_none(), "{report:?}");
+    readers.add(OTHER).insert(fine.clone());
+    agent.ends(OTHER, Phase::Done);
+    // Pulled out and put in again it gets another chance.
+    slot.remove();
+    agent.sees(READER, What::Removed);
+    slot.insert(hanging.clone());
+    agent.ends(READER, Phase::Done);
+    office.assert_done(&hanging, "after the second insertion");
+}
+
+/// One reader's `open` blocks until the test lets it go.
+struct Blocking {
+    inner: VirtualReaders,
+    opened: Sender<()>,
+    gate: std::sync::Mutex<Receiver<()>>,
+}
+
+impl Readers for Blocking {
+    fn list(&self) -> Result<Vec<ReaderEntry>, ReaderError> {
+        self.inner.list()
+    }
+
+    fn open(&self, reader: &str) -> Result<Box<dyn Connection>, ReaderError> {
+        if reader == READER {
+            self.opened.send(()).unwrap();
+            // Ends when the test does.
+            self.gate.lock().unwrap().recv().unwrap_err();
+        }
+        self.inner.open(reader)
+    }
+}
+
+#[test]
+fn a_call_that_never_returns_is_noticed_and_holds_up_neither_the_others_nor_the_end() {
+    let mut office = Office::new(2);
+    office.settings.job_timeout = Duration::from_millis(300);
+    office.settings.stop_timeout = Duration::from_millis(300);
+    let ((opened, is_open), (let_go, gate)) = (channel(), channel());
+    office.between =
+        Some(Arc::new(Blocking { inner: office.readers.clone(), opened, gate: std::sync::Mutex::new(gate) }));
+    let mut readers = office.readers.clone();
+    let mut agent = office.agent();
+    readers.add(READER).insert(card(0));
+    is_open.recv().unwrap();
+    let report = agent.ends(READER, Phase::Stuck);
+    assert!(report.reason.unwrap().contains("has not ended"));
+    let fine = card(1);
+    readers.add(OTHER).insert(fine.clone());
+    agent.ends(OTHER, Phase::Done);
+    office.assert_done(&fine, "beside a stuck reader");
+    // The same reader again: its thread is still not back, so the card waits for it.
+    readers.unplug(READER);
+    agent.sees(READER, What::ReaderRemoved);
+    let stopped = agent.stop();
+    assert_eq!(stopped.unfinished, [READER]);
+    drop(let_go);
+}
+
+#[test]
+fn after_a_clock_jump_everything_is_looked_at_anew_and_nothing_is_written_twice() {
+    let office = Office::new(1);
+    let plastic = card(0);
+    office.readers.clone().add(READER).insert(plastic.clone());
+    let mut agent = office.agent();
+    agent.ends(READER, Phase::Done);
+    agent.post.send(Message::ClockJumped).unwrap();
+    agent.sees(READER, What::Inserted);
+    agent.ends(READER, Phase::AlreadyDone);
+    office.assert_done(&plastic, "after the jump");
+}
+
+#[test]
+fn an_idle_agent_is_not_woken_up() {
+    let office = Office::new(1);
+    office.readers.clone().add(READER).insert(card(0));
+    let mut agent = office.agent();
+    agent.ends(READER, Phase::Done);
+    // The look after the last change comes a second later; it is the last.
+    std::thread::sleep(Duration::from_millis(1500));
+    let (before, events) = (office.readers.wakes(), agent.rest().len());
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(office.readers.wakes(), before);
+    assert_eq!(agent.rest().len(), 0, "after {events}");
+}

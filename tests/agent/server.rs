@@ -1,0 +1,111 @@
+//! A server that is down, overloaded or refuses.
+
+use std::time::{Duration, Instant};
+
+use pinwright::agent::report::{Phase, What};
+use pinwright::sim::server::{Endpoint, Fault, FaultKind};
+
+use crate::office::{Office, card};
+
+const READERS: [&str; 3] = ["Reader 00 00", "Reader 01 00", "Reader 02 00"];
+
+#[test]
+fn one_card_finds_out_whether_the_server_is_back_and_the_others_follow() {
+    let office =
+        Office::with(3, |_| {}, "timeout = \"1s\"", std::sync::Arc::new(|_, _| Box::new(crate::office::Nobody)));
+    office.server.inject(Fault::on(Endpoint::Smartcards, FaultKind::status(500)).always());
+    let mut readers = office.readers.clone();
+    let cards: Vec<_> = (0..3).map(card).collect();
+    let mut agent = office.agent();
+    for (name, card) in READERS.iter().zip(&cards) {
+        readers.add(name).insert(card.clone());
+    }
+    for _ in READERS {
+        let event = agent.until("a card that waits", |event| event.event == What::Phase);
+        let report = event.reader.unwrap();
+        assert_eq!(report.phase, Phase::ServerDown, "{report:?}");
+    }
+    // From now on one job at a time asks: the others' reports stand still.
+    for _ in 0..3 {
+        let event = agent.until("a probe", |event| event.event == What::Phase);
+        assert_eq!(event.reader.unwrap().phase, Phase::ServerDown);
+        let working = agent.status().readers.iter().filter(|report| report.phase == Phase::Working).count();
+        assert!(working <= 1, "{working} jobs ask a server that is down");
+    }
+    let down = agent.status();
+    assert!(down.server_paused_until.is_some());
+    assert_eq!(down.totals.server_failures, 1, "one outage is told once");
+    office.server.state().clear_faults();
+    let mut done = 0;
+    while done < 3 {
+        let event = agent.until("the end", |event| event.event == What::Phase);
+        done += usize::from(event.reader.unwrap().phase == Phase::Done);
+    }
+    cards.iter().for_each(|card| office.assert_done(card, "after the outage"));
+    let up = agent.status();
+    assert_eq!((up.server_paused_until, up.totals.provisioned), (None, 3));
+}
+
+#[test]
+fn what_the_server_asks_for_is_waited_by_every_card() {
+    let office =
+        Office::with(2, |_| {}, "timeout = \"1s\"", std::sync::Arc::new(|_, _| Box::new(crate::office::Nobody)));
+    let mut readers = office.readers.clone();
+    office.server.inject(Fault::on(Endpoint::Smartcards, FaultKind::status_with(503, "Retry-After", "3")).times(1));
+    let (first, second) = (card(0), card(1));
+    let mut agent = office.agent();
+    readers.add(READERS[0]).insert(first.clone());
+    agent.ends(READERS[0], Phase::ServerDown);
+    let asked = office.inquiries();
+    let since = Instant::now();
+    readers.add(READERS[1]).insert(second.clone());
+    let report = agent.ends(READERS[1], Phase::ServerDown);
+    assert!(report.card_id.is_some(), "it was looked at: {report:?}");
+    assert_eq!(office.inquiries(), asked, "and the server was left alone");
+    agent.until("both done", {
+        let mut left = 2;
+        move |event| {
+            let done = event.event == What::Phase && event.reader.as_ref().is_some_and(|r| r.phase == Phase::Done);
+            left -= i32::from(done);
+            left == 0
+        }
+    });
+    assert!(since.elapsed() > Duration::from_secs(2), "the server asked for 3 s: {:?}", since.elapsed());
+    office.assert_done(&first, "first");
+    office.assert_done(&second, "second");
+}
+
+#[test]
+fn a_refusal_is_asked_about_again_later_and_costs_the_card_nothing() {
+    for status in [401, 403] {
+        let mut office = Office::new(1);
+        (office.settings.recheck_first, office.settings.recheck_longest) =
+            (Duration::from_millis(100), Duration::from_millis(100));
+        // A token that has run out, a right that is not there: mended at the server's side.
+        office.server.inject(Fault::on(Endpoint::Smartcards, FaultKind::status(status)).times(2));
+        let card = card(0);
+        office.readers.add(READERS[0]).insert(card.clone());
+        let mut agent = office.agent();
+        let report = agent.ends(READERS[0], Phase::Waiting);
+        assert_eq!(report.exit, Some(5), "{status}: {report:?}");
+        assert!(report.next_check.is_some());
+        office.assert_untouched(&card, "refused");
+        agent.until("done", |event| event.reader.as_ref().is_some_and(|r| r.phase == Phase::Done));
+        office.assert_done(&card, "after the refusal");
+    }
+}
+
+#[test]
+fn a_server_that_fails_after_the_look_leaves_the_card_and_is_asked_again() {
+    for endpoint in [Endpoint::PinByCard, Endpoint::AuthenticationResponse] {
+        let office = Office::new(1);
+        office.server.inject(Fault::on(endpoint, FaultKind::status(500)).times(4));
+        let card = card(0);
+        office.readers.clone().add(READERS[0]).insert(card.clone());
+        let mut agent = office.agent();
+        agent.ends(READERS[0], Phase::ServerDown);
+        office.assert_untouched(&card, "no answer");
+        agent.until("done", |event| event.reader.as_ref().is_some_and(|r| r.phase == Phase::Done));
+        office.assert_done(&card, "in the end");
+    }
+}
