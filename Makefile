@@ -54,7 +54,7 @@ lint:
 
 bench:
 	@packaging/system-packages $@
-	cargo bench --locked --features sim --bench enroll
+	cargo bench --locked --features sim --bench enroll --bench agent --bench fleet
 
 fuzz:
 	@packaging/system-packages $@
