@@ -1,10 +1,12 @@
 //! `pinwright demo`: the whole job on a virtual card and a stand-in for the server, over real TLS, in this process.
 
+mod card;
+
 use std::sync::Arc;
 
 use clap::Args;
-use uuid::Uuid;
 
+use self::card::{CODE, DemoCard, FACTORY_PIN};
 use super::enroll::{Desktop, JobArgs, provision};
 use super::error::CliError;
 use super::inspect::{Detail, report, tries_text};
@@ -15,16 +17,10 @@ use super::world::World;
 use crate::config::Config;
 use crate::reader::record::Recording;
 use crate::reader::traffic::{Meter, Traffic};
-use crate::sim::card::SharedCard;
-use crate::sim::gids::{GidsCard, GidsSettings};
-use crate::sim::iso7816::{Iso7816Card, Iso7816Settings};
-use crate::sim::reader::VirtualReaders;
+use crate::sim::gids::GidsSettings;
 use crate::sim::server::{Settings, StandIn};
 
 const READER: &str = "Virtual Reader";
-
-/// The PIN that the virtual card comes with.
-const FACTORY_PIN: &[u8] = b"12345678";
 
 /// Which card.
 #[derive(Debug, Args)]
@@ -34,87 +30,14 @@ pub struct DemoArgs {
     family: Family,
 }
 
-/// The virtual card, as the demonstration looks at it from outside.
-enum DemoCard {
-    Gids(SharedCard<GidsCard>),
-    Iso7816(SharedCard<Iso7816Card>),
-}
-
-impl DemoCard {
-    fn new(family: Family) -> Self {
-        match family {
-            Family::Gids => {
-                let settings = GidsSettings { pin: FACTORY_PIN.to_vec(), ..GidsSettings::default() };
-                Self::Gids(SharedCard::new(GidsCard::personalised(settings)))
-            }
-            Family::Iso7816 => {
-                let card_id = GidsSettings::default().card_id.to_vec();
-                let settings = Iso7816Settings { pin: FACTORY_PIN.to_vec(), card_id, ..Iso7816Settings::default() };
-                Self::Iso7816(SharedCard::new(Iso7816Card::new(settings)))
-            }
-        }
-    }
-
-    fn readers(&self) -> VirtualReaders {
-        match self {
-            Self::Gids(card) => VirtualReaders::with_card(READER, card.clone()),
-            Self::Iso7816(card) => VirtualReaders::with_card(READER, card.clone()),
-        }
-    }
-
-    fn pin_is(&self, pin: &[u8]) -> bool {
-        match self {
-            Self::Gids(card) => card.with(|card| card.pin_is(pin)),
-            Self::Iso7816(card) => card.with(|card| card.pin_is(pin)),
-        }
-    }
-
-    fn authenticated(&self) -> bool {
-        match self {
-            Self::Gids(card) => card.with(|card| card.user_authenticated() || card.admin_authenticated()),
-            Self::Iso7816(card) => card.with(|card| card.user_authenticated() || card.admin_authenticated()),
-        }
-    }
-
-    /// The profile that describes the card, where it needs one.
-    fn profile(&self) -> String {
-        match self {
-            Self::Gids(_) => String::new(),
-            Self::Iso7816(_) => iso7816_profile(&Iso7816Settings::default()),
-        }
-    }
-}
-
-/// A `[[card.profile]]` for the virtual ISO 7816-4 card.
-pub fn iso7816_profile(settings: &Iso7816Settings) -> String {
-    let padding = settings.padding.map_or_else(String::new, |padding| {
-        format!("padding = {}\npadded_length = {}\n", padding.byte, padding.length)
-    });
-    let place = match (settings.id_file, settings.id_object) {
-        (Some(file), _) => format!("file = \"{file:04X}\""),
-        (None, object) => format!("data_object = \"{:04X}\"", object.unwrap_or_default()),
-    };
-    format!(
-        "[[card.profile]]\nname = \"virtual ISO 7816-4 card\"\naid = \"{}\"\ncard_id = {{ {place} }}\n\
-         admin = {{ algorithm = {}, reference = {} }}\n[card.profile.pin]\nreference = {}\nmin = {}\nmax = {}\n{padding}",
-        hex::encode_upper(&settings.aid),
-        settings.admin_algorithm,
-        settings.admin_reference,
-        settings.pin_reference,
-        settings.pin_min,
-        settings.pin_max,
-    )
-}
-
 /// Runs the demonstration; it fails if the card does not have the new PIN, or if a secret was printed.
 ///
 /// # Errors
 /// A stand-in can't be started, the job failed, or what it shows is not true.
 pub fn run(args: &DemoArgs, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
     let card = DemoCard::new(args.family);
-    let readers = card.readers();
-    let gids = GidsSettings::default();
-    let settings = Settings::for_card(Uuid::from_bytes_le(gids.card_id), "", gids.admin_key);
+    let readers = card.readers(READER);
+    let settings = Settings::for_card(card.card_id, "", GidsSettings::default().admin_key);
     let server = StandIn::start(settings).map_err(|error| CliError::StandIn(Box::new(error)))?;
     let folder = Folder::create(server.ca_pem())?;
     let config = Config::from_toml(&format!(
@@ -122,7 +45,7 @@ pub fn run(args: &DemoArgs, json: bool, world: &mut World<'_>) -> Result<(), Cli
         server.base_url(),
         folder.ca().display().to_string(),
         folder.path.join("journal").display().to_string(),
-        card.profile()
+        card.configuration(&folder.code())
     ))?;
 
     let mut shown = String::new();
@@ -178,7 +101,8 @@ fn check(card: &DemoCard, server: &StandIn, shown: &str, json: bool, world: &mut
     let answers = server.state().answers();
     let has_new = card.pin_is(&pin);
     let has_old = card.pin_is(FACTORY_PIN);
-    let found = std::iter::once(&pin).chain(&answers).filter(|secret| appears(shown, secret)).count();
+    let code = CODE.to_vec();
+    let found = [&pin, &code].into_iter().chain(&answers).filter(|secret| appears(shown, secret)).count();
     tell(world, json, "What the stand-ins say of it:")?;
     tell(world, json, &format!("  the card has the PIN that the server gave out:   {}", yes(has_new)))?;
     tell(world, json, &format!("  the card still takes its factory PIN:            {}", yes(has_old)))?;
@@ -225,12 +149,18 @@ impl Folder {
         let folder = Self { path: std::env::temp_dir().join(name) };
         std::fs::create_dir(&folder.path)
             .and_then(|()| std::fs::write(folder.ca(), ca))
+            .and_then(|()| std::fs::write(folder.code(), CODE))
             .map_err(|source| CliError::File { path: folder.path.clone(), source })?;
         Ok(folder)
     }
 
     fn ca(&self) -> std::path::PathBuf {
         self.path.join("ca.pem")
+    }
+
+    /// The virtual card's PUK or PW3, known to everybody.
+    fn code(&self) -> std::path::PathBuf {
+        self.path.join("code")
     }
 }
 

@@ -13,6 +13,8 @@ use super::error::CliError;
 use super::world::World;
 use crate::sim::gids::{GidsCard, GidsSettings};
 use crate::sim::iso7816::{Iso7816Card, Iso7816Settings};
+use crate::sim::openpgp::{OpenPgpCard, OpenPgpSettings};
+use crate::sim::piv::{PivCard, PivSettings};
 use crate::sim::server::{PinMaker, Settings, StandIn, StandInError};
 use crate::sim::vpcd::{VpcdHandle, VpcdOptions};
 
@@ -22,7 +24,8 @@ const LOOK_UP: Duration = Duration::from_millis(100);
 /// Which stand-in.
 #[derive(Debug, Subcommand)]
 pub enum SimCommand {
-    /// Put a virtual card into a virtual reader of pcscd (vpcd). Factory PIN 12345678, admin key 0102030405060708 three times.
+    /// Put a virtual card into a virtual reader of pcscd (vpcd). Admin or management key 0102030405060708 three times; PIN
+    /// 12345678 (GIDS, ISO 7816-4) or 123456 (PIV, OpenPGP); PUK, PW3 and resetting code 12345678.
     Card {
         /// The card's family.
         #[arg(long, value_enum, default_value_t)]
@@ -36,7 +39,7 @@ pub enum SimCommand {
         /// A card as from the factory of a GIDS card: not initialised.
         #[arg(long)]
         blank: bool,
-        /// The card ID, as the server knows it.
+        /// The card ID, as the server knows it. An OpenPGP card has only the first six bytes of it, over and over.
         #[arg(long, value_name = "UUID", default_value_t = default_card_id())]
         card_id: Uuid,
     },
@@ -58,13 +61,18 @@ pub enum SimCommand {
 }
 
 /// Families of virtual cards.
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Family {
     /// GIDS.
     #[default]
     Gids,
     /// ISO 7816-4, described by a profile.
     Iso7816,
+    /// PIV, without extensions of a maker's own.
+    Piv,
+    /// OpenPGP card.
+    #[value(name = "openpgp")]
+    OpenPgp,
 }
 
 /// The GUID of the virtual card's default ID.
@@ -80,7 +88,8 @@ pub fn run(command: &SimCommand, world: &mut World<'_>) -> Result<(), CliError> 
     match command {
         SimCommand::Card { family, port, host, blank, card_id } => {
             let options = VpcdOptions { host: host.clone(), ..VpcdOptions::local(*port) };
-            let handle = insert(*family, *blank, *card_id, &options).map_err(failed)?;
+            let card_id = if *family == Family::OpenPgp { openpgp_card_id(*card_id) } else { *card_id };
+            let handle = insert(*family, *blank, card_id, &options).map_err(failed)?;
             world.print(&format!("READY card={card_id} port={port}"))?;
             wait(&world.interrupted, || handle.is_inserted());
             drop(handle.remove());
@@ -97,12 +106,23 @@ pub fn run(command: &SimCommand, world: &mut World<'_>) -> Result<(), CliError> 
     }
 }
 
+/// The ID that an OpenPGP card with the first six bytes of this one has.
+fn openpgp_card_id(wanted: Uuid) -> Uuid {
+    let wanted = wanted.to_bytes_le();
+    let mut raw = [0; 16];
+    for (byte, from) in raw.iter_mut().zip(wanted.iter().take(6).cycle()) {
+        *byte = *from;
+    }
+    Uuid::from_bytes_le(raw)
+}
+
 fn insert(
     family: Family,
     blank: bool,
     card_id: Uuid,
     options: &VpcdOptions,
 ) -> Result<VpcdHandle, crate::sim::vpcd::VpcdError> {
+    let guid = card_id.into_bytes();
     let card_id = card_id.to_bytes_le();
     match family {
         Family::Gids if blank => VpcdHandle::insert(GidsCard::blank(), options),
@@ -113,6 +133,20 @@ fn insert(
         Family::Iso7816 => {
             let settings = Iso7816Settings { card_id: card_id.to_vec(), ..Iso7816Settings::default() };
             VpcdHandle::insert(Iso7816Card::new(settings), options)
+        }
+        Family::Piv => {
+            let settings = PivSettings { guid: Some(guid), ..PivSettings::default() };
+            VpcdHandle::insert(PivCard::new(settings), options)
+        }
+        Family::OpenPgp => {
+            let [m, n, a, b, c, d, ..] = card_id;
+            let settings = OpenPgpSettings {
+                manufacturer: [m, n],
+                serial: [a, b, c, d],
+                resetting_code: Some(b"12345678".to_vec()),
+                ..OpenPgpSettings::default()
+            };
+            VpcdHandle::insert(OpenPgpCard::new(settings), options)
         }
     }
 }

@@ -93,6 +93,12 @@ impl OpenPgpCard {
         self.pw3.left()
     }
 
+    /// Wrong admin answers: such a card knows none.
+    #[must_use]
+    pub fn admin_failures(&self) -> usize {
+        0
+    }
+
     /// Whether PW1 is verified now, for anything.
     #[must_use]
     pub fn user_authenticated(&self) -> bool {

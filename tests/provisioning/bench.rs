@@ -31,7 +31,7 @@ pub const CARD_B: [u8; 16] = *b"\x4A\x02\x88\xBC\xBA\x83\x37\x40\x82\x62\x46\xEB
 pub const CHALLENGE_SAMPLE: &str = "challenge=1hFD%2Bcz%2F0so%3D";
 pub const ISO_ATR: &[u8] = b"\x3B\x80\x80\x01\x01";
 
-pub use crate::plastic::{Kind, Plastic, TRIES, Tap, guid};
+pub use crate::plastic::{CODE, Kind, Plastic, TRIES, Tap, guid};
 
 /// One card in one reader.
 pub struct Bench {
@@ -103,7 +103,7 @@ impl Bench {
             assert_eq!(tap.risky(), 0, "{case}: no PIN command");
             let card = tap.faulty.card();
             assert!(card.pin_is(OLD), "{case}: the old PIN");
-            assert_eq!(card.tries(), TRIES, "{case}: all tries");
+            assert_eq!((card.tries(), card.code_tries_lost()), (TRIES, 0), "{case}: all tries");
             assert!(!card.authenticated(), "{case}: nobody authenticated");
         });
     }
@@ -134,8 +134,8 @@ impl World {
     }
 
     pub fn with(kind: Kind, authority: &str, lines: &Lines, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = Settings::for_card(guid(CARD_A), &kind.atr(), KEY);
-        settings.add_card(guid(CARD_B), &kind.atr());
+        let mut settings = Settings::for_card(kind.guid(CARD_A), &kind.atr(), KEY);
+        settings.add_card(kind.guid(CARD_B), &kind.atr());
         change(&mut settings);
         let server = StandIn::start(settings).unwrap();
         let mut ca = tempfile::NamedTempFile::new().unwrap();
@@ -233,9 +233,9 @@ pub struct Person<'a> {
 }
 
 impl Person<'_> {
-    /// Knows the old PIN and the admin key.
+    /// Knows the old PIN, the admin key and the code.
     pub fn knowing() -> Self {
-        Self { current_pin: Some(OLD.to_vec()), admin_key: Some(KEY), ..Self::default() }
+        Self { current_pin: Some(OLD.to_vec()), admin_key: Some(KEY), code: Some(CODE.to_vec()), ..Self::default() }
     }
 
     fn ask(&mut self, what: &'static str) {

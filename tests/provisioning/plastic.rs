@@ -4,6 +4,8 @@ use pinwright::sim::card::{LinkFault, VirtualCard};
 use pinwright::sim::fault::Faulty;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::iso7816::{Iso7816Card, Iso7816Settings, Padding};
+use pinwright::sim::openpgp::{OpenPgpCard, OpenPgpSettings};
+use pinwright::sim::piv::{PivCard, PivSettings};
 use uuid::Uuid;
 
 use crate::bench::ISO_ATR;
@@ -12,6 +14,9 @@ use crate::bench::ISO_ATR;
 pub fn guid(raw: [u8; 16]) -> Uuid {
     Uuid::from_bytes_le(raw)
 }
+
+/// PUK, PW3 and resetting code of every card on the bench that has one.
+pub const CODE: &[u8] = b"97310864";
 
 /// The kinds of cards on the bench.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +32,14 @@ pub enum Kind {
     IsoImplicit,
     /// `IsoPadded` with the manners of T=0.
     IsoT0,
+    /// PIV by the book: nothing tells how many tries the PUK has left.
+    Piv,
+    /// PIV with Yubico's extensions: metadata tell.
+    PivYubico,
+    /// OpenPGP, told by its counters, `63Cx` for a wrong password.
+    OpenPgp,
+    /// OpenPGP with `6982` for a wrong password, bare templates, and no challenge.
+    OpenPgpOther,
 }
 
 impl Kind {
@@ -37,12 +50,49 @@ impl Kind {
         }
     }
 
+    /// What the server calls the card that is made with these bytes.
+    pub fn guid(self, id: [u8; 16]) -> Uuid {
+        let [a, b, c, d, e, f, ..] = id;
+        match self {
+            Self::OpenPgp | Self::OpenPgpOther => guid([a, b, c, d, e, f, a, b, c, d, e, f, a, b, c, d]),
+            _ => guid(id),
+        }
+    }
+
     pub fn card(self, id: [u8; 16], key: [u8; 24], pin: &[u8]) -> Box<dyn Plastic> {
         let pin = pin.to_vec();
         if matches!(self, Self::Gids | Self::GidsMutual) {
             let mutual_only = self == Self::GidsMutual;
             let settings = GidsSettings { card_id: id, admin_key: key, pin, mutual_only, ..GidsSettings::default() };
             return Box::new(GidsCard::personalised(settings));
+        }
+        if matches!(self, Self::Piv | Self::PivYubico) {
+            return Box::new(PivCard::new(PivSettings {
+                atr: ISO_ATR.to_vec(),
+                guid: Some(guid(id).into_bytes()),
+                yubico: self == Self::PivYubico,
+                pin,
+                puk: CODE.to_vec(),
+                management_key: key,
+                ..PivSettings::default()
+            }));
+        }
+        if matches!(self, Self::OpenPgp | Self::OpenPgpOther) {
+            let [m, n, serial @ ..]: [u8; 6] = id[..6].try_into().unwrap();
+            let other = self == Self::OpenPgpOther;
+            return Box::new(OpenPgpCard::new(OpenPgpSettings {
+                atr: ISO_ATR.to_vec(),
+                manufacturer: [m, n],
+                serial,
+                pw1: pin,
+                pw3: CODE.to_vec(),
+                resetting_code: Some(CODE.to_vec()),
+                uncounted: other,
+                gives_challenge: !other,
+                wraps_templates: !other,
+                kdf_algorithm: (!other).then_some(0),
+                ..OpenPgpSettings::default()
+            }));
         }
         let padded = matches!(self, Self::IsoPadded | Self::IsoT0);
         Box::new(Iso7816Card::new(Iso7816Settings {
@@ -59,7 +109,7 @@ impl Kind {
 
     pub fn profile(self) -> &'static str {
         match self {
-            Self::Gids | Self::GidsMutual => "",
+            Self::Gids | Self::GidsMutual | Self::Piv | Self::PivYubico | Self::OpenPgp | Self::OpenPgpOther => "",
             Self::Iso => {
                 "[[card.profile]]\nname = \"bench\"\naid = \"F00000000102\"\ncard_id = { file = \"0201\" }\n\
                  admin = {}\npin = { reference = 1 }\n"
@@ -81,12 +131,14 @@ pub trait Plastic: VirtualCard {
     fn pin_is(&self, pin: &[u8]) -> bool;
     fn tries(&self) -> u8;
     fn admin_failures(&self) -> usize;
+    /// Tries that a PUK, PW3 or resetting code has lost.
+    fn code_tries_lost(&self) -> u8;
     fn authenticated(&self) -> bool;
     fn commands(&self) -> usize;
 }
 
 macro_rules! plastic {
-    ($card:ty) => {
+    ($card:ty, $lost:expr) => {
         impl Plastic for $card {
             fn pin_is(&self, pin: &[u8]) -> bool {
                 self.pin_is(pin)
@@ -100,6 +152,11 @@ macro_rules! plastic {
                 self.admin_failures()
             }
 
+            fn code_tries_lost(&self) -> u8 {
+                let lost: fn(&$card) -> u8 = $lost;
+                lost(self)
+            }
+
             fn authenticated(&self) -> bool {
                 self.user_authenticated() || self.admin_authenticated()
             }
@@ -110,8 +167,10 @@ macro_rules! plastic {
         }
     };
 }
-plastic!(GidsCard);
-plastic!(Iso7816Card);
+plastic!(GidsCard, |_| 0);
+plastic!(Iso7816Card, |_| 0);
+plastic!(PivCard, |card| TRIES - card.puk_tries_left());
+plastic!(OpenPgpCard, |card| (TRIES - card.admin_tries_left()) + (TRIES - card.code_tries_left()));
 
 /// Tries of every card on the bench.
 pub const TRIES: u8 = 3;
