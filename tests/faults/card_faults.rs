@@ -263,7 +263,12 @@ pub fn exchanges(world: &mut World, kind: Kind) -> usize {
 }
 
 /// The families, with the exchanges of each job for [`crate::pairs`].
-pub const COMBINATIONS: [(Kind, &str); 10] = [
+pub const COMBINATIONS: [(Kind, &str); 15] = [
+    (Kind::Piv, "puk"),
+    (Kind::Piv, "current-pin"),
+    (Kind::OpenPgp, "admin-pin"),
+    (Kind::OpenPgp, "resetting-code"),
+    (Kind::OpenPgp, "current-pin"),
     (Kind::Gids, "server"),
     (Kind::Gids, "admin-key"),
     (Kind::Gids, "current-pin"),

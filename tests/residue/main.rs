@@ -21,6 +21,7 @@ mod workplace;
 
 mod agent;
 mod command;
+mod daemon;
 mod failures;
 mod forms;
 mod held;

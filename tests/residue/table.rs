@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::agent::Agent;
 use super::command::{self, LOUD};
+use super::daemon;
 use super::forms::{Canary, Kind};
 use super::long_lived;
 use super::scan::{Hit, Scanner, count};
@@ -71,6 +72,14 @@ fn one_process(by: By, http2: bool) -> Vec<Hit> {
     // Registers are in a core, too.
     long_lived::assert_none(&agent.core(&scene, &series.canaries).expect("the long run needs gdb"));
     series.hits
+}
+
+/// The agent, which lives on between its cards.
+fn agent() -> Vec<Hit> {
+    let pcscd = super::pcscd().expect("the long run needs root and a pcscd");
+    let scene = daemon::scene_without_card(pcscd, By::Server);
+    let running = daemon::Daemon::start(&scene);
+    daemon::cards(&scene, &running, JOBS).hits
 }
 
 fn plain_client() -> PathBuf {
@@ -149,6 +158,7 @@ fn the_table() {
         row("all jobs in one process, HTTP/2", true, || one_process(By::Server, true)),
         row("the same, HTTP/1.1", true, || one_process(By::Server, false)),
         row("the same, local admin key", true, || one_process(By::AdminKey, true)),
+        row("`pinwright agent`, all cards in one process", true, agent),
         row("pcscd beside it", false, pcscd_beside_ours),
         row("pinwright under the usual allocator", false, without_measures),
         row("reqwest client with `Zeroizing`, HTTP/2", false, || usual(true, false)),
