@@ -7,7 +7,7 @@ use pinwright::provision::{Authority, CardState, Cause, Failure};
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::fault::{Fault, Faulty};
 
-use crate::bench::{Bench, CARD_A, CARD_B, KEY, Kind, OLD, Person, Plastic, TRIES, World, guid, told};
+use crate::bench::{Bench, CARD_A, CARD_B, KEY, Kind, OLD, Person, Plastic, TRIES, World, told};
 use crate::diary::{Diary, current, secrets};
 
 /// `card.min_tries_left` of every bench.
@@ -132,7 +132,7 @@ fn case(
     let old_on = |card: &dyn Plastic| card.pin_is(OLD);
     let mut wrong = diary.check(&run.result, |record: &Record| match &other {
         None => (look(&old_on), on_a),
-        Some(other) if strike == Strike::OtherId && record.card_id == guid(CARD_B) => {
+        Some(other) if strike == Strike::OtherId && record.card_id == kind.guid(CARD_B) => {
             (other.with(|card| old_on(card.as_ref())), on_other)
         }
         Some(_) if strike == Strike::OtherId => (look(&old_on), on_a),
@@ -148,7 +148,7 @@ fn case(
     // Whatever came of it.
     insist(bench.admin_answers() <= 1, "one admin answer at most");
     // A reset before anything was risked is followed by one fresh start: at most the job twice.
-    insist(bench.apdus() <= 20, "a bounded number of commands");
+    insist(bench.apdus() <= 30, "a bounded number of commands");
     // A card that was swapped unnoticed is not in the reader any more.
     insist(other.is_some() || !bench.authenticated(), "nobody is left authenticated on the card");
     insist(!other.as_ref().is_some_and(|other| other.with(|card| card.authenticated())), "nor on the other one");
@@ -164,7 +164,7 @@ fn case(
             insist(on_a || on_other, "success: the new PIN is on the card");
             insist(bench.tries() == TRIES, "success: all tries");
             let id = if made_for_other { CARD_B } else { CARD_A };
-            insist(outcome.card_id == guid(id).to_string(), "success: the right card is named");
+            insist(outcome.card_id == kind.guid(id).to_string(), "success: the right card is named");
         }
         Err(failure) => {
             let old = look(&|card| card.pin_is(OLD));

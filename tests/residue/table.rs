@@ -158,7 +158,6 @@ fn the_table() {
         row("all jobs in one process, HTTP/2", true, || one_process(By::Server, true)),
         row("the same, HTTP/1.1", true, || one_process(By::Server, false)),
         row("the same, local admin key", true, || one_process(By::AdminKey, true)),
-        row("`pinwright agent`, all cards in one process", true, agent),
         row("pcscd beside it", false, pcscd_beside_ours),
         row("pinwright under the usual allocator", false, without_measures),
         row("reqwest client with `Zeroizing`, HTTP/2", false, || usual(true, false)),
@@ -184,6 +183,14 @@ fn the_table() {
         let found = rows.iter().filter(|row| row.name == name).all(|row| row.runs.iter().all(|hits| !hits.is_empty()));
         assert!(found, "nothing is found in {name}");
     }
+}
+
+/// The agent's row by itself.
+#[test]
+#[ignore = "the long run: make residue"]
+fn the_agents_row() {
+    let row = row("`pinwright agent`, all cards in one process", true, agent);
+    long_lived::assert_none(&row.runs.concat());
 }
 
 /// What the measures cost, each in turns with what it is compared with. `PINWRIGHT_BASELINE` names a build without them.
