@@ -55,6 +55,8 @@ lint:
 bench:
 	@packaging/system-packages $@
 	cargo bench --locked --features sim --bench enroll --bench agent --bench fleet
+	cargo build $(VCARD)
+	cargo test --locked --all-features --test interop counts -- --nocapture
 
 fuzz:
 	@packaging/system-packages $@

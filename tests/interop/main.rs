@@ -27,6 +27,7 @@ mod vcard;
 mod workplace;
 
 mod apdu;
+mod counts;
 mod gnupg;
 mod harness;
 mod job;
