@@ -119,7 +119,7 @@ pub enum CardError {
         expected: usize,
     },
     /// The family has no command that carries this proof: nothing was sent.
-    #[error("a {family} card can't be set a PIN with the {}", .proof.what())]
+    #[error("cards of the family {family} can't be set a PIN with the {}", .proof.what())]
     NotTaken {
         /// The family's name.
         family: &'static str,

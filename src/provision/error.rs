@@ -122,7 +122,7 @@ impl fmt::Display for CardState {
             Self::Untouched => "untouched: its PIN is as it was",
             Self::TrySpent => "its PIN is as it was; the refused authentication may have cost a try",
             Self::PinSet => "the new PIN was set, but the card has not verified it",
-            Self::Unknown => "unknown: the card may have the new PIN or the old one",
+            Self::Unknown => "unknown: the card may have the new PIN or the old one (or another, where it set one and then refused it)",
         })
     }
 }
