@@ -227,11 +227,13 @@ impl Slot {
         self.due_in(now, pause);
     }
 
-    /// When a card with a bad contact is tried again, unless it was often enough.
+    /// When a card with a bad contact is tried again; it has failed when that was often enough.
     pub fn due_again(&mut self, now: Instant) {
         if self.again < AGAIN {
             self.again += 1;
             self.due_in(now, SOON.0);
+        } else {
+            self.report.phase = Phase::Failed;
         }
     }
 

@@ -114,10 +114,13 @@ fn reader(error: &ReaderError, step: Step) -> Verdict {
         ReaderError::InUse { .. } => SOON,
         ReaderError::Stuck { .. } => Verdict::new(Phase::Stuck, Next::Never),
         // A card that is still being pushed in.
-        ReaderError::Transmission { .. } | ReaderError::Unpowered { .. } | ReaderError::Unresponsive { .. }
+        ReaderError::Transmission { .. }
+        | ReaderError::Unpowered { .. }
+        | ReaderError::Unresponsive { .. }
+        | ReaderError::ProtocolMismatch { .. }
             if step <= Step::Identify =>
         {
-            Verdict::new(Phase::Failed, Next::Again)
+            Verdict::new(Phase::Waiting, Next::Again)
         }
         _ => FAILED,
     }
