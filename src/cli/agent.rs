@@ -29,6 +29,7 @@ use crate::agent::{self, Mailbox, Pulse, Station, clock, mailbox, signals};
 use crate::config::Config;
 use crate::provision::journal::Journal;
 use crate::reader::pcsc::PcscReaders;
+use crate::secret::process;
 
 /// What to do with the agent.
 #[derive(Debug, Args)]
@@ -106,6 +107,10 @@ fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliEr
     };
     if let Some(account) = &account {
         account.become_it().map_err(AgentError::Account)?;
+        // With the user the kernel has set anew who may look into the process.
+        if let Err(error) = process::harden() {
+            tracing::warn!("{error}: {}", error.source);
+        }
         tracing::info!("working as user {}", account.name);
     } else if nix::unistd::geteuid().is_root() {
         tracing::warn!("working as root: set `agent.user` to a user of its own");
