@@ -268,12 +268,7 @@ pub fn exchanges(world: &mut World, kind: Kind) -> usize {
 }
 
 /// The families, with the exchanges of each job for [`crate::pairs`].
-pub const COMBINATIONS: [(Kind, &str); 15] = [
-    (Kind::PivYubico, "puk"),
-    (Kind::Piv, "current-pin"),
-    (Kind::OpenPgp, "admin-pin"),
-    (Kind::OpenPgp, "resetting-code"),
-    (Kind::OpenPgp, "current-pin"),
+pub const COMBINATIONS: [(Kind, &str); 10] = [
     (Kind::Gids, "server"),
     (Kind::Gids, "admin-key"),
     (Kind::Gids, "current-pin"),
@@ -286,9 +281,19 @@ pub const COMBINATIONS: [(Kind, &str); 15] = [
     (Kind::IsoT0, "current-pin"),
 ];
 
+/// Families whose jobs look at counters and other objects first: where a reset by others is met differs, so that the other
+/// matrices leave them out.
+const MORE: [(Kind, &str); 5] = [
+    (Kind::PivYubico, "puk"),
+    (Kind::Piv, "current-pin"),
+    (Kind::OpenPgp, "admin-pin"),
+    (Kind::OpenPgp, "resetting-code"),
+    (Kind::OpenPgp, "current-pin"),
+];
+
 #[test]
 fn every_failure_at_every_exchange() {
-    let work = Mutex::new(COMBINATIONS.to_vec());
+    let work = Mutex::new([&COMBINATIONS[..], &MORE[..]].concat());
     let result = Mutex::new((Tally::default(), Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..2 {
