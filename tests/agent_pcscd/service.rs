@@ -52,3 +52,25 @@ fn an_agent_waits_for_a_service_that_is_not_there() {
     agent.finishes(&id(0));
     assert_done(&plastic, &place.server);
 }
+
+#[test]
+fn readers_that_come_and_go_are_noticed_and_served() {
+    let Some(mut pcscd) = Pcscd::start_or_skip(4) else { return };
+    let place = place_for(4);
+    let mut agent = Daemon::start(&place, &pcscd.socket(), "agent");
+    agent.hears(What::ServiceFound);
+    for (number, pairs) in [1, 2, 1, 2].into_iter().enumerate() {
+        pcscd.terminate();
+        agent.hears(What::ServiceLost);
+        pcscd.start_again_with(pairs);
+        // Into the last reader that there is now.
+        let plastic = card(number as u32);
+        let _handle = insert(&pcscd, 2 * pairs - 1, &plastic, Duration::ZERO);
+        agent.finishes(&id(number as u32));
+        assert_done(&plastic, &place.server);
+        let status = agent.status(&place, &pcscd.socket(), "agent");
+        let known: Vec<_> = status.readers.iter().map(|reader| reader.reader.as_str()).collect();
+        let there: Vec<_> = pcscd.readers()[..2 * pairs].iter().map(|reader| reader.name.as_str()).collect();
+        assert_eq!(known, there);
+    }
+}

@@ -121,14 +121,10 @@ impl Pcscd {
         let mut readers = Vec::new();
         for pair in 0..wanted.div_ceil(2) {
             // The driver keeps its slots in static memory: a second pair needs a library of another name.
-            let library = folder.path().join(format!("vpcd-{pair}.so"));
+            let library = library(folder.path(), pair);
             fs::copy(DRIVER, &library).map_err(cannot("the driver can't be copied"))?;
             let port = free_pair().ok_or_else(|| Skip("no two free ports".to_owned()))?;
-            // pcscd takes an entry as complete at LIBPATH: it must be the last line.
-            configuration += &format!(
-                "FRIENDLYNAME \"Virtual {pair}\"\nDEVICENAME /dev/null:{port}\nLIBPATH {}\n\n",
-                library.display()
-            );
+            configuration += &entry(pair, port, &library);
             for slot in 0..2 {
                 readers.push(VirtualReader { name: format!("Virtual {pair} 00 {slot:02X}"), port: port + slot });
             }
@@ -252,6 +248,16 @@ impl Pcscd {
         self.wait_until_ready().unwrap_or_else(|skip| panic!("{skip}"));
     }
 
+    /// The same with the first pairs of readers only, as if the others were unplugged meanwhile; all of them with a number
+    /// that is large enough.
+    #[allow(dead_code, reason = "shared with other tests")]
+    pub fn start_again_with(&mut self, pairs: usize) {
+        let numbered = (0_u16..).zip(self.readers.chunks(2)).take(pairs);
+        let entries = numbered.map(|(pair, slots)| entry(pair, slots[0].port, &library(self.folder.path(), pair)));
+        fs::write(self.folder.path().join("reader.conf"), entries.collect::<String>()).expect("the folder is ours");
+        self.start_again();
+    }
+
     /// Kills the daemon, as a crash would.
     pub fn kill(&mut self) {
         // Fails only where it has ended already.
@@ -304,6 +310,15 @@ impl Home {
         command.args(["--pdeathsig", "KILL", "sh", "-c", script, "pcscd"]);
         command
     }
+}
+
+fn library(folder: &Path, pair: u16) -> PathBuf {
+    folder.join(format!("vpcd-{pair}.so"))
+}
+
+/// What pcscd's configuration says of a pair. An entry is complete at LIBPATH: it must be the last line.
+fn entry(pair: u16, port: u16, library: &Path) -> String {
+    format!("FRIENDLYNAME \"Virtual {pair}\"\nDEVICENAME /dev/null:{port}\nLIBPATH {}\n\n", library.display())
 }
 
 /// Two ports in a row that nobody listens on. Test processes start in different places and each counts on from its own.
