@@ -2,20 +2,17 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, DATE, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Response, StatusCode};
 use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
 use super::auth::Auth;
+use super::body::{self, Body};
 use super::error::{Detail, ServerError, ServerProblem};
 use super::tls;
-use crate::secret::SecretBytes;
-
-/// The most that we read of an answer.
-const BODY_MAX: usize = 64 * 1024;
 
 /// How often one call is tried at most, where repeating it is harmless.
 const ATTEMPTS: u32 = 3;
@@ -34,8 +31,6 @@ pub(super) struct Get<'a> {
     pub path: &'a [&'a str],
     /// Names and values before encoding.
     pub query: &'a [(&'a str, &'a str)],
-    /// The answer is a secret: nothing of it is shown, and a failure of the server is not asked for again.
-    pub secret: bool,
 }
 
 /// The connection to one server.
@@ -97,7 +92,7 @@ impl Http {
     ///
     /// Repeated within the deadline, with growing jittered pauses: after 429 and 503 (as `Retry-After` asks), after a broken
     /// connection, and after 500 where the answer is no secret. After 401 once, where the credentials have changed since.
-    pub(super) async fn get(&self, get: &Get<'_>) -> Result<Option<SecretBytes>, ServerError> {
+    pub(super) async fn get<B: Body>(&self, get: &Get<'_>) -> Result<Option<B>, ServerError> {
         let deadline = Instant::now() + self.timeout;
         let call = get.call;
         match timeout_at(deadline, self.attempts(get, deadline)).await {
@@ -106,10 +101,10 @@ impl Http {
         }
     }
 
-    async fn attempts(&self, get: &Get<'_>, deadline: Instant) -> Result<Option<SecretBytes>, ServerProblem> {
+    async fn attempts<B: Body>(&self, get: &Get<'_>, deadline: Instant) -> Result<Option<B>, ServerProblem> {
         let mut renewed = false;
         let mut attempt = 1;
-        let most = if get.secret { SECRET_ATTEMPTS } else { ATTEMPTS };
+        let most = if B::SECRET { SECRET_ATTEMPTS } else { ATTEMPTS };
         loop {
             let credentials = self.auth.header().map_err(ServerProblem::Token)?;
             let problem = match self.once(get, credentials.clone()).await {
@@ -124,7 +119,7 @@ impl Http {
                 }
             }
             let pause = PAUSE.mul_f32(attempt as f32 * (0.5 + fastrand::f32() / 2.0));
-            let Some(pause) = pause_before_repeat(&problem, get.secret, pause) else { return Err(problem) };
+            let Some(pause) = pause_before_repeat(&problem, B::SECRET, pause) else { return Err(problem) };
             // A server may ask for any number of seconds: no time is computed from it.
             if attempt == most || pause >= deadline.saturating_duration_since(Instant::now()) {
                 return Err(problem);
@@ -134,16 +129,16 @@ impl Http {
         }
     }
 
-    async fn once(
+    async fn once<B: Body>(
         &self,
         get: &Get<'_>,
         credentials: Option<reqwest::header::HeaderValue>,
-    ) -> Result<Option<SecretBytes>, ServerProblem> {
+    ) -> Result<Option<B>, ServerProblem> {
         let url = self.url(get.path, get.query);
         tracing::debug!(call = get.call, url = %url, "GET");
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).push((get.call, url.clone()));
         let mut request = self.client()?.get(url).header(ACCEPT, "application/json");
-        if get.secret {
+        if B::SECRET {
             request = request.header(CACHE_CONTROL, "no-store");
         }
         if let Some(credentials) = credentials {
@@ -151,20 +146,20 @@ impl Http {
         }
         let response = request.send().await.map_err(sending)?;
         tracing::debug!(call = get.call, status = response.status().as_u16(), "answer");
-        self.judge(get, response).await
+        self.judge(response).await
     }
 
-    async fn judge(&self, get: &Get<'_>, response: Response) -> Result<Option<SecretBytes>, ServerProblem> {
+    async fn judge<B: Body>(&self, response: Response) -> Result<Option<B>, ServerProblem> {
         let status = response.status();
         if status != StatusCode::NOT_FOUND && !status.is_redirection() {
             self.api_answered.store(true, Ordering::Relaxed);
         }
         match status {
             StatusCode::OK if is_html(&response) => Err(ServerProblem::Html),
-            StatusCode::OK => body(response).await.map(Some),
+            StatusCode::OK => body::read(response).await.map(Some),
             StatusCode::NO_CONTENT => Ok(None),
             StatusCode::UNAUTHORIZED => Err(ServerProblem::Unauthorized { offered: offered(&response) }),
-            StatusCode::FORBIDDEN => Err(ServerProblem::Forbidden { detail: detail(get, response).await }),
+            StatusCode::FORBIDDEN => Err(ServerProblem::Forbidden { detail: detail::<B>(response).await }),
             StatusCode::NOT_FOUND => {
                 Err(ServerProblem::NotFound { api_answered: self.api_answered.load(Ordering::Relaxed) })
             }
@@ -173,10 +168,10 @@ impl Http {
             }
             _ if status.is_redirection() => Err(ServerProblem::Redirect { status: status.as_u16() }),
             _ if status.is_client_error() => {
-                Err(ServerProblem::Rejected { status: status.as_u16(), detail: detail(get, response).await })
+                Err(ServerProblem::Rejected { status: status.as_u16(), detail: detail::<B>(response).await })
             }
             _ if status.is_server_error() => {
-                Err(ServerProblem::Failed { status: status.as_u16(), detail: detail(get, response).await })
+                Err(ServerProblem::Failed { status: status.as_u16(), detail: detail::<B>(response).await })
             }
             _ => Err(ServerProblem::Status { status: status.as_u16() }),
         }
@@ -225,31 +220,12 @@ fn is_html(response: &Response) -> bool {
         .is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
 }
 
-/// Reads at most [`BODY_MAX`] bytes into one buffer that is zeroed when dropped and never grows.
-async fn body(mut response: Response) -> Result<SecretBytes, ServerProblem> {
-    let too_large = ServerProblem::TooLarge { limit: BODY_MAX };
-    let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
-    if announced.is_some_and(|length| length > BODY_MAX) {
-        return Err(too_large);
-    }
-    let mut bytes = SecretBytes::with_capacity(announced.unwrap_or(BODY_MAX));
-    while let Some(piece) = response.chunk().await.map_err(|error| ServerProblem::Broken(error.without_url()))? {
-        if bytes.len() + piece.len() > BODY_MAX || !bytes.append(&piece) {
-            return Err(too_large);
-        }
-    }
-    Ok(bytes)
-}
-
 /// The server's words on its error; nothing from a route whose answers are secret.
-async fn detail(get: &Get<'_>, response: Response) -> Detail {
-    if get.secret || is_html(&response) {
+async fn detail<B: Body>(response: Response) -> Detail {
+    if B::SECRET || is_html(&response) {
         return Detail::default();
     }
-    match body(response).await {
-        Ok(bytes) => Detail::read(bytes.expose()),
-        Err(_) => Detail::default(),
-    }
+    body::read::<Vec<u8>>(response).await.map(|body| Detail::read(&body)).unwrap_or_default()
 }
 
 fn offered(response: &Response) -> String {
@@ -264,10 +240,21 @@ fn offered(response: &Response) -> String {
     if schemes.is_empty() { "none".to_owned() } else { schemes.join(", ") }
 }
 
-/// `Retry-After` in seconds; a date is not worth a calendar here and counts as none.
+/// What `Retry-After` asks for (RFC 9110 §10.2.3).
 fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    let text = |name| response.headers().get(name)?.to_str().ok().map(str::trim);
+    pause_of(text(RETRY_AFTER)?, text(DATE))
+}
+
+/// Seconds, or a moment: counted by the server's clock where the answer says what that shows, since ours may differ.
+fn pause_of(retry_after: &str, date: Option<&str>) -> Option<Duration> {
+    if let Ok(seconds) = retry_after.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let moment = httpdate::parse_http_date(retry_after).ok()?;
+    let now = date.and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(SystemTime::now);
+    // A moment that is past asks for nothing.
+    Some(moment.duration_since(now).unwrap_or_default())
 }
 
 impl Detail {
@@ -307,6 +294,20 @@ mod tests {
             url.as_str(),
             "https://cm.contoso.com/CertificateManagement/api/v1.0/smartcards/x?challenge=1hFD%2Bcz%2F0so%3D&atr=3b80"
         );
+    }
+
+    #[test]
+    fn a_pause_is_asked_for_in_seconds_or_as_a_moment_of_the_server() {
+        let date = Some("Tue, 24 Nov 2026 08:00:00 GMT");
+        let pause = |text| pause_of(text, date).map(|pause| pause.as_secs());
+        assert_eq!(pause("120"), Some(120));
+        assert_eq!(pause("Tue, 24 Nov 2026 08:02:00 GMT"), Some(120));
+        assert_eq!(pause("Tuesday, 24-Nov-26 08:02:00 GMT"), Some(120));
+        assert_eq!(pause("Tue, 24 Nov 2026 07:00:00 GMT"), Some(0));
+        assert_eq!(pause("-1"), None);
+        assert_eq!(pause("soon"), None);
+        // Without the server's clock by ours, which is past that.
+        assert_eq!(pause_of("Tue, 24 Nov 2015 08:00:00 GMT", None), Some(Duration::ZERO));
     }
 
     #[test]

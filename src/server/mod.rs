@@ -4,6 +4,7 @@
 //! and an ATR come in as values. Answers of secret routes leave as secret types and are never part of an error or a log.
 
 pub mod auth;
+mod body;
 pub mod error;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
@@ -29,7 +30,7 @@ pub use self::tls::TrustError;
 use self::wire::{Request, SmartCard};
 pub use error::{ServerError, ServerProblem};
 
-use crate::secret::{AdminResponse, Pin};
+use crate::secret::{AdminResponse, Pin, SecretBytes};
 
 /// Where the server is and how to talk to it.
 #[derive(Debug, Clone)]
@@ -156,7 +157,7 @@ impl Client {
     pub async fn smartcards_by_card_id(&self, card_id: &str) -> Result<Vec<SmartCard>, ServerError> {
         let call = "GET smartcards?cardid=";
         let query = [("cardid", card_id)];
-        self.list(Get { call, path: &["smartcards"], query: &query, secret: false }).await
+        self.list(Get { call, path: &["smartcards"], query: &query }).await
     }
 
     /// GET `smartcards/{id}`.
@@ -165,7 +166,7 @@ impl Client {
     /// See [`ServerProblem`]; an unknown id is [`ServerProblem::Nothing`].
     pub async fn smartcard(&self, id: Uuid) -> Result<SmartCard, ServerError> {
         let call = "GET smartcards/{id}";
-        self.one(Get { call, path: &["smartcards", &id.to_string()], query: &[], secret: false }).await
+        self.one(Get { call, path: &["smartcards", &id.to_string()], query: &[] }).await
     }
 
     /// GET `requests?targetuser=current&status=`: the caller's requests in this status.
@@ -175,7 +176,7 @@ impl Client {
     pub async fn requests(&self, status: &str) -> Result<Vec<Request>, ServerError> {
         let call = "GET requests";
         let query = [("targetuser", "current"), ("status", status)];
-        self.list(Get { call, path: &["requests"], query: &query, secret: false }).await
+        self.list(Get { call, path: &["requests"], query: &query }).await
     }
 
     /// GET `requests/{id}`.
@@ -184,7 +185,7 @@ impl Client {
     /// See [`ServerProblem`]; an unknown id is [`ServerProblem::Nothing`].
     pub async fn request(&self, id: Uuid) -> Result<Request, ServerError> {
         let call = "GET requests/{id}";
-        self.one(Get { call, path: &["requests", &id.to_string()], query: &[], secret: false }).await
+        self.one(Get { call, path: &["requests", &id.to_string()], query: &[] }).await
     }
 
     /// GET `profiletemplates/{id}/configuration/smartcards`: who makes the PIN, and which admin key cards get. The body
@@ -195,7 +196,7 @@ impl Client {
     pub async fn smartcard_policy(&self, template: Uuid) -> Result<Option<SmartcardPolicy>, ServerError> {
         let call = "GET profiletemplates/{id}/configuration/smartcards";
         let path = ["profiletemplates", &template.to_string(), "configuration", "smartcards"];
-        let body = self.http.get(&Get { call, path: &path, query: &[], secret: true }).await?;
+        let body = self.http.get::<SecretBytes>(&Get { call, path: &path, query: &[] }).await?;
         body.map(|body| policy::read(body.expose())).transpose().map_err(|problem| ServerError { call, problem })
     }
 
@@ -212,7 +213,7 @@ impl Client {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let challenge = card.challenge_text();
         let query = pin_query(card, &challenge);
-        let body = self.http.get(&Get { call, path: &path, query: &query, secret: true }).await?;
+        let body = self.http.get::<SecretBytes>(&Get { call, path: &path, query: &query }).await?;
         match body {
             None => Ok(ProposedPin::UserSupplies),
             Some(body) => {
@@ -239,22 +240,23 @@ impl Client {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let challenge = card.challenge_text();
         let query = response_query(card, &challenge, key);
-        let body = self.http.get(&Get { call, path: &path, query: &query, secret: true }).await?;
+        let body = self.http.get::<SecretBytes>(&Get { call, path: &path, query: &query }).await?;
         let body = body.ok_or_else(|| fail(ServerProblem::Nothing))?;
         secret_body::admin_response(body.expose(), card.challenge.len()).map_err(fail)
     }
 
     async fn list<T: wire::FromObject>(&self, get: Get<'_>) -> Result<Vec<T>, ServerError> {
-        match self.http.get(&get).await? {
+        match self.http.get::<Vec<u8>>(&get).await? {
             None => Ok(Vec::new()),
-            Some(body) => wire::list(body.expose()).map_err(|problem| ServerError { call: get.call, problem }),
+            Some(body) => wire::list(&body).map_err(|problem| ServerError { call: get.call, problem }),
         }
     }
 
     async fn one<T: wire::FromObject>(&self, get: Get<'_>) -> Result<T, ServerError> {
         let call = get.call;
-        let body = self.http.get(&get).await?.ok_or(ServerError { call, problem: ServerProblem::Nothing })?;
-        wire::one(body.expose()).map_err(|problem| ServerError { call, problem })
+        let body =
+            self.http.get::<Vec<u8>>(&get).await?.ok_or(ServerError { call, problem: ServerProblem::Nothing })?;
+        wire::one(&body).map_err(|problem| ServerError { call, problem })
     }
 }
 

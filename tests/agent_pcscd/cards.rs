@@ -41,8 +41,7 @@ pub fn place_for(count: u32) -> Workplace {
     Workplace::new(server)
 }
 
-/// The same, with no request approved yet: nobody has hundreds of open ones, and a list of them would be longer than what is
-/// read of an answer.
+/// The same, with no request approved yet: nobody has a thousand open ones, and each card's job would read them all.
 pub fn place_to_come(count: u32) -> Workplace {
     let place = place_for(count);
     set(&place, &(0..count).collect::<Vec<_>>(), RequestStatus::Pending);

@@ -52,6 +52,8 @@ pub fn faults() -> Vec<(&'static str, FaultKind, Once)> {
         ("429 after an hour", FaultKind::status_with(429, "Retry-After", "3600"), Fails),
         ("429 after an age", FaultKind::status_with(429, "Retry-After", "18446744073709551615"), Fails),
         ("503 after an age", FaultKind::status_with(503, "Retry-After", "9223372036854775807"), Fails),
+        ("503 until 2015", FaultKind::status_with(503, "Retry-After", "Tue, 24 Nov 2015 08:00:00 GMT"), Repeated),
+        ("503 until 2115", FaultKind::status_with(503, "Retry-After", "Sun, 24 Nov 2115 08:00:00 GMT"), Fails),
         ("503 after nonsense", FaultKind::status_with(503, "Retry-After", "soon"), Repeated),
         ("503", FaultKind::status(503), Repeated),
         ("500", FaultKind::status(500), RepeatedIfOpen),

@@ -78,6 +78,22 @@ fn made_up_records() {
     }
 }
 
+/// A caller with thousands of open requests: the list is far longer than any secret, and holds the one for this card.
+#[test]
+fn a_long_list_of_requests() {
+    let other = |number: u128| {
+        let id = |of: u128| json!(uuid::Uuid::from_u128(of << 64 | number).to_string());
+        request(&[("Uuid", id(1)), ("NewSmartcardUuid", id(2)), ("Comment", json!("x".repeat(500)))])
+    };
+    let mut list: Vec<_> = (1..3_000).map(other).collect();
+    list.insert(2_000, request(&[]));
+    let mut world = World::new(Kind::Gids, "server");
+    says(&world, Endpoint::Requests, &json!(list));
+    let bench = Bench::new(Kind::Gids);
+    world.run(&bench, &mut Person::default()).ok("3,000 requests");
+    assert!(bench.pin_is(&world.server.state().last_pin().unwrap()));
+}
+
 /// Policies that can't be met, or that are of another kind.
 #[test]
 fn made_up_policies() {
