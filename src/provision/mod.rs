@@ -213,13 +213,15 @@ fn steps(
     let card_id = session.identify(&job.families)?;
     known.identified(card_id, job.card_id, session.limits()?)?;
     log.claim(card_id)?;
+    // Before the server is asked: what it would answer is of no use to a card that takes no proof of ours.
+    session.at(Step::Authorize);
+    let authority = choose(&job.rules, session)?;
 
     desk.enter(session, Step::Resolve)?;
     let assignment = resolve(session, job, desk, known)?;
     if !job.repeat {
         log.not_done_yet(&assignment)?;
     }
-    let authority = choose(&job.rules, session)?;
     let answer = question_key(authority, &assignment)?;
     known.code_can_have(session.code_lengths(authority.proof()));
     while let Some(need) = known.missing(authority, &assignment) {

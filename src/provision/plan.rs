@@ -100,6 +100,9 @@ fn draw(
         frame: exchange.command.to_string(),
         secret: false,
     });
+    // In the job's order.
+    session.at(Step::Authorize);
+    let authority = choose(&job.rules, session)?;
     session.at(Step::Resolve);
     let parameters = session.parameters(&Challenge(Vec::new()))?;
     let mut watch = session.watch(interrupted);
@@ -109,7 +112,6 @@ fn draw(
         purpose: "find the card and its request at the server",
         url: url.to_string(),
     });
-    let authority = choose(&job.rules, session)?;
     let no_route = job.rules.pin_route == PinRouteRule::Request
         && assignment.request.is_none()
         && assignment.pin_maker != PinMaker::User;
