@@ -6,6 +6,7 @@ use super::job::{Authority, Job};
 use super::opensc::OpenSc;
 use super::pcscd::Pcscd;
 use super::vcard::Vcard;
+use super::ykman::Ykman;
 use super::yubico::Yubico;
 use super::{ADMIN_PIN, GUID, PIN, PUK, SERIAL, VENDOR};
 
@@ -23,6 +24,14 @@ fn ours(card_id: &'static str, name: &'static str, secret: &'static str) -> impl
     move |pcscd, _| {
         Job::new(pcscd, card_id).enroll(Authority { name, secret }).exits(0);
     }
+}
+
+/// The same by ykman, where there is one.
+fn ykman(make: impl Fn(&Pcscd) -> Vcard, act: impl Fn(&Ykman<'_>)) -> Option<usize> {
+    if !Ykman::is_installed() {
+        return None;
+    }
+    count(make, |pcscd, card| act(&Ykman::new(pcscd, card)))
 }
 
 /// Prints a line of the table; ours are never more.
@@ -57,6 +66,7 @@ fn a_piv_card_is_sent_no_more_than_by_others() {
                     opensc.verify_pin(NEW).accepted();
                 }),
             ),
+            ("ykman (PIN not verified)", ykman(piv, |ykman| drop(ykman.unblock_pin(PUK, NEW).accepted()))),
         ],
     );
     compare(
@@ -79,6 +89,7 @@ fn a_piv_card_is_sent_no_more_than_by_others() {
                     opensc.verify_pin(NEW).accepted();
                 }),
             ),
+            ("ykman (PIN not verified)", ykman(piv, |ykman| drop(ykman.change_pin(PIN, NEW).accepted()))),
         ],
     );
 }

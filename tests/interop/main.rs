@@ -38,6 +38,7 @@ mod piv;
 mod plan;
 mod recordings;
 mod stand_ins;
+mod ykman;
 mod yubico;
 
 /// The GUID of PIV cards in these tests, and the serial number of OpenPGP cards.

@@ -31,6 +31,9 @@ pub struct Piv {
 
 const PIV_NAME: [u8; 11] = [0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00];
 const RID_SIZE: usize = 5;
+/// GET DATA for the object that holds Yubico's notes on the management key.
+const YUBICO_NOTES: &[u8] = &[0x5C, 0x03, 0x5F, 0xFF, 0x00];
+const GET_DATA: u8 = 0xCB;
 const VERIFY_LOGOUT: [u8; 4] = [0x00, 0x20, 0xFF, 0x80];
 
 impl Piv {
@@ -54,6 +57,10 @@ impl Application for Piv {
         let mut select = vec![0x00, 0xA4, 0x04, 0x00, PIV_NAME.len() as u8];
         select.extend(PIV_NAME);
         let by_name = u8::from(command.instruction()) == select[1];
+        // To the application a name of no object of its own is wrong data, to a YubiKey it is an object that is not there.
+        if self.lenient && u8::from(command.instruction()) == GET_DATA && command.data() == YUBICO_NOTES {
+            return Err(Status::NotFound);
+        }
         // The application itself wants nine bytes.
         let command = if by_name && self.is_short_name(command.data()) { view(&select) } else { command };
         self.application.respond(command, reply.as_mut_view())
