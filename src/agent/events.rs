@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::SyncSender;
 use std::time::{Instant, SystemTime};
 
+use super::phrase::Sentence;
 use super::pulse::Pulse;
 use super::report::{
     EVENT_SCHEMA, Event, Phase, ReaderReport, STATUS_SCHEMA, ServiceState, Snapshot, Totals, What, timestamp,
@@ -99,11 +100,7 @@ impl Teller {
             _ => {}
         }
         self.changed = true;
-        if what != What::Step {
-            let name = reader.map(|report| report.reader.as_str()).unwrap_or_default();
-            let phase = reader.map(|report| report.phase);
-            tracing::info!(reader = name, ?phase, detail = detail.as_deref(), "{what:?}");
-        }
+        log(&Sentence { what, reader, detail: detail.as_deref() });
         if self.followers.is_empty() {
             return;
         }
@@ -129,5 +126,18 @@ impl Teller {
             readers: slots.values().filter(|slot| !slot.gone).map(|slot| slot.report.clone()).collect(),
             totals: self.totals.clone(),
         }
+    }
+}
+
+/// An event's line in the log; a job's steps are there already, from the job itself.
+fn log(sentence: &Sentence<'_>) {
+    let name = sentence.reader.map(|report| report.reader.as_str());
+    // The end of a job has the id of the job's own lines.
+    let ended = sentence.reader.filter(|_| sentence.what == What::Phase);
+    let id = ended.and_then(|report| report.enrollment.as_deref());
+    match ended.map(|report| report.phase) {
+        _ if sentence.what == What::Step => {}
+        Some(Phase::Failed | Phase::Stuck) => tracing::warn!(reader = name, id, "{sentence}"),
+        _ => tracing::info!(reader = name, id, "{sentence}"),
     }
 }

@@ -203,10 +203,7 @@ fn run(workshop: &Workshop, task: &Task, bell: Bell) {
     let readers = Traffic::new(workshop.readers.as_ref(), Arc::default());
     // What the job reads and computes stays on a stack that is gone when it has ended.
     let ending = on_own_stack(|| work(workshop, &readers, task, &bell)).unwrap_or_else(Ending::failed);
-    match &ending.reason {
-        Some(reason) => tracing::info!(phase = ?ending.verdict.phase, "{reason}"),
-        None => tracing::info!(phase = ?ending.verdict.phase, "the job has ended"),
-    }
+    tracing::debug!("{}", ending.verdict.phase.phrase());
     bell.end(ending);
 }
 

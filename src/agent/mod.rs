@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod mailbox;
 #[cfg(target_os = "linux")]
 pub mod metrics;
+mod phrase;
 #[cfg(target_os = "linux")]
 pub mod pinentry;
 pub mod pulse;

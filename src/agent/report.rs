@@ -74,6 +74,30 @@ pub struct ReaderReport {
     pub next_check: Option<String>,
 }
 
+impl ReaderReport {
+    /// The report on a reader without a card, since now.
+    #[must_use]
+    pub fn empty(reader: &str) -> Self {
+        Self {
+            reader: reader.to_owned(),
+            phase: Phase::Empty,
+            insertion: 0,
+            since: timestamp(SystemTime::now()),
+            atr: None,
+            family: None,
+            card_id: None,
+            request: None,
+            enrollment: None,
+            step: None,
+            reason: None,
+            exit: None,
+            card_state: None,
+            journal: None,
+            next_check: None,
+        }
+    }
+}
+
 /// What has happened since the agent started.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {

@@ -51,7 +51,7 @@ struct Running {
 impl Slot {
     pub fn new(reader: &str, settings: &Settings) -> Self {
         Self {
-            report: empty(reader),
+            report: ReaderReport::empty(reader),
             present: None,
             gone: false,
             due: None,
@@ -86,7 +86,7 @@ impl Slot {
 
     /// The card is gone, and with it all that was known of it. A running job backs out, or carries its write to the end.
     pub fn removed(&mut self) {
-        let nothing = empty(&self.report.reader);
+        let nothing = ReaderReport::empty(&self.report.reader);
         let last = std::mem::replace(&mut self.report, nothing);
         if let Some(running) = &mut self.running {
             running.interrupted.store(true, Ordering::Relaxed);
@@ -263,24 +263,4 @@ impl Slot {
 /// Whether an ending leaves a card that somebody has to look at.
 pub(super) fn needs_attention(ending: &Ending) -> bool {
     ending.stopped.is_some_and(|(_, state, _): (_, CardState, _)| state.needs_attention())
-}
-
-fn empty(reader: &str) -> ReaderReport {
-    ReaderReport {
-        reader: reader.to_owned(),
-        phase: Phase::Empty,
-        insertion: 0,
-        since: timestamp(SystemTime::now()),
-        atr: None,
-        family: None,
-        card_id: None,
-        request: None,
-        enrollment: None,
-        step: None,
-        reason: None,
-        exit: None,
-        card_state: None,
-        journal: None,
-        next_check: None,
-    }
 }

@@ -26,7 +26,7 @@ pub(super) fn status(settings: &Settings, follow: bool, json: bool, world: &mut 
         return Ok(());
     }
     while let Some((line, event)) = answers.line::<Event>().map_err(AgentError::Ask)? {
-        world.print(&if json { line } else { wording::event_line(&event) })?;
+        world.print(&if json { line } else { event.to_string() })?;
     }
     if !json {
         world.say("The agent has ended.");

@@ -1,6 +1,6 @@
-//! The agent's reports for people.
+//! The state of a running agent for people.
 
-use crate::agent::report::{Event, Phase, ReaderReport, ServiceState, Snapshot, What};
+use crate::agent::report::{ReaderReport, ServiceState, Snapshot};
 
 /// The state, a line for each reader.
 pub(super) fn snapshot_lines(snapshot: &Snapshot) -> Vec<String> {
@@ -26,29 +26,10 @@ pub(super) fn snapshot_lines(snapshot: &Snapshot) -> Vec<String> {
     }
     for reader in &snapshot.readers {
         lines.push(String::new());
-        lines.push(format!("{:?}: {}, since {}", reader.reader, phase(reader.phase), reader.since));
+        lines.push(format!("{:?}: {}, since {}", reader.reader, reader.phase.phrase(), reader.since));
         lines.extend(details(reader).into_iter().map(|(name, value)| format!("  {name:<10} {value}")));
     }
     lines
-}
-
-/// One event in one line.
-pub(super) fn event_line(event: &Event) -> String {
-    let mut line = format!("{}  {}", event.time, what(event.event));
-    if let Some(reader) = &event.reader {
-        line.push_str(&format!("  {:?}", reader.reader));
-        match event.event {
-            What::Step => line.push_str(&format!(": {}", reader.step.as_deref().unwrap_or("?"))),
-            What::Phase => line.push_str(&format!(": {}", phase(reader.phase))),
-            _ => {}
-        }
-        line.extend(reader.card_id.iter().map(|id| format!(", card {id}")));
-        if event.event == What::Phase {
-            line.extend(reader.reason.iter().map(|reason| format!(": {reason}")));
-        }
-    }
-    line.extend(event.detail.iter().map(|detail| format!(": {detail}")));
-    line
 }
 
 fn times(count: u64) -> String {
@@ -63,22 +44,6 @@ fn service(state: &ServiceState) -> String {
         ServiceState::Starting => "not asked yet".to_owned(),
         ServiceState::Running => "running".to_owned(),
         ServiceState::Absent { reason } => format!("does not answer: {reason}"),
-    }
-}
-
-fn phase(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Empty => "no card",
-        Phase::Working => "at work",
-        Phase::NotOurs => "a card that can't be provisioned here; left alone",
-        Phase::Waiting => "no open request for this card yet",
-        Phase::ServerDown => "the server fails; tried again later",
-        Phase::Reported => "has an open request; nothing written (`agent.on_insert` is \"report\")",
-        Phase::NeedsPin => "the user must supply a PIN: run `pinwright enroll`",
-        Phase::Done => "the PIN is set and verified",
-        Phase::AlreadyDone => "was done before; nothing written",
-        Phase::Failed => "failed; nothing more is tried until the card is pulled",
-        Phase::Stuck => "the reader does not answer; pull the card, or the reader",
     }
 }
 
@@ -97,22 +62,4 @@ fn details(reader: &ReaderReport) -> Vec<(&'static str, String)> {
     add("journal", &reader.journal);
     add("log id", &reader.enrollment);
     details
-}
-
-fn what(event: What) -> &'static str {
-    match event {
-        What::Started => "the agent serves",
-        What::Stopping => "the agent is ending",
-        What::ServiceFound => "PC/SC answers",
-        What::ServiceLost => "PC/SC does not answer",
-        What::ReaderAdded => "reader plugged in",
-        What::ReaderRemoved => "reader gone",
-        What::Inserted => "card inserted",
-        What::Removed => "card pulled",
-        What::Step => "step",
-        What::Phase => "reader",
-        What::ServerDown => "the server fails",
-        What::ServerBack => "the server answers again",
-        What::ClockJumped => "the clock jumped",
-    }
 }
