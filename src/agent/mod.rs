@@ -201,7 +201,11 @@ impl Agent {
     }
 
     fn service_lost(&mut self, error: &ReaderError) {
-        let reason = format!("{error}. {}", error.remedy());
+        let reason = match error {
+            // Whoever held a card is told by the end of that job.
+            ReaderError::ServiceLost { .. } => format!("{error}; the agent goes on when it is back"),
+            error => format!("{error}. {}", error.remedy()),
+        };
         self.teller.service(ServiceState::Absent { reason: reason.clone() });
         self.teller.tell(What::ServiceLost, None, Some(reason));
         // What is in the readers when it is back is found out then.
