@@ -89,9 +89,12 @@ pub fn run(settings: Settings, station: Station, mailbox: Mailbox) -> std::io::R
         settle: None,
         stopping: None,
     };
-    // Whoever follows from the beginning is to see the beginning.
-    messages.try_iter().for_each(|message| agent.take(message));
+    // Whoever follows from the beginning is to see the beginning, and it first: the monitor may have spoken already.
+    let (followers, others): (Vec<_>, Vec<_>) =
+        messages.try_iter().partition(|message| matches!(message, Message::Follow(_)));
+    followers.into_iter().for_each(|message| agent.take(message));
     agent.teller.tell(What::Started, None, None);
+    others.into_iter().for_each(|message| agent.take(message));
     while !agent.is_over() {
         let message = match agent.next_deadline() {
             None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),

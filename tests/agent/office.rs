@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use pinwright::agent::Message;
 use pinwright::agent::jobs::{Outfit, Workshop};
 use pinwright::agent::settings::OnInsert;
 use pinwright::agent::{Settings, Station};
@@ -140,6 +141,11 @@ impl Office {
 
     /// Starts an agent here.
     pub fn agent(&self) -> Agent {
+        self.agent_with(Vec::new())
+    }
+
+    /// The same with these messages waiting for it.
+    pub fn agent_with(&self, waiting: Vec<Message>) -> Agent {
         let config = &self.staff.config;
         let readers: Arc<dyn Readers> = match &self.between {
             Some(between) => Arc::clone(between),
@@ -159,7 +165,7 @@ impl Office {
             ignored_readers: self.ignored_readers.clone(),
             pulse: pinwright::agent::Pulse::silent(),
         };
-        Agent::start(self.settings.clone(), station)
+        Agent::start(self.settings.clone(), station, waiting)
     }
 
     /// Calls at which the server gave something secret, or was asked for it.

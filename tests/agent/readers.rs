@@ -147,6 +147,14 @@ fn after_a_clock_jump_everything_is_looked_at_anew_and_nothing_is_written_twice(
 }
 
 #[test]
+fn nothing_is_told_before_the_start() {
+    // What the monitor sees may be in the mailbox before the loop begins.
+    let mut agent = Office::new(1).agent_with(vec![Message::ClockJumped]);
+    assert_eq!(agent.until("the first", |_| true).event, What::Started);
+    agent.hears(What::ClockJumped);
+}
+
+#[test]
 fn an_idle_agent_is_not_woken_up() {
     let office = Office::new(1);
     office.readers.clone().add(READER).insert(card(0));

@@ -23,8 +23,10 @@ pub struct Agent {
 }
 
 impl Agent {
-    pub fn start(settings: Settings, station: Station) -> Self {
+    /// One that finds these messages waiting, and then somebody who follows.
+    pub fn start(settings: Settings, station: Station, waiting: Vec<Message>) -> Self {
         let (post, mailbox) = mailbox();
+        waiting.into_iter().for_each(|message| post.send(message).unwrap());
         let events = post.follow().unwrap();
         let thread = std::thread::spawn(move || agent::run(settings, station, mailbox).unwrap());
         Self { post, events, log: Vec::new(), thread: Some(thread) }
