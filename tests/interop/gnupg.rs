@@ -3,13 +3,19 @@
 //! Each judge has a home of its own, and so an scdaemon of its own, which is ended with it.
 
 use std::fs::{self, File, Permissions};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::judge::{Verdict, command, run};
 use super::pcscd::Pcscd;
 use super::vcard::Vcard;
 use super::{ADMIN_PIN, PIN, SERIAL, VENDOR};
+
+/// How long an scdaemon may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where Debian has it; `gpgconf --list-components` tells.
 fn scdaemon() -> String {
@@ -41,7 +47,9 @@ impl<'a> GnuPg<'a> {
         let home = tempfile::Builder::new().prefix("gnupg").tempdir().expect("a temporary folder");
         fs::set_permissions(home.path(), Permissions::from_mode(0o700)).expect("its own folder");
         let reader = &pcscd.readers()[card.reader()].name;
-        fs::write(home.path().join("scdaemon.conf"), format!("disable-ccid\nreader-port {reader}\n")).unwrap();
+        // Shared: a client that pcscd has not quite seen off yet is no sharing violation.
+        let settings = format!("disable-ccid\npcsc-shared\nreader-port {reader}\n");
+        fs::write(home.path().join("scdaemon.conf"), settings).unwrap();
         Self { pcscd, home, aid: aid() }
     }
 
@@ -111,8 +119,25 @@ impl<'a> GnuPg<'a> {
         Verdict { success, text }
     }
 
+    /// Ends what `gpg` has started, and waits until its scdaemon is gone: `gpgconf` is done when the message is sent.
     fn end_scdaemon(&self) {
         run(self.command("gpgconf").args(["--kill", "all"])).accepted();
+        let deadline = Instant::now() + PATIENCE;
+        while self.is_scdaemon_alive() {
+            assert!(Instant::now() < deadline, "scdaemon does not end");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Whether a process of scdaemon works in this home. One that has ended and waits for its parent has no command line.
+    fn is_scdaemon_alive(&self) -> bool {
+        let home = self.home.path().as_os_str().as_bytes();
+        let processes = fs::read_dir("/proc").expect("this is Linux").flatten();
+        let mut lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+        lines.any(|line| {
+            let words: Vec<_> = line.split(|byte| *byte == 0).collect();
+            words.first().is_some_and(|program| program.ends_with(b"scdaemon")) && words.contains(&home)
+        })
     }
 }
 
