@@ -78,10 +78,10 @@ fn job(journal: &Journal, card_id: Uuid, whole: bool) -> usize {
     let earlier = claim.unsettled().expect("the folder can be read");
     let mut entry = claim.begin(record(card_id)).expect("the record is written");
     if whole {
-        entry.reach(Point::Setting, None).expect("the record is written");
-        entry.reach(Point::Set, None).expect("the record is written");
+        entry.reach(Point::Setting).expect("the record is written");
+        entry.reach(Point::Set).expect("the record is written");
     }
-    entry.reach(Point::Done, None).expect("the record is written");
+    entry.reach(Point::Done).expect("the record is written");
     entry.settle(&earlier).expect("the folder can be read");
     let file = journal.folder().join(format!("{}.json", entry.id()));
     fs::metadata(file).map_or(0, |file| usize::try_from(file.len()).unwrap_or(0))
@@ -121,6 +121,7 @@ fn record(card_id: Uuid) -> Record {
         authority: "server".to_owned(),
         pin_source: "server".to_owned(),
         stopped_at: None,
+        status_word: None,
     }
 }
 

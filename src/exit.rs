@@ -74,10 +74,10 @@ impl From<&Failure> for Exit {
                 Self::Interrupted
             }
             Cause::Secret(_) => Self::SecretNeeded,
-            Cause::FewTries { .. } => Self::CardRefused,
+            Cause::FewTries { .. } | Cause::RefusedBefore { .. } => Self::CardRefused,
             Cause::Journal(JournalError::Busy { .. }) => Self::NoCard,
             Cause::Journal(_) => Self::Usage,
-            Cause::UncertainPin { .. } | Cause::UncountedTry { .. } => Self::Attention,
+            Cause::UncertainPin { .. } | Cause::UncountedTry { .. } | Cause::CutOffBefore { .. } => Self::Attention,
             Cause::NoAuthority { .. } => Self::Usage,
             Cause::AlreadyDone { .. } => Self::Done,
         }

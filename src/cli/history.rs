@@ -30,7 +30,8 @@ pub fn print(listing: &Listing, world: &mut World<'_>) -> Result<(), CliError> {
     for record in &listing.records {
         let mark = if record.open { "!" } else { " " };
         let (id, card, changed) = (&record.id, record.card_id, &record.changed);
-        world.print(&format!("{mark} {id}  {changed}  card {card}  {}", record.point.meaning()))?;
+        let refused = record.status_word.as_ref().map_or_else(String::new, |word| format!(" (the card said {word})"));
+        world.print(&format!("{mark} {id}  {changed}  card {card}  {}{refused}", record.point.meaning()))?;
     }
     for file in &listing.unreadable {
         world.say(&format!("warning: {} in {} is {}", file.file, listing.folder, file.reason));

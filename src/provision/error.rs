@@ -238,6 +238,26 @@ pub enum Cause {
         /// The earlier job's id.
         journal: String,
     },
+    /// The card has refused the same to an earlier job for the same request, and nobody has asked for another try.
+    #[error("the card refused the {what} to an earlier job for the same request ({journal}: {word})")]
+    RefusedBefore {
+        /// What was shown to it.
+        what: &'static str,
+        /// The earlier job's id.
+        journal: String,
+        /// The card's status word, in hex.
+        word: String,
+    },
+    /// Jobs for the same request are cut off again and again while they prove themselves to the card.
+    #[error("{times} jobs for the same request were cut off while they showed the card the {what}, at last {journal}")]
+    CutOffBefore {
+        /// What was shown to it.
+        what: &'static str,
+        /// The last job's id.
+        journal: String,
+        /// How many.
+        times: usize,
+    },
     /// Ctrl-C or SIGTERM.
     #[error("interrupted")]
     Interrupted,
@@ -301,6 +321,14 @@ impl Cause {
             Self::UncountedTry { what, .. } => format!(
                 "make sure of the {what}, then allow one more try with `--risk-uncounted`, or use another authority"
             ),
+            Self::RefusedBefore { what, .. } => format!(
+                "make sure of the {what} before another try is spent: then run `pinwright enroll`, or have a new request made"
+            ),
+            Self::CutOffBefore { .. } => {
+                "see why they were cut off (reader, contact, power), and what `pinwright inspect` says is left; then run \
+                 `pinwright enroll`"
+                    .to_owned()
+            }
             Self::Interrupted => "run the command again".to_owned(),
         }
     }

@@ -289,11 +289,20 @@ impl Entry<'_> {
     ///
     /// # Errors
     /// It can't be written.
-    pub fn reach(&mut self, point: Point, stopped_at: Option<&str>) -> Result<(), JournalError> {
+    pub fn reach(&mut self, point: Point) -> Result<(), JournalError> {
         self.record.point = point;
         self.record.changed = now();
-        self.record.stopped_at = stopped_at.map(str::to_owned);
         self.journal.write(&self.record)
+    }
+
+    /// Notes at which step the job stopped, and with which status word the card refused it, where it did.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn stop(&mut self, point: Point, step: &str, status_word: Option<String>) -> Result<(), JournalError> {
+        self.record.stopped_at = Some(step.to_owned());
+        self.record.status_word = status_word;
+        self.reach(point)
     }
 
     /// Marks earlier open records as settled and prunes old ones.

@@ -1,10 +1,10 @@
 //! One job's use of the journal: claim the card, note each point before it is passed, settle what came before.
 
-use super::error::{CardState, Cause, Failure, Step};
+use super::error::{CardState, Cause, Failure};
 use super::issuer::Assignment;
 use super::journal::{Claim, Entry, Journal, JournalError, Point, Record, most_doubtful, new_id};
 use super::session::CardFacts;
-use super::{Authority, Outcome, PinSource};
+use super::{Authority, Outcome, PinSource, past};
 use crate::card::CardId;
 
 /// The journal of a running job; all calls do nothing where there is none.
@@ -57,14 +57,12 @@ impl<'a> Log<'a> {
 
     /// The job that may have spent a try of this authority's code, where none since has been accepted with it.
     pub fn code_try_in_doubt(&self, authority: Authority) -> Option<&Record> {
-        self.past.iter().filter(|record| record.authority == authority.name()).fold(None, |doubt, record| {
-            match code_try(record, authority) {
-                CodeTry::None => doubt,
-                CodeTry::MaybeSpent => Some(record),
-                // A code that the card has taken has its tries again.
-                CodeTry::Accepted => None,
-            }
-        })
+        past::try_in_doubt(&self.past, authority)
+    }
+
+    /// Stops a job that nobody asked for where an earlier one shows that it would spend a try in vain.
+    pub fn may_be_shown_unasked(&self, authority: Authority, assignment: &Assignment) -> Result<(), Cause> {
+        past::may_be_shown_unasked(&self.past, authority, assignment.request)
     }
 
     /// The first record, on disk before the card is asked for anything that it may count or change.
@@ -91,6 +89,7 @@ impl<'a> Log<'a> {
             authority: authority.name().to_owned(),
             pin_source: pin_source.name().to_owned(),
             stopped_at: None,
+            status_word: None,
         };
         self.entry = Some(claim.begin(record)?);
         Ok(())
@@ -98,7 +97,7 @@ impl<'a> Log<'a> {
 
     /// Notes a point before it is passed. An error stops the job where nothing was written yet.
     pub fn reach(&mut self, point: Point) -> Result<(), JournalError> {
-        self.entry.as_mut().map_or(Ok(()), |entry| entry.reach(point, None))
+        self.entry.as_mut().map_or(Ok(()), |entry| entry.reach(point))
     }
 
     /// Notes the good end and settles earlier records of this card.
@@ -106,7 +105,7 @@ impl<'a> Log<'a> {
         let Some(entry) = self.entry.as_mut() else { return };
         outcome.journal_id = Some(entry.id().to_owned());
         outcome.settled = most_doubtful(&self.earlier).cloned();
-        let settled = entry.reach(Point::Done, None).and_then(|()| entry.settle(&self.earlier));
+        let settled = entry.reach(Point::Done).and_then(|()| entry.settle(&self.earlier));
         if let Err(error) = settled {
             outcome.journal_failed = Some(error.to_string());
         }
@@ -120,37 +119,12 @@ impl<'a> Log<'a> {
             CardState::PinSet | CardState::Unknown => Point::Unclear,
         };
         failure.journal = Some(entry.id().to_owned());
-        if let Err(error) = entry.reach(point, Some(failure.step.name())) {
+        let word = failure.cause.status().map(|status| format!("{:04X}", status.word()));
+        if let Err(error) = entry.stop(point, failure.step.name(), word) {
             // The record on disk says less than is known now, and nothing that is wrong.
             tracing::error!("the journal could not note the end of the job: {error}");
         }
         failure
-    }
-}
-
-/// What a job did with the code of its authority.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum CodeTry {
-    None,
-    MaybeSpent,
-    Accepted,
-}
-
-/// Read off a record: at which step the code was shown, and how far the job came.
-fn code_try(record: &Record, authority: Authority) -> CodeTry {
-    let with_pin = authority.proof().goes_with_the_pin();
-    let shown_at = if with_pin { Step::SetPin } else { Step::Authorize };
-    match (record.point, record.stopped_at.as_deref()) {
-        (Point::Done | Point::Set, _) => CodeTry::Accepted,
-        (_, Some(step)) if step == Step::Verify.name() => CodeTry::Accepted,
-        (_, Some(step)) if step == Step::SetPin.name() && !with_pin => CodeTry::Accepted,
-        (_, Some(step)) if step == shown_at.name() => CodeTry::MaybeSpent,
-        // Stopped before: nothing was shown.
-        (_, Some(_)) => CodeTry::None,
-        // Killed.
-        (Point::Authorizing, None) if with_pin => CodeTry::None,
-        (Point::Setting, None) if !with_pin => CodeTry::Accepted,
-        (_, None) => CodeTry::MaybeSpent,
     }
 }
 

@@ -15,6 +15,7 @@ mod log;
 pub mod look;
 pub mod mimcm;
 mod network;
+mod past;
 pub mod plan;
 pub mod records;
 mod rules;
@@ -55,7 +56,8 @@ pub struct Job {
     pub families: Families,
     /// What the server's records say of this card, where they were asked for already; only with `card_id`.
     pub assignment: Option<Assignment>,
-    /// Whether a request that the journal shows as done may be done again: a person may want that, an agent never.
+    /// Whether a request that the journal shows as done may be done again, and a key or code that the card has refused to an
+    /// earlier job for the same request be shown to it once more: a person may want that, an agent never.
     pub repeat: bool,
 }
 
@@ -221,6 +223,10 @@ fn steps(
     let assignment = resolve(session, job, desk, known)?;
     if !job.repeat {
         log.not_done_yet(&assignment)?;
+        if authority.need().is_none_or(|need| desk.supplier.at_hand(need)) {
+            // The same key or code as before: a person who types it may have another.
+            log.may_be_shown_unasked(authority, &assignment)?;
+        }
     }
     let answer = question_key(authority, &assignment)?;
     known.code_can_have(session.code_lengths(authority.proof()));

@@ -18,3 +18,4 @@ mod jobs;
 mod people;
 mod readers;
 mod server;
+mod tries;

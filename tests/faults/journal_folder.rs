@@ -32,6 +32,7 @@ fn record(card_id: Uuid, point: Point) -> Record {
         authority: "server".to_owned(),
         pin_source: "server".to_owned(),
         stopped_at: None,
+        status_word: None,
     }
 }
 
@@ -205,9 +206,9 @@ fn a_history_that_is_read_while_jobs_write_is_never_torn() {
                     let claim = journal.claim(Uuid::from_u128(card)).unwrap();
                     for _ in 0..150 {
                         let mut entry = claim.begin(record(Uuid::from_u128(card), Point::Authorizing)).unwrap();
-                        entry.reach(Point::Setting, None).unwrap();
-                        entry.reach(Point::Set, Some(&"x".repeat(300))).unwrap();
-                        entry.reach(Point::Done, None).unwrap();
+                        entry.reach(Point::Setting).unwrap();
+                        entry.stop(Point::Set, &"x".repeat(300), None).unwrap();
+                        entry.reach(Point::Done).unwrap();
                         // Prunes what both have settled: the other may be faster.
                         entry.settle(&[]).unwrap();
                     }

@@ -39,6 +39,8 @@ pub struct Listed {
     pub authority: String,
     pub pin_source: String,
     pub stopped_at: Option<String>,
+    #[serde(default)]
+    pub status_word: Option<String>,
 }
 
 /// A file that is no record of this version.
@@ -83,6 +85,7 @@ impl From<Record> for Listed {
             authority: record.authority,
             pin_source: record.pin_source,
             stopped_at: record.stopped_at,
+            status_word: record.status_word,
         }
     }
 }

@@ -96,6 +96,9 @@ pub struct Record {
     pub pin_source: String,
     /// The step at which it stopped, where it did not end well.
     pub stopped_at: Option<String>,
+    /// The status word with which the card refused that step, in hex, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_word: Option<String>,
 }
 
 /// A new job's id: sortable by time, unique by chance.

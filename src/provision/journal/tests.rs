@@ -15,6 +15,7 @@ fn record(card_id: u128) -> Record {
         authority: "server".to_owned(),
         pin_source: "server".to_owned(),
         stopped_at: None,
+        status_word: None,
     }
 }
 
@@ -31,7 +32,7 @@ fn a_record_is_on_disk_private_and_found_again() {
     assert!(journal.history().unwrap().records.is_empty());
     let claim = journal.claim(Uuid::from_u128(1)).unwrap();
     let mut entry = claim.begin(record(1)).unwrap();
-    entry.reach(Point::Setting, None).unwrap();
+    entry.reach(Point::Setting).unwrap();
     let path = journal.file(&entry.record);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::metadata(journal.folder()).unwrap().permissions().mode() & 0o777, 0o700);
@@ -59,7 +60,7 @@ fn a_good_end_settles_what_came_before_and_only_for_its_card() {
     drop(other.begin(record(9)).unwrap());
     let earlier = claim.unsettled().unwrap();
     let mut entry = claim.begin(record(1)).unwrap();
-    entry.reach(Point::Done, None).unwrap();
+    entry.reach(Point::Done).unwrap();
     entry.settle(&earlier).unwrap();
     let points: Vec<Point> = journal.history().unwrap().records.iter().map(|record| record.point).collect();
     assert_eq!(points.iter().filter(|point| **point == Point::Resolved).count(), 1);
@@ -74,7 +75,7 @@ fn a_doubt_is_not_hidden_by_a_later_job_that_wrote_nothing() {
     let begin = |id: &str, point| {
         let record = Record { id: id.to_owned(), ..record(1) };
         let mut entry = claim.begin(record).unwrap();
-        entry.reach(point, None).unwrap();
+        entry.reach(point).unwrap();
     };
     begin("a", Point::Authorizing);
     assert_eq!(most_doubtful(&claim.unsettled().unwrap()).unwrap().id, "a");

@@ -1,0 +1,96 @@
+//! Tries of a proof that the card has refused: spent once, whatever happens to service, clock, card and agent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pinwright::agent::Message;
+use pinwright::agent::report::{Phase, What};
+use pinwright::provision::journal::Point;
+use pinwright::sim::fault::Fault;
+
+use crate::office::{Card, Nobody, Office, card};
+use crate::watcher::Agent;
+
+const READER: &str = "Reader 00 00";
+
+/// The server answers with another key than the card has.
+fn office_with_a_wrong_key() -> Office {
+    Office::with(1, |server| server.templates[0].default_admin_key = [0x5A; 24], "", Arc::new(|_, _| Box::new(Nobody)))
+}
+
+fn refusals(plastic: &Card) -> usize {
+    plastic.with(|card| card.card().admin_failures())
+}
+
+#[track_caller]
+fn assert_not_again(agent: &mut Agent, plastic: &Card, case: &str) {
+    let report = agent.ends(READER, Phase::Failed);
+    assert_eq!((refusals(plastic), report.exit), (1, Some(4)), "{case}: {report:?}");
+    assert!(report.reason.as_ref().is_some_and(|reason| reason.contains("6982")), "{case}: {report:?}");
+}
+
+#[test]
+fn a_refused_answer_is_not_shown_again_for_the_same_request() {
+    let office = office_with_a_wrong_key();
+    let mut readers = office.readers.clone();
+    let plastic = card(0);
+    let slot = readers.add(READER);
+    slot.insert(plastic.clone());
+    let mut agent = office.agent();
+    assert_not_again(&mut agent, &plastic, "first");
+    let asked = office.secret_calls();
+
+    agent.post.send(Message::ClockJumped).unwrap();
+    agent.sees(READER, What::Inserted);
+    assert_not_again(&mut agent, &plastic, "after a jump of the clock");
+    readers.set_service(false);
+    agent.hears(What::ServiceLost);
+    readers.set_service(true);
+    assert_not_again(&mut agent, &plastic, "after a restart of the service");
+    slot.remove();
+    agent.sees(READER, What::Removed);
+    slot.insert(plastic.clone());
+    assert_not_again(&mut agent, &plastic, "put in again");
+    agent.stop();
+    let mut agent = office.agent();
+    assert_not_again(&mut agent, &plastic, "after a restart of the agent");
+    assert_eq!(office.secret_calls(), asked, "nothing secret is fetched in vain");
+    assert_eq!(office.points(), [Point::Untouched]);
+
+    // A new request is somebody's wish, and the server may know the right key now.
+    office.server.state().change(|settings| {
+        settings.requests[0].uuid = uuid::Uuid::from_u128(7);
+        settings.templates[0].default_admin_key = pinwright::sim::gids::GidsSettings::default().admin_key;
+    });
+    slot.remove();
+    slot.insert(plastic.clone());
+    agent.until("done", |event| event.reader.as_ref().is_some_and(|report| report.phase == Phase::Done));
+    assert_eq!(refusals(&plastic), 1);
+}
+
+#[test]
+fn a_card_that_is_pulled_at_the_answer_again_and_again_is_left_to_a_person() {
+    let office = Office::new(1);
+    let plastic = card(0);
+    let slot = office.readers.clone().add(READER);
+    let mut agent = office.agent();
+    let reports: Vec<_> = (0..4)
+        .map(|_| {
+            plastic.with(|card| {
+                card.forget();
+                card.reinsert();
+                // Three commands look at the card, and the seventh of the job is the answer.
+                card.after(3 + 6, Fault::LostAnswer);
+            });
+            slot.insert(plastic.clone());
+            let report = agent.ends(READER, Phase::Failed);
+            slot.remove();
+            agent.sees(READER, What::Removed);
+            std::thread::sleep(Duration::from_millis(1));
+            report
+        })
+        .collect();
+    assert_eq!(office.records().len(), 3, "{reports:?}");
+    assert_eq!(reports[3].exit, Some(9));
+    assert!(reports[3].reason.as_ref().unwrap().contains("3 jobs for the same request were cut off"), "{reports:?}");
+}
