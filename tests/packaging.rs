@@ -103,7 +103,8 @@ fn the_units_wait_longer_than_the_agent() {
     for unit in UNITS {
         let limit = humantime::parse_duration(&setting(unit, "TimeoutStopSec")).unwrap();
         assert!(limit > stop, "{unit}: {limit:?}");
-        assert_eq!(setting(unit, "RestartPreventExitStatus"), "2");
+        // A full disk ends the agent with 2, like a wrong configuration: neither may end it for good.
+        assert!(!read(unit).contains("RestartPreventExitStatus"), "{unit}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! When to ask the server again: spread at random, so that ten thousand agents that lost it together don't find it together.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// No server is left alone for longer than this at its word.
 const OBEYED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -80,7 +80,8 @@ fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
 #[derive(Debug)]
 pub struct Gate {
     backoff: Backoff,
-    closed_until: Option<Instant>,
+    /// Until when, by both clocks.
+    closed: Option<(Instant, SystemTime)>,
     /// The server itself has named the time: nobody goes before it, not even a card that has just been inserted.
     ordered: bool,
 }
@@ -89,19 +90,19 @@ impl Gate {
     /// An open gate.
     #[must_use]
     pub fn new(backoff: Backoff) -> Self {
-        Self { backoff, closed_until: None, ordered: false }
+        Self { backoff, closed: None, ordered: false }
     }
 
     /// A call failed. Several jobs that failed on the same outage count once: only the first one after the pause doubles it.
     pub fn failed(&mut self, now: Instant, retry_after: Option<Duration>) -> Instant {
-        let pause = match (self.closed_until, retry_after) {
+        let pause = match (self.closed_until(), retry_after) {
             (Some(until), None) if until > now => return until,
             (_, retry_after) => self.backoff.failed(retry_after),
         };
         let until = now + pause;
-        let until = self.closed_until.map_or(until, |earlier| earlier.max(until));
+        let until = self.closed_until().map_or(until, |earlier| earlier.max(until));
         self.ordered = retry_after.is_some();
-        self.closed_until = Some(until);
+        self.closed = Some((until, SystemTime::now() + until.saturating_duration_since(now)));
         until
     }
 
@@ -109,20 +110,33 @@ impl Gate {
     pub fn succeeded(&mut self) -> bool {
         self.backoff.succeeded();
         self.ordered = false;
-        self.closed_until.take().is_some()
+        self.closed.take().is_some()
+    }
+
+    /// A person wants the server asked now, whatever it said; the next failure waits as long as it would have anyway.
+    pub fn open(&mut self) {
+        self.ordered = false;
+        self.closed = None;
+    }
+
+    /// The clock has jumped: time asleep counts, and [`Instant`] does not count it.
+    pub fn jumped(&mut self, now: Instant, wall: SystemTime) {
+        if let Some((until, _)) = self.closed.filter(|(_, by_the_wall)| *by_the_wall <= wall) {
+            self.closed = Some((until.min(now), wall));
+        }
     }
 
     /// Until when the server is left alone.
     #[must_use]
     pub fn closed_until(&self) -> Option<Instant> {
-        self.closed_until
+        self.closed.map(|(until, _)| until)
     }
 
     /// Until when even a card that was just inserted has to wait. People insert cards at their own times, so after a plain
     /// failure they get their try; what the server asks for holds for all.
     #[must_use]
     pub fn ordered_until(&self, now: Instant) -> Option<Instant> {
-        self.closed_until.filter(|until| self.ordered && *until > now)
+        self.closed_until().filter(|until| self.ordered && *until > now)
     }
 
     /// Failures in a row.
@@ -207,5 +221,18 @@ mod tests {
         assert!(until >= now + 30 * SECOND);
         assert_eq!(gate.ordered_until(now), Some(until));
         assert_eq!(gate.ordered_until(until), None);
+        gate.open();
+        assert_eq!(gate.closed_until(), None);
+    }
+
+    #[test]
+    fn time_asleep_counts() {
+        let mut gate = Gate::new(Backoff::new(SECOND, SECOND));
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        let until = gate.failed(now, Some(3600 * SECOND));
+        gate.jumped(now, wall + 60 * SECOND);
+        assert_eq!(gate.ordered_until(now), Some(until), "a minute is not enough");
+        gate.jumped(now, wall + 2 * 3600 * SECOND);
+        assert_eq!(gate.ordered_until(now), None);
     }
 }

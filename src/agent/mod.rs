@@ -31,7 +31,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use self::backoff::{Backoff, Gate};
 use self::events::Teller;
@@ -164,6 +164,7 @@ impl Agent {
                 }
             }
             Message::ClockJumped => {
+                self.gate.jumped(Instant::now(), SystemTime::now());
                 self.teller.tell(What::ClockJumped, None, Some("the machine may have been asleep".to_owned()));
                 self.call_monitor(Handle::rescan);
             }
@@ -230,9 +231,13 @@ impl Agent {
 
     fn news(&mut self, reader: &str, insertion: u64, news: News) {
         let Some(slot) = self.slots.get_mut(reader) else { return };
-        let is_step = matches!(news, News::Step(_));
-        if slot.news(insertion, news) && is_step {
+        let (is_step, is_answer) = (matches!(news, News::Step(_)), matches!(news, News::Found(_)));
+        if slot.news(insertion, news, &self.settings, Instant::now()) && is_step {
             self.teller.tell(What::Step, Some(&slot.report), None);
+        }
+        if is_answer {
+            // Not at the job's end only: it may wait for a person, and the others need not.
+            self.server_answered(Instant::now());
         }
     }
 
@@ -267,16 +272,27 @@ impl Agent {
             if was_open {
                 self.teller.tell(What::ServerDown, None, ending.reason.clone());
             }
-        } else if ending.server_answered && self.gate.succeeded() {
+        } else if ending.server_answered {
+            self.server_answered(now);
+        }
+    }
+
+    fn server_answered(&mut self, now: Instant) {
+        if self.gate.succeeded() {
             self.teller.tell(What::ServerBack, None, None);
             let waiting = self.slots.values_mut().filter(|slot| slot.waits_for_server);
             waiting.for_each(|slot| slot.due = Some(now));
         }
     }
 
+    /// A person wants it, so the pause that the server has asked for is over, too.
     fn recheck(&mut self, now: Instant) -> usize {
         let settings = &self.settings;
-        self.slots.values_mut().map(|slot| usize::from(slot.recheck_now(now, settings))).sum()
+        let count = self.slots.values_mut().map(|slot| usize::from(slot.recheck_now(now, settings))).sum();
+        if count > 0 {
+            self.gate.open();
+        }
+        count
     }
 
     fn stop(&mut self, now: Instant) {
@@ -333,8 +349,9 @@ impl Agent {
         if self.probe.is_some() || self.gate.closed_until().is_some_and(|until| until > now) {
             return;
         }
-        let waiting = self.slots.values_mut().find(|slot| slot.waits_for_server && !slot.is_running());
-        if let Some(slot) = waiting {
+        let waiting = self.slots.values_mut().filter(|slot| slot.waits_for_server && !slot.is_running());
+        // In turn: it may be one card alone that the server fails at.
+        if let Some(slot) = waiting.min_by_key(|slot| slot.last_job) {
             slot.due = Some(now);
             self.probe = slot.present.map(|insertion| (slot.report.reader.clone(), insertion));
         }

@@ -8,8 +8,8 @@ use super::backoff::{Backoff, Recheck};
 use super::jobs::{Ending, News, Task};
 use super::report::{Phase, ReaderReport, timestamp};
 use super::settings::Settings;
-use crate::provision::CardState;
 use crate::provision::look::Identity;
+use crate::provision::{CardState, Step};
 use crate::reader::Presence;
 
 /// First and longest pause where another program has the card.
@@ -30,6 +30,8 @@ pub(super) struct Slot {
     pub due: Option<Instant>,
     /// A job is due as soon as the server answers again.
     pub waits_for_server: bool,
+    /// When a job was begun last.
+    pub last_job: Option<Instant>,
     running: Option<Running>,
     identity: Option<Identity>,
     recheck: Recheck,
@@ -41,7 +43,8 @@ pub(super) struct Slot {
 struct Running {
     insertion: u64,
     interrupted: Arc<AtomicBool>,
-    deadline: Instant,
+    /// `None` while a person is asked, who has a time of his own.
+    deadline: Option<Instant>,
     /// It has had its time.
     overdue: bool,
     /// What was told of the card when it was pulled under the job.
@@ -56,6 +59,7 @@ impl Slot {
             gone: false,
             due: None,
             waits_for_server: false,
+            last_job: None,
             running: None,
             identity: None,
             recheck: Recheck::new(settings.recheck_first, settings.recheck_longest),
@@ -78,8 +82,9 @@ impl Slot {
             let reason = "The card does not respond to a reset. Insert it the other way round, or try another reader";
             self.turn(Phase::Failed, Some(reason.to_owned()));
         } else {
-            let waits = self.running.is_some();
-            self.turn(Phase::Working, waits.then(|| "The job on the card before has not ended yet".to_owned()));
+            let waits = self.running.as_ref().map(|running| running.overdue);
+            let phase = if waits == Some(true) { Phase::Stuck } else { Phase::Working };
+            self.turn(phase, waits.map(|_| "The job on the card before has not ended yet".to_owned()));
             self.due = Some(now);
         }
     }
@@ -112,7 +117,7 @@ impl Slot {
     /// The next moment at which something has to be done here.
     pub fn next_deadline(&self) -> Option<Instant> {
         match &self.running {
-            Some(running) => (!running.overdue).then_some(running.deadline),
+            Some(running) => running.deadline.filter(|_| !running.overdue),
             None => self.due,
         }
     }
@@ -126,7 +131,8 @@ impl Slot {
         self.due = None;
         self.waits_for_server = false;
         let interrupted = Arc::new(AtomicBool::new(false));
-        let deadline = now + settings.job_timeout;
+        self.last_job = Some(now);
+        let deadline = Some(now + settings.job_timeout);
         self.running =
             Some(Running { insertion, interrupted: Arc::clone(&interrupted), deadline, overdue: false, pulled: None });
         self.report.next_check = None;
@@ -143,9 +149,8 @@ impl Slot {
 
     /// A job that takes too long is told to back out, once; tells whether that was now.
     pub fn overdue(&mut self, now: Instant, settings: &Settings) -> bool {
-        let Some(running) = self.running.as_mut().filter(|running| !running.overdue && running.deadline <= now) else {
-            return false;
-        };
+        let is_over = |running: &&mut Running| !running.overdue && running.deadline.is_some_and(|end| end <= now);
+        let Some(running) = self.running.as_mut().filter(is_over) else { return false };
         running.overdue = true;
         running.interrupted.store(true, Ordering::Relaxed);
         if self.present.is_some() {
@@ -160,7 +165,7 @@ impl Slot {
     }
 
     /// News of the running job short of its end; tells whether it is about the card that is there now.
-    pub fn news(&mut self, insertion: u64, news: News) -> bool {
+    pub fn news(&mut self, insertion: u64, news: News, settings: &Settings, now: Instant) -> bool {
         let Some(running) = self.running.as_mut().filter(|running| running.insertion == insertion) else {
             return false;
         };
@@ -168,7 +173,12 @@ impl Slot {
         let report = running.pulled.as_mut().unwrap_or(&mut self.report);
         match news {
             News::Began(enrollment) => report.enrollment = Some(enrollment),
-            News::Step(step) => report.step = Some(step.name().to_owned()),
+            News::Step(step) => {
+                report.step = Some(step.name().to_owned());
+                let asks = step == Step::Supply;
+                running.deadline =
+                    if asks { None } else { running.deadline.or_else(|| Some(now + settings.job_timeout)) };
+            }
             News::Found(request) => report.request = Some(request),
             News::Identified(identity) => {
                 report.family = Some(identity.family.to_owned());
@@ -202,13 +212,13 @@ impl Slot {
         report.step = ending.stopped.map(|(step, ..)| step.name().to_owned());
         if current {
             self.report = report.clone();
-        } else if self.present.is_some() {
+        } else if self.due.is_some() {
             self.turn(Phase::Working, None);
         }
         Some((report, current))
     }
 
-    /// When the server is asked again about a card that has no request.
+    /// When a card is asked about again that has no request, or whose reader or journal failed.
     pub fn due_for_recheck(&mut self, now: Instant) {
         let pause = self.recheck.pause();
         self.due_in(now, pause);
@@ -244,7 +254,10 @@ impl Slot {
 
     /// Has the server asked at once, where a card waits for that; tells whether it does.
     pub fn recheck_now(&mut self, now: Instant, settings: &Settings) -> bool {
-        let waits = matches!(self.report.phase, Phase::Waiting | Phase::ServerDown | Phase::Reported | Phase::NeedsPin);
+        let waits = matches!(
+            self.report.phase,
+            Phase::Waiting | Phase::ServerDown | Phase::Reported | Phase::NeedsPin | Phase::Stuck
+        );
         if !waits || self.running.is_some() || self.present.is_none() {
             return false;
         }

@@ -19,7 +19,7 @@ use crate::server::{ServerError, ServerProblem};
 pub enum Next {
     /// Nothing until it is pulled.
     Never,
-    /// The server is asked again at a growing interval.
+    /// Server, reader or journal are asked again at a growing interval.
     Recheck,
     /// The server has failed and is asked again when it may be back; it may have said when.
     Retry(Option<Duration>),
@@ -49,8 +49,10 @@ impl Verdict {
 const FAILED: Verdict = Verdict::new(Phase::Failed, Next::Never);
 const NOT_OURS: Verdict = Verdict::new(Phase::NotOurs, Next::Never);
 const SOON: Verdict = Verdict::new(Phase::Waiting, Next::Soon);
+const LATER: Verdict = Verdict::new(Phase::Waiting, Next::Recheck);
 
-/// Judges a failure. Whatever may have reached the card is never tried again by itself.
+/// Judges a failure. Whatever may have reached the card is never tried again by itself; what did not, and may pass (a full disk, a
+/// reader that hung), is.
 #[must_use]
 pub fn judge(failure: &Failure) -> Verdict {
     if failure.card != CardState::Untouched {
@@ -72,6 +74,8 @@ pub fn judge(failure: &Failure) -> Verdict {
         ) => Verdict::new(Phase::NeedsPin, Next::Never),
         Cause::AlreadyDone { .. } => Verdict::new(Phase::AlreadyDone, Next::Never),
         Cause::Journal(JournalError::Busy { .. }) => SOON,
+        // A full disk, a folder that is not mounted yet; or a job that had to back out for its time.
+        Cause::Journal(_) | Cause::Interrupted => LATER,
         _ if failure.is_reset_before_write() => SOON,
         cause => reader_error(cause).map_or(FAILED, |error| reader(error, failure.step)),
     }
@@ -97,7 +101,7 @@ fn server(error: &ServerError) -> Verdict {
         | ServerProblem::Timeout { .. }
         | ServerProblem::Failed { .. } => Verdict::new(Phase::ServerDown, Next::Retry(None)),
         ServerProblem::Pin(_) => FAILED,
-        _ => Verdict::new(Phase::Waiting, Next::Recheck),
+        _ => LATER,
     }
 }
 
@@ -105,14 +109,16 @@ fn records(error: &ResolveError) -> Verdict {
     match error {
         // Two statements of the server that contradict each other, or a key that has to be named: a person decides.
         ResolveError::AdminKeyUnknown { .. } | ResolveError::PinDisagreement { .. } => FAILED,
-        _ => Verdict::new(Phase::Waiting, Next::Recheck),
+        _ => LATER,
     }
 }
 
 fn reader(error: &ReaderError, step: Step) -> Verdict {
     match error {
         ReaderError::InUse { .. } => SOON,
-        ReaderError::Stuck { .. } => Verdict::new(Phase::Stuck, Next::Never),
+        // A reader that hangs, or another program that keeps the card to itself for long: the call may have returned by then.
+        ReaderError::Stuck { .. } => Verdict::new(Phase::Stuck, Next::Recheck),
+        ReaderError::AccessDenied { .. } | ReaderError::NoThread { .. } => LATER,
         // A card that is still being pushed in.
         ReaderError::Transmission { .. }
         | ReaderError::Unpowered { .. }
@@ -180,7 +186,7 @@ mod tests {
         ];
         for cause in causes {
             let verdict = judge(&failure(Step::Identify, CardState::Untouched, cause));
-            assert_eq!(verdict, Verdict::new(Phase::Stuck, Next::Never));
+            assert_eq!(verdict, Verdict::new(Phase::Stuck, Next::Recheck));
         }
     }
 

@@ -1,12 +1,13 @@
 //! The readers of the PC/SC service: pcsclite on Linux, winscard on Windows, the PCSC framework on macOS.
 //!
 //! PC/SC calls can block without limit (a foreign transaction, a reader that hangs), so none runs on the caller's thread:
-//! each open card has a worker thread of its own and every call has a deadline. A worker that misses it is left behind; its
-//! end is the process's end.
+//! each open card has a worker thread of its own and every call has a deadline. A worker that misses it is left behind, and until
+//! it is back its reader counts as stuck.
 //!
 //! Secrets pass through the worker, so it works on a stack that is unmapped at its end, and the service's context is given up
 //! with the card: pcscd keeps what it last passed on for as long as a context is open.
 
+mod left_behind;
 mod watch;
 mod worker;
 
@@ -15,6 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use self::left_behind::{Alive, LeftBehind, Life};
 use self::worker::{Job, Reply, SHARING_PATIENCE, Worker};
 use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers, holders};
 use crate::secret::SecretBytes;
@@ -29,13 +31,14 @@ const UNTOLD: Presence = Presence { generation: 0, atr: None, mute: true };
 #[derive(Debug, Clone)]
 pub struct PcscReaders {
     deadline: Duration,
+    left_behind: LeftBehind,
 }
 
 impl PcscReaders {
     /// Readers whose every call must return within `deadline`.
     #[must_use]
     pub fn new(deadline: Duration) -> Self {
-        Self { deadline }
+        Self { deadline, left_behind: LeftBehind::default() }
     }
 }
 
@@ -47,18 +50,30 @@ impl Readers for PcscReaders {
     }
 
     fn open(&self, reader: &str) -> Result<Box<dyn Connection>, ReaderError> {
+        if self.left_behind.hangs(reader) {
+            let operation = "waiting for an earlier call that has not returned";
+            return Err(ReaderError::Stuck { reader: reader.to_owned(), operation, after: self.deadline });
+        }
         let (job, jobs) = sync_channel::<Job>(1);
         let (ready, opened) = sync_channel(1);
         let name = reader.to_owned();
-        spawn("pcsc-card", reader, move || Worker { reader: name, jobs }.run(&ready))?;
+        let alive = Alive::default();
+        let life = alive.life();
+        spawn("pcsc-card", reader, move || {
+            Worker { reader: name, jobs }.run(&ready);
+            drop(alive);
+        })?;
         // Connecting may also wait for a card held by others, on top of the call's own deadline.
-        let facts = receive(&opened, reader, "opening the card", self.deadline + SHARING_PATIENCE)??;
+        let opened = receive(&opened, reader, "opening the card", self.deadline + SHARING_PATIENCE);
+        let facts = opened.inspect_err(|_| self.left_behind.add(reader, &life))??;
         Ok(Box::new(PcscConnection {
             reader: reader.to_owned(),
             atr: facts.atr,
             protocol: facts.protocol,
             jobs: Some(job),
             deadline: self.deadline,
+            life,
+            left_behind: self.left_behind.clone(),
         }))
     }
 }
@@ -71,6 +86,8 @@ struct PcscConnection {
     /// `None` once the worker missed a deadline or ended.
     jobs: Option<SyncSender<Job>>,
     deadline: Duration,
+    life: Life,
+    left_behind: LeftBehind,
 }
 
 impl PcscConnection {
@@ -84,6 +101,7 @@ impl PcscConnection {
         if result.is_err() {
             // The worker may hang in that call for ever: don't queue behind it.
             self.jobs = None;
+            self.left_behind.add(&self.reader, &self.life);
         }
         result?
     }

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pinwright::agent::report::Phase;
+use std::time::Duration;
+
+use pinwright::agent::report::{Phase, What};
 use pinwright::card::PinLimits;
 use pinwright::provision::Cause;
 use pinwright::provision::supplier::{Need, SecretError, Supplier};
 use pinwright::secret::{AdminKey, Code, Pin};
-use pinwright::sim::server::{PinMaker, Settings, UserPinOption};
+use pinwright::sim::server::{Endpoint, Fault, FaultKind, PinMaker, Settings, UserPinOption};
 
 use crate::office::{Nobody, Office, card, card_id, writes};
 
 const READER: &str = "Reader 00 00";
+const OTHER: &str = "Reader 01 00";
 
 fn user_pins(settings: &mut Settings) {
     settings.templates[0].user_pin_option = UserPinOption::Name("UserProvided".to_owned());
@@ -94,4 +97,66 @@ fn a_pin_that_does_not_fit_fails_and_is_not_tried_again() {
     assert_eq!(agent.post.recheck(), Ok(0));
     office.assert_untouched(&card, "misfit");
     assert_eq!(agent.status().totals.failed, 1);
+}
+
+/// Thinks longer than a job may take.
+struct Slow(Typist);
+
+impl Supplier for Slow {
+    fn at_hand(&self, need: Need) -> bool {
+        self.0.at_hand(need)
+    }
+
+    fn new_pin(&mut self, limits: PinLimits) -> Result<Pin, SecretError> {
+        std::thread::sleep(Duration::from_millis(900));
+        self.0.new_pin(limits)
+    }
+
+    fn consent(&mut self, card: &str, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
+        self.0.consent(card, watch)
+    }
+
+    fn current_pin(&mut self) -> Result<Pin, SecretError> {
+        self.0.current_pin()
+    }
+
+    fn admin_key(&mut self) -> Result<AdminKey, SecretError> {
+        self.0.admin_key()
+    }
+
+    fn code(&mut self, need: Need) -> Result<Code, SecretError> {
+        self.0.code(need)
+    }
+}
+
+#[test]
+fn a_person_who_takes_longer_than_a_job_may_is_not_cut_off_and_holds_up_nobody() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let typist = move || Slow(Typist { pin: b"86420975", asked: Arc::clone(&counter) });
+    let mut office = Office::with(2, user_pins, "", Arc::new(move |_, _| Box::new(typist())));
+    office.settings.job_timeout = Duration::from_millis(600);
+    // Both wait for the server; the first to get through then waits for a person.
+    office.server.inject(Fault::on(Endpoint::Smartcards, FaultKind::status(500)).times(2));
+    let cards = [card(0), card(1)];
+    let mut readers = office.readers.clone();
+    let mut agent = office.agent();
+    for (name, card) in [READER, OTHER].iter().zip(&cards) {
+        readers.add(name).insert(card.clone());
+    }
+    let mut done = Vec::new();
+    let mut waiting_for_people = 0;
+    while done.len() < 2 {
+        let event = agent.until("both done", |event| matches!(event.event, What::Phase | What::Step));
+        let report = event.reader.unwrap();
+        if event.event == What::Phase && report.phase != Phase::ServerDown {
+            assert_eq!(report.phase, Phase::Done, "{report:?}");
+            done.push(report.reader);
+        } else if report.step.as_deref() == Some("supply") && done.is_empty() {
+            waiting_for_people += 1;
+        }
+    }
+    assert_eq!(waiting_for_people, 2, "nobody waits for another's person");
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    cards.iter().for_each(|card| assert_eq!(writes(card), 1));
 }

@@ -74,7 +74,7 @@ fn a_card_that_does_not_answer_leaves_its_reader_stuck_and_the_others_go_on() {
     let slot = readers.add(READER);
     slot.insert(hanging.clone());
     let report = agent.ends(READER, Phase::Stuck);
-    assert!(report.reason.is_some() && report.next_check.is_none(), "{report:?}");
+    assert!(report.reason.is_some() && report.next_check.is_some(), "{report:?}");
     readers.add(OTHER).insert(fine.clone());
     agent.ends(OTHER, Phase::Done);
     // Pulled out and put in again it gets another chance.
@@ -83,6 +83,27 @@ fn a_card_that_does_not_answer_leaves_its_reader_stuck_and_the_others_go_on() {
     slot.insert(hanging.clone());
     agent.ends(READER, Phase::Done);
     office.assert_done(&hanging, "after the second insertion");
+}
+
+#[test]
+fn a_reader_that_hung_for_a_while_is_tried_again_with_the_card_in_it() {
+    // As behind another program that holds its transaction for long: by itself after a while, and at once where asked.
+    for asked in [true, false] {
+        let mut office = Office::new(1);
+        if !asked {
+            office.settings.recheck_first = Duration::from_millis(100);
+        }
+        let plastic = card(0);
+        plastic.with(|card| card.next(Fault::Hang));
+        office.readers.clone().add(READER).insert(plastic.clone());
+        let mut agent = office.agent();
+        agent.ends(READER, Phase::Stuck);
+        if asked {
+            assert_eq!(agent.post.recheck(), Ok(1));
+        }
+        agent.ends(READER, Phase::Done);
+        office.assert_done(&plastic, "after the hang");
+    }
 }
 
 /// One reader's `open` blocks until the test lets it go.
@@ -117,7 +138,8 @@ fn a_call_that_never_returns_is_noticed_and_holds_up_neither_the_others_nor_the_
         Some(Arc::new(Blocking { inner: office.readers.clone(), opened, gate: std::sync::Mutex::new(gate) }));
     let mut readers = office.readers.clone();
     let mut agent = office.agent();
-    readers.add(READER).insert(card(0));
+    let slot = readers.add(READER);
+    slot.insert(card(0));
     is_open.recv().unwrap();
     let report = agent.ends(READER, Phase::Stuck);
     assert!(report.reason.unwrap().contains("has not ended"));
@@ -126,6 +148,10 @@ fn a_call_that_never_returns_is_noticed_and_holds_up_neither_the_others_nor_the_
     agent.ends(OTHER, Phase::Done);
     office.assert_done(&fine, "beside a stuck reader");
     // The same reader again: its thread is still not back, so the card waits for it.
+    slot.remove();
+    agent.sees(READER, What::Removed);
+    slot.insert(card(0));
+    assert_eq!(agent.sees(READER, What::Inserted).phase, Phase::Stuck);
     readers.unplug(READER);
     agent.sees(READER, What::ReaderRemoved);
     let stopped = agent.stop();

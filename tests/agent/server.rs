@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pinwright::agent::report::{Phase, What};
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
 
-use crate::office::{Office, card};
+use crate::office::{Office, card, card_id};
 
 const READERS: [&str; 3] = ["Reader 00 00", "Reader 01 00", "Reader 02 00"];
 
@@ -108,4 +108,39 @@ fn a_server_that_fails_after_the_look_leaves_the_card_and_is_asked_again() {
         agent.until("done", |event| event.reader.as_ref().is_some_and(|r| r.phase == Phase::Done));
         office.assert_done(&card, "in the end");
     }
+}
+
+#[test]
+fn one_card_that_the_server_fails_at_does_not_keep_the_others_from_it() {
+    let office = Office::new(2);
+    let mut readers = office.readers.clone();
+    let mut agent = office.agent();
+    // The whole server first, so that both wait for it; then that one card alone.
+    office.server.inject(Fault::on(Endpoint::Smartcards, FaultKind::status(500)).times(2));
+    office
+        .server
+        .inject(Fault::on(Endpoint::Smartcards, FaultKind::status(500)).about(&card_id(0).to_string()).always());
+    let (poison, fine) = (card(0), card(1));
+    readers.add(READERS[0]).insert(poison.clone());
+    agent.ends(READERS[0], Phase::ServerDown);
+    readers.add(READERS[1]).insert(fine.clone());
+    agent.until("the other card's end", |event| {
+        event.reader.as_ref().is_some_and(|report| report.reader == READERS[1] && report.phase == Phase::Done)
+    });
+    office.assert_done(&fine, "beside a card that the server fails at");
+    office.assert_untouched(&poison, "the server fails at it");
+}
+
+#[test]
+fn a_person_may_have_the_server_asked_before_the_time_that_it_named() {
+    let office = Office::new(1);
+    office.server.inject(Fault::on(Endpoint::Smartcards, FaultKind::status_with(503, "Retry-After", "86400")));
+    let plastic = card(0);
+    office.readers.clone().add(READERS[0]).insert(plastic.clone());
+    let mut agent = office.agent();
+    agent.ends(READERS[0], Phase::ServerDown);
+    assert!(agent.status().server_paused_until.is_some());
+    assert_eq!(agent.post.recheck(), Ok(1));
+    agent.ends(READERS[0], Phase::Done);
+    office.assert_done(&plastic, "at once");
 }

@@ -142,6 +142,7 @@ impl FaultKind {
 #[derive(Clone, Debug)]
 pub struct Fault {
     pattern: Pattern,
+    about: Option<String>,
     kind: FaultKind,
     skip: usize,
     times: usize,
@@ -152,7 +153,14 @@ impl Fault {
     /// Hit the next call that matches, once.
     #[must_use]
     pub fn on(pattern: impl Into<Pattern>, kind: FaultKind) -> Self {
-        Self { pattern: pattern.into(), kind, skip: 0, times: 1, seen: 0 }
+        Self { pattern: pattern.into(), about: None, kind, skip: 0, times: 1, seen: 0 }
+    }
+
+    /// Hit calls only whose path or query has this in it: one card's.
+    #[must_use]
+    pub fn about(mut self, text: &str) -> Self {
+        self.about = Some(text.to_owned());
+        self
     }
 
     /// Let that many matching calls pass first.
@@ -176,8 +184,9 @@ impl Fault {
     }
 
     /// Count a call; `Some` when it is to be hit.
-    pub(super) fn take(&mut self, endpoint: Option<Endpoint>) -> Option<FaultKind> {
-        if !self.pattern.matches(endpoint) {
+    pub(super) fn take(&mut self, endpoint: Option<Endpoint>, target: &str) -> Option<FaultKind> {
+        let is_about = self.about.as_ref().is_none_or(|text| target.contains(text.as_str()));
+        if !is_about || !self.pattern.matches(endpoint) {
             return None;
         }
         self.seen += 1;

@@ -157,8 +157,8 @@ impl State {
         let number = inner.seen.len();
         let (endpoint, result) = routes::answer(&mut inner, call);
         seen.endpoint = endpoint;
+        let fault = inner.fault(endpoint, &format!("{}?{}", seen.path, seen.query));
         inner.seen.push(seen);
-        let fault = inner.fault(endpoint);
         let reply = match result {
             Ok(reply) => reply,
             Err(refusal) => {
@@ -203,8 +203,8 @@ impl State {
 
 impl Inner {
     /// Every armed fault counts the call; the first that hits wins.
-    fn fault(&mut self, endpoint: Option<Endpoint>) -> Option<FaultKind> {
-        let hits = self.faults.iter_mut().filter_map(|fault| fault.take(endpoint));
+    fn fault(&mut self, endpoint: Option<Endpoint>, target: &str) -> Option<FaultKind> {
+        let hits = self.faults.iter_mut().filter_map(|fault| fault.take(endpoint, target));
         hits.fold(None, |first, hit| first.or(Some(hit)))
     }
 }
