@@ -24,6 +24,7 @@ mod workplace;
 
 mod cards;
 mod daemon;
+mod holder;
 mod one;
 mod rivals;
 mod service;
