@@ -144,3 +144,27 @@ fn a_person_may_have_the_server_asked_before_the_time_that_it_named() {
     agent.ends(READERS[0], Phase::Done);
     office.assert_done(&plastic, "at once");
 }
+
+#[test]
+fn a_token_that_is_renewed_in_its_file_is_used_without_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "expired-token").unwrap();
+    let mut office = Office::with(
+        1,
+        |server| server.token = Some("renewed-token".to_owned()),
+        &format!("auth = \"bearer\"\ntoken_file = {token:?}"),
+        std::sync::Arc::new(|_, _| Box::new(crate::office::Nobody)),
+    );
+    (office.settings.recheck_first, office.settings.recheck_longest) =
+        (Duration::from_millis(100), Duration::from_millis(100));
+    let plastic = card(0);
+    office.readers.clone().add(READERS[0]).insert(plastic.clone());
+    let mut agent = office.agent();
+    for _ in 0..2 {
+        assert_eq!(agent.ends(READERS[0], Phase::Waiting).exit, Some(5));
+    }
+    std::fs::write(&token, "renewed-token").unwrap();
+    agent.until("done", |event| event.reader.as_ref().is_some_and(|report| report.phase == Phase::Done));
+    office.assert_done(&plastic, "with the new token");
+}
