@@ -80,7 +80,7 @@ impl Teller {
     pub fn ended(&mut self, report: &ReaderReport, attention: bool) {
         match report.phase {
             Phase::Done => self.totals.provisioned += 1,
-            Phase::Failed | Phase::Stuck => self.totals.failed += 1,
+            Phase::Failed => self.totals.failed += 1,
             _ => {}
         }
         if attention {

@@ -103,6 +103,8 @@ fn a_reader_that_hung_for_a_while_is_tried_again_with_the_card_in_it() {
         }
         agent.ends(READER, Phase::Done);
         office.assert_done(&plastic, "after the hang");
+        // It hung for a while, and nothing failed for good.
+        assert_eq!(agent.status().totals.failed, 0);
     }
 }
 
