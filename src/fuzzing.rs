@@ -5,6 +5,7 @@
 //! makes us ask no more than so often, an error quotes no secret. That nothing panics by itself goes without saying.
 
 mod cards;
+mod script;
 mod texts;
 
 use crate::apdu::tlv;
@@ -16,10 +17,12 @@ pub use cards::{Call, dialogue};
 pub type Target = fn(&[u8]);
 
 /// Name and function of every target. `fuzz/` has one program for each.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("tlv", tlv),
     ("channel", cards::channel),
     ("gids", cards::gids),
+    ("piv", cards::piv),
+    ("openpgp", cards::openpgp),
     ("iso7816", cards::iso7816),
     ("server_objects", server::objects),
     ("server_policy", server::policy),

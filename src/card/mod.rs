@@ -273,8 +273,8 @@ fn send(channel: &mut Channel<'_>, name: &'static str, command: &Command) -> Res
     }
 }
 
-/// Something of a PIN's shape, for commands that are planned and never sent: eight zeros, or what the limits allow.
+/// Something of a PIN's shape, for commands that are planned and never sent: eight zeros, or what the limits allow. The card's
+/// own data may leave no length between them: then it is the most, and no PIN will fit.
 fn stand_in_pin(limits: PinLimits) -> Pin {
-    let length = 8.clamp(limits.min.max(1), limits.max.clamp(1, Pin::MAX));
-    Pin::zeros(length)
+    Pin::zeros(8.max(limits.min).min(limits.max).clamp(1, Pin::MAX))
 }

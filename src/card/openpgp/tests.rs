@@ -256,6 +256,18 @@ fn status_bytes_and_capabilities_of_any_length() {
     assert!(!derives_passwords(&[]).unwrap());
 }
 
+/// A card whose PW1 can have fewer bytes than any PW1 has: the plan is drawn, and no PIN fits.
+#[test]
+fn a_card_that_leaves_no_length_for_a_pin_is_planned_all_the_same() {
+    for (status, length) in [("00057F7F030303", 5), ("00007F7F030303", 1), ("00FF7F7F030303", 8)] {
+        identified(status, &[], |card, _| {
+            let planned = card.plan(Proof::AdminPin).after_asking;
+            let verify = planned.last().unwrap().command.frames(crate::reader::Protocol::T1, false);
+            assert_eq!(verify[0].expose().len(), 5 + length, "{status}");
+        });
+    }
+}
+
 #[test]
 fn what_was_verified_is_forgotten() {
     play(&[("0020FF82", "9000"), ("0020FF83", "9000")], |channel| OpenPgp::new(IdOrder::Raw).forget(channel).unwrap());
