@@ -137,6 +137,13 @@ pub enum CardError {
 }
 
 impl CardError {
+    /// Whether the card only says that it does not answer this: any refusal but that of a card that has nothing selected any
+    /// more, and would refuse everything.
+    #[must_use]
+    pub fn is_mere_refusal(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if *status != Status::NOTHING_SELECTED)
+    }
+
     /// The status word, where the card gave one.
     #[must_use]
     pub fn status(&self) -> Option<Status> {

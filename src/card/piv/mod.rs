@@ -225,7 +225,11 @@ impl Card for Piv {
         for (name, reference) in
             [("pin", commands::PIN), ("puk", commands::PUK), ("management-key", commands::MANAGEMENT_KEY)]
         {
-            let metadata = self.metadata(channel, reference)?;
+            // Told of one and not of the next: the others are worth a line.
+            let metadata = match self.metadata(channel, reference) {
+                Err(error) if error.is_mere_refusal() => None,
+                result => result?,
+            };
             let tries = metadata.map_or(Tries::Untold, |metadata| metadata.tries_left());
             reports.push(SecretReport { name, tries, factory: metadata.and_then(|metadata| metadata.factory) });
         }
