@@ -280,6 +280,8 @@ impl Session {
             Ok(()) => CardState::PinSet,
             Err(cause) => match cause.status() {
                 Some(status) if status.leaves_card_unchanged() => refused,
+                // Whatever word it was told in.
+                Some(_) if matches!(cause, Cause::Card(CardError::Wrong { .. })) => refused,
                 _ if never_sent(cause) => refused,
                 _ => CardState::Unknown,
             },

@@ -6,12 +6,14 @@
 
 mod algorithm;
 pub mod commands;
+mod counter;
 pub mod identity;
 pub mod metadata;
 #[cfg(test)]
 mod tests;
 
 pub use self::algorithm::Algorithm;
+use self::counter::Answer;
 use self::identity::Source;
 use self::metadata::Metadata;
 use super::{
@@ -113,17 +115,17 @@ impl Piv {
     fn change(channel: &mut Channel<'_>, reference: u8, old_and_new: SecretBytes) -> Result<(), CardError> {
         let command = commands::change_reference_data(reference, old_and_new);
         let name = "CHANGE REFERENCE DATA";
-        match send(channel, name, &command) {
+        match counter::offer(channel, name, &command) {
             Err(CardError::Refused { status: Status::WRONG, .. }) if reference == commands::PIN => {
                 // The refusal is what counts, also where the card is pulled now.
-                let left =
-                    channel.send(&commands::verify_status()).ok().and_then(|status| status.status().tries_left());
-                Err(match left {
-                    Some(left) => CardError::Wrong { command: name, status: Status::WRONG, left },
-                    None => CardError::Refused { command: name, status: Status::WRONG },
+                Err(match counter::ask(channel) {
+                    Ok(Answer::Left(left)) => CardError::Wrong { command: name, status: Status::WRONG, left },
+                    Ok(Answer::Verified | Answer::Untold) | Err(_) => {
+                        CardError::Refused { command: name, status: Status::WRONG }
+                    }
                 })
             }
-            result => result.map(drop),
+            result => result,
         }
     }
 
@@ -192,18 +194,14 @@ impl Card for Piv {
     }
 
     fn tries_left(&mut self, channel: &mut Channel<'_>) -> Result<Tries, CardError> {
-        let name = "VERIFY (status)";
-        let response =
-            channel.send(&commands::verify_status()).map_err(|source| CardError::NoAnswer { command: name, source })?;
-        match (response.status(), response.status().tries_left()) {
-            (_, Some(left)) => Ok(Tries::Left { left, max: None }),
-            // Verified already: the counter is told by the metadata or by nobody.
-            (Status::OK, None) => {
+        match counter::ask(channel)? {
+            Answer::Left(left) => Ok(Tries::Left { left, max: None }),
+            // Told by the metadata or by nobody.
+            Answer::Verified => {
                 let metadata = self.metadata(channel, commands::PIN)?;
                 Ok(metadata.map_or(Tries::Untold, |metadata| metadata.tries_left()))
             }
-            (Status::WRONG, None) => Ok(Tries::Untold),
-            (status, None) => Err(CardError::Refused { command: name, status }),
+            Answer::Untold => Ok(Tries::Untold),
         }
     }
 
@@ -271,7 +269,7 @@ impl Card for Piv {
             return Err(CardError::NotTaken { family: self.family(), proof });
         }
         let both = pair(code.expose(), new.expose())?;
-        send(channel, "RESET RETRY COUNTER (code)", &commands::reset_retry_counter(both)).map(drop)
+        counter::offer(channel, "RESET RETRY COUNTER (code)", &commands::reset_retry_counter(both))
     }
 
     fn set_pin(&mut self, _channel: &mut Channel<'_>, _pin: &Pin) -> Result<(), CardError> {
@@ -289,7 +287,7 @@ impl Card for Piv {
     }
 
     fn verify_pin(&mut self, channel: &mut Channel<'_>, pin: &Pin) -> Result<(), CardError> {
-        send(channel, "VERIFY", &commands::verify(block(pin.expose())?)).map(drop)
+        counter::offer(channel, "VERIFY", &commands::verify(block(pin.expose())?))
     }
 
     fn forget(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {

@@ -108,7 +108,15 @@ fn a_damaged_chuid_is_no_reason_to_take_another_id() {
 #[test]
 fn the_counter_is_asked_for_without_a_try() {
     let left = |left| Tries::Left { left, max: None };
-    for (word, expected) in [("63C3", left(3)), ("63C0", left(0)), ("6983", left(0)), ("6300", Tries::Untold)] {
+    for (word, expected) in [
+        ("63C3", left(3)),
+        ("63C0", left(0)),
+        ("6983", left(0)),
+        ("6300", Tries::Untold),
+        // A YubiKey NEO with an applet before 1.0.4.
+        ("6303", left(3)),
+        ("630F", left(15)),
+    ] {
         assert_eq!(play(&[(STATUS, word)], |channel| Piv::new().tries_left(channel).unwrap()), expected, "{word}");
     }
     // Verified: told by the metadata alone.
@@ -227,6 +235,16 @@ fn the_puk_sets_the_pin_and_is_sent_once() {
             assert!(reset(channel, "12345678").is_err(), "{word}");
         });
     }
+    // An old card's way to tell the counter.
+    play(&[(RESET, "6302"), ("0020008008313233343536FFFF", "6301")], |channel| {
+        let error = reset(channel, "12345678").unwrap_err();
+        assert!(matches!(error, CardError::Wrong { left: 2, .. }), "{error}");
+        let error = Piv::new().verify_pin(channel, &pin("123456")).unwrap_err();
+        assert!(matches!(error, CardError::Wrong { left: 1, .. }), "{error}");
+    });
+    play(&[(RESET, "6310")], |channel| {
+        assert!(matches!(reset(channel, "12345678"), Err(CardError::Refused { .. })), "a warning, and no counter");
+    });
     // What can't be a PUK or a PIN of such a card is not sent, and no other proof is.
     play(&[], |channel| {
         for (puk, new) in [("12345", "123456"), ("123456789", "123456"), ("12345678", "12345")] {
@@ -250,6 +268,10 @@ fn a_wrong_pin_without_a_counter_is_followed_by_the_question() {
     let error = play(&[(CHANGE_WRONG, "6300"), (STATUS, "63C2")], |channel| change(channel).unwrap_err());
     assert!(matches!(error, CardError::Wrong { left: 2, .. }), "{error}");
     assert!(error.to_string().contains("2 tries left"), "{error}");
+    let error = play(&[(CHANGE_WRONG, "6300"), (STATUS, "6302")], |channel| change(channel).unwrap_err());
+    assert!(matches!(error, CardError::Wrong { left: 2, .. }), "{error}");
+    let error = play(&[(CHANGE_WRONG, "6302")], |channel| change(channel).unwrap_err());
+    assert!(matches!(error, CardError::Wrong { left: 2, .. }), "{error}");
     let error = play(&[(CHANGE_WRONG, "63C1")], |channel| change(channel).unwrap_err());
     assert_eq!(error.status(), Some(Status::new(0x63C1)));
     // The PUK's counter can't be asked for, and the PIN's says nothing of it.
