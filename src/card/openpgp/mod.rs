@@ -78,9 +78,11 @@ impl OpenPgp {
     }
 
     /// A card that wants derived passwords would take every plain one for a wrong one.
-    fn insist_on_plain_passwords(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
+    fn insist_on_plain_passwords(&mut self, channel: &mut Channel<'_>, proof: Proof) -> Result<(), CardError> {
         let data = *self.data()?;
-        if data.status.pin_block {
+        let [pw1, code, pw3] = data.status.pin_block;
+        // The new PIN is a PW1, whatever proves the right to set it.
+        if pw1 || (code && proof == Proof::ResettingCode) || (pw3 && proof == Proof::AdminPin) {
             return Err(CardError::OtherPinFormat { format: "as PIN blocks of format 2" });
         }
         if data.capabilities.kdf && !self.plain_passwords {
@@ -201,7 +203,7 @@ impl Card for OpenPgp {
     }
 
     fn proof_tries_left(&mut self, channel: &mut Channel<'_>, proof: Proof) -> Result<Tries, CardError> {
-        self.insist_on_plain_passwords(channel)?;
+        self.insist_on_plain_passwords(channel, proof)?;
         let status = self.status(channel)?;
         Ok(match proof {
             Proof::CurrentPin => status.pw1(),
