@@ -172,6 +172,15 @@ pub trait Card: Send {
         }
     }
 
+    /// As [`Card::proof_tries_left`], right before one is risked: where another program has left the PIN verified, and the card
+    /// therefore does not tell its counter, that is ended first. 0 to 3 commands; spends no try.
+    ///
+    /// # Errors
+    /// The card's refusal.
+    fn tries_to_risk(&mut self, channel: &mut Channel<'_>, proof: Proof) -> Result<Tries, CardError> {
+        self.proof_tries_left(channel, proof)
+    }
+
     /// Fewest and most bytes that a PUK, an admin PIN or a resetting code of this card can have: another length is not
     /// worth a try. `None` where the card takes no such proof.
     fn code_lengths(&self, _proof: Proof) -> Option<(usize, usize)> {

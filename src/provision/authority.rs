@@ -95,11 +95,11 @@ pub(super) fn may_be_risked(
         // A wrong answer is the server's or the key's, and its counter can't be asked for.
         Authority::Server | Authority::AdminKey => Ok(()),
         Authority::CurrentPin => {
-            let tries = session.proof_tries_left(Proof::CurrentPin)?;
+            let tries = session.tries_to_risk(Proof::CurrentPin)?;
             enough_tries(tries, rules.min_tries_left, log.pin_is_uncertain())
         }
         Authority::Puk | Authority::AdminPin | Authority::ResettingCode => {
-            let tries = session.proof_tries_left(authority.proof())?;
+            let tries = session.tries_to_risk(authority.proof())?;
             enough_code_tries(authority, tries, rules, log.code_try_in_doubt(authority))
         }
     }

@@ -41,6 +41,8 @@ pub struct Piv {
     id_source: Option<Source>,
     /// Whether the card has answered GET METADATA; asked no more once it has not.
     has_metadata: Option<bool>,
+    /// The PIN was verified before we came, and nothing tells its counter as long as it is.
+    hidden: bool,
     /// The management key's, once it is known.
     algorithm: Option<Algorithm>,
 }
@@ -194,12 +196,15 @@ impl Card for Piv {
     }
 
     fn tries_left(&mut self, channel: &mut Channel<'_>) -> Result<Tries, CardError> {
+        self.hidden = false;
         match counter::ask(channel)? {
             Answer::Left(left) => Ok(Tries::Left { left, max: None }),
             // Told by the metadata or by nobody.
             Answer::Verified => {
                 let metadata = self.metadata(channel, commands::PIN)?;
-                Ok(metadata.map_or(Tries::Untold, |metadata| metadata.tries_left()))
+                let tries = metadata.map_or(Tries::Untold, |metadata| metadata.tries_left());
+                self.hidden = tries == Tries::Untold;
+                Ok(tries)
             }
             Answer::Untold => Ok(Tries::Untold),
         }
@@ -211,6 +216,19 @@ impl Card for Piv {
             // VERIFY without data is for the PIN only: `6A88` for the PUK.
             Proof::Puk => Ok(self.metadata(channel, commands::PUK)?.map_or(Tries::Untold, |puk| puk.tries_left())),
             Proof::AdminAnswer | Proof::AdminPin | Proof::ResettingCode => Ok(Tries::Untold),
+        }
+    }
+
+    fn tries_to_risk(&mut self, channel: &mut Channel<'_>, proof: Proof) -> Result<Tries, CardError> {
+        let tries = self.proof_tries_left(channel, proof)?;
+        if proof != Proof::CurrentPin || !self.hidden {
+            return Ok(tries);
+        }
+        match self.forget(channel) {
+            Ok(()) => self.tries_left(channel),
+            // A card that does not know it keeps its counter to itself.
+            Err(error) if error.is_mere_refusal() => Ok(tries),
+            Err(error) => Err(error),
         }
     }
 
@@ -324,6 +342,10 @@ impl Card for Piv {
             }
             Proof::CurrentPin => {
                 plan.after("read the tries left", commands::verify_status());
+                if self.hidden {
+                    plan.after("end what another program has left verified", commands::log_out());
+                    plan.after("read the tries left", commands::verify_status());
+                }
                 plan.after("confirm the card ID", confirm());
                 plan.after("change the PIN", commands::change_reference_data(commands::PIN, both()));
             }

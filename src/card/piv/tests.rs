@@ -130,6 +130,36 @@ fn the_counter_is_asked_for_without_a_try() {
     }
 }
 
+/// Verified by another program: ended, where that is what it takes to know the counter before a try is risked.
+#[test]
+fn a_pin_that_was_left_verified_does_not_hide_the_counter() {
+    let metadata = "00F7008000";
+    let log_out = "0020FF80";
+    let risk = |script: &[(&str, &str)]| {
+        play(script, |channel| Piv::new().tries_to_risk(channel, Proof::CurrentPin).map_err(|error| error.status()))
+    };
+    let left = |left, max| Ok(Tries::Left { left, max });
+    let verified = [(STATUS, "9000"), (metadata, "6D00")];
+    let with = |rest: &[(&'static str, &'static str)]| [&verified[..], rest].concat();
+    assert_eq!(risk(&with(&[(log_out, "9000"), (STATUS, "63C1")])), left(1, None));
+    // A card that stays verified, or does not know it, keeps its counter to itself.
+    assert_eq!(risk(&with(&[(log_out, "9000"), (STATUS, "9000")])), Ok(Tries::Untold));
+    assert_eq!(risk(&with(&[(log_out, "6A86")])), Ok(Tries::Untold));
+    assert_eq!(risk(&with(&[(log_out, "6986")])), Err(Some(Status::NOTHING_SELECTED)));
+    // Not asked for where the counter is told, nor for another proof, nor by a mere look.
+    assert_eq!(risk(&[(STATUS, "63C3")]), left(3, None));
+    assert_eq!(risk(&[(STATUS, "9000"), (metadata, "060205049000")]), left(4, Some(5)));
+    assert_eq!(risk(&[(STATUS, "6300")]), Ok(Tries::Untold));
+    let puk = [(METADATA_PUK, "6D00")];
+    play(&puk, |channel| assert_eq!(Piv::new().tries_to_risk(channel, Proof::Puk).unwrap(), Tries::Untold));
+    play(&verified, |channel| {
+        let mut card = Piv::new();
+        assert_eq!(card.proof_tries_left(channel, Proof::CurrentPin).unwrap(), Tries::Untold);
+        let planned: Vec<_> = card.plan(Proof::CurrentPin).after_asking.iter().map(|step| step.purpose).collect();
+        assert_eq!(planned[1..3], ["end what another program has left verified", "read the tries left"]);
+    });
+}
+
 #[test]
 fn the_puk_is_counted_by_metadata_or_by_nobody() {
     let ask = |card: &mut Piv, channel: &mut Channel<'_>| card.proof_tries_left(channel, Proof::Puk);
