@@ -49,3 +49,39 @@ fn the_last_try_is_not_risked_because_the_pin_was_left_verified() {
     assert!(matches!(*failure.cause, Cause::FewTries { left: 1, .. }), "{}", told(&failure));
     assert_eq!((bench.tries(), bench.card.with(|tap| tap.risky())), (1, 0));
 }
+
+/// Where nobody has to answer the challenge it is a parameter of the server's call, and none is as good.
+#[test]
+fn a_challenge_that_nobody_answers_stops_no_job() {
+    let (random, general, metadata) = (0x84, 0x87, 0xF7);
+    for (kind, authority, instruction, answers) in [
+        (Kind::OpenPgp, "admin-pin", random, &["9000", "001122339000", "6D00", "6F00"][..]),
+        (Kind::OpenPgp, "current-pin", random, &["9000"]),
+        (Kind::OpenPgp, "resetting-code", random, &["00112233445566778899AABBCCDDEEFF9000"]),
+        (Kind::Piv, "puk", general, &["9000", "7C009000", "7C04810200119000", "6982"]),
+        (Kind::Piv, "current-pin", metadata, &["0102039000", "FFFFFF9000"]),
+        (Kind::Iso, "current-pin", random, &["9000", "00112233449000"]),
+        (Kind::Gids, "current-pin", general, &["9000", "7C009000"]),
+    ] {
+        let mut world = World::new(kind, authority);
+        for answer in answers {
+            let case = format!("{kind:?} {authority}: {answer}");
+            let bench = Bench::new(kind);
+            let given = hex::decode(answer).unwrap();
+            bench.instead(move |command| (command.get(1) == Some(&instruction)).then(|| given.clone()));
+            world.run(&bench, &mut Person::knowing()).ok(&case);
+            assert!(!bench.pin_is(OLD), "{case}");
+        }
+    }
+}
+
+/// A card that has lost its selection has said nothing of the challenge.
+#[test]
+fn a_challenge_to_a_card_that_was_reset_stops_the_job() {
+    let mut world = World::new(Kind::OpenPgp, "admin-pin");
+    let bench = Bench::new(Kind::OpenPgp);
+    bench.instead(|command| (command.get(1) == Some(&0x84)).then(|| vec![0x69, 0x86]));
+    let failure = world.run(&bench, &mut Person::knowing()).failed_untouched("6986");
+    assert_eq!(failure.step, Step::Challenge, "{}", told(&failure));
+    bench.assert_not_risked("6986");
+}

@@ -64,22 +64,23 @@ impl Piv {
         response.status().is_ok() && named.is_some_and(|aid| aid.starts_with(&commands::AID) || aid.starts_with(own))
     }
 
-    /// GET METADATA, where the card knows it. A card that has told of one secret must tell of the next.
+    /// GET METADATA, where the card knows it: its instruction may mean something else on cards that don't. A card that has told
+    /// of one secret must tell of the next.
     fn metadata(&mut self, channel: &mut Channel<'_>, reference: u8) -> Result<Option<Metadata>, CardError> {
         if self.has_metadata == Some(false) {
             return Ok(None);
         }
         let known = self.has_metadata == Some(true);
         match send(channel, "GET METADATA", &commands::get_metadata(reference)) {
-            Ok(response) => {
-                let metadata = Metadata::parse(response.data())
-                    .map_err(|source| CardError::Malformed { object: "metadata", source })?;
-                if metadata.is_none() && known {
-                    return Err(CardError::Incomplete { object: "metadata", missing: "data object" });
+            Ok(response) => match Metadata::parse(response.data()) {
+                Err(source) if known => Err(CardError::Malformed { object: "metadata", source }),
+                Ok(None) if known => Err(CardError::Incomplete { object: "metadata", missing: "data object" }),
+                parsed => {
+                    let metadata = parsed.ok().flatten();
+                    self.has_metadata = Some(metadata.is_some());
+                    Ok(metadata)
                 }
-                self.has_metadata = Some(metadata.is_some());
-                Ok(metadata)
-            }
+            },
             Err(CardError::Refused { status, .. }) if !known && status != Status::NOTHING_SELECTED => {
                 self.has_metadata = Some(false);
                 Ok(None)

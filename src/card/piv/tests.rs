@@ -165,7 +165,7 @@ fn the_puk_is_counted_by_metadata_or_by_nobody() {
     let ask = |card: &mut Piv, channel: &mut Channel<'_>| card.proof_tries_left(channel, Proof::Puk);
     let told = replay(PIVAPPLET, &[METADATA_PUK], |channel| ask(&mut Piv::new(), channel).unwrap());
     assert_eq!(told, Tries::Left { left: 3, max: Some(3) });
-    for answer in ["9000", "6D00", "6A81", "6E00", "6A88"] {
+    for answer in ["9000", "6D00", "6A81", "6E00", "6A88", "0102039000", "FF9000"] {
         play(&[(METADATA_PUK, answer)], |channel| {
             let mut card = Piv::new();
             assert_eq!(ask(&mut card, channel).unwrap(), Tries::Untold, "{answer}");
@@ -174,7 +174,7 @@ fn the_puk_is_counted_by_metadata_or_by_nobody() {
         });
     }
     // A card that tells of its management key and not of its PUK is not guessed at.
-    for answer in ["9000", "6A88", "6F00"] {
+    for answer in ["9000", "6A88", "6F00", "0102039000"] {
         let script = [
             (METADATA_KEY, "0101030501009000"),
             ("0087039B047C02810000", "7C0A810800112233445566779000"),
