@@ -132,7 +132,7 @@ pub trait Card: Send {
         proof::of_family(self.family()).and_then(|row| row.no_admin_answer)
     }
 
-    /// Finds and reads the card ID. 1 to 4 commands.
+    /// Finds and reads the card ID. 1 to 4 commands; none where finding the family has read it.
     ///
     /// # Errors
     /// Missing, of the wrong size, all `00` or all `FF`: a card that can't be told from others is not provisioned.

@@ -186,7 +186,9 @@ fn walk(card: &mut dyn Card, calls: u8, script: &mut Script<'_>) {
             let read =
                 ask(card, script, |card, channel| if again { card.confirm(channel) } else { card.identify(channel) });
             if let Some(id) = read {
-                card_id(id, card.family(), &script.data);
+                // An OpenPGP card may have said it when its application was made sure of.
+                let data = if card.family() == "openpgp" { &script.heard } else { &script.data };
+                card_id(id, card.family(), data);
             }
         }
     }
