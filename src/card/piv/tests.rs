@@ -63,7 +63,7 @@ fn a_card_without_a_guid_is_told_by_what_it_has() {
         "5332F015A000000116FF022AA2AB70039C5510DDF06420ECEBF10121F20121F300F400F50110F600F700FA00FB00FC00FD00FE009000";
     let zero = format!("53123410{}9000", "00".repeat(16));
     let erased = format!("53123410{}9000", "FF".repeat(16));
-    for chuid in ["6A82", "6A88", "53009000", "9000", &zero, &erased] {
+    for chuid in ["6A82", "6A88", "53009000", "9000", "530234009000", &zero, &erased] {
         play(&[(CHUID, chuid), (CCC, ccc), (CCC, ccc)], |channel| {
             let mut card = Piv::new();
             let id = card.identify(channel).unwrap();
@@ -73,11 +73,16 @@ fn a_card_without_a_guid_is_told_by_what_it_has() {
     }
     let empty = "531BF000F100F200F300F400F50110F600F700FA00FB00FC00FD00FE009000";
     let no_number = format!("5317F015A000000116FF02{}9000", "00".repeat(14));
-    for ccc in ["6A82", empty, &no_number] {
+    for ccc in ["6A82", "6982", empty, &no_number] {
         play(&[(CHUID, "6A82"), (CCC, ccc), (VERSION, "0504009000"), (SERIAL, "D1373E8B9000")], |channel| {
             let id = Piv::new().identify(channel).unwrap();
             assert_eq!(id, CardId::new(&[0xD1, 0x37, 0x3E, 0x8B].repeat(4), IdOrder::Raw).unwrap());
         });
+    }
+    // Nothing else to go by: what could not be read is told. Any other refusal stops it.
+    for script in [&[(CHUID, "6A82"), (CCC, "6982"), (VERSION, "6D00")][..], &[(CHUID, "6A82"), (CCC, "6F00")]] {
+        let error = play(script, |channel| Piv::new().identify(channel).unwrap_err());
+        assert!(matches!(error, CardError::Refused { command: "GET DATA CCC", .. }), "{error}");
     }
     for (version, serial) in [
         ("6D00", None),
