@@ -181,8 +181,8 @@ pub trait Card: Send {
         self.proof_tries_left(channel, proof)
     }
 
-    /// Fewest and most bytes that a PUK, an admin PIN or a resetting code of this card can have: another length is not
-    /// worth a try. `None` where the card takes no such proof.
+    /// Fewest and most bytes that a PUK, an admin PIN, a resetting code or the current PIN of this card can have: another length
+    /// is not worth a try. `None` where the card takes no such proof.
     fn code_lengths(&self, _proof: Proof) -> Option<(usize, usize)> {
         None
     }

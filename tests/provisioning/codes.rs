@@ -85,3 +85,18 @@ fn a_challenge_to_a_card_that_was_reset_stops_the_job() {
     assert_eq!(failure.step, Step::Challenge, "{}", told(&failure));
     bench.assert_not_risked("6986");
 }
+
+/// Nine bytes where each PIN has a block of eight: the new PIN would begin one byte late.
+#[test]
+fn a_current_pin_that_can_not_be_the_cards_is_not_tried() {
+    for (kind, pin) in [(Kind::IsoPadded, "246813579"), (Kind::Iso, "246813579"), (Kind::Piv, "246813579")] {
+        let case = format!("{kind:?}");
+        let mut world = World::new(kind, "current-pin");
+        let bench = Bench::new(kind);
+        let mut person = Person { current_pin: Some(pin.into()), ..Person::default() };
+        let failure = world.run(&bench, &mut person).failed_untouched(&case);
+        assert_eq!(failure.step, Step::Supply, "{case}: {}", told(&failure));
+        assert!(told(&failure).contains("to 8 bytes, and that has 9"), "{case}: {}", told(&failure));
+        bench.assert_not_risked(&case);
+    }
+}
