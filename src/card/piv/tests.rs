@@ -38,6 +38,9 @@ fn both_measured_cards_are_identified_by_their_chuid() {
         id
     });
     assert_eq!(id.to_string(), "00112233-4455-6677-8899-aabbccddeeff");
+    // With bytes without a meaning, as ISO 7816-4 lets them stand.
+    let filled = "00005315003E00341000112233445566778899AABBCCDDEEFF00009000";
+    play(&[(CHUID, filled)], |channel| assert_eq!(Piv::new().identify(channel).unwrap(), id));
     let id = replay(PIVAPPLET, &[CHUID], |channel| Piv::new().identify(channel).unwrap());
     assert_eq!(id.to_string(), "6c554479-7a91-115d-c333-0ebd003851d2");
 }
