@@ -43,6 +43,11 @@ pub fn built_in() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|family| family.name)
 }
 
+/// The same families in words.
+pub fn titles() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|family| family.title)
+}
+
 /// Why a candidate was tried where it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {

@@ -1,11 +1,12 @@
 //! PUKs, admin PINs, resetting codes and current PINs on cards with manners of their own.
 
+use pinwright::provision::journal::Journal;
 use pinwright::provision::{CardState, Cause, Step};
 use pinwright::sim::card::VirtualCard as _;
 use pinwright::sim::fault::Faulty;
 use pinwright::sim::piv::{PivCard, PivSettings};
 
-use crate::bench::{Bench, CARD_A, ISO_ATR, Kind, OLD, Person, TRIES, World, told};
+use crate::bench::{Bench, CARD_A, ISO_ATR, Kind, Lines, OLD, Person, TRIES, World, told};
 
 /// A wrong PUK on a YubiKey NEO with an old applet: `6302`, where the standard has `63C2`.
 #[test]
@@ -98,5 +99,29 @@ fn a_current_pin_that_can_not_be_the_cards_is_not_tried() {
         assert_eq!(failure.step, Step::Supply, "{case}: {}", told(&failure));
         assert!(told(&failure).contains("to 8 bytes, and that has 9"), "{case}: {}", told(&failure));
         bench.assert_not_risked(&case);
+    }
+}
+
+/// The way out of a PIN that nobody is sure of is one that the card takes.
+#[test]
+fn what_leads_out_of_an_uncertain_pin_is_named_for_the_card() {
+    for (kind, others) in [
+        (Kind::Gids, "(server, admin-key)"),
+        (Kind::Piv, "(puk)"),
+        (Kind::OpenPgp, "(admin-pin, resetting-code)"),
+        (Kind::Iso, "(server, admin-key)"),
+    ] {
+        let case = format!("{kind:?}");
+        let lines = Lines { card: "min_tries_left = 3".to_owned(), ..Lines::default() };
+        let mut world = World::with(kind, "current-pin", &lines, |_| {});
+        let folder = tempfile::tempdir().unwrap();
+        world.journal = Some(Journal::new(folder.path().join("journal"), std::time::Duration::from_secs(3600)));
+        let bench = Bench::new(kind);
+        bench.instead(|command| (command.get(1) == Some(&0x24)).then(|| vec![0x6F, 0x00]));
+        let failure = world.run(&bench, &mut Person::knowing()).failed(&case);
+        assert_eq!(failure.card, CardState::Unknown, "{case}: {}", told(&failure));
+        let failure = world.run(&bench, &mut Person::knowing()).failed_untouched(&case);
+        assert!(matches!(*failure.cause, Cause::UncertainPin { .. }), "{case}: {}", told(&failure));
+        assert!(failure.cause.remedy().contains(others), "{case}: {}", failure.cause.remedy());
     }
 }
