@@ -49,7 +49,7 @@ impl<'a> Channel<'a> {
     }
 
     /// Allows extended length. Only where card and reader are known to take it: a card that does not answers `6700`, and
-    /// some readers fail without an answer.
+    /// some readers fail without an answer. T=0 has none.
     #[must_use]
     pub fn extended(mut self, allowed: bool) -> Self {
         self.extended = allowed;
@@ -65,7 +65,7 @@ impl<'a> Channel<'a> {
     /// Sends one command and collects its whole answer.
     ///
     /// A command that carries a secret is sent once, whatever the card says: a `6Cxx` to a VERIFY is an answer, not an
-    /// invitation.
+    /// invitation. The GET RESPONSE that fetches its answer carries none.
     ///
     /// # Errors
     /// See [`ApduError`]. A status word other than `9000` is not an error here.
@@ -97,8 +97,9 @@ impl<'a> Channel<'a> {
                 // command: a card that sets a PIN and has nothing to fetch would seem to have refused it.
                 0x61 if command.expected().is_none() => return Ok(Response::new(answer, Status::OK)),
                 0x61 => get_response(command.class(), status.sw2()),
-                // The Le was wrong: said at most once, to a command that had one and that may be sent twice.
-                0x6C if !corrected && !command.is_secret() && command.expected().is_some() => {
+                // The Le was wrong: said at most once, to a command that had one and that may be sent twice, or to what fetches
+                // its answer.
+                0x6C if !corrected && (rounds > 1 || !command.is_secret()) && command.expected().is_some() => {
                     corrected = true;
                     if answer.is_empty() && rounds == 1 && !self.splits(command) {
                         self.with_le(command, status.sw2())
@@ -164,4 +165,41 @@ fn take(answer: &mut SecretBytes, piece: &SecretBytes, rounds: u32) -> Result<()
     debug_assert!(copied, "the larger buffer holds both");
     *answer = larger;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reader::fixture::Fixture;
+    use crate::reader::replay::Replay;
+    use crate::reader::{EndAction, Readers};
+
+    /// Sends a command to a card that answers so over T=0, and to nothing else.
+    #[track_caller]
+    fn over_t0(command: &Command, script: &[(&str, &str)]) -> Response {
+        let lines: String = script.iter().map(|(command, answer)| format!("> {command}\n< {answer}\n")).collect();
+        let text = format!("# fixture: 1\n# atr: 3B00\n# protocol: T=0\n\n{lines}");
+        let replay = Replay::new(text.parse::<Fixture>().unwrap()).unwrap();
+        let mut connection = replay.open("Recording").unwrap();
+        assert_eq!(connection.protocol(), crate::reader::Protocol::T0);
+        let response = Channel::new(connection.as_mut()).send(command).unwrap();
+        connection.end(EndAction::Leave).unwrap();
+        replay.finish().unwrap();
+        response
+    }
+
+    /// What is sent again is the question for the answer, never the secret.
+    #[test]
+    fn the_answer_to_a_secret_is_fetched_with_another_length() {
+        let secret = || Command::new(0x00, 0x87, 0x00, 0x00).secret(SecretBytes::copy_of(&[0x31; 4]));
+        let sent = "008700000431313131";
+        let fetched = [(sent, "6100"), ("00C0000000", "6C02"), ("00C0000002", "AABB9000")];
+        assert_eq!(over_t0(&secret().expecting(256), &fetched).data(), [0xAA, 0xBB]);
+        // Once.
+        let again = [(sent, "6100"), ("00C0000000", "6C02"), ("00C0000002", "6C03")];
+        assert_eq!(over_t0(&secret().expecting(256), &again).status().word(), 0x6C03);
+        // The command itself is not sent twice, and fetches nothing for a refusal.
+        assert_eq!(over_t0(&secret().expecting(256), &[(sent, "6C02")]).status().word(), 0x6C02);
+        assert_eq!(over_t0(&secret(), &[(sent, "6C02")]).status().word(), 0x6C02);
+    }
 }

@@ -80,12 +80,12 @@ impl Command {
     }
 
     /// The frames that carry this command: one, or a chain (ISO 7816-4 §5.3.3) where the data exceed a short command and
-    /// the card takes no extended length.
+    /// the card takes no extended length, which over T=0 none does (ISO 7816-3 §12.2).
     #[must_use]
     pub fn frames(&self, protocol: Protocol, extended: bool) -> Vec<Frame> {
         let data = self.data.expose();
         let long = data.len() > SHORT_DATA || self.expected.is_some_and(|length| length > 256);
-        if long && extended {
+        if long && extended && protocol != Protocol::T0 {
             return vec![self.extended()];
         }
         let mut blocks: Vec<&[u8]> = data.chunks(SHORT_DATA).collect();
@@ -171,6 +171,10 @@ mod tests {
         let extended = command.frames(Protocol::T1, true);
         assert_eq!(extended.len(), 1);
         assert!(extended[0].to_string().starts_with("00DBA01000012C"));
+        // T=0 carries no more than a short command.
+        assert_eq!(command.frames(Protocol::T0, true).len(), 2);
+        let long = Command::new(0x00, 0xCA, 0x00, 0x6E).expecting(1000);
+        assert_eq!(long.frames(Protocol::T0, true)[0].to_string(), "00CA006E00");
     }
 
     #[test]

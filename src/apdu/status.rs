@@ -104,6 +104,7 @@ impl Status {
             (0x63, 0x00) => "wrong, tries left not told",
             (0x63, 0xC0) => "wrong, no try left",
             (0x63, sw2) if sw2 & 0xF0 == 0xC0 => "wrong, tries left",
+            (0x63, 0x01..=0x0F) => "warning, or an old PIV card's tries left",
             (0x63, _) => "warning, memory changed",
             (0x64, 0x00) => "execution error, memory unchanged",
             (0x64, 0x01) => "cancelled at the reader",

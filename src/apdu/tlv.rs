@@ -1,4 +1,7 @@
 //! BER-TLV (ISO 7816-4 §5.2.2): definite lengths, tags of up to three bytes, never a panic, never a read outside the input.
+//!
+//! Bytes `00` without a meaning may stand before, between and after data objects (§5.2.2.1): no tag begins so. Of `FF`, which older
+//! editions allow, too, that is certain only at the end, since private tags begin so.
 
 use thiserror::Error;
 
@@ -26,7 +29,7 @@ pub enum TlvError {
         /// Offset of the data object.
         at: usize,
     },
-    /// Indefinite, or more than three length bytes.
+    /// Indefinite, or more than four length bytes.
     #[error("data object at byte {at} has a length field that ISO 7816-4 does not use")]
     LengthForm {
         /// Offset of the data object.
@@ -40,11 +43,11 @@ pub enum TlvError {
 /// The whole input must be well-formed: half an answer is no answer.
 pub fn parse(input: &[u8]) -> Result<Vec<Tlv<'_>>, TlvError> {
     let mut objects = Vec::new();
-    let mut at = 0;
-    while at < input.len() {
+    let mut end = 0;
+    while let Some(at) = next_object(input, end) {
         let (object, next) = one(input, at)?;
         objects.push(object);
-        at = next;
+        end = next;
     }
     Ok(objects)
 }
@@ -62,13 +65,13 @@ pub fn find(input: &[u8], tag: u32) -> Result<Option<&[u8]>, TlvError> {
 /// # Errors
 /// As [`parse`], up to the object.
 pub fn find_first(input: &[u8], tag: u32) -> Result<Option<&[u8]>, TlvError> {
-    let mut at = 0;
-    while at < input.len() {
+    let mut end = 0;
+    while let Some(at) = next_object(input, end) {
         let (object, next) = one(input, at)?;
         if object.tag == tag {
             return Ok(Some(object.value));
         }
-        at = next;
+        end = next;
     }
     Ok(None)
 }
@@ -89,6 +92,14 @@ pub fn encode(tag: u32, value: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(value);
     out
+}
+
+/// Where the next object begins, from `end` of the one before; `None` where nothing follows that has a meaning.
+fn next_object(input: &[u8], end: usize) -> Option<usize> {
+    let rest = input.get(end..).unwrap_or_default();
+    let filler = rest.iter().take_while(|byte| **byte == 0x00).count();
+    let nothing = rest.iter().skip(filler).all(|byte| *byte == 0xFF);
+    (!nothing).then_some(end + filler)
 }
 
 fn one(input: &[u8], at: usize) -> Result<(Tlv<'_>, usize), TlvError> {
@@ -114,7 +125,7 @@ fn one(input: &[u8], at: usize) -> Result<(Tlv<'_>, usize), TlvError> {
     next += 1;
     let length = match form {
         0x00..=0x7F => usize::from(form),
-        0x81..=0x83 => {
+        0x81..=0x84 => {
             let mut length = 0;
             for _ in 0..form & 0x0F {
                 length = length << 8 | usize::from(byte(next)?);
@@ -144,7 +155,13 @@ mod tests {
 
     #[test]
     fn malformed_input_is_refused_where_it_breaks() {
-        let cases: [(&str, TlvError); 6] = [
+        let cases: [(&str, TlvError); 11] = [
+            ("0000DF20", TlvError::Truncated { at: 2 }),
+            ("5300005310AA", TlvError::Truncated { at: 3 }),
+            // A private tag, and no filler: something follows.
+            ("5300FF5A", TlvError::Truncated { at: 2 }),
+            ("53850000000000", TlvError::LengthForm { at: 0 }),
+            ("538400000002AA", TlvError::Truncated { at: 0 }),
             ("DF", TlvError::Truncated { at: 0 }),
             ("DF20", TlvError::Truncated { at: 0 }),
             ("DF2010AABB", TlvError::Truncated { at: 0 }),
@@ -159,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_file_may_be_longer_than_its_content() {
-        let file = hex::decode("5A02AABBFFFFFF").unwrap();
+        let file = hex::decode("5A02AABBFFFF5A").unwrap();
         assert_eq!(find_first(&file, 0x5A).unwrap(), Some(&[0xAA, 0xBB][..]));
         assert!(find(&file, 0x5A).is_err());
         assert_eq!(find_first(&file[..4], 0x53).unwrap(), None);
@@ -167,13 +184,43 @@ mod tests {
     }
 
     #[test]
+    fn bytes_without_a_meaning_are_passed_over() {
+        for input in [
+            "5A02AABB530100",
+            "00005A02AABB0000530100",
+            "5A02AABB5301000000",
+            "5A02AABB530100FFFF",
+            "5A02AABB53010000FF",
+        ] {
+            let input = hex::decode(input).unwrap();
+            let (card, object) = (Tlv { tag: 0x5A, value: &[0xAA, 0xBB] }, Tlv { tag: 0x53, value: &[0x00] });
+            assert_eq!(parse(&input).unwrap(), [card, object], "{input:02X?}");
+            assert_eq!(find_first(&input, 0x53), Ok(Some(&[0x00][..])), "{input:02X?}");
+        }
+        for nothing in ["", "00", "0000", "FF", "FFFFFFFF", "0000FF"] {
+            assert_eq!(parse(&hex::decode(nothing).unwrap()), Ok(Vec::new()), "{nothing}");
+        }
+        // In front FF is the private tag's that it may begin.
+        let private = hex::decode("FF5A01AA").unwrap();
+        assert_eq!(parse(&private).unwrap(), [Tlv { tag: 0xFF5A, value: &[0xAA] }]);
+    }
+
+    #[test]
+    fn a_length_may_have_four_bytes() {
+        let long = hex::decode("538400000002AABB").unwrap();
+        assert_eq!(find(&long, 0x53), Ok(Some(&[0xAA, 0xBB][..])));
+    }
+
+    #[test]
     fn what_is_encoded_is_read_back() {
         for length in [0, 1, 127, 128, 255, 256, 4000] {
             let value = vec![0x5A; length];
-            for tag in [0x00, 0x53, 0xDF20, 0x7F49] {
+            for tag in [0x53, 0xFF5A, 0xDF20, 0x7F49] {
                 let bytes = encode(tag, &value);
                 assert_eq!(parse(&bytes).unwrap(), vec![Tlv { tag, value: &value }]);
             }
+            // No tag, but written as one: whoever reads it finds filling.
+            assert_eq!(encode(0x00, &value)[0], 0x00);
         }
     }
 

@@ -19,7 +19,8 @@ pub enum CardError {
         /// The status word.
         status: Status,
     },
-    /// A wrong PIN or code that the card answered without its counter (`6300`); the counter was asked for afterwards.
+    /// A wrong PIN or code, and the card's memory is as it was but for the counter: asked for afterwards where the word does not
+    /// tell it (`6300`), or told in a word that only this family reads so (`630x`).
     #[error("the card answered {status} to {command}; it has {left} tries left now")]
     Wrong {
         /// The command's name.
@@ -137,6 +138,13 @@ pub enum CardError {
 }
 
 impl CardError {
+    /// Whether the card only says that it does not answer this: any refusal but that of a card that has nothing selected any
+    /// more, and would refuse everything.
+    #[must_use]
+    pub fn is_mere_refusal(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if *status != Status::NOTHING_SELECTED)
+    }
+
     /// The status word, where the card gave one.
     #[must_use]
     pub fn status(&self) -> Option<Status> {

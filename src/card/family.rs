@@ -1,14 +1,13 @@
 //! Which family a card is of: a table of candidates, put into order by what the ATR says, one SELECT each until one answers
-//! as its family does. Nothing but SELECT is sent, and no SELECT costs a try.
+//! as its family does. Where that answer could be anybody's, one read makes sure. Neither costs a try.
 
 mod atr;
+mod built_in;
 
 use thiserror::Error;
 
-use super::gids::{self, Gids};
+use self::built_in::{BUILT_IN, Family, Selected};
 use super::iso7816::{self, Iso7816};
-use super::openpgp::{self, OpenPgp};
-use super::piv::{self, Piv};
 use super::profile::Profile;
 use super::{Card, IdOrder, PinLimits};
 use crate::apdu::{ApduError, Channel, Command, Response, Status, tlv};
@@ -33,58 +32,6 @@ impl Default for Families {
     }
 }
 
-/// A family that is built in.
-struct Family {
-    /// As in `card.prefer` and in JSON.
-    name: &'static str,
-    /// In words.
-    title: &'static str,
-    /// Its application identifier, as far as all its cards share it.
-    aid: &'static [u8],
-    select: fn() -> Command,
-    /// Whether this answer to [`Family::select`] comes from this application.
-    answers: fn(&Response) -> bool,
-    make: fn(&Selected<'_>) -> Box<dyn Card>,
-}
-
-/// What a card is made of, once its application has answered.
-struct Selected<'a> {
-    atr: &'a Atr,
-    families: &'a Families,
-    /// The answer to SELECT, for families that tell something in it.
-    #[allow(dead_code, reason = "GIDS tells nothing there that a job needs")]
-    answer: Option<&'a Response>,
-}
-
-/// The built-in families, in the order in which Windows probes for them: PIV, GIDS, OpenPGP. A new family is a row here, and
-/// its ATRs are rows of [`atr`].
-const BUILT_IN: &[Family] = &[
-    Family {
-        name: "piv",
-        title: "PIV",
-        aid: &piv::commands::AID,
-        select: piv::commands::select,
-        answers: Piv::is_selected,
-        make: |_| Box::new(Piv::new()),
-    },
-    Family {
-        name: "gids",
-        title: "GIDS",
-        aid: &gids::commands::AID,
-        select: gids::commands::select,
-        answers: Gids::is_selected,
-        make: |selected| Box::new(Gids::new(selected.families.id_order, gids_limits(selected.atr, selected.families))),
-    },
-    Family {
-        name: "openpgp",
-        title: "OpenPGP card",
-        aid: &openpgp::commands::AID,
-        select: openpgp::commands::select,
-        answers: OpenPgp::is_selected,
-        make: |selected| Box::new(OpenPgp::new(selected.families.id_order)),
-    },
-];
-
 /// Whether a built-in family has this name.
 #[must_use]
 pub fn is_built_in(name: &str) -> bool {
@@ -94,6 +41,11 @@ pub fn is_built_in(name: &str) -> bool {
 /// The names of the built-in families, in the order in which they are tried.
 pub fn built_in() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|family| family.name)
+}
+
+/// The same families in words.
+pub fn titles() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|family| family.title)
 }
 
 /// Why a candidate was tried where it was.
@@ -166,7 +118,8 @@ pub enum DetectError {
     NoAnswer(#[source] ApduError),
 }
 
-/// Finds the family and selects its application. 0 to N commands for N candidates; 1 where the ATR tells.
+/// Finds the family and selects its application. 0 to N commands for N candidates; 1 where the ATR tells. One more for an
+/// application that does not say in its answer which one it is; [`Card::identify`] then needs one less.
 ///
 /// # Errors
 /// No candidate's application is on the card, or the card does not answer.
@@ -186,8 +139,8 @@ pub struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// The other applications on the card. One SELECT for each candidate that [`find`] left out: afterwards **another
-    /// application may be the selected one**, so this comes last.
+    /// The other applications on the card. One SELECT for each candidate that [`find`] left out, and a read where it needs one:
+    /// afterwards **another application may be the selected one**, so this comes last.
     ///
     /// # Errors
     /// The card does not answer.
@@ -195,8 +148,7 @@ impl Found<'_> {
         let mut others = Vec::new();
         for candidate in &self.rest {
             let Some(command) = candidate.select() else { continue };
-            let response = channel.send(&command).map_err(DetectError::NoAnswer)?;
-            if candidate.is_selected(&response) {
+            if let Asked::Here(_) = candidate.ask(&command, channel).map_err(DetectError::NoAnswer)? {
                 others.push(candidate.application());
             }
         }
@@ -214,14 +166,17 @@ pub fn find<'a>(atr: &Atr, channel: &mut Channel<'_>, families: &'a Families) ->
     let mut candidates = candidates(atr, families).into_iter();
     while let Some(candidate) = candidates.next() {
         // Nothing to ask where the ATR has told a card that has its only application selected.
-        let command = candidate.select();
-        let answer = command.map(|command| channel.send(&command)).transpose().map_err(DetectError::NoAnswer)?;
-        if let Some(answer) = answer.as_ref().filter(|answer| !candidate.is_selected(answer)) {
-            tried.push((candidate.name().to_owned(), answer.status()));
-            continue;
-        }
+        let read = match candidate.select().map(|command| candidate.ask(&command, channel)).transpose() {
+            Ok(None) => None,
+            Ok(Some(Asked::Here(read))) => read,
+            Ok(Some(Asked::NotHere(status))) => {
+                tried.push((candidate.name().to_owned(), status));
+                continue;
+            }
+            Err(error) => return Err(DetectError::NoAnswer(error)),
+        };
         return Ok(Found {
-            card: candidate.make(&Selected { atr, families, answer: answer.as_ref() }),
+            card: candidate.make(&Selected { atr, families, read }),
             application: candidate.application(),
             exchanges: channel.exchanges() - before,
             rest: candidates.collect(),
@@ -249,6 +204,14 @@ impl Kind<'_> {
     }
 }
 
+/// What a candidate's application has answered.
+enum Asked {
+    /// It is there and selected; with what it was read, where that was needed.
+    Here(Option<Response>),
+    /// It is not, and this was the answer to SELECT.
+    NotHere(Status),
+}
+
 #[derive(Clone, Copy)]
 struct Candidate<'a> {
     kind: Kind<'a>,
@@ -273,6 +236,20 @@ impl Candidate<'_> {
             Kind::Profile(profile) => profile.aid.as_ref().map(|aid| iso7816::commands::select_application(&aid.0)),
             Kind::BuiltIn(family) => Some((family.select)()),
         }
+    }
+
+    /// Sends the SELECT, and the read that makes sure of it where it is needed.
+    fn ask(&self, select: &Command, channel: &mut Channel<'_>) -> Result<Asked, ApduError> {
+        let answer = channel.send(select)?;
+        if !self.is_selected(&answer) {
+            return Ok(Asked::NotHere(answer.status()));
+        }
+        let confirm = match self.kind {
+            Kind::BuiltIn(Family { confirm: Some(confirm), .. }) if (confirm.needed)(&answer) => confirm,
+            Kind::BuiltIn(_) | Kind::Profile(_) => return Ok(Asked::Here(None)),
+        };
+        let read = channel.send(&(confirm.read)())?;
+        Ok(if (confirm.answers)(&read) { Asked::Here(Some(read)) } else { Asked::NotHere(answer.status()) })
     }
 
     fn is_selected(&self, response: &Response) -> bool {
@@ -344,11 +321,6 @@ fn hinted(atr: &Atr, families: &Families) -> Option<&'static Family> {
 /// The family whose application identifier this is.
 fn of_aid(aid: &[u8]) -> Option<&'static str> {
     BUILT_IN.iter().find(|family| aid.starts_with(family.aid)).map(|family| family.name)
-}
-
-fn gids_limits(atr: &Atr, families: &Families) -> PinLimits {
-    let by_atr = if atr::is_virtual_smart_card(atr) { gids::VIRTUAL_CARD_LIMITS } else { gids::APPLET_LIMITS };
-    families.gids_limits.unwrap_or(by_atr)
 }
 
 #[cfg(test)]

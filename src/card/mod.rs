@@ -132,7 +132,7 @@ pub trait Card: Send {
         proof::of_family(self.family()).and_then(|row| row.no_admin_answer)
     }
 
-    /// Finds and reads the card ID. 1 to 4 commands.
+    /// Finds and reads the card ID. 1 to 4 commands; none where finding the family has read it.
     ///
     /// # Errors
     /// Missing, of the wrong size, all `00` or all `FF`: a card that can't be told from others is not provisioned.
@@ -172,8 +172,17 @@ pub trait Card: Send {
         }
     }
 
-    /// Fewest and most bytes that a PUK, an admin PIN or a resetting code of this card can have: another length is not
-    /// worth a try. `None` where the card takes no such proof.
+    /// As [`Card::proof_tries_left`], right before one is risked: where another program has left the PIN verified, and the card
+    /// therefore does not tell its counter, that is ended first. 0 to 3 commands; spends no try.
+    ///
+    /// # Errors
+    /// The card's refusal.
+    fn tries_to_risk(&mut self, channel: &mut Channel<'_>, proof: Proof) -> Result<Tries, CardError> {
+        self.proof_tries_left(channel, proof)
+    }
+
+    /// Fewest and most bytes that a PUK, an admin PIN, a resetting code or the current PIN of this card can have: another length
+    /// is not worth a try. `None` where the card takes no such proof.
     fn code_lengths(&self, _proof: Proof) -> Option<(usize, usize)> {
         None
     }
@@ -273,8 +282,8 @@ fn send(channel: &mut Channel<'_>, name: &'static str, command: &Command) -> Res
     }
 }
 
-/// Something of a PIN's shape, for commands that are planned and never sent: eight zeros, or what the limits allow.
+/// Something of a PIN's shape, for commands that are planned and never sent: eight zeros, or what the limits allow. The card's
+/// own data may leave no length between them: then it is the most, and no PIN will fit.
 fn stand_in_pin(limits: PinLimits) -> Pin {
-    let length = 8.clamp(limits.min.max(1), limits.max.clamp(1, Pin::MAX));
-    Pin::zeros(length)
+    Pin::zeros(8.max(limits.min).min(limits.max).clamp(1, Pin::MAX))
 }

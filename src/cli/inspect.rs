@@ -104,8 +104,11 @@ fn look(
 
 fn read(card: &mut dyn Card, channel: &mut Channel<'_>, detail: Detail) -> Result<CardReport, CardError> {
     let id = card.identify(channel)?;
-    let tries = card.tries_left(channel)?;
-    let secrets = if detail == Detail::Full { card.secrets(channel)? } else { Vec::new() };
+    let tries = told(card.tries_left(channel))?.unwrap_or(Tries::Untold);
+    let secrets = match detail {
+        Detail::Full => told(card.secrets(channel))?.unwrap_or_default(),
+        Detail::Line => Vec::new(),
+    };
     // Told with its maximum there, where it is told at all.
     let counted = secrets.iter().find(|secret| secret.name == "pin" && secret.tries != Tries::Untold);
     let tries = counted.map_or(tries, |pin| pin.tries);
@@ -124,6 +127,16 @@ fn read(card: &mut dyn Card, channel: &mut Channel<'_>, detail: Detail) -> Resul
         admin_challenge: card.has_admin_challenge(),
         certificates: card.certificate_files(channel)?,
     })
+}
+
+/// `None` where the card refuses a question: one that does not say everything of itself is reported all the same. What it
+/// refuses since it has lost its selection is no answer.
+fn told<T>(answer: Result<T, CardError>) -> Result<Option<T>, CardError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.is_mere_refusal() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Why a card has no report, in a few words for a list; the whole error where one card is asked about.
@@ -266,7 +279,7 @@ fn report_lines(report: &CardReport) -> Vec<String> {
             report.limits.max
         ),
     ];
-    lines.extend(report.secrets.iter().filter_map(secret_line));
+    lines.extend(report.secrets.iter().filter_map(|secret| secret_line(report, secret)));
     lines.push(format!("administrator  {}", administrator(report)));
     lines.push(match report.certificates.as_slice() {
         [] if report.family == "gids" => "certificates   none".to_owned(),
@@ -290,14 +303,18 @@ fn administrator(report: &CardReport) -> &'static str {
 }
 
 /// A secret in a line of its own; the user PIN has one already, and the management key is the administrator's.
-fn secret_line(secret: &SecretReport) -> Option<String> {
+fn secret_line(report: &CardReport, secret: &SecretReport) -> Option<String> {
     let label = match secret.name {
         "puk" => "PUK",
         "admin-pin" => "PW3",
         "resetting-code" => "resetting code",
         _ => return None,
     };
+    let tells_of_others = || report.secrets.iter().any(|other| other.tries != Tries::Untold || other.factory.is_some());
     let tries = match secret.tries {
+        Tries::Untold if tells_of_others() => {
+            "tries left not told, although others' are: `enroll` risks none".to_owned()
+        }
         Tries::Untold => "tries left can't be asked: `enroll` risks one, and no second one".to_owned(),
         Tries::Left { left: 0, .. } if secret.name == "resetting-code" => "not set, or blocked".to_owned(),
         tries => tries_text(tries),
@@ -326,3 +343,6 @@ fn factory_line(report: &CardReport) -> Option<String> {
     }
     (!unknown.is_empty()).then(|| "factory        whether secrets are the factory's only a try would tell".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,25 +3,22 @@
 use std::error::Error;
 use std::sync::LazyLock;
 
+use super::script::{EXCHANGES_MAX, Script};
 use crate::apdu::{Channel, Command};
 use crate::card::family::{Families, detect};
 use crate::card::gids::{APPLET_LIMITS, Gids, master_file};
 use crate::card::iso7816::Iso7816;
+use crate::card::openpgp::OpenPgp;
+use crate::card::piv::Piv;
 use crate::card::profile::Profile;
-use crate::card::{Card, CardError, IdOrder, Tries};
-use crate::reader::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderError};
+use crate::card::{Card, CardError, CardId, IdOrder, Proof, Tries};
+use crate::reader::Protocol;
 use crate::secret::{AdminResponse, Pin, SecretBytes};
-
-/// GET RESPONSE and Le corrections that one command may cause, with room for its own chain.
-const EXCHANGES_MAX: usize = 310;
 
 /// The longest answer that extended length could carry.
 const ANSWER_MAX: usize = 65_536;
 
-/// First byte of an input: how the card is reached.
-const T0: u8 = 0x01;
-/// The answers start over when they have run out, so a card can go on for ever; else the card is pulled.
-const ENDLESS: u8 = 0x02;
+/// First byte of an input: how the card is reached, beside what [`Script`] takes from it.
 const EXTENDED: u8 = 0x04;
 const SECRET: u8 = 0x08;
 
@@ -56,100 +53,6 @@ pub fn dialogue(head: &[u8], answers: &[Vec<u8>]) -> Vec<u8> {
         input.extend(answer);
     }
     input
-}
-
-/// A card that answers with pieces of the input.
-struct Script<'i> {
-    atr: Atr,
-    protocol: Protocol,
-    endless: bool,
-    all: &'i [u8],
-    rest: &'i [u8],
-    exchanges: usize,
-    secrets: usize,
-    /// CLA INS and length of what was sent since the last [`Script::mark`].
-    sent: Vec<(u8, u8, usize)>,
-    data: Vec<u8>,
-    last: Option<[u8; 2]>,
-}
-
-impl<'i> Script<'i> {
-    fn new(flags: u8, answers: &'i [u8]) -> Self {
-        Self {
-            atr: Atr::new(&[0x3B, 0x80, 0x80, 0x01, 0x01]),
-            protocol: if flags & T0 == 0 { Protocol::T1 } else { Protocol::T0 },
-            endless: flags & ENDLESS != 0,
-            all: answers,
-            rest: answers,
-            exchanges: 0,
-            secrets: 0,
-            sent: Vec::new(),
-            data: Vec::new(),
-            last: None,
-        }
-    }
-
-    /// Forgets what has passed: the next call is looked at by itself.
-    fn mark(&mut self) {
-        (self.exchanges, self.secrets, self.last) = (0, 0, None);
-        self.sent.clear();
-        self.data.clear();
-    }
-
-    fn next(&mut self) -> Option<&'i [u8]> {
-        if self.rest.is_empty() && self.endless {
-            self.rest = self.all;
-        }
-        let (length, rest) = self.rest.split_first_chunk::<2>()?;
-        let (answer, rest) = rest.split_at(usize::from(u16::from_be_bytes(*length)).min(rest.len()));
-        self.rest = rest;
-        Some(answer)
-    }
-}
-
-impl Connection for Script<'_> {
-    fn reader(&self) -> &str {
-        "Fuzz"
-    }
-
-    fn atr(&self) -> &Atr {
-        &self.atr
-    }
-
-    fn protocol(&self) -> Protocol {
-        self.protocol
-    }
-
-    fn transmit(&mut self, command: &Frame) -> Result<Frame, ReaderError> {
-        let bytes = command.expose();
-        assert!(bytes.len() >= 4, "less than a header");
-        self.exchanges += 1;
-        assert!(self.exchanges <= 4 * EXCHANGES_MAX, "the card is asked without end");
-        self.secrets += usize::from(command.is_secret());
-        let hidden = command.to_string().matches('*').count();
-        assert_eq!(hidden, if command.is_secret() { 2 * bytes.len().saturating_sub(5) } else { 0 });
-        self.sent.push((bytes[0], bytes[1], bytes.len()));
-        let Some(answer) = self.next() else {
-            return Err(ReaderError::CardRemoved { reader: "Fuzz".to_owned(), operation: "sending a command" });
-        };
-        if let Some((data, word)) = answer.split_last_chunk::<2>() {
-            self.data.extend(data);
-            self.last = Some(*word);
-        }
-        Ok(Frame::open(answer))
-    }
-
-    fn presence(&mut self) -> Result<Presence, ReaderError> {
-        Ok(Presence { generation: 1, atr: Some(self.atr.clone()), mute: false })
-    }
-
-    fn keep_alive(&mut self) -> Result<(), ReaderError> {
-        Ok(())
-    }
-
-    fn end(self: Box<Self>, _action: EndAction) -> Result<(), ReaderError> {
-        Ok(())
-    }
 }
 
 /// One command over any transport: bounded, nothing secret is sent twice, and the answer is what the card said.
@@ -193,14 +96,30 @@ pub(super) fn gids(input: &[u8]) {
     certificate_names(&master_file::certificates(input), input);
     let Some((&[flags, calls], answers)) = input.split_first_chunk::<2>() else { return };
     let mut script = Script::new(flags, answers);
-    let mut card: Box<dyn Card> = Box::new(Gids::new(IdOrder::Windows, APPLET_LIMITS));
+    built_in(Box::new(Gids::new(IdOrder::Windows, APPLET_LIMITS)), calls, &mut script);
+}
+
+/// PIV: every call of the card family.
+pub(super) fn piv(input: &[u8]) {
+    let Some((&[flags, calls], answers)) = input.split_first_chunk::<2>() else { return };
+    built_in(Box::new(Piv::new()), calls, &mut Script::new(flags, answers));
+}
+
+/// The OpenPGP card: the same.
+pub(super) fn openpgp(input: &[u8]) {
+    let Some((&[flags, calls], answers)) = input.split_first_chunk::<2>() else { return };
+    built_in(Box::new(OpenPgp::new(IdOrder::Raw)), calls, &mut Script::new(flags, answers));
+}
+
+/// A card of the given family, or of the one that its answers are found to be of.
+fn built_in(mut card: Box<dyn Card>, calls: u8, script: &mut Script<'_>) {
     if calls & Call::Detect as u8 != 0 {
-        match find(&mut script, &Families::default()) {
+        match find(script, &Families::default()) {
             Some(found) => card = found,
             None => return,
         }
     }
-    walk(card.as_mut(), calls, &mut script);
+    walk(card.as_mut(), calls, script);
 }
 
 /// An ISO 7816-4 card by profile: a file, a data object, padding, no administrator.
@@ -267,18 +186,19 @@ fn walk(card: &mut dyn Card, calls: u8, script: &mut Script<'_>) {
             let read =
                 ask(card, script, |card, channel| if again { card.confirm(channel) } else { card.identify(channel) });
             if let Some(id) = read {
-                let raw = hex::decode(id.raw_hex()).unwrap_or_default();
-                assert!(raw != [0x00; 16] && raw != [0xFF; 16], "an ID that tells nothing");
-                assert!(script.data.windows(16).any(|window| window == raw), "an ID that the card did not give");
-                assert!(id.is_meant_by(&id.to_string()) && id.is_meant_by(&id.raw_hex()));
+                // An OpenPGP card may have said it when its application was made sure of.
+                let data = if card.family() == "openpgp" { &script.heard } else { &script.data };
+                card_id(id, card.family(), data);
             }
         }
     }
     if wanted(Call::Tries)
         && let Some(Tries::Left { left, max }) = ask(card, script, |card, channel| card.tries_left(channel))
     {
-        let told = script.data.contains(&left) || script.last.is_some_and(|word| matches!(word, [0x63 | 0x69, _]));
-        assert!(told && max.is_none_or(|max| script.data.contains(&max)), "tries that the card did not tell");
+        // An OpenPGP card has told them when it said who it is.
+        let data = if card.family() == "openpgp" { &script.heard } else { &script.data };
+        let told = data.contains(&left) || script.last.is_some_and(|word| matches!(word, [0x63 | 0x69, _]));
+        assert!(told && max.is_none_or(|max| data.contains(&max)), "tries that the card did not tell");
     }
     if wanted(Call::Challenge)
         && let Some(challenge) = ask(card, script, |card, channel| card.challenge(channel))
@@ -301,6 +221,36 @@ fn walk(card: &mut dyn Card, calls: u8, script: &mut Script<'_>) {
         tell(card, script, |card, channel| card.set_pin(channel, &new));
         tell(card, script, |card, channel| card.change_pin(channel, &old, &new));
         tell(card, script, |card, channel| card.verify_pin(channel, &new));
+    }
+    plan(card, script.protocol);
+}
+
+/// Never all alike; and given by the card: whole, or the bytes that were repeated to sixteen.
+fn card_id(id: CardId, family: &str, data: &[u8]) {
+    let raw = hex::decode(id.raw_hex()).unwrap_or_default();
+    assert!(raw != [0x00; 16] && raw != [0xFF; 16], "an ID that tells nothing");
+    let periods: &[usize] = match family {
+        "piv" => &[16, 4],
+        "openpgp" => &[6],
+        _ => &[16],
+    };
+    let given = periods.iter().any(|period| {
+        let repeated =
+            raw.iter().zip(raw.iter().cycle().skip(*period)).take(16 - period).all(|(one, next)| one == next);
+        repeated && data.windows(*period).any(|window| raw.starts_with(window))
+    });
+    assert!(given, "an ID that the card did not give");
+    assert!(id.is_meant_by(&id.to_string()) && id.is_meant_by(&id.raw_hex()));
+}
+
+/// Whatever the card has said of itself, each job on it can be planned.
+fn plan(card: &dyn Card, protocol: Protocol) {
+    for proof in [Proof::AdminAnswer, Proof::Puk, Proof::AdminPin, Proof::ResettingCode, Proof::CurrentPin] {
+        let plan = card.plan(proof);
+        for planned in plan.before_asking.iter().chain(&plan.after_asking) {
+            let frames = planned.command.frames(protocol, card.extended_length());
+            assert!(!frames.is_empty() && frames.iter().all(|frame| frame.expose().len() >= 4), "{}", planned.purpose);
+        }
     }
 }
 

@@ -95,24 +95,31 @@ pub(super) fn may_be_risked(
         // A wrong answer is the server's or the key's, and its counter can't be asked for.
         Authority::Server | Authority::AdminKey => Ok(()),
         Authority::CurrentPin => {
-            let tries = session.proof_tries_left(Proof::CurrentPin)?;
-            enough_tries(tries, rules.min_tries_left, log.pin_is_uncertain())
+            let tries = session.tries_to_risk(Proof::CurrentPin)?;
+            let doubt = log.pin_is_uncertain().map(|record| Doubt { record, others: others(session, authority) });
+            enough_tries(tries, rules.min_tries_left, doubt)
         }
         Authority::Puk | Authority::AdminPin | Authority::ResettingCode => {
-            let tries = session.proof_tries_left(authority.proof())?;
+            let tries = session.tries_to_risk(authority.proof())?;
             enough_code_tries(authority, tries, rules, log.code_try_in_doubt(authority))
         }
     }
 }
 
+/// An earlier job that may have changed the PIN, and the authorities that don't depend on it.
+pub(super) struct Doubt<'a> {
+    record: &'a Record,
+    others: String,
+}
+
 /// Where an earlier job may have changed the PIN, one try is risked only if the next job could still risk one.
-pub(super) fn enough_tries(tries: Tries, min: u8, uncertain: Option<&Record>) -> Result<(), Cause> {
-    match (tries, uncertain) {
+pub(super) fn enough_tries(tries: Tries, min: u8, doubt: Option<Doubt<'_>>) -> Result<(), Cause> {
+    match (tries, doubt) {
         (Tries::Left { left, .. }, _) if left < min => {
             Err(Cause::FewTries { what: Proof::CurrentPin.what(), left, min })
         }
-        (Tries::Left { left, .. }, Some(record)) if left == min => Err(uncertain_pin(record)),
-        (Tries::Untold, Some(record)) => Err(uncertain_pin(record)),
+        (Tries::Left { left, .. }, Some(doubt)) if left == min => Err(uncertain_pin(doubt)),
+        (Tries::Untold, Some(doubt)) => Err(uncertain_pin(doubt)),
         (Tries::Left { .. } | Tries::Untold, _) => Ok(()),
     }
 }
@@ -135,6 +142,12 @@ pub(super) fn enough_code_tries(
     }
 }
 
-fn uncertain_pin(record: &Record) -> Cause {
-    Cause::UncertainPin { journal: record.id.clone(), meaning: record.point.meaning() }
+fn uncertain_pin(Doubt { record, others }: Doubt<'_>) -> Cause {
+    Cause::UncertainPin { journal: record.id.clone(), meaning: record.point.meaning(), others }
+}
+
+/// What the card takes beside this authority.
+fn others(session: &Session, authority: Authority) -> String {
+    let other = |other: &Authority| *other != authority && session.takes(other.proof());
+    names(&Authority::ALL.into_iter().filter(other).collect::<Vec<_>>())
 }

@@ -36,8 +36,9 @@ use self::records::ResolveError;
 pub use self::rules::{AdminKeyRule, Authority, PinMaker, PinRouteRule, Rules};
 use self::session::Session;
 use self::supplier::{Need, Supplier};
+use crate::apdu::Status;
 use crate::card::family::Families;
-use crate::card::{CardId, Challenge, Proof};
+use crate::card::{CardError, CardId, Challenge, Proof};
 use crate::reader::Readers;
 use crate::server::ProposedPin;
 
@@ -308,14 +309,17 @@ fn supplied(need: Need, session: &mut Session, desk: &mut Desk<'_>, known: &mut 
 }
 
 /// A challenge, where the card gives one and somebody wants it. Where no answer to it is the authority it is only a parameter of
-/// the call for the PIN, and a card that refuses it (a locked admin key) is asked no more.
+/// the call for the PIN, and a card that refuses it (a locked admin key) or gives none that can be used is asked no more.
 fn challenge(session: &mut Session, authority: Authority, question: Question) -> Result<Challenge, Cause> {
     let is_authority = authority.proof() == Proof::AdminAnswer;
     if !session.gives_challenge() || !(is_authority || question.pin) {
         return Ok(Challenge(Vec::new()));
     }
     let challenge = match session.challenge() {
-        Err(cause) if !is_authority && cause.status().is_some() => Challenge(Vec::new()),
+        Err(Cause::Card(error)) if !is_authority && is_only_about_the_challenge(&error) => {
+            tracing::debug!("the server is asked without a challenge: {error}");
+            Challenge(Vec::new())
+        }
         result => result?,
     };
     if authority == Authority::Server {
@@ -323,6 +327,14 @@ fn challenge(session: &mut Session, authority: Authority, question: Question) ->
         challenge.for_server()?;
     }
     Ok(challenge)
+}
+
+/// Whether the card is there and as it was, whatever it has to say to a challenge.
+fn is_only_about_the_challenge(error: &CardError) -> bool {
+    match error {
+        CardError::NoAnswer { .. } | CardError::Garbled { .. } => false,
+        error => error.status() != Some(Status::NOTHING_SELECTED),
+    }
 }
 
 fn ask(

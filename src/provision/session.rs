@@ -171,7 +171,12 @@ impl Session {
         }
     }
 
-    /// Tries left of what is about to be risked.
+    /// Tries left of what is about to be risked, made sure of.
+    pub fn tries_to_risk(&mut self, proof: Proof) -> Result<Tries, Cause> {
+        self.with_card(|card, channel| card.tries_to_risk(channel, proof))
+    }
+
+    /// Tries left of what a job would risk.
     pub fn proof_tries_left(&mut self, proof: Proof) -> Result<Tries, Cause> {
         self.with_card(|card, channel| card.proof_tries_left(channel, proof))
     }
@@ -280,6 +285,8 @@ impl Session {
             Ok(()) => CardState::PinSet,
             Err(cause) => match cause.status() {
                 Some(status) if status.leaves_card_unchanged() => refused,
+                // Whatever word it was told in.
+                Some(_) if matches!(cause, Cause::Card(CardError::Wrong { .. })) => refused,
                 _ if never_sent(cause) => refused,
                 _ => CardState::Unknown,
             },

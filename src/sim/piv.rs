@@ -159,7 +159,8 @@ impl PivCard {
         if command.data.len() < AID_MIN || !AID.starts_with(command.data) {
             return Err(sw::FILE_NOT_FOUND);
         }
-        self.session = Session { selected: true, ..Session::default() };
+        // Selected once more, it changes no state (§3.1.1).
+        self.session.selected = true;
         let mut authority = Vec::new();
         tlv::write(&mut authority, 0x4F, AID.get(..5).unwrap_or_default());
         let mut template = Vec::new();

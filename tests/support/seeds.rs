@@ -12,6 +12,8 @@ pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
         "tlv" => recordings().flat_map(|(name, fixture)| numbered(&name, objects(&fixture))).collect(),
         "channel" => recordings().flat_map(|(name, fixture)| numbered(&name, exchanges(&fixture))).collect(),
         "gids" => sessions("apdu/gids", Call::Pin as u8),
+        "piv" => sessions("apdu/piv", Call::Pin as u8),
+        "openpgp" => sessions("apdu/openpgp", Call::Pin as u8),
         "iso7816" => sessions("apdu/iso7816", Call::Pin as u8),
         "fixture" => files("apdu", "apdu"),
         "config" => configurations(),

@@ -11,11 +11,21 @@ struct Selector {
     answers: Vec<(&'static str, &'static str)>,
     absent: &'static str,
     sent: Vec<String>,
+    /// The answer to GET DATA application related data, and how often it was asked for.
+    read: &'static str,
+    reads: usize,
 }
 
 impl Selector {
     fn new(answers: &[(&'static str, &'static str)]) -> Self {
-        Self { atr: Atr::new(&[0x3B]), answers: answers.to_vec(), absent: "6A82", sent: Vec::new() }
+        Self {
+            atr: Atr::new(&[0x3B]),
+            answers: answers.to_vec(),
+            absent: "6A82",
+            sent: Vec::new(),
+            read: "9000",
+            reads: 0,
+        }
     }
 
     fn find(&mut self, atr: &str, families: &Families) -> Result<(Application, u32, Vec<String>), DetectError> {
@@ -41,6 +51,11 @@ impl Connection for Selector {
 
     fn transmit(&mut self, command: &Frame) -> Result<Frame, ReaderError> {
         let sent = command.to_string();
+        if sent == "00CA006E00" {
+            assert!(self.sent.last().is_some_and(|aid| aid == "D27600012401"), "asked of nobody else");
+            self.reads += 1;
+            return Ok(Frame::open(&hex::decode(self.read).unwrap()));
+        }
         assert!(sent.starts_with("00A40400"), "nothing but SELECT by name: {sent}");
         let aid = &sent[10..sent.len() - 2];
         let answer =
@@ -140,8 +155,8 @@ fn a_card_of_no_known_family_says_what_was_tried() {
 #[test]
 fn an_answer_for_another_application_is_no_answer() {
     for (absent, expected) in [
-        // As an OpenPGP card answers its own; what it says next will tell.
-        ("9000", "openpgp"),
+        // As an OpenPGP card answers its own, and this one has nothing to say of itself.
+        ("9000", "one"),
         ("6F088406F000000001019000", "one"),
         ("6F088406F000000001099000", ""),
         ("610A4F08A0000000031010019000", ""),
@@ -154,6 +169,45 @@ fn an_answer_for_another_application_is_no_answer() {
         let name = card.find(OTHER_ATR, &families(&[])).map(|found| found.0.name).unwrap_or_default();
         assert_eq!(name, expected, "{absent}");
     }
+}
+
+/// An OpenPGP card may answer SELECT with nothing: what it is then asked is what the job would ask it first.
+#[test]
+fn a_card_that_selects_anything_is_asked_what_it_is() {
+    let data = "4F10D2760001240103040006010203040000C407007F7F7F0300039000";
+    for (read, name) in [
+        (data, "openpgp"),
+        ("9000", "one"),
+        ("6A88", "one"),
+        ("4F10D2760001240203040006010203040000C407007F7F7F0300039000", "one"),
+    ] {
+        let mut card = Selector { absent: "9000", read, ..Selector::new(&[ONE]) };
+        let (application, _, others) = card.find(OTHER_ATR, &families(&[])).unwrap();
+        assert_eq!(application.name, name, "{read}");
+        assert!(others.iter().all(|other| other != "openpgp"), "{read}: {others:?}");
+        assert_eq!(card.reads, 1);
+    }
+    // Among the others it is made sure of likewise.
+    for (read, named) in [(data, true), ("9000", false)] {
+        let mut card = Selector { absent: "9000", read, ..Selector::new(&[GIDS]) };
+        let (_, _, others) = card.find(GIDS_ATR, &families(&[])).unwrap();
+        assert_eq!(others.contains(&"openpgp".to_owned()), named, "{others:?}");
+    }
+    // The answer is not asked for twice; an identification after it is.
+    let mut card = Selector { read: data, ..Selector::new(&[("D27600012401", "9000")]) };
+    let families = families(&[]);
+    {
+        let mut channel = Channel::new(&mut card);
+        let mut found = find(&Atr::new(&[0x3B]), &mut channel, &families).unwrap();
+        let first = found.card.identify(&mut channel).unwrap();
+        assert_eq!(channel.exchanges(), found.exchanges);
+        assert_eq!(found.card.identify(&mut channel).unwrap(), first);
+    }
+    assert_eq!(card.reads, 2);
+    // Nor is a card that names itself.
+    let mut card = Selector::new(&[("D27600012401", "6F0A8408D2760001240103049000")]);
+    assert_eq!(card.find(OTHER_ATR, &families).unwrap().0.name, "openpgp");
+    assert_eq!(card.reads, 0);
 }
 
 #[test]

@@ -132,6 +132,10 @@ impl Card for Gids {
         }
     }
 
+    fn code_lengths(&self, proof: Proof) -> Option<(usize, usize)> {
+        (proof == Proof::CurrentPin).then_some((1, self.limits.max))
+    }
+
     fn challenge(&mut self, channel: &mut Channel<'_>) -> Result<Challenge, CardError> {
         self.nonces = None;
         send(channel, "MSE SET", &commands::set_admin_environment())?;

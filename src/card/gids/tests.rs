@@ -63,3 +63,10 @@ fn a_token_without_a_key_to_check_the_card_by_is_not_sent() {
     assert!(matches!(card.authorize(&mut channel, &from_server), Err(CardError::AnswerLength { .. })));
     assert_eq!(channel.exchanges(), 0);
 }
+
+#[test]
+fn a_current_pin_is_no_longer_than_the_card_takes() {
+    let card = Gids::new(IdOrder::Windows, APPLET_LIMITS);
+    assert_eq!(card.code_lengths(Proof::CurrentPin), Some((1, APPLET_LIMITS.max)));
+    assert_eq!(card.code_lengths(Proof::Puk), None);
+}

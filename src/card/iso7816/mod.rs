@@ -191,8 +191,14 @@ impl Card for Iso7816 {
     }
 
     fn code_lengths(&self, proof: Proof) -> Option<(usize, usize)> {
-        let most = self.profile.pin.padding.map_or(Code::MAX, |_| self.profile.pin.padded_length);
-        (proof == Proof::Puk && self.takes(proof)).then_some((1, most))
+        let pin = &self.profile.pin;
+        let most = match proof {
+            Proof::Puk => pin.padding.map_or(Code::MAX, |_| pin.padded_length),
+            // A longer one would shift the new PIN's block.
+            Proof::CurrentPin => pin.max,
+            Proof::AdminAnswer | Proof::AdminPin | Proof::ResettingCode => return None,
+        };
+        self.takes(proof).then_some((1, most))
     }
 
     fn challenge(&mut self, channel: &mut Channel<'_>) -> Result<Challenge, CardError> {

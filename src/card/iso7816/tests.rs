@@ -98,6 +98,8 @@ fn an_unblocking_code_goes_with_the_new_pin() {
     assert!(card.takes(Proof::Puk) && card.takes(Proof::CurrentPin) && !card.takes(Proof::AdminAnswer));
     assert!(card.no_admin_answer().unwrap().contains("unblocking code"));
     assert_eq!(card.code_lengths(Proof::Puk), Some((1, 8)));
+    assert_eq!(card.code_lengths(Proof::CurrentPin), Some((1, 8)));
+    assert_eq!(card.code_lengths(Proof::AdminPin), None);
     let mut script = Script::new(&["9000", "63C4"]);
     let mut channel = Channel::new(&mut script);
     let code = Code::new(b"87654321").unwrap();

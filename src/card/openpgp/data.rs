@@ -52,8 +52,8 @@ pub struct PwStatus {
     pub max: [u8; 3],
     /// Tries left of the same. A resetting code that is not set has none.
     pub left: [u8; 3],
-    /// PW1 is sent as a PIN block of format 2 (ISO 9564-1), and not as it is.
-    pub pin_block: bool,
+    /// Which of the same are sent as PIN blocks of format 2 (ISO 9564-1), and not as they are.
+    pub pin_block: [bool; 3],
 }
 
 impl PwStatus {
@@ -62,8 +62,8 @@ impl PwStatus {
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let [_, pw1, code, pw3, left @ ..]: [u8; 7] = bytes.try_into().ok()?;
         // The top bit of a length tells the format (§4.4.1).
-        let length = |byte: u8| byte & 0x7F;
-        Some(Self { max: [length(pw1), length(code), length(pw3)], left, pin_block: pw1 & 0x80 != 0 })
+        let lengths = [pw1, code, pw3];
+        Some(Self { max: lengths.map(|byte| byte & 0x7F), left, pin_block: lengths.map(|byte| byte & 0x80 != 0) })
     }
 
     fn tries(left: u8) -> Tries {

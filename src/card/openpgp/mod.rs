@@ -14,7 +14,7 @@ use super::{
     Card, CardError, CardId, CardPlan, Challenge, IdOrder, PinCharacters, PinLimits, Proof, SecretReport, Tries, send,
     stand_in_pin,
 };
-use crate::apdu::{Channel, Response, Status, tlv};
+use crate::apdu::{Channel, Command, Response, Status, tlv};
 use crate::secret::{AdminResponse, Code, Pin, SecretBytes};
 
 /// Fewest characters of PW1 (§4.3).
@@ -33,6 +33,8 @@ const PROVE_PW1: u8 = commands::PW1_OTHER;
 #[derive(Debug)]
 pub struct OpenPgp {
     order: IdOrder,
+    /// The application related data, as they were read to make sure of the application; for the first identification.
+    told: Option<Vec<u8>>,
     data: Option<ApplicationData>,
     /// A password was tried since the counters were read.
     tried: bool,
@@ -44,16 +46,27 @@ impl OpenPgp {
     /// A card that has answered the SELECT; `order` is how its ID becomes GUID text.
     #[must_use]
     pub fn new(order: IdOrder) -> Self {
-        Self { order, data: None, tried: false, plain_passwords: false }
+        Self { order, told: None, data: None, tried: false, plain_passwords: false }
     }
 
-    /// Whether an answer to SELECT comes from OpenPGP. Cards answer `9000` without data, or with file control information in
-    /// one of several templates, in which their application identifier must then stand.
+    /// The same, with its answer to [`identification`].
+    #[must_use]
+    pub fn told(order: IdOrder, answer: &Response) -> Self {
+        Self { told: Some(answer.data().to_vec()), ..Self::new(order) }
+    }
+
+    /// Whether an answer to SELECT may come from OpenPGP. Cards answer `9000` without data, as cards that know nothing of the
+    /// application do, too ([`OpenPgp::says_so`] then tells), or with file control information in one of several templates, in
+    /// which their application identifier must stand.
     #[must_use]
     pub fn is_selected(response: &Response) -> bool {
-        let data = response.data();
-        let named = || data.windows(commands::AID.len()).any(|window| window == commands::AID);
-        response.status().is_ok() && (data.is_empty() || named())
+        response.status().is_ok() && (response.data().is_empty() || names_itself(response.data()))
+    }
+
+    /// Whether an answer to [`identification`] comes from OpenPGP.
+    #[must_use]
+    pub fn says_so(response: &Response) -> bool {
+        response.status().is_ok() && names_itself(response.data())
     }
 
     fn data(&self) -> Result<&ApplicationData, CardError> {
@@ -78,9 +91,11 @@ impl OpenPgp {
     }
 
     /// A card that wants derived passwords would take every plain one for a wrong one.
-    fn insist_on_plain_passwords(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
+    fn insist_on_plain_passwords(&mut self, channel: &mut Channel<'_>, proof: Proof) -> Result<(), CardError> {
         let data = *self.data()?;
-        if data.status.pin_block {
+        let [pw1, code, pw3] = data.status.pin_block;
+        // The new PIN is a PW1, whatever proves the right to set it.
+        if pw1 || (code && proof == Proof::ResettingCode) || (pw3 && proof == Proof::AdminPin) {
             return Err(CardError::OtherPinFormat { format: "as PIN blocks of format 2" });
         }
         if data.capabilities.kdf && !self.plain_passwords {
@@ -102,7 +117,7 @@ impl OpenPgp {
         &mut self,
         channel: &mut Channel<'_>,
         name: &'static str,
-        command: &crate::apdu::Command,
+        command: &Command,
         left: fn(&PwStatus) -> Tries,
     ) -> Result<(), CardError> {
         self.tried = true;
@@ -166,9 +181,13 @@ impl Card for OpenPgp {
 
     fn identify(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
         // One command for who the card is, how long its passwords may be and how many tries they have left.
-        let command = commands::get_data(commands::APPLICATION_RELATED_DATA);
-        let response = send(channel, "GET DATA application related data", &command)?;
-        let data = ApplicationData::parse(response.data())?;
+        let data = match self.told.take() {
+            Some(told) => ApplicationData::parse(&told)?,
+            None => {
+                let response = send(channel, "GET DATA application related data", &identification())?;
+                ApplicationData::parse(response.data())?
+            }
+        };
         self.data = Some(data);
         self.tried = false;
         Ok(data.aid.card_id(self.order)?)
@@ -201,7 +220,7 @@ impl Card for OpenPgp {
     }
 
     fn proof_tries_left(&mut self, channel: &mut Channel<'_>, proof: Proof) -> Result<Tries, CardError> {
-        self.insist_on_plain_passwords(channel)?;
+        self.insist_on_plain_passwords(channel, proof)?;
         let status = self.status(channel)?;
         Ok(match proof {
             Proof::CurrentPin => status.pw1(),
@@ -324,6 +343,16 @@ impl Card for OpenPgp {
         plan.after("verify the PIN", commands::verify(PROVE_PW1, plain(&pin)));
         plan
     }
+}
+
+/// The command that tells who the card is: GET DATA of the application related data.
+#[must_use]
+pub fn identification() -> Command {
+    commands::get_data(commands::APPLICATION_RELATED_DATA)
+}
+
+fn names_itself(data: &[u8]) -> bool {
+    data.windows(commands::AID.len()).any(|window| window == commands::AID)
 }
 
 /// Two passwords without a separator.

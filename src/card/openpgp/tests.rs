@@ -216,9 +216,18 @@ fn passwords_in_another_form_are_not_risked() {
         assert_eq!(risk(&[(KDF, &answer)], "3F").is_ok(), plain, "{answer}");
     }
     assert!(risk(&[], "3E").is_ok(), "not announced: not asked");
-    let error =
-        identified("00FF7F7F030303", &[], |card, channel| card.proof_tries_left(channel, Proof::AdminPin).unwrap_err());
-    assert!(matches!(error, CardError::OtherPinFormat { .. }), "{error}");
+    let proofs = [Proof::CurrentPin, Proof::ResettingCode, Proof::AdminPin];
+    for (status, refused) in [
+        ("00FF7F7F030303", [true, true, true]),
+        ("007FFF7F030303", [false, true, false]),
+        ("007F7FFF030303", [false, false, true]),
+    ] {
+        for (proof, refused) in proofs.into_iter().zip(refused) {
+            let asked = identified(status, &[], |card, channel| card.proof_tries_left(channel, proof));
+            assert_eq!(matches!(asked, Err(CardError::OtherPinFormat { .. })), refused, "{status} {proof:?}");
+            assert!(refused || asked.is_ok(), "{status} {proof:?}");
+        }
+    }
 }
 
 #[test]
@@ -248,12 +257,24 @@ fn status_bytes_and_capabilities_of_any_length() {
     assert_eq!(PwStatus::parse(&[0; 6]), None);
     assert_eq!(PwStatus::parse(&[0; 8]), None);
     let status = PwStatus::parse(&[0x00, 0xA0, 0x20, 0x30, 3, 0, 2]).unwrap();
-    assert!(status.pin_block && !status.has_resetting_code());
+    assert!(status.pin_block == [true, false, false] && !status.has_resetting_code());
     assert_eq!(status.max, [0x20, 0x20, 0x30]);
     assert_eq!(Capabilities::parse(&[]), Capabilities::default());
     assert_eq!(Capabilities::parse(&[0x41]), Capabilities { get_challenge: true, kdf: true });
     assert!(derives_passwords(&[0x81]).is_err());
     assert!(!derives_passwords(&[]).unwrap());
+}
+
+/// A card whose PW1 can have fewer bytes than any PW1 has: the plan is drawn, and no PIN fits.
+#[test]
+fn a_card_that_leaves_no_length_for_a_pin_is_planned_all_the_same() {
+    for (status, length) in [("00057F7F030303", 5), ("00007F7F030303", 1), ("00FF7F7F030303", 8)] {
+        identified(status, &[], |card, _| {
+            let planned = card.plan(Proof::AdminPin).after_asking;
+            let verify = planned.last().unwrap().command.frames(crate::reader::Protocol::T1, false);
+            assert_eq!(verify[0].expose().len(), 5 + length, "{status}");
+        });
+    }
 }
 
 #[test]

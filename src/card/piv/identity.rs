@@ -5,7 +5,7 @@
 //!    card's own number (14); the five before them are the same on every card;
 //! 3. the serial number of a card with Yubico's extensions: its four bytes, big-endian, four times over.
 //!
-//! Missing, all `00` and all `FF` hold nothing. A card with none of the three has no card ID. The GUID's text has the bytes in
+//! Missing, empty, all `00` and all `FF` hold nothing; nor does a CCC that may not be read here (behind a contactless reader). A card with none of the three has no card ID. The GUID's text has the bytes in
 //! their order on the card.
 
 use super::commands;
@@ -61,18 +61,22 @@ impl Source {
 
 /// Finds the ID, 1 to 4 commands.
 pub(super) fn find(channel: &mut Channel<'_>) -> Result<(Source, CardId), CardError> {
-    for source in [Source::Chuid, Source::Ccc] {
-        if let Some(id) = source.ask(channel)? {
-            return Ok((source, id));
-        }
+    if let Some(id) = Source::Chuid.ask(channel)? {
+        return Ok((Source::Chuid, id));
     }
+    let unreadable = match Source::Ccc.ask(channel) {
+        Ok(Some(id)) => return Ok((Source::Ccc, id)),
+        Ok(None) => None,
+        Err(error) if error.status() == Some(Status::SECURITY_STATUS) => Some(error),
+        Err(error) => return Err(error),
+    };
     // Its instruction means nothing, or something else, on cards that don't know Yubico's extensions.
     if version(channel)?.is_some()
         && let Some(id) = Source::Serial.ask(channel)?
     {
         return Ok((Source::Serial, id));
     }
-    Err(CardError::Incomplete { object: "CHUID, CCC and serial number", missing: "card ID" })
+    Err(unreadable.unwrap_or(CardError::Incomplete { object: "CHUID, CCC and serial number", missing: "card ID" }))
 }
 
 /// The version of Yubico's extensions; `None` on a card without them.
@@ -87,12 +91,14 @@ pub(super) fn version(channel: &mut Channel<'_>) -> Result<Option<[u8; 3]>, Card
 /// The GUID of a CHUID data object (`53` around `34`).
 ///
 /// # Errors
-/// Not BER-TLV, or a GUID that has not 16 bytes.
+/// Not BER-TLV, or a GUID that has neither 16 bytes nor none.
 pub fn from_chuid(object: &[u8]) -> Result<Option<CardId>, CardError> {
     let malformed = |source| CardError::Malformed { object: "CHUID", source };
     let Some(chuid) = tlv::find(object, 0x53).map_err(malformed)? else { return Ok(None) };
-    let Some(guid) = tlv::find(chuid, 0x34).map_err(malformed)? else { return Ok(None) };
-    telling(guid)
+    match tlv::find(chuid, 0x34).map_err(malformed)? {
+        None | Some([]) => Ok(None),
+        Some(guid) => telling(guid),
+    }
 }
 
 /// The card identifier of a CCC data object (`53` around `F0`).

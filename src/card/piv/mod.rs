@@ -6,12 +6,14 @@
 
 mod algorithm;
 pub mod commands;
+mod counter;
 pub mod identity;
 pub mod metadata;
 #[cfg(test)]
 mod tests;
 
 pub use self::algorithm::Algorithm;
+use self::counter::Answer;
 use self::identity::Source;
 use self::metadata::Metadata;
 use super::{
@@ -39,6 +41,8 @@ pub struct Piv {
     id_source: Option<Source>,
     /// Whether the card has answered GET METADATA; asked no more once it has not.
     has_metadata: Option<bool>,
+    /// The PIN was verified before we came, and nothing tells its counter as long as it is.
+    hidden: bool,
     /// The management key's, once it is known.
     algorithm: Option<Algorithm>,
 }
@@ -60,22 +64,23 @@ impl Piv {
         response.status().is_ok() && named.is_some_and(|aid| aid.starts_with(&commands::AID) || aid.starts_with(own))
     }
 
-    /// GET METADATA, where the card knows it. A card that has told of one secret must tell of the next.
+    /// GET METADATA, where the card knows it: its instruction may mean something else on cards that don't. A card that has told
+    /// of one secret must tell of the next.
     fn metadata(&mut self, channel: &mut Channel<'_>, reference: u8) -> Result<Option<Metadata>, CardError> {
         if self.has_metadata == Some(false) {
             return Ok(None);
         }
         let known = self.has_metadata == Some(true);
         match send(channel, "GET METADATA", &commands::get_metadata(reference)) {
-            Ok(response) => {
-                let metadata = Metadata::parse(response.data())
-                    .map_err(|source| CardError::Malformed { object: "metadata", source })?;
-                if metadata.is_none() && known {
-                    return Err(CardError::Incomplete { object: "metadata", missing: "data object" });
+            Ok(response) => match Metadata::parse(response.data()) {
+                Err(source) if known => Err(CardError::Malformed { object: "metadata", source }),
+                Ok(None) if known => Err(CardError::Incomplete { object: "metadata", missing: "data object" }),
+                parsed => {
+                    let metadata = parsed.ok().flatten();
+                    self.has_metadata = Some(metadata.is_some());
+                    Ok(metadata)
                 }
-                self.has_metadata = Some(metadata.is_some());
-                Ok(metadata)
-            }
+            },
             Err(CardError::Refused { status, .. }) if !known && status != Status::NOTHING_SELECTED => {
                 self.has_metadata = Some(false);
                 Ok(None)
@@ -113,17 +118,17 @@ impl Piv {
     fn change(channel: &mut Channel<'_>, reference: u8, old_and_new: SecretBytes) -> Result<(), CardError> {
         let command = commands::change_reference_data(reference, old_and_new);
         let name = "CHANGE REFERENCE DATA";
-        match send(channel, name, &command) {
+        match counter::offer(channel, name, &command) {
             Err(CardError::Refused { status: Status::WRONG, .. }) if reference == commands::PIN => {
                 // The refusal is what counts, also where the card is pulled now.
-                let left =
-                    channel.send(&commands::verify_status()).ok().and_then(|status| status.status().tries_left());
-                Err(match left {
-                    Some(left) => CardError::Wrong { command: name, status: Status::WRONG, left },
-                    None => CardError::Refused { command: name, status: Status::WRONG },
+                Err(match counter::ask(channel) {
+                    Ok(Answer::Left(left)) => CardError::Wrong { command: name, status: Status::WRONG, left },
+                    Ok(Answer::Verified | Answer::Untold) | Err(_) => {
+                        CardError::Refused { command: name, status: Status::WRONG }
+                    }
                 })
             }
-            result => result.map(drop),
+            result => result,
         }
     }
 
@@ -192,18 +197,17 @@ impl Card for Piv {
     }
 
     fn tries_left(&mut self, channel: &mut Channel<'_>) -> Result<Tries, CardError> {
-        let name = "VERIFY (status)";
-        let response =
-            channel.send(&commands::verify_status()).map_err(|source| CardError::NoAnswer { command: name, source })?;
-        match (response.status(), response.status().tries_left()) {
-            (_, Some(left)) => Ok(Tries::Left { left, max: None }),
-            // Verified already: the counter is told by the metadata or by nobody.
-            (Status::OK, None) => {
+        self.hidden = false;
+        match counter::ask(channel)? {
+            Answer::Left(left) => Ok(Tries::Left { left, max: None }),
+            // Told by the metadata or by nobody.
+            Answer::Verified => {
                 let metadata = self.metadata(channel, commands::PIN)?;
-                Ok(metadata.map_or(Tries::Untold, |metadata| metadata.tries_left()))
+                let tries = metadata.map_or(Tries::Untold, |metadata| metadata.tries_left());
+                self.hidden = tries == Tries::Untold;
+                Ok(tries)
             }
-            (Status::WRONG, None) => Ok(Tries::Untold),
-            (status, None) => Err(CardError::Refused { command: name, status }),
+            Answer::Untold => Ok(Tries::Untold),
         }
     }
 
@@ -216,6 +220,19 @@ impl Card for Piv {
         }
     }
 
+    fn tries_to_risk(&mut self, channel: &mut Channel<'_>, proof: Proof) -> Result<Tries, CardError> {
+        let tries = self.proof_tries_left(channel, proof)?;
+        if proof != Proof::CurrentPin || !self.hidden {
+            return Ok(tries);
+        }
+        match self.forget(channel) {
+            Ok(()) => self.tries_left(channel),
+            // A card that does not know it keeps its counter to itself.
+            Err(error) if error.is_mere_refusal() => Ok(tries),
+            Err(error) => Err(error),
+        }
+    }
+
     fn code_lengths(&self, proof: Proof) -> Option<(usize, usize)> {
         matches!(proof, Proof::Puk | Proof::CurrentPin).then_some(CODE_LENGTHS)
     }
@@ -225,7 +242,11 @@ impl Card for Piv {
         for (name, reference) in
             [("pin", commands::PIN), ("puk", commands::PUK), ("management-key", commands::MANAGEMENT_KEY)]
         {
-            let metadata = self.metadata(channel, reference)?;
+            // Told of one and not of the next: the others are worth a line.
+            let metadata = match self.metadata(channel, reference) {
+                Err(error) if error.is_mere_refusal() => None,
+                result => result?,
+            };
             let tries = metadata.map_or(Tries::Untold, |metadata| metadata.tries_left());
             reports.push(SecretReport { name, tries, factory: metadata.and_then(|metadata| metadata.factory) });
         }
@@ -267,7 +288,7 @@ impl Card for Piv {
             return Err(CardError::NotTaken { family: self.family(), proof });
         }
         let both = pair(code.expose(), new.expose())?;
-        send(channel, "RESET RETRY COUNTER (code)", &commands::reset_retry_counter(both)).map(drop)
+        counter::offer(channel, "RESET RETRY COUNTER (code)", &commands::reset_retry_counter(both))
     }
 
     fn set_pin(&mut self, _channel: &mut Channel<'_>, _pin: &Pin) -> Result<(), CardError> {
@@ -285,7 +306,7 @@ impl Card for Piv {
     }
 
     fn verify_pin(&mut self, channel: &mut Channel<'_>, pin: &Pin) -> Result<(), CardError> {
-        send(channel, "VERIFY", &commands::verify(block(pin.expose())?)).map(drop)
+        counter::offer(channel, "VERIFY", &commands::verify(block(pin.expose())?))
     }
 
     fn forget(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
@@ -322,6 +343,10 @@ impl Card for Piv {
             }
             Proof::CurrentPin => {
                 plan.after("read the tries left", commands::verify_status());
+                if self.hidden {
+                    plan.after("end what another program has left verified", commands::log_out());
+                    plan.after("read the tries left", commands::verify_status());
+                }
                 plan.after("confirm the card ID", confirm());
                 plan.after("change the PIN", commands::change_reference_data(commands::PIN, both()));
             }

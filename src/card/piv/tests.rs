@@ -38,6 +38,9 @@ fn both_measured_cards_are_identified_by_their_chuid() {
         id
     });
     assert_eq!(id.to_string(), "00112233-4455-6677-8899-aabbccddeeff");
+    // With bytes without a meaning, as ISO 7816-4 lets them stand.
+    let filled = "00005315003E00341000112233445566778899AABBCCDDEEFF00009000";
+    play(&[(CHUID, filled)], |channel| assert_eq!(Piv::new().identify(channel).unwrap(), id));
     let id = replay(PIVAPPLET, &[CHUID], |channel| Piv::new().identify(channel).unwrap());
     assert_eq!(id.to_string(), "6c554479-7a91-115d-c333-0ebd003851d2");
 }
@@ -63,7 +66,7 @@ fn a_card_without_a_guid_is_told_by_what_it_has() {
         "5332F015A000000116FF022AA2AB70039C5510DDF06420ECEBF10121F20121F300F400F50110F600F700FA00FB00FC00FD00FE009000";
     let zero = format!("53123410{}9000", "00".repeat(16));
     let erased = format!("53123410{}9000", "FF".repeat(16));
-    for chuid in ["6A82", "6A88", "53009000", "9000", &zero, &erased] {
+    for chuid in ["6A82", "6A88", "53009000", "9000", "530234009000", &zero, &erased] {
         play(&[(CHUID, chuid), (CCC, ccc), (CCC, ccc)], |channel| {
             let mut card = Piv::new();
             let id = card.identify(channel).unwrap();
@@ -73,11 +76,16 @@ fn a_card_without_a_guid_is_told_by_what_it_has() {
     }
     let empty = "531BF000F100F200F300F400F50110F600F700FA00FB00FC00FD00FE009000";
     let no_number = format!("5317F015A000000116FF02{}9000", "00".repeat(14));
-    for ccc in ["6A82", empty, &no_number] {
+    for ccc in ["6A82", "6982", empty, &no_number] {
         play(&[(CHUID, "6A82"), (CCC, ccc), (VERSION, "0504009000"), (SERIAL, "D1373E8B9000")], |channel| {
             let id = Piv::new().identify(channel).unwrap();
             assert_eq!(id, CardId::new(&[0xD1, 0x37, 0x3E, 0x8B].repeat(4), IdOrder::Raw).unwrap());
         });
+    }
+    // Nothing else to go by: what could not be read is told. Any other refusal stops it.
+    for script in [&[(CHUID, "6A82"), (CCC, "6982"), (VERSION, "6D00")][..], &[(CHUID, "6A82"), (CCC, "6F00")]] {
+        let error = play(script, |channel| Piv::new().identify(channel).unwrap_err());
+        assert!(matches!(error, CardError::Refused { command: "GET DATA CCC", .. }), "{error}");
     }
     for (version, serial) in [
         ("6D00", None),
@@ -108,7 +116,15 @@ fn a_damaged_chuid_is_no_reason_to_take_another_id() {
 #[test]
 fn the_counter_is_asked_for_without_a_try() {
     let left = |left| Tries::Left { left, max: None };
-    for (word, expected) in [("63C3", left(3)), ("63C0", left(0)), ("6983", left(0)), ("6300", Tries::Untold)] {
+    for (word, expected) in [
+        ("63C3", left(3)),
+        ("63C0", left(0)),
+        ("6983", left(0)),
+        ("6300", Tries::Untold),
+        // A YubiKey NEO with an applet before 1.0.4.
+        ("6303", left(3)),
+        ("630F", left(15)),
+    ] {
         assert_eq!(play(&[(STATUS, word)], |channel| Piv::new().tries_left(channel).unwrap()), expected, "{word}");
     }
     // Verified: told by the metadata alone.
@@ -122,12 +138,42 @@ fn the_counter_is_asked_for_without_a_try() {
     }
 }
 
+/// Verified by another program: ended, where that is what it takes to know the counter before a try is risked.
+#[test]
+fn a_pin_that_was_left_verified_does_not_hide_the_counter() {
+    let metadata = "00F7008000";
+    let log_out = "0020FF80";
+    let risk = |script: &[(&str, &str)]| {
+        play(script, |channel| Piv::new().tries_to_risk(channel, Proof::CurrentPin).map_err(|error| error.status()))
+    };
+    let left = |left, max| Ok(Tries::Left { left, max });
+    let verified = [(STATUS, "9000"), (metadata, "6D00")];
+    let with = |rest: &[(&'static str, &'static str)]| [&verified[..], rest].concat();
+    assert_eq!(risk(&with(&[(log_out, "9000"), (STATUS, "63C1")])), left(1, None));
+    // A card that stays verified, or does not know it, keeps its counter to itself.
+    assert_eq!(risk(&with(&[(log_out, "9000"), (STATUS, "9000")])), Ok(Tries::Untold));
+    assert_eq!(risk(&with(&[(log_out, "6A86")])), Ok(Tries::Untold));
+    assert_eq!(risk(&with(&[(log_out, "6986")])), Err(Some(Status::NOTHING_SELECTED)));
+    // Not asked for where the counter is told, nor for another proof, nor by a mere look.
+    assert_eq!(risk(&[(STATUS, "63C3")]), left(3, None));
+    assert_eq!(risk(&[(STATUS, "9000"), (metadata, "060205049000")]), left(4, Some(5)));
+    assert_eq!(risk(&[(STATUS, "6300")]), Ok(Tries::Untold));
+    let puk = [(METADATA_PUK, "6D00")];
+    play(&puk, |channel| assert_eq!(Piv::new().tries_to_risk(channel, Proof::Puk).unwrap(), Tries::Untold));
+    play(&verified, |channel| {
+        let mut card = Piv::new();
+        assert_eq!(card.proof_tries_left(channel, Proof::CurrentPin).unwrap(), Tries::Untold);
+        let planned: Vec<_> = card.plan(Proof::CurrentPin).after_asking.iter().map(|step| step.purpose).collect();
+        assert_eq!(planned[1..3], ["end what another program has left verified", "read the tries left"]);
+    });
+}
+
 #[test]
 fn the_puk_is_counted_by_metadata_or_by_nobody() {
     let ask = |card: &mut Piv, channel: &mut Channel<'_>| card.proof_tries_left(channel, Proof::Puk);
     let told = replay(PIVAPPLET, &[METADATA_PUK], |channel| ask(&mut Piv::new(), channel).unwrap());
     assert_eq!(told, Tries::Left { left: 3, max: Some(3) });
-    for answer in ["9000", "6D00", "6A81", "6E00", "6A88"] {
+    for answer in ["9000", "6D00", "6A81", "6E00", "6A88", "0102039000", "FF9000"] {
         play(&[(METADATA_PUK, answer)], |channel| {
             let mut card = Piv::new();
             assert_eq!(ask(&mut card, channel).unwrap(), Tries::Untold, "{answer}");
@@ -136,7 +182,7 @@ fn the_puk_is_counted_by_metadata_or_by_nobody() {
         });
     }
     // A card that tells of its management key and not of its PUK is not guessed at.
-    for answer in ["9000", "6A88", "6F00"] {
+    for answer in ["9000", "6A88", "6F00", "0102039000"] {
         let script = [
             (METADATA_KEY, "0101030501009000"),
             ("0087039B047C02810000", "7C0A810800112233445566779000"),
@@ -227,6 +273,16 @@ fn the_puk_sets_the_pin_and_is_sent_once() {
             assert!(reset(channel, "12345678").is_err(), "{word}");
         });
     }
+    // An old card's way to tell the counter.
+    play(&[(RESET, "6302"), ("0020008008313233343536FFFF", "6301")], |channel| {
+        let error = reset(channel, "12345678").unwrap_err();
+        assert!(matches!(error, CardError::Wrong { left: 2, .. }), "{error}");
+        let error = Piv::new().verify_pin(channel, &pin("123456")).unwrap_err();
+        assert!(matches!(error, CardError::Wrong { left: 1, .. }), "{error}");
+    });
+    play(&[(RESET, "6310")], |channel| {
+        assert!(matches!(reset(channel, "12345678"), Err(CardError::Refused { .. })), "a warning, and no counter");
+    });
     // What can't be a PUK or a PIN of such a card is not sent, and no other proof is.
     play(&[], |channel| {
         for (puk, new) in [("12345", "123456"), ("123456789", "123456"), ("12345678", "12345")] {
@@ -250,6 +306,10 @@ fn a_wrong_pin_without_a_counter_is_followed_by_the_question() {
     let error = play(&[(CHANGE_WRONG, "6300"), (STATUS, "63C2")], |channel| change(channel).unwrap_err());
     assert!(matches!(error, CardError::Wrong { left: 2, .. }), "{error}");
     assert!(error.to_string().contains("2 tries left"), "{error}");
+    let error = play(&[(CHANGE_WRONG, "6300"), (STATUS, "6302")], |channel| change(channel).unwrap_err());
+    assert!(matches!(error, CardError::Wrong { left: 2, .. }), "{error}");
+    let error = play(&[(CHANGE_WRONG, "6302")], |channel| change(channel).unwrap_err());
+    assert!(matches!(error, CardError::Wrong { left: 2, .. }), "{error}");
     let error = play(&[(CHANGE_WRONG, "63C1")], |channel| change(channel).unwrap_err());
     assert_eq!(error.status(), Some(Status::new(0x63C1)));
     // The PUK's counter can't be asked for, and the PIN's says nothing of it.

@@ -19,6 +19,11 @@ fn nothing_works_before_selection() {
     assert_eq!(send(&mut card, "00200080"), "63C3");
     card.reset();
     assert_eq!(send(&mut card, "00200080"), "6986");
+    // Selected once more, it keeps its state.
+    let mut card = selected(PivSettings::default());
+    assert_eq!(send(&mut card, "0020008008313233343536FFFF"), "9000");
+    assert!(send(&mut card, "00A4040009A0000003080000100000").ends_with("9000"));
+    assert_eq!(send(&mut card, "00200080"), "9000");
 }
 
 #[test]

@@ -264,7 +264,7 @@ fn diversified_keys_only_where_the_policy_wants_them() {
 #[test]
 fn faults_hit_the_calls_they_were_armed_for() {
     let mut fault = Fault::on(Pattern::Pin, FaultKind::Stall).after(1).times(2);
-    let mut hits = |endpoint| fault.take(Some(endpoint)).is_some();
+    let mut hits = |endpoint| fault.take(Some(endpoint), "").is_some();
     assert!(!hits(Endpoint::PinByCard));
     assert!(!hits(Endpoint::Requests));
     assert!(hits(Endpoint::PinByRequest) && hits(Endpoint::PinByCard));
@@ -275,4 +275,11 @@ fn faults_hit_the_calls_they_were_armed_for() {
 fn no_body_no_length() {
     let sent = whole(Reply::empty());
     assert!(sent.length.is_none() && sent.steps.is_empty());
+}
+
+#[test]
+fn a_fault_about_one_card_spares_the_others() {
+    let mut fault = Fault::on(Pattern::Any, FaultKind::Garbage).about("cardid=one").always();
+    assert!(fault.take(Some(Endpoint::Smartcards), "/smartcards?cardid=two").is_none());
+    assert!(fault.take(Some(Endpoint::Smartcards), "/smartcards?cardid=one").is_some());
 }

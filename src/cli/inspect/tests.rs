@@ -1,0 +1,82 @@
+use super::*;
+use crate::reader::fixture::Fixture;
+use crate::reader::replay::Replay;
+
+const SELECT_PIV: (&str, &str) = ("00A4040009A0000003080000100000", "61114F0600001000010079074F05A0000003089000");
+const CHUID: (&str, &str) = ("00CB3FFF055C035FC10200", "5312341000112233445566778899AABBCCDDEEFF9000");
+const STATUS: &str = "00200080";
+const METADATA: [&str; 3] = ["00F7008000", "00F7008100", "00F7009B00"];
+
+/// Reads a card that answers as the script says and to nothing else; all of it must be used.
+#[track_caller]
+fn read_by(families: &Families, detail: Detail, script: &[(&str, &str)]) -> Result<CardReport, Failure> {
+    let lines: String = script.iter().map(|(command, answer)| format!("> {command}\n< {answer}\n")).collect();
+    let text = format!("# fixture: 1\n# atr: 3B80800101\n\n{lines}");
+    let replay = Replay::new(text.parse::<Fixture>().unwrap()).unwrap();
+    let chosen = Chosen { reader: replay.list().unwrap()[0].name.clone(), card_id: None };
+    let report = report(&replay, &chosen, families, detail);
+    replay.finish().unwrap();
+    report
+}
+
+/// A card that is known, and keeps its counter to itself: behind a contactless reader, or where the application's own PIN is
+/// not in use.
+#[test]
+fn a_counter_that_is_refused_is_not_told() {
+    let families = Families::default();
+    for word in ["6982", "6A81", "6A88", "6D00"] {
+        let line = read_by(&families, Detail::Line, &[SELECT_PIV, CHUID, (STATUS, word)]).unwrap();
+        assert_eq!((line.tries, line.card_id.len()), (Tries::Untold, 36), "{word}");
+        let full = [SELECT_PIV, CHUID, (STATUS, word), (METADATA[0], "6D00")];
+        let full = read_by(&families, Detail::Full, &full).unwrap();
+        assert!(full.secrets.iter().all(|secret| secret.tries == Tries::Untold), "{word}");
+    }
+    let gids = [
+        ("00A4040009A0000003080000100000", "6A82"),
+        ("00A4040009A0000003974254465900", "61124F0BA00000039742544659020173034001C09000"),
+        ("00CBA000045C02DF1F00", "6A82"),
+        ("00CBA012045C02DF2000", "DF201000112233445566778899AABBCCDDEEFF9000"),
+        ("00CB3FFF045C027F7100", "6A88"),
+        // For the certificates.
+        ("00CBA000045C02DF1F00", "6A82"),
+    ];
+    assert_eq!(read_by(&families, Detail::Line, &gids).unwrap().tries, Tries::Untold);
+    let profile = "name = \"test\"\natr = \"3B80800101\"\ncard_id = { file = \"0201\" }\npin = { reference = 1 }";
+    let families = Families { profiles: vec![toml::from_str(profile).unwrap()], ..Families::default() };
+    let id = "00112233445566778899AABBCCDDEEFF9000";
+    let iso = [("00A4000C020201", "9000"), ("00B0000010", id), ("00200001", "6985")];
+    assert_eq!(read_by(&families, Detail::Full, &iso).unwrap().tries, Tries::Untold);
+}
+
+/// What one secret refuses says nothing of the others; and of this one no try is risked, so no line says so.
+#[test]
+fn a_secret_that_is_refused_hides_no_other() {
+    let counted = "0101FF050101060203029000";
+    let script = [
+        SELECT_PIV,
+        CHUID,
+        (STATUS, "63C2"),
+        (METADATA[0], counted),
+        (METADATA[1], "6A88"),
+        (METADATA[2], "0101030501009000"),
+    ];
+    let report = read_by(&Families::default(), Detail::Full, &script).unwrap();
+    assert_eq!(report.tries, Tries::Left { left: 2, max: Some(3) });
+    let told: Vec<_> = report.secrets.iter().map(|secret| (secret.name, secret.factory)).collect();
+    assert_eq!(told, [("pin", Some(true)), ("puk", None), ("management-key", Some(false))]);
+    let lines = report_lines(&report).join("\n");
+    assert!(lines.contains("PUK            tries left not told") && lines.contains("risks none"), "{lines}");
+}
+
+/// A card that has lost its selection refuses everything: that is no answer to anything.
+#[test]
+fn a_lost_selection_is_no_refusal_of_one_question() {
+    for (rest, detail) in
+        [(&[(STATUS, "6986")][..], Detail::Line), (&[(STATUS, "63C3"), (METADATA[0], "6986")][..], Detail::Full)]
+    {
+        let mut script = vec![SELECT_PIV, CHUID];
+        script.extend(rest);
+        let failure = read_by(&Families::default(), detail, &script).unwrap_err();
+        assert_eq!(failure.cause.status().map(|status| status.word()), Some(0x6986));
+    }
+}

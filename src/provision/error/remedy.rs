@@ -1,0 +1,192 @@
+//! What to do about each cause of a failure.
+
+use super::Cause;
+use crate::apdu::{ApduError, Status};
+use crate::card::CardError;
+use crate::card::family::{self, DetectError};
+use crate::provision::journal::JournalError;
+use crate::provision::supplier::SecretError;
+
+impl Cause {
+    /// What to do next, as an imperative sentence without a full stop.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Reader(error) => error.remedy().to_owned(),
+            Self::Detect(DetectError::NoAnswer(error)) => no_answer(error),
+            Self::Detect(DetectError::Terminated { .. }) => {
+                "have the application activated again with the card's own tool: that sets its PINs to the factory's and \
+                 deletes its keys"
+                    .to_owned()
+            }
+            Self::Detect(DetectError::Unknown { .. }) => {
+                let known = family::titles().collect::<Vec<_>>().join(", ");
+                format!("insert a card that pinwright knows ({known}), or describe this one as a [[card.profile]] in the configuration")
+            }
+            Self::Card(CardError::NoAnswer { source, .. }) => no_answer(source),
+            Self::Card(error) => card_remedy(error).to_owned(),
+            Self::Server(error) => error.problem.remedy(),
+            Self::Resolve(error) => error.remedy(),
+            Self::Fit(_) => {
+                "choose another PIN, or have the PIN policy of the profile template fitted to this kind of card".to_owned()
+            }
+            Self::Binding(_) => "insert the right card and run the command again".to_owned(),
+            Self::Secret(SecretError::NoTerminal { .. }) => {
+                "run the command on a terminal, or give the secret on a file descriptor (see `pinwright enroll --help`)"
+                    .to_owned()
+            }
+            Self::Secret(SecretError::Unusable { .. } | SecretError::Unreadable { .. }) => {
+                "check the file, credential, descriptor or entry that it comes from".to_owned()
+            }
+            Self::Secret(_) => "run the command again".to_owned(),
+            Self::FewTries { what: "PIN", .. } => {
+                "have the card unblocked by its administrator; `card.min_tries_left` sets the limit".to_owned()
+            }
+            Self::FewTries { .. } => {
+                "use another authority; `card.min_tries_left` sets the limit, and a blocked code can't be had back".to_owned()
+            }
+            Self::NoAuthority { takes, .. } if takes.is_empty() => {
+                "use the card maker's own tool: nothing that pinwright knows of this card sets its PIN".to_owned()
+            }
+            Self::NoAuthority { takes, family, .. } => {
+                format!("set `card.authority` to one that this {family} card takes: {takes}")
+            }
+            Self::Journal(JournalError::Busy { .. }) => {
+                "wait for the other process; `pinwright history` shows how far it is".to_owned()
+            }
+            Self::Journal(_) => {
+                "set `journal.dir` to a folder that this user can write to: no card is written to without a journal"
+                    .to_owned()
+            }
+            Self::UncertainPin { others, .. } if others.is_empty() => {
+                "find out with the card's own tool which PIN it has, or have it set there: this card can be set a PIN with nothing else"
+                    .to_owned()
+            }
+            Self::UncertainPin { others, .. } => {
+                format!("set the PIN with another authority ({others}), which does not depend on the current one")
+            }
+            Self::AlreadyDone { .. } => "run `pinwright enroll` to set the PIN once more".to_owned(),
+            Self::UncountedTry { what, .. } => format!(
+                "make sure of the {what}, then allow one more try with `--risk-uncounted`, or use another authority"
+            ),
+            Self::RefusedBefore { what, .. } => format!(
+                "make sure of the {what} before another try is spent: then run `pinwright enroll`, or have a new request made"
+            ),
+            Self::CutOffBefore { .. } => {
+                "see why they were cut off (reader, contact, power), and what `pinwright inspect` says is left; then run \
+                 `pinwright enroll`"
+                    .to_owned()
+            }
+            Self::Interrupted => "run the command again".to_owned(),
+        }
+    }
+}
+
+fn no_answer(error: &ApduError) -> String {
+    match error {
+        ApduError::Reader(error) => error.remedy().to_owned(),
+        ApduError::NoStatusWord { .. } | ApduError::Endless { .. } => {
+            "pull the card out and insert it again; if it stays, the card or the reader is faulty".to_owned()
+        }
+    }
+}
+
+fn card_remedy(error: &CardError) -> &'static str {
+    match error {
+        CardError::Refused { command: "GET DATA CHUID" | "GET DATA CCC", status: Status::SECURITY_STATUS } => {
+            "put the card into a reader with contacts: it does not show its ID to everybody here"
+        }
+        CardError::UnusableId(_)
+        | CardError::Incomplete { .. }
+        | CardError::Malformed { .. }
+        | CardError::Refused {
+            command:
+                "GET DATA cardid"
+                | "GET DATA CHUID"
+                | "GET DATA CCC"
+                | "GET DATA application related data"
+                | "SELECT card ID file"
+                | "READ BINARY card ID"
+                | "GET DATA card ID",
+            ..
+        } => "have the card initialised: without a card ID of its own it can't be told from others",
+        CardError::Refused { command: "GENERAL AUTHENTICATE (answer)" | "EXTERNAL AUTHENTICATE", .. } => {
+            "don't repeat this blindly: cards may count wrong admin answers. Find out which admin key is on the card, then \
+             say so (`--admin-key default` or `--admin-key diversified` for the server, another key file for a local one)"
+        }
+        CardError::Refused { status: Status::NOTHING_SELECTED, .. } => {
+            "run the command again: the card was reset or replaced"
+        }
+        CardError::Refused { status: Status::WRONG_LENGTH, .. } => {
+            "have the PIN policy of the profile template fitted to this kind of card"
+        }
+        CardError::Refused { command: "VERIFY" | "CHANGE REFERENCE DATA", .. } => {
+            "make sure of the current PIN before it is tried again: each wrong one costs a try (`pinwright inspect`)"
+        }
+        CardError::Refused { command: "VERIFY (PW3)" | "RESET RETRY COUNTER (code)", .. } => {
+            "don't repeat this blindly: a wrong code costs a try, and a blocked one can't be had back. Make sure of it, and \
+             see what `pinwright inspect` says is left"
+        }
+        CardError::Wrong { .. } => {
+            "make sure of it before it is tried again: each wrong one costs a try (`pinwright inspect`)"
+        }
+        CardError::OtherPinFormat { .. } => "switch that off with the card's own tool, or set its PIN there",
+        CardError::PinLength { .. } => "check the PIN or code that was given: nothing was sent to the card",
+        CardError::KeyLength { .. } => "check the key that was given: nothing was sent to the card",
+        CardError::NotTaken { .. } => "set `card.authority` to one that this card has",
+        CardError::Refused { .. } => "run `pinwright inspect` to see what the card says of itself",
+        CardError::ChallengeLength { .. } | CardError::AnswerLength { .. } => {
+            "report this card and server: such challenges are not documented"
+        }
+        CardError::OnlyByKey { .. } => {
+            "answer with the card's own admin key: `card.authority = [\"admin-key\"]` (nothing was sent that the card counts)"
+        }
+        CardError::Unproven => {
+            "take this card out of use: it accepted the admin key's answer without having the key, so it is not what it seems"
+        }
+        CardError::NoRandomness(_) => {
+            "find out why the system has no randomness: without it nothing is proved to a card"
+        }
+        CardError::NotInProfile { .. } => "complete the [[card.profile]] in the configuration",
+        CardError::NoAnswer { .. } | CardError::Garbled { .. } => "pull the card out and insert it again",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(command: &'static str, status: Status) -> String {
+        Cause::Card(CardError::Refused { command, status }).remedy()
+    }
+
+    #[test]
+    fn a_card_that_does_not_say_who_it_is_is_to_be_initialised() {
+        for command in [
+            "GET DATA cardid",
+            "GET DATA CHUID",
+            "GET DATA CCC",
+            "GET DATA application related data",
+            "GET DATA card ID",
+        ] {
+            assert!(refused(command, Status::FILE_NOT_FOUND).contains("have the card initialised"), "{command}");
+        }
+        // There, and not for everybody.
+        for command in ["GET DATA CHUID", "GET DATA CCC"] {
+            assert!(refused(command, Status::SECURITY_STATUS).contains("reader with contacts"), "{command}");
+        }
+    }
+
+    #[test]
+    fn a_card_of_no_family_is_told_which_there_are() {
+        let unknown = DetectError::Unknown { atr: crate::reader::Atr::new(&[0x3B]), tried: Vec::new() };
+        let remedy = Cause::Detect(unknown).remedy();
+        assert!(remedy.contains("(PIV, GIDS, OpenPGP card)"), "{remedy}");
+    }
+
+    #[test]
+    fn where_the_current_pin_is_the_only_way_no_other_is_named() {
+        let cause = Cause::UncertainPin { journal: String::new(), meaning: "", others: String::new() };
+        assert!(cause.remedy().contains("with nothing else"), "{}", cause.remedy());
+    }
+}
