@@ -1,8 +1,10 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
+use super::handle::CALL_PATIENCE;
 use super::*;
 use crate::reader::Atr;
 
@@ -199,14 +201,14 @@ fn spins(announces: bool, waits: usize) -> Duration {
 #[test]
 fn a_status_call_that_spins_is_slowed_down() {
     // The first twenty may be a coincidence; each of the next three is followed by a pause.
-    let waits = usize::try_from(SPIN_LIMIT).unwrap() + 3;
-    assert!(spins(true, waits) >= SPIN_PAUSE * 2);
+    let waits = usize::try_from(spin::LIMIT).unwrap() + 3;
+    assert!(spins(true, waits) >= spin::PAUSE * 2);
 }
 
 #[test]
 fn a_status_call_that_spins_where_readers_are_polled_is_slowed_down() {
-    let waits = usize::try_from(SPIN_LIMIT).unwrap() + 3;
-    assert!(spins(false, waits) >= SPIN_PAUSE * 2);
+    let waits = usize::try_from(spin::LIMIT).unwrap() + 3;
+    assert!(spins(false, waits) >= spin::PAUSE * 2);
 }
 
 #[test]
