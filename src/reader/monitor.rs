@@ -67,8 +67,8 @@ pub trait StatusSource {
     fn sees_new_readers(&self) -> bool;
 }
 
-/// Calls off the wait of one [`StatusSource`]; has no effect where nobody waits yet.
-pub type CallOff = Box<dyn Fn() + Send>;
+/// Calls off the wait of one [`StatusSource`]; has no effect where nobody waits yet. Hangs where the service does.
+pub type CallOff = Box<dyn Fn() + Send + Sync>;
 
 /// Opens status sources: a new one after each loss of the service, since an old one never recovers.
 pub trait StatusService: Send + Sync {

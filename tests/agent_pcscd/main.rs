@@ -24,6 +24,7 @@ mod workplace;
 
 mod cards;
 mod daemon;
+mod hangs;
 mod one;
 mod rivals;
 mod service;

@@ -1,6 +1,7 @@
 //! How others reach a running watch: what they wish of it, and how its wait is called off for that.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::CallOff;
@@ -18,7 +19,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     wish: Wish,
-    call_off: Option<CallOff>,
+    /// Held by the state, and by a thread for as long as its call takes.
+    call_off: Option<Arc<CallOff>>,
 }
 
 /// What the watch is asked to do; the greater one counts.
@@ -37,31 +39,34 @@ const CALL_AGAIN: Duration = Duration::from_millis(20);
 /// After so long the watch itself must hang in the service.
 pub(super) const CALL_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Whoever ends the watch wants to end himself, and loses nothing with a watch that hangs.
+pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(1);
+
 impl Handle {
-    /// Looks again, in case that a change came between a look and the wait. Returns when the watch has taken it up.
+    /// Looks again, in case that a change came between a look and the wait. Returns when the watch has taken it up, or hangs in
+    /// the service.
     pub fn refresh(&self) {
-        self.wish(Wish::Refresh);
+        self.wish(Wish::Refresh, CALL_PATIENCE);
     }
 
-    /// Looks at everything anew, as if each card had just been inserted. Returns when the watch has taken it up.
+    /// Looks at everything anew, as if each card had just been inserted. Returns when the watch has taken it up, or hangs in
+    /// the service.
     pub fn rescan(&self) {
-        self.wish(Wish::Rescan);
+        self.wish(Wish::Rescan, CALL_PATIENCE);
     }
 
-    /// Ends the watch. Returns when it has ended, or hangs in the service.
+    /// Ends the watch. Returns when it has ended, or after a second where it hangs in the service.
     pub fn stop(&self) {
-        self.wish(Wish::Stop);
+        self.wish(Wish::Stop, STOP_PATIENCE);
     }
 
-    fn wish(&self, wish: Wish) {
+    fn wish(&self, wish: Wish, patience: Duration) {
         let start = Instant::now();
         let mut state = self.lock();
         state.wish = state.wish.max(wish);
         self.0.changed.notify_all();
-        while state.wish != Wish::Nothing && start.elapsed() < CALL_PATIENCE {
-            if let Some(call_off) = &state.call_off {
-                call_off();
-            }
+        while state.wish != Wish::Nothing && start.elapsed() < patience {
+            state.call();
             state = self.0.changed.wait_timeout(state, CALL_AGAIN).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -84,10 +89,22 @@ impl Handle {
     }
 
     pub(super) fn call_off_with(&self, call_off: Option<CallOff>) {
-        self.lock().call_off = call_off;
+        self.lock().call_off = call_off.map(Arc::new);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Calls the wait off once, unless a call is still under way: it hangs where the service does, so it has a thread of its own,
+    /// and there is never a second one.
+    fn call(&self) {
+        let Some(call_off) = self.call_off.as_ref().filter(|call_off| Arc::strong_count(call_off) == 1) else { return };
+        let call_off = Arc::clone(call_off);
+        if let Err(error) = thread::Builder::new().name("call-off".to_owned()).spawn(move || call_off()) {
+            tracing::error!("the card monitor can't be called: {error}");
+        }
     }
 }

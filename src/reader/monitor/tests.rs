@@ -278,6 +278,36 @@ fn a_call_that_comes_before_the_wait_is_repeated_until_it_is_heeded() {
 }
 
 #[test]
+fn a_call_that_never_returns_is_made_once_and_does_not_hold_up_the_end() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let call_off: CallOff = Box::new(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        loop {
+            thread::park();
+        }
+    });
+    let (waits, is_waiting) = channel();
+    let wait = Box::new(move |_| {
+        waits.send(()).unwrap();
+        loop {
+            thread::park();
+        }
+    });
+    let script = Script { looks: VecDeque::from([vec![]]), wait, announces: true };
+    let watch = Watch::start(&Service::with_call_off([(script, call_off)]));
+    is_waiting.recv_timeout(PATIENCE).unwrap();
+    let (stopped, has_stopped) = channel();
+    let handle = watch.handle.clone();
+    thread::spawn(move || {
+        handle.stop();
+        stopped.send(()).unwrap();
+    });
+    assert_eq!(has_stopped.recv_timeout(PATIENCE), Ok(()), "the end waits for the call");
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+#[test]
 fn a_watch_without_a_service_is_stopped_at_any_moment() {
     for pause in 0..200 {
         let watch = Watch::start(&Service::of([]));
