@@ -119,11 +119,11 @@ fn start_monitor(
     post: Post,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name("card-monitor".to_owned()).spawn(move || {
-        let mut tell = |event| match post.send(Message::Card(event)) {
+        let tell = |event| match post.send(Message::Card(event)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(mailbox::Ended) => ControlFlow::Break(()),
         };
-        monitor::watch(status.as_ref(), &handle, &mut tell);
+        monitor::watch(status.as_ref(), &handle, &tell);
     })
 }
 

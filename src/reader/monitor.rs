@@ -7,14 +7,17 @@
 mod handle;
 mod seen;
 mod spin;
+mod watchdog;
 
 use std::ops::ControlFlow;
+use std::thread;
 use std::time::{Duration, Instant};
 
 pub use self::handle::Handle;
 use self::handle::Wish;
 use self::seen::Seen;
 use self::spin::Spin;
+use self::watchdog::Call;
 use super::{Presence, ReaderEntry, ReaderError};
 
 /// Something changed.
@@ -77,7 +80,13 @@ pub trait StatusService: Send + Sync {
     /// # Errors
     /// No service, no permission.
     fn connect(&self) -> Result<(Box<dyn StatusSource>, CallOff), ReaderError>;
+
+    /// How long [`StatusService::connect`] and [`StatusSource::look`] may take before the service counts as lost.
+    fn patience(&self) -> Duration;
 }
+
+/// Who is told, on whichever thread; breaks where nobody listens any more.
+pub type Tell<'a> = &'a (dyn Fn(CardEvent) -> ControlFlow<()> + Sync);
 
 /// First and longest pause between two attempts to find the service.
 const SEARCH: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
@@ -85,99 +94,139 @@ const SEARCH: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 /// How often new readers are looked for where they don't announce themselves.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Watches until [`Handle::stop`]; `tell` is told each change, on this thread. Ends as well when `tell` breaks.
-pub fn watch(service: &dyn StatusService, handle: &Handle, tell: &mut dyn FnMut(CardEvent) -> ControlFlow<()>) {
-    let mut lost = false;
-    let mut pause = SEARCH.0;
-    loop {
-        match service.connect() {
-            Ok((mut source, call_off)) => {
-                handle.call_off_with(Some(call_off));
-                let served = serve(source.as_mut(), handle, tell);
-                handle.call_off_with(None);
-                match served {
-                    End::Stopped => return handle.finish(),
-                    End::Lost { error, saw_any } => {
-                        if saw_any {
-                            pause = SEARCH.0;
-                            lost = false;
-                        }
-                        if told_loss(&mut lost, error, tell).is_break() {
-                            return handle.finish();
-                        }
-                    }
-                }
-            }
-            Err(error) => {
-                if told_loss(&mut lost, error, tell).is_break() {
-                    return handle.finish();
-                }
-            }
+/// Watches until [`Handle::stop`]; `tell` is told each change. Ends as well when `tell` breaks.
+pub fn watch(service: &dyn StatusService, handle: &Handle, tell: Tell<'_>) {
+    thread::scope(|scope| {
+        // Also where the watch panics: nobody may wait for one that has ended.
+        let _end = End(handle);
+        let watchdog = thread::Builder::new().name("card-watchdog".to_owned());
+        if let Err(error) = watchdog.spawn_scoped(scope, || watchdog::look_after(handle, tell)) {
+            tracing::error!("a PC/SC service that hangs goes unseen: {error}");
         }
-        handle.pause(pause);
-        pause = (pause * 2).min(SEARCH.1);
-        // With nothing seen there is nothing to look at anew.
-        if handle.take() == Wish::Stop {
-            return;
-        }
+        Watch { service, handle, tell, told: None, pause: SEARCH.0 }.run();
+    });
+}
+
+struct End<'a>(&'a Handle);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.finish();
     }
 }
 
-fn told_loss(
-    lost: &mut bool,
-    error: ReaderError,
-    tell: &mut dyn FnMut(CardEvent) -> ControlFlow<()>,
-) -> ControlFlow<()> {
-    if std::mem::replace(lost, true) { ControlFlow::Continue(()) } else { tell(CardEvent::ServiceLost(error)) }
+struct Watch<'a> {
+    service: &'a dyn StatusService,
+    handle: &'a Handle,
+    tell: Tell<'a>,
+    /// What was last told of the service, if anything was.
+    told: Option<Service>,
+    pause: Duration,
+}
+
+#[derive(PartialEq, Eq)]
+enum Service {
+    Found,
+    Lost,
 }
 
 /// How the watch over one connection ended.
-enum End {
+enum Served {
     Stopped,
-    Lost { error: ReaderError, saw_any: bool },
+    Lost(ReaderError),
 }
 
-fn serve(source: &mut dyn StatusSource, handle: &Handle, tell: &mut dyn FnMut(CardEvent) -> ControlFlow<()>) -> End {
-    let mut seen = Seen::default();
-    let mut spin = Spin::default();
-    let mut found = false;
-    loop {
-        let entries = match source.look() {
-            Ok(entries) => entries,
-            Err(error) => return End::Lost { error, saw_any: found },
-        };
-        if !found {
-            found = true;
-            if tell(CardEvent::ServiceFound).is_break() {
-                return End::Stopped;
+impl Watch<'_> {
+    fn run(&mut self) {
+        loop {
+            let patience = self.service.patience();
+            let connected = self.call(Call::bounded("reaching the service", patience), || self.service.connect());
+            let served = match connected {
+                Ok((mut source, call_off)) => {
+                    self.handle.call_off_with(Some(call_off));
+                    let served = self.serve(source.as_mut());
+                    self.handle.call_off_with(None);
+                    served
+                }
+                Err(error) => Served::Lost(error),
+            };
+            let Served::Lost(error) = served else { return };
+            if self.has_lost(error).is_break() {
+                return;
+            }
+            self.handle.pause(self.pause);
+            self.pause = (self.pause * 2).min(SEARCH.1);
+            // With nothing seen there is nothing to look at anew.
+            if self.handle.take() == Wish::Stop {
+                return;
             }
         }
-        let events = seen.compare(entries);
-        if spin.turns(events.is_empty()) {
-            handle.pause(spin::PAUSE);
-        }
-        for event in events {
-            if tell(event).is_break() {
-                return End::Stopped;
+    }
+
+    fn serve(&mut self, source: &mut dyn StatusSource) -> Served {
+        let patience = self.service.patience();
+        let mut seen = Seen::default();
+        let mut spin = Spin::default();
+        loop {
+            let entries = match self.call(Call::bounded("looking at the readers", patience), || source.look()) {
+                Ok(entries) => entries,
+                Err(error) => return Served::Lost(error),
+            };
+            if self.told != Some(Service::Found) {
+                self.pause = SEARCH.0;
+                self.told = Some(Service::Found);
+                // Where it hung for a while all that was there is told anew, as after any loss.
+                seen = Seen::default();
+                if (self.tell)(CardEvent::ServiceFound).is_break() {
+                    return Served::Stopped;
+                }
+            }
+            let events = seen.compare(entries);
+            if spin.turns(events.is_empty()) {
+                self.handle.pause(spin::PAUSE);
+            }
+            for event in events {
+                if (self.tell)(event).is_break() {
+                    return Served::Stopped;
+                }
+            }
+            match self.handle.take() {
+                Wish::Stop => return Served::Stopped,
+                Wish::Rescan => {
+                    seen.forget_cards();
+                    continue;
+                }
+                Wish::Refresh => continue,
+                Wish::Nothing => {}
+            }
+            let limit = (!source.sees_new_readers()).then_some(POLL);
+            let begun = Instant::now();
+            if let Err(error) = self.call(Call::wait(), || source.wait(limit)) {
+                return Served::Lost(error);
+            }
+            if limit.is_some_and(|limit| begun.elapsed() >= limit / 2) {
+                // Polling brings nothing most of the time, and is paced already where the wait does wait.
+                spin.forgive();
             }
         }
-        match handle.take() {
-            Wish::Stop => return End::Stopped,
-            Wish::Rescan => {
-                seen.forget_cards();
-                continue;
-            }
-            Wish::Refresh => continue,
-            Wish::Nothing => {}
+    }
+
+    /// A call to the service, looked after by the watchdog.
+    fn call<T>(&mut self, mut call: Call, make: impl FnOnce() -> Result<T, ReaderError>) -> Result<T, ReaderError> {
+        // A loss is told once.
+        call.told = self.told == Some(Service::Lost);
+        self.handle.enter(Some(call));
+        let result = make();
+        if self.handle.enter(None).is_some_and(|call| call.told) {
+            self.told = Some(Service::Lost);
         }
-        let limit = (!source.sees_new_readers()).then_some(POLL);
-        let begun = Instant::now();
-        if let Err(error) = source.wait(limit) {
-            return End::Lost { error, saw_any: true };
-        }
-        if limit.is_some_and(|limit| begun.elapsed() >= limit / 2) {
-            // Polling brings nothing most of the time, and is paced already where the wait does wait.
-            spin.forgive();
+        result
+    }
+
+    fn has_lost(&mut self, error: ReaderError) -> ControlFlow<()> {
+        match self.told.replace(Service::Lost) {
+            Some(Service::Lost) => ControlFlow::Continue(()),
+            Some(Service::Found) | None => (self.tell)(CardEvent::ServiceLost(error)),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::CallOff;
+use super::watchdog::Call;
 
 /// How others reach a running [`watch`](super::watch).
 #[derive(Clone, Default)]
@@ -17,10 +18,14 @@ struct Shared {
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     wish: Wish,
     /// Held by the state, and by a thread for as long as its call takes.
     call_off: Option<Arc<CallOff>>,
+    /// The call to the service that the watch is in.
+    pub call: Option<Call>,
+    /// The watch has ended.
+    pub over: bool,
 }
 
 /// What the watch is asked to do; the greater one counts.
@@ -67,7 +72,13 @@ impl Handle {
         self.0.changed.notify_all();
         while state.wish != Wish::Nothing && start.elapsed() < patience {
             state.call();
-            state = self.0.changed.wait_timeout(state, CALL_AGAIN).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.sleep(state, Some(CALL_AGAIN));
+        }
+        if state.wish != Wish::Nothing
+            && let Some(call) = &mut state.call
+        {
+            call.unheeded(patience);
+            self.0.changed.notify_all();
         }
     }
 
@@ -77,8 +88,9 @@ impl Handle {
         std::mem::take(&mut state.wish)
     }
 
-    /// Whatever was wished is seen to, or has no meaning any more.
+    /// The watch has ended: whatever was wished is seen to, or has no meaning any more.
     pub(super) fn finish(&self) {
+        self.lock().over = true;
         self.take();
     }
 
@@ -92,7 +104,22 @@ impl Handle {
         self.lock().call_off = call_off.map(Arc::new);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// What the watch is in from now on, or that it is in no call any more; tells what it was in.
+    pub(super) fn enter(&self, call: Option<Call>) -> Option<Call> {
+        let mut state = self.lock();
+        self.0.changed.notify_all();
+        std::mem::replace(&mut state.call, call)
+    }
+
+    /// Sleeps until something changes, or until `limit` is over.
+    pub(super) fn sleep<'a>(&'a self, state: MutexGuard<'a, State>, limit: Option<Duration>) -> MutexGuard<'a, State> {
+        match limit {
+            Some(limit) => self.0.changed.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0,
+            None => self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

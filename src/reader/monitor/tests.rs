@@ -1,3 +1,5 @@
+mod hangs;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -62,6 +64,10 @@ impl StatusService for Service {
         let (script, call_off) = self.scripts.lock().unwrap().pop_front().ok_or(ReaderError::ServiceNotRunning)?;
         Ok((Box::new(script), call_off))
     }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(60)
+    }
 }
 
 fn entry(generation: u32, atr: Option<&[u8]>) -> ReaderEntry {
@@ -91,12 +97,12 @@ struct Watch {
 }
 
 impl Watch {
-    fn start(service: &Arc<Service>) -> Self {
+    fn start(service: &Arc<impl StatusService + 'static>) -> Self {
         let (tell, events) = channel();
         let handle = Handle::default();
         let (service, inner) = (Arc::clone(service), handle.clone());
         let thread = thread::spawn(move || {
-            watch(service.as_ref(), &inner, &mut |event| {
+            watch(service.as_ref(), &inner, &|event| {
                 tell.send(event).map_or(ControlFlow::Break(()), |()| ControlFlow::Continue(()))
             });
         });
