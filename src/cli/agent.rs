@@ -25,7 +25,7 @@ use crate::agent::control::{self, Control, place::Place};
 use crate::agent::jobs::Workshop;
 use crate::agent::metrics::Window;
 use crate::agent::report::Event;
-use crate::agent::{self, Mailbox, Pulse, Station, clock, mailbox, signals};
+use crate::agent::{self, Mailbox, Pulse, Station, Stopped, clock, mailbox, signals};
 use crate::config::Config;
 use crate::provision::journal::Journal;
 use crate::reader::pcsc::PcscReaders;
@@ -193,5 +193,9 @@ fn serve(config: &Config, journal: &Journal, mailbox: Mailbox) -> Result<(), Cli
     };
     let stopped = agent::run(config.agent.clone(), station, mailbox)
         .map_err(|source| CliError::System { what: "the card monitor can't be started", source })?;
-    if stopped.unfinished.is_empty() { Ok(()) } else { Err(AgentError::Unfinished(stopped.unfinished).into()) }
+    match stopped {
+        Stopped { unfinished, .. } if !unfinished.is_empty() => Err(AgentError::Unfinished(unfinished).into()),
+        Stopped { deaf: true, .. } => Err(AgentError::Deaf.into()),
+        Stopped { .. } => Ok(()),
+    }
 }
