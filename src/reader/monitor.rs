@@ -91,6 +91,10 @@ pub type Tell<'a> = &'a (dyn Fn(CardEvent) -> ControlFlow<()> + Sync);
 /// First and longest pause between two attempts to find the service.
 const SEARCH: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
+/// A connection that was lost before that does not count as a service that works: without this one that fails as soon as it is
+/// waited on would be looked for, and every card looked at, ten times a second.
+const STEADY: Duration = Duration::from_secs(2);
+
 /// How often new readers are looked for where they don't announce themselves.
 const POLL: Duration = Duration::from_secs(1);
 
@@ -144,7 +148,11 @@ impl Watch<'_> {
             let served = match connected {
                 Ok((mut source, call_off)) => {
                     self.handle.call_off_with(Some(call_off));
+                    let begun = Instant::now();
                     let served = self.serve(source.as_mut());
+                    if begun.elapsed() >= STEADY {
+                        self.pause = SEARCH.0;
+                    }
                     self.handle.call_off_with(None);
                     served
                 }
@@ -173,7 +181,6 @@ impl Watch<'_> {
                 Err(error) => return Served::Lost(error),
             };
             if self.told != Some(Service::Found) {
-                self.pause = SEARCH.0;
                 self.told = Some(Service::Found);
                 // Where it hung for a while all that was there is told anew, as after any loss.
                 seen = Seen::default();

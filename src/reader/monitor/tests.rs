@@ -192,6 +192,19 @@ fn a_loss_is_told_once_and_what_was_there_is_told_anew_when_the_service_is_back(
     watch.stop();
 }
 
+#[test]
+fn a_service_that_is_lost_as_soon_as_it_is_waited_on_is_looked_for_more_and_more_seldom() {
+    let script = || Script { looks: VecDeque::from([vec![entry(1, ATR)]]), wait: ends_after(0), announces: true };
+    let watch = Watch::start(&Service::of([script(), script(), script(), script(), script()]));
+    let start = Instant::now();
+    for _ in 0..5 {
+        while watch.next() != "lost" {}
+    }
+    // Four pauses, each twice as long as the one before.
+    assert!(start.elapsed() >= SEARCH.0 * (1 + 2 + 4 + 8));
+    watch.stop();
+}
+
 /// How long so many waits take that all return at once.
 fn spins(announces: bool, waits: usize) -> Duration {
     let service =
