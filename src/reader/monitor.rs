@@ -200,7 +200,7 @@ impl Watch<'_> {
             match self.handle.take() {
                 Wish::Stop => return Served::Stopped,
                 Wish::Rescan => {
-                    seen.forget_cards();
+                    seen.tell_cards_anew();
                     continue;
                 }
                 Wish::Refresh => continue,

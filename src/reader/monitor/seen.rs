@@ -8,22 +8,26 @@ use crate::reader::{Presence, ReaderEntry};
 /// What was seen last.
 #[derive(Default)]
 pub(super) struct Seen {
-    readers: BTreeMap<String, Option<Presence>>,
+    readers: BTreeMap<String, Presence>,
+    /// Cards that are still there are told of once more.
+    tell_anew: bool,
 }
 
 impl Seen {
-    pub fn forget_cards(&mut self) {
-        self.readers.values_mut().for_each(|presence| *presence = None);
+    /// The next look tells of each card as if it had just been inserted, and of each that is gone by then as well.
+    pub fn tell_cards_anew(&mut self) {
+        self.tell_anew = true;
     }
 
     /// What is different now.
     pub fn compare(&mut self, entries: Vec<ReaderEntry>) -> Vec<CardEvent> {
         let mut events = Vec::new();
         let before = std::mem::take(&mut self.readers);
+        let anew = std::mem::take(&mut self.tell_anew);
         let now: BTreeMap<String, Presence> = entries.into_iter().map(|entry| (entry.name, entry.presence)).collect();
         for (reader, presence) in &before {
             if !now.contains_key(reader) {
-                if presence.as_ref().is_some_and(has_card) {
+                if has_card(presence) {
                     events.push(CardEvent::Removed { reader: reader.clone() });
                 }
                 events.push(CardEvent::ReaderRemoved { reader: reader.clone() });
@@ -35,17 +39,17 @@ impl Seen {
                     events.push(CardEvent::ReaderAdded { reader: reader.clone() });
                     None
                 }
-                Some(earlier) => earlier.as_ref(),
+                Some(earlier) => Some(earlier),
             };
             let had = earlier.filter(|earlier| has_card(earlier));
             let same = had.is_some_and(|had| is_same_card(had, &presence));
             if had.is_some() && !same {
                 events.push(CardEvent::Removed { reader: reader.clone() });
             }
-            if has_card(&presence) && !same {
+            if has_card(&presence) && (!same || anew) {
                 events.push(CardEvent::Inserted { reader: reader.clone(), presence: presence.clone() });
             }
-            self.readers.insert(reader, Some(presence));
+            self.readers.insert(reader, presence);
         }
         events
     }

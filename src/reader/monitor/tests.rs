@@ -256,6 +256,20 @@ fn a_rescan_tells_of_each_card_as_if_it_had_just_been_inserted() {
     watch.stop();
 }
 
+#[test]
+fn a_card_that_is_gone_at_a_rescan_is_told_as_removed() {
+    let mut seen = Seen::default();
+    seen.compare(vec![entry(1, ATR)]);
+    seen.tell_cards_anew();
+    let events = seen.compare(vec![entry(2, None)]);
+    assert_eq!(events.iter().map(name).collect::<Vec<_>>(), ["removed"]);
+    seen.compare(vec![entry(3, ATR)]);
+    seen.tell_cards_anew();
+    let events = seen.compare(vec![entry(5, ATR)]);
+    assert_eq!(events.iter().map(name).collect::<Vec<_>>(), ["removed", "inserted"]);
+    assert!(seen.compare(vec![entry(5, ATR)]).is_empty(), "anew once");
+}
+
 /// A wait that only a call ends which comes while it is under way; earlier calls are lost, as SCardCancel's are. Counts calls.
 fn scripted_wait() -> (CallOff, Wait, Arc<AtomicUsize>) {
     let state = Arc::new((Mutex::new(false), Condvar::new()));
