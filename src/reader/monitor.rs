@@ -37,7 +37,7 @@ pub enum CardEvent {
         /// Its name.
         reader: String,
     },
-    /// A card was inserted, or was there when the watch began.
+    /// A card was inserted, was there when the watch began, or has woken up that was mute so far.
     Inserted {
         /// The reader's name.
         reader: String,

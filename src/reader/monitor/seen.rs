@@ -33,20 +33,20 @@ impl Seen {
                 events.push(CardEvent::ReaderRemoved { reader: reader.clone() });
             }
         }
-        for (reader, presence) in now {
-            let earlier = match before.get(&reader) {
-                None => {
-                    events.push(CardEvent::ReaderAdded { reader: reader.clone() });
-                    None
-                }
-                Some(earlier) => Some(earlier),
-            };
-            let had = earlier.filter(|earlier| has_card(earlier));
-            let same = had.is_some_and(|had| is_same_card(had, &presence));
-            if had.is_some() && !same {
+        for (reader, mut presence) in now {
+            if !before.contains_key(&reader) {
+                events.push(CardEvent::ReaderAdded { reader: reader.clone() });
+            }
+            let had = before.get(&reader).filter(|earlier| has_card(earlier));
+            let same = had.filter(|had| is_same_card(had, &presence));
+            if had.is_some() && same.is_none() {
                 events.push(CardEvent::Removed { reader: reader.clone() });
             }
-            if has_card(&presence) && (!same || anew) {
+            let woke = same.is_some_and(|same| same.atr.is_none() && presence.atr.is_some());
+            if let (Some(same), None) = (same, &presence.atr) {
+                presence = same.clone();
+            }
+            if has_card(&presence) && (same.is_none() || woke || anew) {
                 events.push(CardEvent::Inserted { reader: reader.clone(), presence: presence.clone() });
             }
             self.readers.insert(reader, presence);
@@ -61,7 +61,8 @@ fn has_card(presence: &Presence) -> bool {
 }
 
 /// By the reader's count; the ATR tells only what the count of a system without one does not. A card that has lost its power
-/// shows no ATR for a while, and is the same.
+/// shows no ATR for a while, and is the same; its ATR is kept for that long. One that never showed any was mute: when it does
+/// it is told of as inserted, since nothing could be done with it before.
 fn is_same_card(before: &Presence, now: &Presence) -> bool {
     let other_atr = matches!((&before.atr, &now.atr), (Some(a), Some(b)) if a != b);
     has_card(now) && before.generation == now.generation && !other_atr

@@ -168,11 +168,23 @@ fn a_reader_unplugged_with_its_card_takes_the_card_along() {
     assert_eq!(events, expected);
 }
 
+fn mute(generation: u32) -> ReaderEntry {
+    ReaderEntry { name: READER.to_owned(), presence: Presence { generation, atr: None, mute: true } }
+}
+
 #[test]
-fn a_mute_card_is_a_card_and_one_that_wakes_up_is_the_same() {
-    let mute =
-        |generation| ReaderEntry { name: READER.to_owned(), presence: Presence { generation, atr: None, mute: true } };
-    assert_eq!(told(vec![vec![mute(1)], vec![entry(1, ATR)]]), ["found", "reader added", "inserted", "lost"]);
+fn a_mute_card_is_a_card_and_told_of_once_more_when_it_wakes_up() {
+    let looks = vec![vec![mute(1)], vec![mute(1)], vec![entry(1, ATR)], vec![entry(1, ATR)]];
+    assert_eq!(told(looks), ["found", "reader added", "inserted", "inserted", "lost"]);
+}
+
+#[test]
+fn a_card_that_shows_no_atr_for_a_while_is_the_same() {
+    let looks = vec![vec![entry(1, ATR)], vec![mute(1)], vec![mute(1)], vec![entry(1, ATR)]];
+    assert_eq!(told(looks), ["found", "reader added", "inserted", "lost"]);
+    let other = Some(&b"\x3B\x00"[..]);
+    let looks = vec![vec![entry(0, ATR)], vec![mute(0)], vec![entry(0, other)]];
+    assert_eq!(told(looks), ["found", "reader added", "inserted", "removed", "inserted", "lost"]);
 }
 
 #[test]
