@@ -23,6 +23,8 @@ pub enum Message {
     ClockJumped,
     /// End: running jobs first.
     Shutdown,
+    /// The card monitor has failed: end likewise.
+    Deaf,
 }
 
 /// The place where the loop finds what others have written.

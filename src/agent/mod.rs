@@ -63,6 +63,8 @@ pub struct Station {
 pub struct Stopped {
     /// Readers whose jobs had not ended in time. Their journal records say how far the cards were taken.
     pub unfinished: Vec<String>,
+    /// The card monitor has failed, by a defect: without it no card is seen.
+    pub deaf: bool,
 }
 
 /// After a change of readers or cards the list is looked at once more: a change between look and wait is not announced.
@@ -88,6 +90,7 @@ pub fn run(settings: Settings, station: Station, mailbox: Mailbox) -> std::io::R
         probe: None,
         settle: None,
         stopping: None,
+        deaf: false,
     };
     // Whoever follows from the beginning is to see the beginning, and it first: the monitor may have spoken already.
     let (followers, others): (Vec<_>, Vec<_>) =
@@ -110,7 +113,7 @@ pub fn run(settings: Settings, station: Station, mailbox: Mailbox) -> std::io::R
     handle.stop();
     drop(watch);
     let unfinished = agent.slots.into_iter().filter(|(_, slot)| slot.is_running()).map(|(reader, _)| reader).collect();
-    Ok(Stopped { unfinished })
+    Ok(Stopped { unfinished, deaf: agent.deaf })
 }
 
 fn start_monitor(
@@ -119,12 +122,24 @@ fn start_monitor(
     post: Post,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name("card-monitor".to_owned()).spawn(move || {
-        let mut tell = |event| match post.send(Message::Card(event)) {
+        let _alarm = Alarm(post.clone());
+        let tell = |event| match post.send(Message::Card(event)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(mailbox::Ended) => ControlFlow::Break(()),
         };
-        monitor::watch(status.as_ref(), &handle, &mut tell);
+        monitor::watch(status.as_ref(), &handle, &tell);
     })
+}
+
+/// Tells the loop that its monitor panics.
+struct Alarm(Post);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() && self.0.send(Message::Deaf).is_err() {
+            tracing::debug!("the card monitor has failed after the agent's end");
+        }
+    }
 }
 
 struct Agent {
@@ -140,6 +155,7 @@ struct Agent {
     probe: Option<(String, u64)>,
     settle: Option<Instant>,
     stopping: Option<Instant>,
+    deaf: bool,
 }
 
 impl Agent {
@@ -169,6 +185,11 @@ impl Agent {
                 self.call_monitor(Handle::rescan);
             }
             Message::Shutdown => self.stop(Instant::now()),
+            Message::Deaf => {
+                tracing::error!("the card monitor has failed: the agent ends, since it would see no card any more");
+                self.deaf = true;
+                self.stop(Instant::now());
+            }
         }
     }
 

@@ -6,17 +6,17 @@
 mod ask;
 mod check;
 mod error;
+mod feed;
 mod outfit;
 mod wording;
 
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
-use std::thread;
 
 use clap::{Args, Subcommand};
 
 pub use self::check::Report;
 pub use self::error::AgentError;
+use self::feed::Feed;
 use self::outfit::Configured;
 use super::error::CliError;
 use super::world::World;
@@ -24,8 +24,7 @@ use crate::agent::account::{self, Account};
 use crate::agent::control::{self, Control, place::Place};
 use crate::agent::jobs::Workshop;
 use crate::agent::metrics::Window;
-use crate::agent::report::Event;
-use crate::agent::{self, Mailbox, Pulse, Station, clock, mailbox, signals};
+use crate::agent::{self, Mailbox, Pulse, Station, Stopped, clock, mailbox, signals};
 use crate::config::Config;
 use crate::provision::journal::Journal;
 use crate::reader::pcsc::PcscReaders;
@@ -140,38 +139,16 @@ fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliEr
     if let Some(window) = window {
         window.serve(&post).map_err(system("the metrics can't be served"))?;
     }
-    let result = if json {
+    let feed = if json {
         let events = post.follow().map_err(|_| AgentError::Ended)?;
-        serve_and_print(config, journal, mailbox, events, world)
+        Some(Feed::start(&post, events).map_err(system("the events can't be printed"))?)
     } else {
-        serve(config, journal, mailbox)
+        None
     };
+    let result = serve(config, journal, mailbox);
     drop(control);
-    result
-}
-
-/// Serves on a thread of its own, while this one prints each event.
-fn serve_and_print(
-    config: &Config,
-    journal: &Journal,
-    mailbox: Mailbox,
-    events: Receiver<Event>,
-    world: &mut World<'_>,
-) -> Result<(), CliError> {
-    thread::scope(|scope| {
-        let agent = scope.spawn(|| serve(config, journal, mailbox));
-        let mut printed = Ok(());
-        for event in events {
-            // Cards matter more than a full disk at the end of the pipe: the agent goes on, and says in the end what happened.
-            if printed.is_ok() {
-                printed = serde_json::to_value(&event)
-                    .map_err(AgentError::Json)
-                    .map_err(CliError::from)
-                    .and_then(|event| world.print_json(&event));
-            }
-        }
-        agent.join().unwrap_or(Err(AgentError::Ended.into())).and(printed)
-    })
+    // Cards matter more than a full disk at the end of the pipe: the agent has gone on, and says now what happened.
+    result.and(feed.map_or(Ok(()), |feed| feed.finish(world)))
 }
 
 /// Serves until it is asked to end, and until running jobs have brought their cards to a good end.
@@ -193,5 +170,9 @@ fn serve(config: &Config, journal: &Journal, mailbox: Mailbox) -> Result<(), Cli
     };
     let stopped = agent::run(config.agent.clone(), station, mailbox)
         .map_err(|source| CliError::System { what: "the card monitor can't be started", source })?;
-    if stopped.unfinished.is_empty() { Ok(()) } else { Err(AgentError::Unfinished(stopped.unfinished).into()) }
+    match stopped {
+        Stopped { unfinished, .. } if !unfinished.is_empty() => Err(AgentError::Unfinished(unfinished).into()),
+        Stopped { deaf: true, .. } => Err(AgentError::Deaf.into()),
+        Stopped { .. } => Ok(()),
+    }
 }

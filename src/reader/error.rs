@@ -20,6 +20,14 @@ pub enum ReaderError {
         /// What we were doing.
         operation: &'static str,
     },
+    /// The service is there, and a call to it does not return.
+    #[error("the smart card service gave no answer for {} s while {operation}", .after.as_secs())]
+    ServiceSilent {
+        /// What we were doing.
+        operation: &'static str,
+        /// How long we waited.
+        after: Duration,
+    },
     /// The service refused us: polkit on Linux.
     #[error("the smart card service refused access")]
     AccessDenied,
@@ -140,6 +148,10 @@ impl ReaderError {
                 "start it: `systemctl start pcscd.socket` (Debian: `apt install pcscd` first), or `pcscd` by hand"
             }
             Self::ServiceLost { .. } => "start the service again, then run `pinwright inspect` to see the card's state",
+            Self::ServiceSilent { .. } if cfg!(windows) => "restart the Smart Card service",
+            Self::ServiceSilent { .. } => {
+                "restart it: `systemctl restart pcscd`; if that does not help unplug the reader that it hangs in"
+            }
             Self::AccessDenied => {
                 "allow this user in polkit: actions org.debian.pcsc-lite.access_pcsc and org.debian.pcsc-lite.access_card"
             }

@@ -4,11 +4,20 @@
 //! what it saw before, by the reader's count of insertions and removals, so that a card swapped within one look is a removal
 //! and an insertion, and so that nothing is missed across a restart of the service.
 
-use std::collections::BTreeMap;
+mod handle;
+mod seen;
+mod spin;
+mod watchdog;
+
 use std::ops::ControlFlow;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
+pub use self::handle::Handle;
+use self::handle::Wish;
+use self::seen::Seen;
+use self::spin::Spin;
+use self::watchdog::Call;
 use super::{Presence, ReaderEntry, ReaderError};
 
 /// Something changed.
@@ -28,7 +37,7 @@ pub enum CardEvent {
         /// Its name.
         reader: String,
     },
-    /// A card was inserted, or was there when the watch began.
+    /// A card was inserted, was there when the watch began, or has woken up that was mute so far.
     Inserted {
         /// The reader's name.
         reader: String,
@@ -61,8 +70,8 @@ pub trait StatusSource {
     fn sees_new_readers(&self) -> bool;
 }
 
-/// Calls off the wait of one [`StatusSource`]; has no effect where nobody waits yet.
-pub type CallOff = Box<dyn Fn() + Send>;
+/// Calls off the wait of one [`StatusSource`]; has no effect where nobody waits yet. Hangs where the service does.
+pub type CallOff = Box<dyn Fn() + Send + Sync>;
 
 /// Opens status sources: a new one after each loss of the service, since an old one never recovers.
 pub trait StatusService: Send + Sync {
@@ -71,281 +80,161 @@ pub trait StatusService: Send + Sync {
     /// # Errors
     /// No service, no permission.
     fn connect(&self) -> Result<(Box<dyn StatusSource>, CallOff), ReaderError>;
+
+    /// How long [`StatusService::connect`] and [`StatusSource::look`] may take before the service counts as lost.
+    fn patience(&self) -> Duration;
 }
 
-/// How others reach a running [`watch`].
-#[derive(Clone, Default)]
-pub struct Handle(Arc<Shared>);
-
-#[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    wish: Wish,
-    call_off: Option<CallOff>,
-}
-
-/// What the watch is asked to do; the greater one counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Wish {
-    #[default]
-    Nothing,
-    Refresh,
-    Rescan,
-    Stop,
-}
-
-/// A call that came before the wait has no effect on it, so it is repeated until it is heeded.
-const CALL_AGAIN: Duration = Duration::from_millis(20);
-
-/// After so long the watch itself must hang in the service.
-const CALL_PATIENCE: Duration = Duration::from_secs(5);
-
-impl Handle {
-    /// Looks again, in case that a change came between a look and the wait. Returns when the watch has taken it up.
-    pub fn refresh(&self) {
-        self.wish(Wish::Refresh);
-    }
-
-    /// Looks at everything anew, as if each card had just been inserted. Returns when the watch has taken it up.
-    pub fn rescan(&self) {
-        self.wish(Wish::Rescan);
-    }
-
-    /// Ends the watch. Returns when it has ended, or hangs in the service.
-    pub fn stop(&self) {
-        self.wish(Wish::Stop);
-    }
-
-    fn wish(&self, wish: Wish) {
-        let start = Instant::now();
-        let mut state = self.lock();
-        state.wish = state.wish.max(wish);
-        self.0.changed.notify_all();
-        while state.wish != Wish::Nothing && start.elapsed() < CALL_PATIENCE {
-            if let Some(call_off) = &state.call_off {
-                call_off();
-            }
-            state = self.0.changed.wait_timeout(state, CALL_AGAIN).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    fn take(&self) -> Wish {
-        let mut state = self.lock();
-        self.0.changed.notify_all();
-        std::mem::take(&mut state.wish)
-    }
-
-    /// Whatever was wished is seen to, or has no meaning any more.
-    fn finish(&self) {
-        self.take();
-    }
-
-    /// Sleeps until `pause` is over or something is wished.
-    fn pause(&self, pause: Duration) {
-        let nothing = |state: &mut State| state.wish == Wish::Nothing;
-        drop(self.0.changed.wait_timeout_while(self.lock(), pause, nothing));
-    }
-
-    fn call_off_with(&self, call_off: Option<CallOff>) {
-        self.lock().call_off = call_off;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// Who is told, on whichever thread; breaks where nobody listens any more.
+pub type Tell<'a> = &'a (dyn Fn(CardEvent) -> ControlFlow<()> + Sync);
 
 /// First and longest pause between two attempts to find the service.
 const SEARCH: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
+/// A connection that was lost before that does not count as a service that works: without this one that fails as soon as it is
+/// waited on would be looked for, and every card looked at, ten times a second.
+const STEADY: Duration = Duration::from_secs(2);
+
 /// How often new readers are looked for where they don't announce themselves.
 const POLL: Duration = Duration::from_secs(1);
 
-/// So many wake-ups in a row without a change of interest, each within [`SPIN_SPAN`] of the one before, are a spinning call (or a
-/// program that toys with the card): the watch then pauses after each.
-const SPIN_LIMIT: u32 = 20;
-const SPIN_SPAN: Duration = Duration::from_secs(2);
-const SPIN_PAUSE: Duration = Duration::from_millis(500);
+/// Watches until [`Handle::stop`]; `tell` is told each change. Ends as well when `tell` breaks.
+pub fn watch(service: &dyn StatusService, handle: &Handle, tell: Tell<'_>) {
+    thread::scope(|scope| {
+        // Also where the watch panics: nobody may wait for one that has ended.
+        let _end = End(handle);
+        let watchdog = thread::Builder::new().name("card-watchdog".to_owned());
+        if let Err(error) = watchdog.spawn_scoped(scope, || watchdog::look_after(handle, tell)) {
+            tracing::error!("a PC/SC service that hangs goes unseen: {error}");
+        }
+        Watch { service, handle, tell, told: None, pause: SEARCH.0 }.run();
+    });
+}
 
-/// Watches until [`Handle::stop`]; `tell` is told each change, on this thread. Ends as well when `tell` breaks.
-pub fn watch(service: &dyn StatusService, handle: &Handle, tell: &mut dyn FnMut(CardEvent) -> ControlFlow<()>) {
-    let mut lost = false;
-    let mut pause = SEARCH.0;
-    loop {
-        match service.connect() {
-            Ok((mut source, call_off)) => {
-                handle.call_off_with(Some(call_off));
-                let served = serve(source.as_mut(), handle, tell);
-                handle.call_off_with(None);
-                match served {
-                    End::Stopped => return handle.finish(),
-                    End::Lost { error, saw_any } => {
-                        if saw_any {
-                            pause = SEARCH.0;
-                            lost = false;
-                        }
-                        if told_loss(&mut lost, error, tell).is_break() {
-                            return handle.finish();
-                        }
-                    }
-                }
-            }
-            Err(error) => {
-                if told_loss(&mut lost, error, tell).is_break() {
-                    return handle.finish();
-                }
-            }
-        }
-        handle.pause(pause);
-        pause = (pause * 2).min(SEARCH.1);
-        // With nothing seen there is nothing to look at anew.
-        if handle.take() == Wish::Stop {
-            return;
-        }
+struct End<'a>(&'a Handle);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.finish();
     }
 }
 
-fn told_loss(
-    lost: &mut bool,
-    error: ReaderError,
-    tell: &mut dyn FnMut(CardEvent) -> ControlFlow<()>,
-) -> ControlFlow<()> {
-    if std::mem::replace(lost, true) { ControlFlow::Continue(()) } else { tell(CardEvent::ServiceLost(error)) }
+struct Watch<'a> {
+    service: &'a dyn StatusService,
+    handle: &'a Handle,
+    tell: Tell<'a>,
+    /// What was last told of the service, if anything was.
+    told: Option<Service>,
+    pause: Duration,
+}
+
+#[derive(PartialEq, Eq)]
+enum Service {
+    Found,
+    Lost,
 }
 
 /// How the watch over one connection ended.
-enum End {
+enum Served {
     Stopped,
-    Lost { error: ReaderError, saw_any: bool },
+    Lost(ReaderError),
 }
 
-fn serve(source: &mut dyn StatusSource, handle: &Handle, tell: &mut dyn FnMut(CardEvent) -> ControlFlow<()>) -> End {
-    let mut seen = Seen::default();
-    let mut spin = Spin::default();
-    let mut found = false;
-    loop {
-        let entries = match source.look() {
-            Ok(entries) => entries,
-            Err(error) => return End::Lost { error, saw_any: found },
-        };
-        if !found {
-            found = true;
-            if tell(CardEvent::ServiceFound).is_break() {
-                return End::Stopped;
-            }
-        }
-        let events = seen.compare(entries);
-        if spin.turns(events.is_empty()) {
-            handle.pause(SPIN_PAUSE);
-        }
-        for event in events {
-            if tell(event).is_break() {
-                return End::Stopped;
-            }
-        }
-        match handle.take() {
-            Wish::Stop => return End::Stopped,
-            Wish::Rescan => {
-                seen.forget_cards();
-                continue;
-            }
-            Wish::Refresh => continue,
-            Wish::Nothing => {}
-        }
-        let limit = (!source.sees_new_readers()).then_some(POLL);
-        let begun = Instant::now();
-        if let Err(error) = source.wait(limit) {
-            return End::Lost { error, saw_any: true };
-        }
-        if limit.is_some_and(|limit| begun.elapsed() >= limit / 2) {
-            // Polling brings nothing most of the time, and is paced already where the wait does wait.
-            spin.count = 0;
-        }
-    }
-}
-
-/// What was seen last.
-#[derive(Default)]
-struct Seen {
-    readers: BTreeMap<String, Option<Presence>>,
-}
-
-impl Seen {
-    fn forget_cards(&mut self) {
-        self.readers.values_mut().for_each(|presence| *presence = None);
-    }
-
-    /// What is different now.
-    fn compare(&mut self, entries: Vec<ReaderEntry>) -> Vec<CardEvent> {
-        let mut events = Vec::new();
-        let before = std::mem::take(&mut self.readers);
-        let now: BTreeMap<String, Presence> = entries.into_iter().map(|entry| (entry.name, entry.presence)).collect();
-        for (reader, presence) in &before {
-            if !now.contains_key(reader) {
-                if presence.as_ref().is_some_and(has_card) {
-                    events.push(CardEvent::Removed { reader: reader.clone() });
+impl Watch<'_> {
+    fn run(&mut self) {
+        loop {
+            let patience = self.service.patience();
+            let connected = self.call(Call::bounded("reaching the service", patience), || self.service.connect());
+            let served = match connected {
+                Ok((mut source, call_off)) => {
+                    self.handle.call_off_with(Some(call_off));
+                    let begun = Instant::now();
+                    let served = self.serve(source.as_mut());
+                    if begun.elapsed() >= STEADY {
+                        self.pause = SEARCH.0;
+                    }
+                    self.handle.call_off_with(None);
+                    served
                 }
-                events.push(CardEvent::ReaderRemoved { reader: reader.clone() });
-            }
-        }
-        for (reader, presence) in now {
-            let earlier = match before.get(&reader) {
-                None => {
-                    events.push(CardEvent::ReaderAdded { reader: reader.clone() });
-                    None
-                }
-                Some(earlier) => earlier.as_ref(),
+                Err(error) => Served::Lost(error),
             };
-            let had = earlier.filter(|earlier| has_card(earlier));
-            let same = had.is_some_and(|had| is_same_card(had, &presence));
-            if had.is_some() && !same {
-                events.push(CardEvent::Removed { reader: reader.clone() });
+            let Served::Lost(error) = served else { return };
+            if self.has_lost(error).is_break() {
+                return;
             }
-            if has_card(&presence) && !same {
-                events.push(CardEvent::Inserted { reader: reader.clone(), presence: presence.clone() });
+            self.handle.pause(self.pause);
+            self.pause = (self.pause * 2).min(SEARCH.1);
+            // With nothing seen there is nothing to look at anew.
+            if self.handle.take() == Wish::Stop {
+                return;
             }
-            self.readers.insert(reader, Some(presence));
         }
-        events
     }
-}
 
-/// A mute card is a card: it may have been put in upside down.
-fn has_card(presence: &Presence) -> bool {
-    presence.atr.is_some() || presence.mute
-}
-
-/// By the reader's count; the ATR tells only what the count of a system without one does not. A card that has lost its power
-/// shows no ATR for a while, and is the same.
-fn is_same_card(before: &Presence, now: &Presence) -> bool {
-    let other_atr = matches!((&before.atr, &now.atr), (Some(a), Some(b)) if a != b);
-    has_card(now) && before.generation == now.generation && !other_atr
-}
-
-/// Counts wake-ups that brought nothing.
-#[derive(Default)]
-struct Spin {
-    last: Option<Instant>,
-    count: u32,
-    told: bool,
-}
-
-impl Spin {
-    /// Whether this wake-up is one of a spinning call.
-    fn turns(&mut self, fruitless: bool) -> bool {
-        let now = Instant::now();
-        let soon = self.last.replace(now).is_some_and(|last| now.duration_since(last) < SPIN_SPAN);
-        self.count = if fruitless && soon { self.count + 1 } else { 0 };
-        let spins = self.count > SPIN_LIMIT;
-        if spins && !std::mem::replace(&mut self.told, true) {
-            tracing::warn!("the status call returns again and again without a change: looking twice a second instead");
+    fn serve(&mut self, source: &mut dyn StatusSource) -> Served {
+        let patience = self.service.patience();
+        let mut seen = Seen::default();
+        let mut spin = Spin::default();
+        loop {
+            let entries = match self.call(Call::bounded("looking at the readers", patience), || source.look()) {
+                Ok(entries) => entries,
+                Err(error) => return Served::Lost(error),
+            };
+            if self.told != Some(Service::Found) {
+                self.told = Some(Service::Found);
+                // Where it hung for a while all that was there is told anew, as after any loss.
+                seen = Seen::default();
+                if (self.tell)(CardEvent::ServiceFound).is_break() {
+                    return Served::Stopped;
+                }
+            }
+            let events = seen.compare(entries);
+            if spin.turns(events.is_empty()) {
+                self.handle.pause(spin::PAUSE);
+            }
+            for event in events {
+                if (self.tell)(event).is_break() {
+                    return Served::Stopped;
+                }
+            }
+            match self.handle.take() {
+                Wish::Stop => return Served::Stopped,
+                Wish::Rescan => {
+                    seen.tell_cards_anew();
+                    continue;
+                }
+                Wish::Refresh => continue,
+                Wish::Nothing => {}
+            }
+            let limit = (!source.sees_new_readers()).then_some(POLL);
+            let begun = Instant::now();
+            if let Err(error) = self.call(Call::wait(), || source.wait(limit)) {
+                return Served::Lost(error);
+            }
+            if limit.is_some_and(|limit| begun.elapsed() >= limit / 2) {
+                // Polling brings nothing most of the time, and is paced already where the wait does wait.
+                spin.forgive();
+            }
         }
-        spins
+    }
+
+    /// A call to the service, looked after by the watchdog.
+    fn call<T>(&mut self, mut call: Call, make: impl FnOnce() -> Result<T, ReaderError>) -> Result<T, ReaderError> {
+        // A loss is told once.
+        call.told = self.told == Some(Service::Lost);
+        self.handle.enter(Some(call));
+        let result = make();
+        if self.handle.enter(None).is_some_and(|call| call.told) {
+            self.told = Some(Service::Lost);
+        }
+        result
+    }
+
+    fn has_lost(&mut self, error: ReaderError) -> ControlFlow<()> {
+        match self.told.replace(Service::Lost) {
+            Some(Service::Lost) => ControlFlow::Continue(()),
+            Some(Service::Found) | None => (self.tell)(CardEvent::ServiceLost(error)),
+        }
     }
 }
 

@@ -65,6 +65,10 @@ impl StatusService for VirtualReaders {
         });
         Ok((Box::new(source), call_off))
     }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(15)
+    }
 }
 
 struct VirtualStatus {

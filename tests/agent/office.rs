@@ -96,6 +96,8 @@ pub struct Office {
     pub ignored_readers: Vec<String>,
     /// Between the jobs and the readers, where a test wants something there.
     pub between: Option<Arc<dyn Readers>>,
+    /// Where status changes come from, where that is not the readers.
+    pub status: Option<Arc<dyn StatusService>>,
     _folder: tempfile::TempDir,
 }
 
@@ -135,6 +137,7 @@ impl Office {
             staff: Arc::new(staff),
             ignored_readers: Vec::new(),
             between: None,
+            status: None,
             _folder: folder,
         }
     }
@@ -161,7 +164,7 @@ impl Office {
         };
         let station = Station {
             workshop: Arc::new(workshop),
-            status: Arc::new(self.readers.clone()) as Arc<dyn StatusService>,
+            status: self.status.clone().unwrap_or_else(|| Arc::new(self.readers.clone())),
             ignored_readers: self.ignored_readers.clone(),
             pulse: pinwright::agent::Pulse::silent(),
         };

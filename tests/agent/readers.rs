@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pinwright::agent::Message;
 use pinwright::agent::report::{Phase, What};
+use pinwright::reader::monitor::{CallOff, StatusService, StatusSource};
 use pinwright::reader::{Connection, ReaderEntry, ReaderError, Readers};
 use pinwright::sim::fault::Fault;
 use pinwright::sim::reader::VirtualReaders;
@@ -159,6 +160,50 @@ fn a_call_that_never_returns_is_noticed_and_holds_up_neither_the_others_nor_the_
     let stopped = agent.stop();
     assert_eq!(stopped.unfinished, [READER]);
     drop(let_go);
+}
+
+/// A service whose first connection works, until a defect shows in it.
+struct Defective(VirtualReaders);
+
+struct DefectiveSource(Box<dyn StatusSource>);
+
+impl StatusService for Defective {
+    fn connect(&self) -> Result<(Box<dyn StatusSource>, CallOff), ReaderError> {
+        let (source, call_off) = self.0.connect()?;
+        Ok((Box::new(DefectiveSource(source)), call_off))
+    }
+
+    fn patience(&self) -> Duration {
+        self.0.patience()
+    }
+}
+
+impl StatusSource for DefectiveSource {
+    fn look(&mut self) -> Result<Vec<ReaderEntry>, ReaderError> {
+        self.0.look()
+    }
+
+    fn wait(&mut self, limit: Option<Duration>) -> Result<(), ReaderError> {
+        drop(self.0.wait(limit));
+        panic!("a defect, on purpose")
+    }
+
+    fn sees_new_readers(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn an_agent_whose_monitor_fails_ends_and_says_so() {
+    let mut office = Office::new(1);
+    let mut readers = office.readers.clone();
+    office.status = Some(Arc::new(Defective(readers.clone())));
+    let mut agent = office.agent();
+    agent.hears(What::ServiceFound);
+    readers.add(READER);
+    agent.hears(What::Stopping);
+    let stopped = agent.ended();
+    assert!(stopped.deaf && stopped.unfinished.is_empty(), "{stopped:?}");
 }
 
 #[test]

@@ -111,8 +111,13 @@ impl Agent {
     }
 
     /// Ends it and tells how.
-    pub fn stop(mut self) -> Stopped {
+    pub fn stop(self) -> Stopped {
         self.ask_to_stop();
+        self.ended()
+    }
+
+    /// Waits for its end and tells how.
+    pub fn ended(mut self) -> Stopped {
         self.thread.take().unwrap().join().unwrap()
     }
 }

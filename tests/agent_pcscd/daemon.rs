@@ -27,10 +27,18 @@ pub struct Daemon {
 impl Daemon {
     /// Starts one and waits until it says so. `name` tells its control socket and log from others'.
     pub fn start(place: &Workplace, socket: &Path, name: &str) -> Self {
+        Self::start_with(place, socket, name, &[])
+    }
+
+    /// The same with more variables in its environment.
+    pub fn start_with(place: &Workplace, socket: &Path, name: &str, variables: &[(&str, &str)]) -> Self {
         let err = place.path(&format!("{name}.log"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_pinwright"));
         place.furnish(&mut command, socket);
-        command.env("PINWRIGHT_AGENT_CONTROL", place.path(&format!("{name}.sock"))).args(["--json", "agent"]);
+        command
+            .env("PINWRIGHT_AGENT_CONTROL", place.path(&format!("{name}.sock")))
+            .args(["--json", "agent"])
+            .envs(variables.iter().copied());
         command.stdout(Stdio::piped()).stderr(std::fs::File::create(&err).unwrap());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();

@@ -24,6 +24,7 @@ mod workplace;
 
 mod cards;
 mod daemon;
+mod hangs;
 mod holder;
 mod one;
 mod rivals;

@@ -11,7 +11,7 @@ use nix::unistd::{Gid, Uid, User, geteuid};
 use crate::agent::Agent;
 
 /// Somebody who is not root: the account database's `nobody`.
-fn nobody() -> Option<User> {
+pub fn nobody() -> Option<User> {
     let nobody = User::from_name("nobody").ok().flatten();
     let able = geteuid().is_root() && nobody.is_some();
     if !able {

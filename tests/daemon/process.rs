@@ -1,6 +1,7 @@
 //! Start, end, and the user that it works as.
 
 use std::fs::{self, File, Permissions};
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -190,6 +191,24 @@ fn root_is_given_up_for_good() {
     daemon.signal(Signal::TERM);
     assert!(daemon.end().success());
     assert!(!daemon.socket().exists(), "its folder was handed over with it");
+}
+
+#[test]
+fn it_ends_when_asked_although_nobody_reads_its_events() {
+    let (unread, mut full) = std::io::pipe().unwrap();
+    let flags = rustix::fs::fcntl_getfl(&full).unwrap();
+    rustix::fs::fcntl_setfl(&full, flags | rustix::fs::OFlags::NONBLOCK).unwrap();
+    while full.write(&[b' '; 4096]).is_ok() {}
+    // The pipe's end is one for us and the agent, which is to wait in it.
+    rustix::fs::fcntl_setfl(&full, flags).unwrap();
+    let mut daemon = Daemon::start("", &["--json"], |command| {
+        command.stdout(full);
+    });
+    daemon.wait_until_it_answers();
+    daemon.signal(Signal::TERM);
+    assert!(daemon.end().success(), "{}", daemon.text("err"));
+    assert!(daemon.text("err").contains("nobody reads standard output"), "{}", daemon.text("err"));
+    drop(unread);
 }
 
 #[test]

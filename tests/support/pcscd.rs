@@ -227,9 +227,7 @@ impl Pcscd {
     /// Ends the daemon as the system's own service manager does.
     #[allow(dead_code, reason = "shared with other tests")]
     pub fn terminate(&mut self) {
-        let term = rustix::process::Signal::TERM;
-        let id = rustix::process::Pid::from_child(&self.daemon);
-        rustix::process::kill_process(id, term).expect("the daemon is ours");
+        self.signal(rustix::process::Signal::TERM);
         drop(self.daemon.wait());
     }
 
@@ -256,6 +254,23 @@ impl Pcscd {
         let entries = numbered.map(|(pair, slots)| entry(pair, slots[0].port, &library(self.folder.path(), pair)));
         fs::write(self.folder.path().join("reader.conf"), entries.collect::<String>()).expect("the folder is ours");
         self.start_again();
+    }
+
+    /// Makes the daemon hang, as one does whose driver never returns: it takes connections and answers nobody.
+    #[allow(dead_code, reason = "shared with other tests")]
+    pub fn hang(&self) {
+        self.signal(rustix::process::Signal::STOP);
+    }
+
+    /// Lets it go on.
+    #[allow(dead_code, reason = "shared with other tests")]
+    pub fn go_on(&self) {
+        self.signal(rustix::process::Signal::CONT);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let id = rustix::process::Pid::from_child(&self.daemon);
+        rustix::process::kill_process(id, signal).expect("the daemon is ours");
     }
 
     /// Kills the daemon, as a crash would.

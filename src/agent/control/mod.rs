@@ -11,6 +11,7 @@ mod followers;
 mod peer;
 pub mod place;
 pub mod protocol;
+mod rights;
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd as _, OwnedFd};

@@ -34,6 +34,9 @@ pub enum AgentError {
     /// Told to end, and running jobs did not in their time.
     #[error("the jobs in {} had not ended in time: each card's record in the journal says how far it was taken", .0.join(", "))]
     Unfinished(Vec<String>),
+    /// The card monitor has failed.
+    #[error("the card monitor has failed by a defect, and without it no card is seen")]
+    Deaf,
     /// The loop ended by itself.
     #[error("the agent ended by itself")]
     Ended,
@@ -53,7 +56,7 @@ impl AgentError {
                 _ => Exit::NoCard,
             },
             Self::Unfinished(_) => Exit::Attention,
-            Self::Json(_) | Self::Ended => Exit::Defect,
+            Self::Json(_) | Self::Deaf | Self::Ended => Exit::Defect,
         }
     }
 
@@ -89,7 +92,17 @@ impl AgentError {
             Self::Ask(AskError::Refused(_)) => return None,
             Self::Check(_) => "see to what is marked, and check again".to_owned(),
             Self::Unfinished(_) => "look at those cards with `pinwright inspect` and `pinwright history`".to_owned(),
-            Self::Json(_) | Self::Ended => "report this, with the log".to_owned(),
+            Self::Json(_) | Self::Deaf | Self::Ended => "report this, with the log".to_owned(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_that_fails_by_a_defect_ends_with_its_exit_code() {
+        assert_eq!(AgentError::Deaf.exit() as u8, 70);
     }
 }

@@ -1,8 +1,12 @@
+mod hangs;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
+use super::handle::CALL_PATIENCE;
 use super::*;
 use crate::reader::Atr;
 
@@ -60,6 +64,10 @@ impl StatusService for Service {
         let (script, call_off) = self.scripts.lock().unwrap().pop_front().ok_or(ReaderError::ServiceNotRunning)?;
         Ok((Box::new(script), call_off))
     }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(60)
+    }
 }
 
 fn entry(generation: u32, atr: Option<&[u8]>) -> ReaderEntry {
@@ -89,12 +97,12 @@ struct Watch {
 }
 
 impl Watch {
-    fn start(service: &Arc<Service>) -> Self {
+    fn start(service: &Arc<impl StatusService + 'static>) -> Self {
         let (tell, events) = channel();
         let handle = Handle::default();
         let (service, inner) = (Arc::clone(service), handle.clone());
         let thread = thread::spawn(move || {
-            watch(service.as_ref(), &inner, &mut |event| {
+            watch(service.as_ref(), &inner, &|event| {
                 tell.send(event).map_or(ControlFlow::Break(()), |()| ControlFlow::Continue(()))
             });
         });
@@ -160,11 +168,23 @@ fn a_reader_unplugged_with_its_card_takes_the_card_along() {
     assert_eq!(events, expected);
 }
 
+fn mute(generation: u32) -> ReaderEntry {
+    ReaderEntry { name: READER.to_owned(), presence: Presence { generation, atr: None, mute: true } }
+}
+
 #[test]
-fn a_mute_card_is_a_card_and_one_that_wakes_up_is_the_same() {
-    let mute =
-        |generation| ReaderEntry { name: READER.to_owned(), presence: Presence { generation, atr: None, mute: true } };
-    assert_eq!(told(vec![vec![mute(1)], vec![entry(1, ATR)]]), ["found", "reader added", "inserted", "lost"]);
+fn a_mute_card_is_a_card_and_told_of_once_more_when_it_wakes_up() {
+    let looks = vec![vec![mute(1)], vec![mute(1)], vec![entry(1, ATR)], vec![entry(1, ATR)]];
+    assert_eq!(told(looks), ["found", "reader added", "inserted", "inserted", "lost"]);
+}
+
+#[test]
+fn a_card_that_shows_no_atr_for_a_while_is_the_same() {
+    let looks = vec![vec![entry(1, ATR)], vec![mute(1)], vec![mute(1)], vec![entry(1, ATR)]];
+    assert_eq!(told(looks), ["found", "reader added", "inserted", "lost"]);
+    let other = Some(&b"\x3B\x00"[..]);
+    let looks = vec![vec![entry(0, ATR)], vec![mute(0)], vec![entry(0, other)]];
+    assert_eq!(told(looks), ["found", "reader added", "inserted", "removed", "inserted", "lost"]);
 }
 
 #[test]
@@ -184,6 +204,19 @@ fn a_loss_is_told_once_and_what_was_there_is_told_anew_when_the_service_is_back(
     watch.stop();
 }
 
+#[test]
+fn a_service_that_is_lost_as_soon_as_it_is_waited_on_is_looked_for_more_and_more_seldom() {
+    let script = || Script { looks: VecDeque::from([vec![entry(1, ATR)]]), wait: ends_after(0), announces: true };
+    let watch = Watch::start(&Service::of([script(), script(), script(), script(), script()]));
+    let start = Instant::now();
+    for _ in 0..5 {
+        while watch.next() != "lost" {}
+    }
+    // Four pauses, each twice as long as the one before.
+    assert!(start.elapsed() >= SEARCH.0 * (1 + 2 + 4 + 8));
+    watch.stop();
+}
+
 /// How long so many waits take that all return at once.
 fn spins(announces: bool, waits: usize) -> Duration {
     let service =
@@ -199,14 +232,14 @@ fn spins(announces: bool, waits: usize) -> Duration {
 #[test]
 fn a_status_call_that_spins_is_slowed_down() {
     // The first twenty may be a coincidence; each of the next three is followed by a pause.
-    let waits = usize::try_from(SPIN_LIMIT).unwrap() + 3;
-    assert!(spins(true, waits) >= SPIN_PAUSE * 2);
+    let waits = usize::try_from(spin::LIMIT).unwrap() + 3;
+    assert!(spins(true, waits) >= spin::PAUSE * 2);
 }
 
 #[test]
 fn a_status_call_that_spins_where_readers_are_polled_is_slowed_down() {
-    let waits = usize::try_from(SPIN_LIMIT).unwrap() + 3;
-    assert!(spins(false, waits) >= SPIN_PAUSE * 2);
+    let waits = usize::try_from(spin::LIMIT).unwrap() + 3;
+    assert!(spins(false, waits) >= spin::PAUSE * 2);
 }
 
 #[test]
@@ -233,6 +266,20 @@ fn a_rescan_tells_of_each_card_as_if_it_had_just_been_inserted() {
     watch.handle.rescan();
     assert_eq!(watch.next(), "inserted", "the refresh has told nothing");
     watch.stop();
+}
+
+#[test]
+fn a_card_that_is_gone_at_a_rescan_is_told_as_removed() {
+    let mut seen = Seen::default();
+    seen.compare(vec![entry(1, ATR)]);
+    seen.tell_cards_anew();
+    let events = seen.compare(vec![entry(2, None)]);
+    assert_eq!(events.iter().map(name).collect::<Vec<_>>(), ["removed"]);
+    seen.compare(vec![entry(3, ATR)]);
+    seen.tell_cards_anew();
+    let events = seen.compare(vec![entry(5, ATR)]);
+    assert_eq!(events.iter().map(name).collect::<Vec<_>>(), ["removed", "inserted"]);
+    assert!(seen.compare(vec![entry(5, ATR)]).is_empty(), "anew once");
 }
 
 /// A wait that only a call ends which comes while it is under way; earlier calls are lost, as SCardCancel's are. Counts calls.
@@ -273,6 +320,36 @@ fn a_call_that_comes_before_the_wait_is_repeated_until_it_is_heeded() {
     watch.handle.refresh();
     assert!(start.elapsed() < CALL_PATIENCE, "the refresh was taken up");
     watch.stop();
+}
+
+#[test]
+fn a_call_that_never_returns_is_made_once_and_does_not_hold_up_the_end() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let call_off: CallOff = Box::new(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        loop {
+            thread::park();
+        }
+    });
+    let (waits, is_waiting) = channel();
+    let wait = Box::new(move |_| {
+        waits.send(()).unwrap();
+        loop {
+            thread::park();
+        }
+    });
+    let script = Script { looks: VecDeque::from([vec![]]), wait, announces: true };
+    let watch = Watch::start(&Service::with_call_off([(script, call_off)]));
+    is_waiting.recv_timeout(PATIENCE).unwrap();
+    let (stopped, has_stopped) = channel();
+    let handle = watch.handle.clone();
+    thread::spawn(move || {
+        handle.stop();
+        stopped.send(()).unwrap();
+    });
+    assert_eq!(has_stopped.recv_timeout(PATIENCE), Ok(()), "the end waits for the call");
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
 }
 
 #[test]

@@ -13,6 +13,9 @@ const STATES_MAX: usize = 16;
 /// Where a source that waits for nothing in particular sleeps between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// An agent that waits for longer would not be ready in the 90 s that systemd gives it.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(60);
+
 /// A PC/SC context of its own, which never opens a card.
 struct PcscStatus {
     context: pcsc::Context,
@@ -37,6 +40,10 @@ impl StatusService for PcscReaders {
         let list = (!cfg!(target_os = "macos"))
             .then(|| pcsc::ReaderState::new(pcsc::PNP_NOTIFICATION(), pcsc::State::UNAWARE));
         Ok((Box::new(PcscStatus { context, states: Vec::new(), list }), call_off))
+    }
+
+    fn patience(&self) -> Duration {
+        self.deadline.min(LONGEST_PATIENCE)
     }
 }
 

@@ -1,0 +1,42 @@
+//! The file rights of the user that the agent is to become, before it becomes that user.
+//!
+//! The sockets are opened while there is still a way to say that they can't be; but what root does in a folder of that user's it
+//! does for that user: by a link in there a file of root's would be handed over, and with it the machine.
+
+use std::io;
+
+use nix::unistd::{Gid, Uid, getegid, geteuid, setfsgid, setfsuid};
+
+use crate::agent::account::Account;
+
+/// This thread looks up, makes and changes files as that user until this is dropped, without root's capabilities for files.
+pub(super) struct Rights(());
+
+impl Rights {
+    /// Of `owner`; nothing changes where that is nobody else.
+    ///
+    /// # Errors
+    /// The system refused: we are not root.
+    pub fn of(owner: Option<&Account>) -> io::Result<Option<Self>> {
+        let Some(owner) = owner else { return Ok(None) };
+        // Dropped, and so undone, where the second call is refused.
+        let rights = Self(());
+        // The calls tell what was before, and not whether they worked.
+        let current = (Uid::from_raw(u32::MAX), Gid::from_raw(u32::MAX));
+        setfsgid(owner.gid);
+        setfsuid(owner.uid);
+        if (setfsuid(current.0), setfsgid(current.1)) == (owner.uid, owner.gid) {
+            Ok(Some(rights))
+        } else {
+            Err(io::ErrorKind::PermissionDenied.into())
+        }
+    }
+}
+
+impl Drop for Rights {
+    fn drop(&mut self) {
+        // Always granted: they are the thread's effective ones.
+        setfsuid(geteuid());
+        setfsgid(getegid());
+    }
+}

@@ -1,0 +1,41 @@
+//! A pcscd that hangs: it is there, takes connections, and answers nobody.
+
+use std::time::Duration;
+
+use pinwright::agent::report::{ServiceState, What};
+use rustix::process::Signal;
+
+use crate::cards::{assert_done, card, id, insert, place_for};
+use crate::daemon::Daemon;
+use crate::pcscd::Pcscd;
+
+#[test]
+fn sigterm_ends_an_idle_agent_while_the_service_hangs() {
+    let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
+    let place = place_for(1);
+    let mut agent = Daemon::start(&place, &pcscd.socket(), "agent");
+    agent.hears(What::ServiceFound);
+    pcscd.hang();
+    agent.signal(Signal::TERM);
+    assert_eq!(agent.exit(), Some(0));
+    pcscd.go_on();
+}
+
+#[test]
+fn an_agent_that_finds_a_hanging_service_is_ready_says_so_and_goes_on_when_it_answers() {
+    let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
+    let place = place_for(1);
+    pcscd.hang();
+    let mut agent = Daemon::start_with(&place, &pcscd.socket(), "agent", &[("PINWRIGHT_READER_TIMEOUT", "1s")]);
+    agent.hears(What::ServiceLost);
+    match agent.status(&place, &pcscd.socket(), "agent").service {
+        ServiceState::Absent { reason } => assert!(reason.contains("gave no answer for 1 s"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    pcscd.go_on();
+    agent.hears(What::ServiceFound);
+    let plastic = card(0);
+    let _handle = insert(&pcscd, 0, &plastic, Duration::ZERO);
+    agent.finishes(&id(0));
+    assert_done(&plastic, &place.server);
+}
