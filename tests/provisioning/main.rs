@@ -7,6 +7,7 @@ mod admin_key;
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod bench;
 mod card_answers;
+mod codes;
 mod good;
 mod identity;
 mod misbehaving;
