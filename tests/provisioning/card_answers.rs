@@ -40,6 +40,7 @@ fn every_kind_of_answer_from_every_exchange_on() {
         (Kind::IsoPadded, "server"),
         (Kind::IsoPadded, "current-pin"),
         (Kind::IsoT0, "server"),
+        (Kind::IsoUnblocking, "puk"),
         (Kind::PivYubico, "puk"),
         (Kind::Piv, "current-pin"),
         (Kind::OpenPgp, "admin-pin"),

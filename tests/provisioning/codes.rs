@@ -72,14 +72,23 @@ fn a_puk_that_metadata_tell_of_is_not_risked_at_its_last_try_nor_when_it_is_bloc
     assert_eq!((bench.tries(), bench.code_tries_lost()), (TRIES, 0));
 }
 
-/// Without metadata nothing but the PUK itself finds out: it is offered, once.
+/// Where no card tells of it nothing but the PUK itself finds out: it is offered, once.
 #[test]
 fn a_blocked_puk_that_nothing_tells_of_is_offered_once() {
-    let bench = piv(false, 0);
-    let failure = World::new(Kind::Piv, "puk").run(&bench, &mut knowing()).failed("blocked");
-    assert_eq!((failure.step, failure.card), (Step::SetPin, CardState::TrySpent), "{}", told(&failure));
-    assert_eq!(bench.card.with(|tap| tap.risky()), 1);
-    assert!(bench.pin_is(OLD) && bench.tries() == TRIES);
+    let iso = Bench::new(Kind::IsoUnblocking);
+    for left in [2, 1, 0] {
+        let mut world = World::new(Kind::IsoUnblocking, "puk");
+        let failure = world.run(&iso, &mut Person { code: Some(b"11111111".to_vec()), ..knowing() }).failed("wrong");
+        assert_eq!((failure.step, failure.card), (Step::SetPin, CardState::TrySpent), "{}", told(&failure));
+        assert_eq!(iso.code_tries_lost(), TRIES - left, "one try for each job");
+    }
+    iso.forget_sent();
+    for (kind, bench) in [(Kind::Piv, piv(false, 0)), (Kind::IsoUnblocking, iso)] {
+        let failure = World::new(kind, "puk").run(&bench, &mut knowing()).failed("blocked");
+        assert_eq!((failure.step, failure.card), (Step::SetPin, CardState::TrySpent), "{kind:?}: {}", told(&failure));
+        assert_eq!(bench.card.with(|tap| tap.risky()), 1, "{kind:?}");
+        assert!(bench.pin_is(OLD) && bench.tries() == TRIES, "{kind:?}");
+    }
 }
 
 #[test]

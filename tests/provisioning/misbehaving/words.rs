@@ -114,7 +114,7 @@ fn metadata_that_are_unknown_as_6a81_the_second_time() {
     is_refused(Kind::PivYubico, "puk", "6A81 for the PUK's metadata", unknown, &contradicts);
 }
 
-/// A PIV card without metadata has no counter of its PUK to ask for.
+/// A PIV card without metadata has no counter of its PUK to ask for, and no ISO 7816-4 card has.
 #[test]
 fn a_puk_is_offered_once_whatever_its_refusal_is_called() {
     for word in [0x63C0, 0x6300, 0x6983, 0x6A81, 0x6982_u16] {
@@ -125,8 +125,10 @@ fn a_puk_is_offered_once_whatever_its_refusal_is_called() {
             cause: |cause| cause.status().is_some(),
             commands: 8,
         };
-        let failure = is_refused(Kind::Piv, "puk", &format!("{word:04X} to the PUK"), refusal, &refused);
-        assert_eq!(failure.cause.status(), Some(Status::new(word)));
+        for kind in [Kind::Piv, Kind::IsoUnblocking] {
+            let failure = is_refused(kind, "puk", &format!("{word:04X} to the PUK"), refusal, &refused);
+            assert_eq!(failure.cause.status(), Some(Status::new(word)));
+        }
     }
 }
 
