@@ -34,6 +34,7 @@ mod gnupg;
 mod harness;
 mod job;
 mod judge;
+mod keys;
 mod openpgp;
 mod opensc;
 mod piv;
