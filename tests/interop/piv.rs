@@ -225,6 +225,10 @@ fn a_blocked_puk_changes_nothing_and_is_offered_once() {
     let (run, exchanges) = card.watch(|| job.enroll(BY_PUK));
     assert_refused(&run, 4, "untouched-try-spent", "63C0");
     assert_eq!(tries(&exchanges), 1);
+    // From then on the journal knows, and spares the card.
+    let (run, exchanges) = card.watch(|| job.enroll(BY_PUK));
+    assert_refused(&run, 9, "untouched", "--risk-uncounted");
+    assert_eq!(tries(&exchanges), 0);
     assert_eq!(yubico.status().tries_left, 3);
     yubico.verify_pin(PIN).accepted();
 }

@@ -27,6 +27,7 @@ mod enroll;
 mod faults;
 mod holder;
 mod kills;
+mod puk;
 mod recordings;
 mod resets;
 mod secrets;
