@@ -8,6 +8,8 @@
 mod both;
 #[path = "cli/case.rs"]
 mod case;
+#[path = "cli/reader.rs"]
+mod reader;
 
 use std::path::{Path, PathBuf};
 

@@ -286,7 +286,7 @@ fn report_lines(report: &CardReport) -> Vec<String> {
         [] => "certificates   no table of them on such a card".to_owned(),
         names => format!("certificates   {}", names.join(", ")),
     });
-    lines.extend(factory_line(report));
+    lines.extend(factory_lines(report));
     lines
 }
 
@@ -322,26 +322,27 @@ fn secret_line(report: &CardReport, secret: &SecretReport) -> Option<String> {
     Some(format!("{label:<14} {tries}"))
 }
 
-/// Which secrets are still the factory's, or that nobody can say without a try.
-fn factory_line(report: &CardReport) -> Option<String> {
-    if report.secrets.is_empty() {
-        return None;
-    }
+/// Which secrets are still the factory's, as far as the card says so, and which of them only a try would tell of.
+fn factory_lines(report: &CardReport) -> Vec<String> {
     let named = |known: Option<bool>| {
-        let names = report.secrets.iter().filter(|secret| secret.factory == known).map(|secret| match secret.name {
-            "pin" => "PIN",
-            "puk" => "PUK",
-            "management-key" => "management key",
-            "admin-pin" => "PW3",
-            other => other,
+        let names = report.secrets.iter().filter(|secret| secret.factory == known).filter_map(|secret| {
+            Some(match secret.name {
+                "pin" => "PIN",
+                "puk" => "PUK",
+                "management-key" => "management key",
+                "admin-pin" => "PW3",
+                // No factory sets one (OpenPGP card 3.4 §4.3).
+                "resetting-code" => return None,
+                other => other,
+            })
         });
         names.collect::<Vec<_>>().join(", ")
     };
     let (factory, unknown) = (named(Some(true)), named(None));
-    if !factory.is_empty() {
-        return Some(format!("warning        still the factory's: {factory}"));
-    }
-    (!unknown.is_empty()).then(|| "factory        whether secrets are the factory's only a try would tell".to_owned())
+    let known = (!factory.is_empty()).then(|| format!("warning        still the factory's: {factory}"));
+    let unknown = (!unknown.is_empty())
+        .then(|| format!("factory        only a try would tell whether it is the factory's: {unknown}"));
+    known.into_iter().chain(unknown).collect()
 }
 
 #[cfg(test)]

@@ -289,23 +289,28 @@ impl PivCard {
     /// GET METADATA (Yubico, firmware 5.3).
     fn metadata(&self, reference: u8) -> Outcome {
         let factory = PivSettings::default();
-        let counted = |secret: &Counted, value: &[u8]| {
-            let mut data = tagged(0x01, &[0xFF]);
-            tlv::write(&mut data, 0x05, &[u8::from(secret.is(&padded(value)))]);
-            tlv::write(&mut data, 0x06, &[secret.limit(), secret.left()]);
-            data
+        let (algorithm, is_factory) = match reference {
+            PIN => (0xFF, self.pin.is(&padded(&factory.pin))),
+            PUK => (0xFF, self.puk.is(&padded(&factory.puk))),
+            MANAGEMENT_KEY => (self.settings.management_algorithm, self.key == factory.management_key),
+            _ => return Err(sw::NOT_FOUND),
         };
-        match reference {
-            PIN => Ok(counted(&self.pin, &factory.pin)),
-            PUK => Ok(counted(&self.puk, &factory.puk)),
-            MANAGEMENT_KEY => {
-                let mut data = tagged(0x01, &[self.settings.management_algorithm]);
-                tlv::write(&mut data, 0x02, &[0x00, 0x01]);
-                tlv::write(&mut data, 0x05, &[u8::from(self.key == factory.management_key)]);
-                Ok(data)
-            }
-            _ => Err(sw::NOT_FOUND),
+        let mut data = tagged(0x01, &[algorithm]);
+        if reference == MANAGEMENT_KEY {
+            tlv::write(&mut data, 0x02, &[0x00, 0x01]);
         }
+        if self.settings.silent_metadata != Some(reference) {
+            tlv::write(&mut data, 0x05, &[u8::from(is_factory)]);
+        }
+        let counter = match reference {
+            PIN => Some(&self.pin),
+            PUK => Some(&self.puk),
+            _ => None,
+        };
+        if let Some(counter) = counter {
+            tlv::write(&mut data, 0x06, &[counter.limit(), counter.left()]);
+        }
+        Ok(data)
     }
 
     /// SET MANAGEMENT KEY (Yubico), after authentication.

@@ -6,14 +6,13 @@ use std::sync::atomic::AtomicBool;
 
 use pinwright::cli::{self, world::World};
 use pinwright::reader::Readers;
-use pinwright::sim::gids::{GidsCard, GidsSettings};
-use pinwright::sim::iso7816::{Iso7816Card, Iso7816Settings};
+use pinwright::sim::gids::GidsSettings;
 use pinwright::sim::reader::VirtualReaders;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind, Pattern, PinMaker, Settings, StandIn, TlsKind};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::both::Both;
+use crate::reader::ReaderSpec;
 
 /// A case as its file has it.
 #[derive(Deserialize)]
@@ -36,18 +35,6 @@ pub struct Case {
     stdout: String,
     #[serde(default)]
     stderr: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReaderSpec {
-    name: String,
-    /// gids, iso7816, gids+iso7816 (both applications on one card), foreign, mute, or nothing.
-    card: Option<String>,
-    /// The card's ID in the card's own order.
-    card_id: Option<String>,
-    tries_left: Option<u8>,
-    atr: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -193,41 +180,6 @@ fn fits(pattern: &str, line: &str) -> bool {
         }
     }
     rest.is_empty()
-}
-
-impl ReaderSpec {
-    fn add(&self, readers: &mut VirtualReaders) {
-        let slot = readers.add(&self.name);
-        let Some(kind) = &self.card else { return };
-        let mut settings = GidsSettings::default();
-        if let Some(id) = &self.card_id {
-            settings.card_id = hex::decode(id).unwrap().try_into().unwrap();
-        }
-        if let Some(atr) = &self.atr {
-            settings.atr = hex::decode(atr).unwrap();
-        }
-        settings.pin_left = self.tries_left;
-        match kind.as_str() {
-            "gids" => slot.insert(GidsCard::personalised(settings)),
-            "mute" => {
-                slot.insert(GidsCard::personalised(settings));
-                slot.set_mute();
-            }
-            "iso7816" => {
-                let card_id = settings.card_id.to_vec();
-                slot.insert(Iso7816Card::new(Iso7816Settings { card_id, ..Iso7816Settings::default() }));
-            }
-            "gids+iso7816" => {
-                let iso = Iso7816Settings { card_id: (16..32).collect(), ..Iso7816Settings::default() };
-                let (gids, iso) = (GidsCard::personalised(settings), Iso7816Card::new(iso));
-                slot.insert(Both { gids, iso, iso_selected: false });
-            }
-            "foreign" => {
-                slot.insert(Iso7816Card::new(Iso7816Settings { atr: settings.atr, ..Iso7816Settings::default() }))
-            }
-            other => panic!("unknown card {other:?}"),
-        }
-    }
 }
 
 impl ServerSpec {

@@ -17,6 +17,8 @@
     missing_docs
 )]
 
+#[path = "../support/kept.rs"]
+mod kept;
 #[allow(dead_code, reason = "shared with tests whose cards are our own")]
 #[path = "../support/pcscd.rs"]
 mod pcscd;
@@ -32,6 +34,7 @@ mod gnupg;
 mod harness;
 mod job;
 mod judge;
+mod keys;
 mod openpgp;
 mod opensc;
 mod piv;

@@ -295,3 +295,20 @@ fn a_pin_that_does_not_fit_stops_the_job_before_a_try() {
     assert_eq!(tries(&exchanges), 0);
     GnuPg::new(&pcscd, &card).verify_pin(PIN).accepted();
 }
+
+#[test]
+fn the_server_is_no_authority_over_the_pin() {
+    for command in [&["--json", "plan"][..], &["--json", "enroll", "--yes"]] {
+        let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
+        let card = card(&pcscd);
+        set_resetting_code(&OpenSc::openpgp(&pcscd, &card));
+        let job = Job::new(&pcscd, CARD_ID);
+        job.place.configure("", "[card]\nauthority = [\"server\", \"admin-key\"]");
+        let (run, exchanges) = card.watch(|| job.place.pinwright(&pcscd, command));
+        assert_refused(&run, 2, "untouched", "an OpenPGP card has no admin key");
+        run.says("admin-pin, resetting-code, current-pin");
+        assert_eq!(tries(&exchanges), 0);
+        assert!(exchanges.iter().all(|exchange| !exchange.is_secret()), "{exchanges:?}");
+        assert!(job.place.server.requests().is_empty(), "nor is the server asked for anything");
+    }
+}

@@ -225,6 +225,10 @@ fn a_blocked_puk_changes_nothing_and_is_offered_once() {
     let (run, exchanges) = card.watch(|| job.enroll(BY_PUK));
     assert_refused(&run, 4, "untouched-try-spent", "63C0");
     assert_eq!(tries(&exchanges), 1);
+    // From then on the journal knows, and spares the card.
+    let (run, exchanges) = card.watch(|| job.enroll(BY_PUK));
+    assert_refused(&run, 9, "untouched", "--risk-uncounted");
+    assert_eq!(tries(&exchanges), 0);
     assert_eq!(yubico.status().tries_left, 3);
     yubico.verify_pin(PIN).accepted();
 }
@@ -244,13 +248,17 @@ fn a_pin_that_does_not_fit_stops_the_job_before_a_try() {
 
 #[test]
 fn the_server_is_no_authority_over_the_pin() {
-    let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
-    let card = card(&pcscd);
-    let job = Job::new(&pcscd, CARD_ID);
-    job.place.configure("", "[card]\nauthority = [\"server\", \"admin-key\"]");
-    let (run, exchanges) = card.watch(|| job.place.pinwright(&pcscd, &["--json", "enroll", "--yes"]));
-    assert_refused(&run, 2, "untouched", "puk");
-    // Nor is the management key tried, which has no counter.
-    assert!(exchanges.iter().all(|exchange| exchange.command[1] != 0x87 || exchange.status() == 0x9000));
-    assert_eq!(tries(&exchanges), 0);
+    for command in [&["--json", "plan"][..], &["--json", "enroll", "--yes"]] {
+        let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
+        let card = card(&pcscd);
+        let job = Job::new(&pcscd, CARD_ID);
+        job.place.configure("", "[card]\nauthority = [\"server\", \"admin-key\"]");
+        let (run, exchanges) = card.watch(|| job.place.pinwright(&pcscd, command));
+        assert_refused(&run, 2, "untouched", "the management key of a PIV card gives no right to its PIN");
+        run.says("puk, current-pin");
+        // Nor is the management key tried, which has no counter.
+        assert!(exchanges.iter().all(|exchange| exchange.command[1] != 0x87), "{exchanges:?}");
+        assert_eq!(tries(&exchanges), 0);
+        assert!(job.place.server.requests().is_empty(), "nor is the server asked for anything");
+    }
 }

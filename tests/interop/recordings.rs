@@ -1,13 +1,13 @@
 //! The recordings of `fixtures/apdu/piv` and `fixtures/apdu/openpgp` whose names end in `-nitrokey`: made anew by every run.
 //!
-//! What pinwright sends and is answered must be what is in the file, but for the day and the challenges: these follow from the
-//! card's seed and from how often it was reset, which is pcscd's affair. `PINWRIGHT_UPDATE_RECORDINGS=1 make interop` writes
-//! what was got into the files, to be reviewed as a diff. `tests/replay.rs` plays them without a card.
+//! The challenges follow from the card's seed and from how often it was reset, which is pcscd's affair, and are not compared.
+//! `PINWRIGHT_UPDATE_RECORDINGS=1 make interop` writes what was got into the files. `tests/replay.rs` plays them without a card.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::job::{Authority, Job};
+use super::kept;
 use super::opensc::OpenSc;
 use super::pcscd::Pcscd;
 use super::vcard::Vcard;
@@ -140,40 +140,12 @@ fn record(pcscd: &Pcscd, card: &Vcard, opensc: &OpenSc<'_>, case: &Case, card_id
     fs::read_to_string(file).unwrap()
 }
 
-/// Commands that are answered with a challenge: GENERAL AUTHENTICATE with the management key, and GET CHALLENGE.
-const CHALLENGES: [&str; 2] = ["> 0087039B", "> 00840000"];
-
-/// All but the day, and of a challenge its length.
-fn lasting(text: &str) -> Vec<String> {
-    let mut random = false;
-    let mut lines = Vec::new();
-    for line in text.lines().filter(|line| !line.starts_with("# recorded: ")) {
-        lines.push(if random { format!("a challenge in {} characters", line.len()) } else { line.to_owned() });
-        random = CHALLENGES.iter().any(|command| line.starts_with(command));
-    }
-    lines
-}
-
 fn compare(family: &str, name: &str, text: &str) {
-    for secret in [PIN, PUK, WRONG, RESETTING_CODE] {
-        assert!(!text.contains(&hex::encode_upper(secret)), "{family}/{name} shows a secret:\n{text}");
-    }
-    let path = recording(family, name);
-    let kept = fs::read_to_string(&path).unwrap_or_default();
-    if lasting(&kept) == lasting(text) {
-        return;
-    }
-    assert!(
-        std::env::var_os("PINWRIGHT_UPDATE_RECORDINGS").is_some(),
-        "{} is not what is recorded now (PINWRIGHT_UPDATE_RECORDINGS=1 writes it):\n{text}",
-        path.display()
-    );
-    fs::write(&path, text).unwrap();
+    kept::compare(family, &format!("{name}-nitrokey"), text, &[PIN, PUK, WRONG, RESETTING_CODE]);
 }
 
 fn recording(family: &str, name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/apdu");
-    folder.join(family).join(format!("{name}-nitrokey.apdu"))
+    kept::path(family, &format!("{name}-nitrokey"))
 }
 
 /// A recording that no case makes any more would be played for ever, and prove what was true once.

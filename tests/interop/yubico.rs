@@ -69,6 +69,11 @@ impl<'a> Yubico<'a> {
     pub fn set_chuid(&self) -> Verdict {
         self.run("set-chuid", &[])
     }
+
+    /// The same with this management key.
+    pub fn set_chuid_with(&self, key: &str) -> Verdict {
+        self.run("set-chuid", &[&format!("--key={key}")])
+    }
 }
 
 #[test]

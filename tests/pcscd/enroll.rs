@@ -123,3 +123,27 @@ fn readers_and_inspect_agree_with_opensc_and_spend_no_try() {
     assert_eq!(card.with(|card| card.tries_left()), 2);
     assert!(place.server.requests().is_empty(), "looking at cards needs no server");
 }
+
+#[test]
+fn opensc_accepts_the_pin_by_the_local_key_and_by_the_current_pin_that_it_has_set() {
+    let Some(pcscd) = pcscd_with(2) else { return };
+    let card = personalised();
+    let _inserted = pcscd.insert(0, card.clone());
+    let place = Workplace::new(server_for(&GidsSettings::default()));
+    let enroll = |authority: &str, secret: &str| {
+        place.configure("", &format!("[card]\nauthority = [\"{authority}\"]"));
+        let descriptor = format!("--{authority}-fd");
+        let arguments = [ENROLL, &[descriptor.as_str(), "9"]].concat();
+        let run = place.start_with_secret(&pcscd.socket(), &arguments, secret.as_bytes()).finish();
+        assert_eq!(run.exits(0).json()["authority"], authority);
+        String::from_utf8(place.server.state().last_pin().unwrap()).unwrap()
+    };
+    let pin = enroll("admin-key", ADMIN_KEY);
+    assert!(opensc::accepts_pin(&pcscd, 0, &pin));
+    let change = ["--change-pin", "--pin", &pin, "--new-pin", "86420975"];
+    let changed = opensc::run(&pcscd, "pkcs15-tool", 0, &change);
+    assert!(changed.success, "{}", changed.text);
+    let pin = enroll("current-pin", "86420975");
+    assert!(opensc::accepts_pin(&pcscd, 0, &pin));
+    assert_eq!(card.with(|card| (card.tries_left(), card.admin_failures())), (3, 0), "no try is spent");
+}

@@ -13,6 +13,8 @@
 
 #[path = "../support/forms.rs"]
 mod forms;
+#[path = "../support/kept.rs"]
+mod kept;
 #[path = "../support/opensc.rs"]
 mod opensc;
 #[path = "../support/pcscd.rs"]
@@ -25,6 +27,8 @@ mod enroll;
 mod faults;
 mod holder;
 mod kills;
+mod puk;
+mod recordings;
 mod resets;
 mod secrets;
 mod trap;

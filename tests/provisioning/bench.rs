@@ -79,6 +79,11 @@ impl Bench {
         self.card.with(|tap| tap.faulty.card().tries())
     }
 
+    /// Tries that a PUK, PW3 or resetting code has lost.
+    pub fn code_tries_lost(&self) -> u8 {
+        self.card.with(|tap| tap.faulty.card().code_tries_lost())
+    }
+
     pub fn authenticated(&self) -> bool {
         self.card.with(|tap| tap.faulty.card().authenticated())
     }

@@ -14,7 +14,7 @@ use crate::bench::{Bench, CARD_A, CHALLENGE_SAMPLE, KEY, Kind, Lines, OLD, Perso
 /// Kinds of cards, and the least APDUs of a job with each of their authorities.
 type Jobs = (Kind, &'static [(Authority, usize)]);
 
-const JOBS: [Jobs; 9] = {
+const JOBS: [Jobs; 10] = {
     use Authority::{AdminKey, AdminPin, CurrentPin, Puk, ResettingCode, Server};
     // Whoever has to be asked is asked with the card let go of, so that it is found and identified twice; the server's answer alone
     // needs one hold. The cards of the bench are told by their ATR or preferred: no SELECT of another family.
@@ -24,6 +24,7 @@ const JOBS: [Jobs; 9] = {
         (Kind::IsoPadded, &[(Server, 8), (AdminKey, 11), (CurrentPin, 11)]),
         (Kind::IsoImplicit, &[(Server, 6), (AdminKey, 7), (CurrentPin, 8)]),
         (Kind::IsoT0, &[(Server, 8), (AdminKey, 11), (CurrentPin, 11)]),
+        (Kind::IsoUnblocking, &[(Puk, 9), (CurrentPin, 11)]),
         (Kind::Piv, &[(Puk, 9), (CurrentPin, 10)]),
         (Kind::PivYubico, &[(Puk, 10), (CurrentPin, 10)]),
         (Kind::OpenPgp, &[(AdminPin, 14), (ResettingCode, 13), (CurrentPin, 14)]),

@@ -10,6 +10,7 @@ mod card_answers;
 mod codes;
 mod good;
 mod identity;
+mod last_tries;
 mod misbehaving;
 mod pins;
 mod plan;

@@ -87,12 +87,12 @@ fn compare(case: &str, world: &mut World, bench: &Bench, person: &mut Person<'_>
 
 #[test]
 fn a_plan_is_what_is_then_sent() {
-    for kind in [Kind::Gids, Kind::Iso, Kind::IsoPadded, Kind::IsoImplicit] {
-        for authority in ["server", "admin-key", "current-pin"] {
-            let case = format!("{kind:?} {authority}");
-            let bench = Bench::new(kind);
-            compare(&case, &mut World::new(kind, authority), &bench, &mut Person::knowing());
-        }
+    let with_admin = |kind| ["server", "admin-key", "current-pin"].map(|authority| (kind, authority));
+    let cases = [Kind::Gids, Kind::Iso, Kind::IsoPadded, Kind::IsoImplicit].into_iter().flat_map(with_admin);
+    for (kind, authority) in cases.chain(["puk", "current-pin"].map(|authority| (Kind::IsoUnblocking, authority))) {
+        let case = format!("{kind:?} {authority}");
+        let bench = Bench::new(kind);
+        compare(&case, &mut World::new(kind, authority), &bench, &mut Person::knowing());
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Kind {
     IsoImplicit,
     /// `IsoPadded` with the manners of T=0.
     IsoT0,
+    /// No administrator: an unblocking code goes with the new PIN, and nothing tells how many tries it has left.
+    IsoUnblocking,
     /// PIV by the book: nothing tells how many tries the PUK has left.
     Piv,
     /// PIV with Yubico's extensions: metadata tell.
@@ -103,6 +105,7 @@ impl Kind {
             padding: padded.then_some(Padding { byte: 0xFF, length: 8 }),
             implicit: self == Self::IsoImplicit,
             t0: self == Self::IsoT0,
+            puk: (self == Self::IsoUnblocking).then(|| CODE.to_vec()),
             ..Iso7816Settings::default()
         }))
     }
@@ -117,6 +120,10 @@ impl Kind {
             Self::IsoPadded | Self::IsoT0 => {
                 "[[card.profile]]\nname = \"bench\"\naid = \"F00000000102\"\ncard_id = { file = \"0201\" }\n\
                  admin = {}\npin = { reference = 1, padding = 0xFF }\n"
+            }
+            Self::IsoUnblocking => {
+                "[[card.profile]]\nname = \"bench\"\naid = \"F00000000102\"\ncard_id = { file = \"0201\" }\n\
+                 set_pin = { with = \"unblocking-code\" }\npin = { reference = 1 }\n"
             }
             Self::IsoImplicit => {
                 "[[card.profile]]\nname = \"bench\"\natr = \"3B 80 80 01 01\"\ncard_id = { data_object = \"0101\" }\n\
@@ -168,7 +175,7 @@ macro_rules! plastic {
     };
 }
 plastic!(GidsCard, |_| 0);
-plastic!(Iso7816Card, |_| 0);
+plastic!(Iso7816Card, |card| card.puk_tries_left().map_or(0, |left| TRIES - left));
 plastic!(PivCard, |card| TRIES - card.puk_tries_left());
 plastic!(OpenPgpCard, |card| (TRIES - card.admin_tries_left()) + (TRIES - card.code_tries_left()));
 

@@ -14,6 +14,8 @@ pub struct PivSettings {
     pub ccc_identifier: Option<[u8; 21]>,
     /// Whether the card knows Yubico's extensions: version, serial number, metadata, setting the management key.
     pub yubico: bool,
+    /// The secret (80, 81 or 9B) whose metadata don't say whether it is the factory's.
+    pub silent_metadata: Option<u8>,
     /// Serial number, with the extensions.
     pub serial: u32,
     /// The PIN, without filling.
@@ -45,6 +47,7 @@ impl Default for PivSettings {
             guid: Some(*b"\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xAA\xBB\xCC\xDD\xEE\xFF"),
             ccc_identifier: None,
             yubico: false,
+            silent_metadata: None,
             serial: 0x00BC_614E,
             pin: b"123456".to_vec(),
             pin_tries: 3,

@@ -1,0 +1,115 @@
+//! PUK, PW3 and resetting code at their last try or blocked: a counter that can be asked for spares the card the try.
+
+use pinwright::provision::supplier::Need;
+use pinwright::provision::{CardState, Cause, Step};
+use pinwright::sim::fault::Faulty;
+use pinwright::sim::openpgp::{OpenPgpCard, OpenPgpSettings};
+use pinwright::sim::piv::{PivCard, PivSettings};
+
+use crate::bench::{Bench, CARD_A, CODE, ISO_ATR, Kind, OLD, Person, Plastic, TRIES, World, told};
+
+/// Every secret is the right one: it is not the card that refuses.
+fn knowing() -> Person<'static> {
+    Person { at_hand: vec![Need::Puk, Need::AdminPin, Need::ResettingCode], ..Person::knowing() }
+}
+
+fn piv(yubico: bool, puk_left: u8) -> Bench {
+    let settings = PivSettings {
+        atr: ISO_ATR.to_vec(),
+        guid: Some(Kind::PivYubico.guid(CARD_A).into_bytes()),
+        yubico,
+        pin: OLD.to_vec(),
+        puk: CODE.to_vec(),
+        puk_left: Some(puk_left),
+        ..PivSettings::default()
+    };
+    bench(PivCard::new(settings), Kind::PivYubico)
+}
+
+fn openpgp(pw3_left: u8, code_left: u8) -> Bench {
+    let [m, n, a, b, c, d, ..] = CARD_A;
+    let settings = OpenPgpSettings {
+        atr: ISO_ATR.to_vec(),
+        manufacturer: [m, n],
+        serial: [a, b, c, d],
+        pw1: OLD.to_vec(),
+        pw3: CODE.to_vec(),
+        pw3_left: Some(pw3_left),
+        resetting_code: Some(CODE.to_vec()),
+        code_left: Some(code_left),
+        ..OpenPgpSettings::default()
+    };
+    bench(OpenPgpCard::new(settings), Kind::OpenPgp)
+}
+
+fn bench(card: impl Plastic + 'static, kind: Kind) -> Bench {
+    Bench::of(Faulty::new(Box::new(card)), kind)
+}
+
+/// Nothing that could count was sent, and the counters are as they were.
+#[track_caller]
+fn assert_spared(bench: &Bench, lost: u8, case: &str) {
+    assert_eq!(bench.card.with(|tap| tap.risky()), 0, "{case}");
+    assert_eq!((bench.tries(), bench.code_tries_lost()), (TRIES, lost), "{case}");
+    assert!(bench.pin_is(OLD) && !bench.authenticated(), "{case}");
+}
+
+#[test]
+fn a_puk_that_metadata_tell_of_is_not_risked_at_its_last_try_nor_when_it_is_blocked() {
+    for left in [0, 1] {
+        let case = format!("{left} tries left of the PUK");
+        let bench = piv(true, left);
+        let mut world = World::new(Kind::PivYubico, "puk");
+        let failure = world.run(&bench, &mut knowing()).failed_untouched(&case);
+        assert_eq!(failure.step, Step::Fit, "{case}: {}", told(&failure));
+        let few = matches!(*failure.cause, Cause::FewTries { what: "PUK", left: told, min: 2 } if told == left);
+        assert!(few, "{case}: {}", told(&failure));
+        assert_spared(&bench, TRIES - left, &case);
+    }
+    let bench = piv(true, 2);
+    World::new(Kind::PivYubico, "puk").run(&bench, &mut knowing()).ok("2 tries left of the PUK");
+    assert!(!bench.pin_is(OLD));
+    assert_eq!((bench.tries(), bench.code_tries_lost()), (TRIES, 0));
+}
+
+/// Where no card tells of it nothing but the PUK itself finds out: it is offered, once.
+#[test]
+fn a_blocked_puk_that_nothing_tells_of_is_offered_once() {
+    let iso = Bench::new(Kind::IsoUnblocking);
+    for left in [2, 1, 0] {
+        let mut world = World::new(Kind::IsoUnblocking, "puk");
+        let failure = world.run(&iso, &mut Person { code: Some(b"11111111".to_vec()), ..knowing() }).failed("wrong");
+        assert_eq!((failure.step, failure.card), (Step::SetPin, CardState::TrySpent), "{}", told(&failure));
+        assert_eq!(iso.code_tries_lost(), TRIES - left, "one try for each job");
+    }
+    iso.forget_sent();
+    for (kind, bench) in [(Kind::Piv, piv(false, 0)), (Kind::IsoUnblocking, iso)] {
+        let failure = World::new(kind, "puk").run(&bench, &mut knowing()).failed("blocked");
+        assert_eq!((failure.step, failure.card), (Step::SetPin, CardState::TrySpent), "{kind:?}: {}", told(&failure));
+        assert_eq!(bench.card.with(|tap| tap.risky()), 1, "{kind:?}");
+        assert!(bench.pin_is(OLD) && bench.tries() == TRIES, "{kind:?}");
+    }
+}
+
+#[test]
+fn pw3_and_resetting_code_are_not_risked_at_their_last_try_nor_when_they_are_blocked() {
+    for (authority, what, left) in [
+        ("admin-pin", "admin PIN (PW3)", 0),
+        ("admin-pin", "admin PIN (PW3)", 1),
+        ("resetting-code", "resetting code", 1),
+    ] {
+        let case = format!("{left} tries left of the {what}");
+        let bench = if authority == "admin-pin" { openpgp(left, TRIES) } else { openpgp(TRIES, left) };
+        let failure = World::new(Kind::OpenPgp, authority).run(&bench, &mut knowing()).failed_untouched(&case);
+        let few = matches!(*failure.cause, Cause::FewTries { what: named, left: told, min: 2 } if told == left && named == what);
+        assert!(few, "{case}: {}", told(&failure));
+        assert_spared(&bench, TRIES - left, &case);
+    }
+    // A code that is blocked looks like one that was never set.
+    let bench = openpgp(TRIES, 0);
+    let failure = World::new(Kind::OpenPgp, "resetting-code").run(&bench, &mut knowing()).failed_untouched("blocked");
+    let told_why =
+        matches!(*failure.cause, Cause::NoAuthority { reason: Some(reason), .. } if reason.contains("blocked"));
+    assert!(told_why, "{}", told(&failure));
+    assert_spared(&bench, TRIES, "blocked resetting code");
+}
