@@ -133,6 +133,8 @@ pub struct Found<'a> {
     pub card: Box<dyn Card>,
     /// Its application.
     pub application: Application,
+    /// Whether it is `card.prefer` that chooses between it and others: not where the ATR names this one and no other.
+    pub prefer_chooses: bool,
     /// Exchanges with the card that it took.
     pub exchanges: u32,
     rest: Vec<Candidate<'a>>,
@@ -178,6 +180,11 @@ pub fn find<'a>(atr: &Atr, channel: &mut Channel<'_>, families: &'a Families) ->
         return Ok(Found {
             card: candidate.make(&Selected { atr, families, read }),
             application: candidate.application(),
+            prefer_chooses: match candidate.reason {
+                Reason::ProfileAtr => false,
+                Reason::Atr => atr::families(atr).len() > 1,
+                Reason::Preferred | Reason::Order => true,
+            },
             exchanges: channel.exchanges() - before,
             rest: candidates.collect(),
         });

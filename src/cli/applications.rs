@@ -11,6 +11,8 @@ use crate::card::family::{Application, Found};
 pub struct Applications {
     used: Application,
     others: Vec<Application>,
+    /// Whether the configuration can choose one of them.
+    prefer_chooses: bool,
     /// Why the others could not all be asked for.
     unasked: Option<String>,
     /// Exchanges until the application was found.
@@ -31,6 +33,7 @@ impl Applications {
         Self {
             used: found.application.clone(),
             others,
+            prefer_chooses: found.prefer_chooses,
             unasked,
             detection: found.exchanges,
             survey: channel.exchanges() - before,
@@ -73,7 +76,8 @@ impl Applications {
         match &self.unasked {
             Some(error) => Some(format!("not known: {error}")),
             None if names.is_empty() => None,
-            None => Some(format!("{} (`card.prefer` chooses)", names.join(", "))),
+            None if self.prefer_chooses => Some(format!("{} (`card.prefer` chooses)", names.join(", "))),
+            None => Some(names.join(", ")),
         }
     }
 }

@@ -55,7 +55,10 @@ impl ReaderSpec {
                 slot.insert(Iso7816Card::new(Iso7816Settings { card_id, ..Iso7816Settings::default() }));
             }
             "gids+iso7816" => {
-                let iso = Iso7816Settings { card_id: (16..32).collect(), ..Iso7816Settings::default() };
+                let mut iso = Iso7816Settings { card_id: (16..32).collect(), ..Iso7816Settings::default() };
+                if self.atr.is_some() {
+                    iso.atr.clone_from(&settings.atr);
+                }
                 let (gids, iso) = (GidsCard::personalised(settings), Iso7816Card::new(iso));
                 slot.insert(Both { gids, iso, iso_selected: false });
             }

@@ -127,6 +127,25 @@ fn the_order_is_atr_then_preference_then_built_in_then_profiles() {
     }
 }
 
+/// What the ATR names comes first, whatever is preferred, unless it names several.
+#[test]
+fn preference_chooses_where_the_atr_does_not() {
+    const YUBIKEY: &str = "3BFD1300008131FE158073C021C057597562694B657940";
+    const PIV: (&str, &str) = ("A000000308000010000100", "61114F0600001000010079074F05A0000003089000");
+    for (atr, prefer, name, chooses) in [
+        (OTHER_ATR, &[][..], "piv", true),
+        (OTHER_ATR, &["one"][..], "one", true),
+        (YUBIKEY, &[], "piv", true),
+        (GIDS_ATR, &["piv"], "gids", false),
+        ("3B0102", &["piv"], "two", false),
+    ] {
+        let mut card = Selector::new(&[PIV, GIDS, ONE, TWO]);
+        let families = families(prefer);
+        let found = find(&Atr::new(&hex::decode(atr).unwrap()), &mut Channel::new(&mut card), &families).unwrap();
+        assert_eq!((found.application.name.as_str(), found.prefer_chooses), (name, chooses), "{atr} {prefer:?}");
+    }
+}
+
 #[test]
 fn a_wrong_hint_costs_one_select() {
     let families = families(&[]);
