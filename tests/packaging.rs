@@ -109,6 +109,18 @@ fn the_units_wait_longer_than_the_agent() {
 }
 
 #[test]
+fn the_users_agent_does_not_start_beside_the_systems() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.toml");
+    fs::write(&config, "").unwrap();
+    // As systemd tells the unit.
+    let runtime = format!("/run/{}", setting(UNITS[0], "RuntimeDirectory"));
+    let environment = [("RUNTIME_DIRECTORY".to_owned(), runtime)];
+    let control = Config::load(Some(&config), &environment).unwrap().agent.control.unwrap();
+    assert_eq!(setting(UNITS[1], "ConditionPathExists"), format!("!{}", control.display()));
+}
+
+#[test]
 fn every_key_that_is_named_exists() {
     let sample = read("config.toml");
     let mut named = 0;

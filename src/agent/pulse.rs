@@ -17,6 +17,10 @@ pub enum Sign<'a> {
     Stopping,
 }
 
+/// What the end takes beside the jobs: a monitor that hangs, an output that nobody reads.
+#[cfg(target_os = "linux")]
+const STOP_MARGIN: Duration = Duration::from_secs(15);
+
 /// A way to tell it, and how often a sign of life is wanted.
 pub struct Pulse {
     interval: Option<Duration>,
@@ -38,20 +42,21 @@ impl Pulse {
     }
 
     /// Told to systemd, where it started this process and asked for that (sd_notify(3)); the interval is half of the unit's
-    /// `WatchdogSec=`.
+    /// `WatchdogSec=`. When the agent ends it asks for `stop_timeout` and a little more, whatever the unit's `TimeoutStopSec=` is.
     #[cfg(target_os = "linux")]
     #[must_use]
-    pub fn systemd() -> Self {
+    pub fn systemd(stop_timeout: Duration) -> Self {
         use sd_notify::NotifyState;
+        let needed = u32::try_from((stop_timeout + STOP_MARGIN).as_micros()).unwrap_or(u32::MAX);
         let interval = sd_notify::watchdog_enabled().map(|limit| limit / 2);
-        Self::new(interval, |sign| {
-            let state = match sign {
-                Sign::Ready => NotifyState::Ready,
-                Sign::Alive => NotifyState::Watchdog,
-                Sign::Status(line) => NotifyState::Status(line),
-                Sign::Stopping => NotifyState::Stopping,
+        Self::new(interval, move |sign| {
+            let states = match sign {
+                Sign::Ready => &[NotifyState::Ready][..],
+                Sign::Alive => &[NotifyState::Watchdog],
+                Sign::Status(line) => &[NotifyState::Status(line)],
+                Sign::Stopping => &[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(needed)],
             };
-            if let Err(error) = sd_notify::notify(&[state]) {
+            if let Err(error) = sd_notify::notify(states) {
                 tracing::warn!("systemd can't be told {sign:?}: {error}");
             }
         })

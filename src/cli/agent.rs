@@ -166,7 +166,7 @@ fn serve(config: &Config, journal: &Journal, mailbox: Mailbox) -> Result<(), Cli
         workshop: Arc::new(workshop),
         status: service,
         ignored_readers: config.ignored_readers.clone(),
-        pulse: Pulse::systemd(),
+        pulse: Pulse::systemd(config.agent.stop_timeout),
     };
     let stopped = agent::run(config.agent.clone(), station, mailbox)
         .map_err(|source| CliError::System { what: "the card monitor can't be started", source })?;

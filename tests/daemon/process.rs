@@ -193,6 +193,32 @@ fn root_is_given_up_for_good() {
     assert!(!daemon.socket().exists(), "its folder was handed over with it");
 }
 
+/// What `agent --check` says of `agent.metrics`, and whether that is well.
+fn check_of_metrics(daemon: &Daemon) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pinwright"));
+    command.arg("--config").arg(daemon.folder.path().join("config.toml")).args(["--json", "agent", "--check"]);
+    let output = command.output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let checks = report["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["check"] == "agent.metrics").unwrap_or_else(|| panic!("{report}"));
+    (check["ok"].as_bool().unwrap(), check["detail"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn the_check_tells_an_address_that_is_taken_from_one_that_the_agent_has() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let mut daemon = Daemon::start(&format!("metrics = \"{address}\""), &[], |_| {});
+    assert_eq!(daemon.end().code(), Some(2), "{}", daemon.text("err"));
+    let (ok, detail) = check_of_metrics(&daemon);
+    assert!(!ok && detail.contains("in use"), "{detail}");
+    drop(other);
+    assert_eq!(check_of_metrics(&daemon), (true, address.to_string()));
+    let mut daemon = daemon.again();
+    daemon.wait_until_it_answers();
+    assert_eq!(check_of_metrics(&daemon), (true, format!("{address} (in use: an agent is running)")));
+}
+
 #[test]
 fn it_ends_when_asked_although_nobody_reads_its_events() {
     let (unread, mut full) = std::io::pipe().unwrap();

@@ -1,5 +1,7 @@
 //! `pinwright agent --check`: what the agent would stumble over, found before it starts.
 
+mod metrics;
+
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
@@ -7,14 +9,25 @@ use serde::Serialize;
 
 use super::AgentError;
 use crate::agent::account::{self, Account};
+use crate::agent::settings::MetricsPlace;
 use crate::cli::error::CliError;
 use crate::cli::world::World;
 use crate::config::{Config, SecretFile};
 use crate::provision::journal::Journal;
+use crate::provision::supplier::Need;
 use crate::server::auth::{Auth, TokenSource};
 use crate::server::{self, Client};
 
 pub(super) const SCHEMA: &str = "pinwright.agent-check/1";
+
+/// Secrets of authorities, by the names of their keys.
+const SECRETS: [(&str, Need); 5] = [
+    ("card.admin_key", Need::AdminKey),
+    ("card.puk", Need::Puk),
+    ("card.admin_pin", Need::AdminPin),
+    ("card.resetting_code", Need::ResettingCode),
+    ("card.current_pin", Need::CurrentPin),
+];
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -61,19 +74,32 @@ pub(super) fn run(config: &Config, json: bool, world: &mut World<'_>) -> Result<
     if let Some(name) = &settings.control_group {
         report.add("agent.control_group", account::group(name).map(|_| name.clone()).map_err(text));
     }
+    let is_root = nix::unistd::geteuid().is_root();
+    let mut metrics = match &settings.metrics {
+        Some(MetricsPlace::Loopback(address)) => Some(metrics::address(*address, settings.control.as_deref())),
+        Some(MetricsPlace::Socket(_)) | None => None,
+    };
     // What comes after is looked at with the eyes of the agent's user.
     let seen = work_as(settings.user.as_deref());
     let seen_well = seen.is_ok();
     report.add("agent.user", seen);
     if seen_well {
         report.add("agent.control", Ok(control(settings.control.as_deref())));
+        if let Some(MetricsPlace::Socket(path)) = &settings.metrics {
+            metrics = Some(metrics::socket(path, settings.control.as_deref(), is_root));
+        }
+        if let Some(found) = metrics {
+            report.add("agent.metrics", found);
+        }
         report.add("journal", journal(config.journal.as_ref()));
         report.add("server", server(config.server.as_ref()));
         if let Some(server) = &config.server {
             report.add("server.auth", auth(&server.auth));
         }
-        if let Some(file) = &config.sources.admin_key {
-            report.add("card.admin_key", secret_file(file));
+        for (name, need) in SECRETS {
+            if let Some(file) = config.sources.of(need) {
+                report.add(name, secret_file(file));
+            }
         }
         if let Some(program) = &settings.pinentry {
             report.add("agent.pinentry", pinentry(program));
