@@ -90,6 +90,22 @@ fn ends(bench: &Bench, kind: Kind, authority: &str, case: &str, expected: &Expec
     failure
 }
 
+/// What the card says so is of no consequence for this authority: the job ends well, and no try is lost.
+#[track_caller]
+fn does_not_matter(
+    kind: Kind,
+    authority: &str,
+    case: &str,
+    forger: impl FnMut(&[u8], Vec<u8>) -> Vec<u8> + Send + 'static,
+) {
+    let case = &format!("{kind:?} {authority}, {case}");
+    let bench = Bench::new(kind);
+    bench.forge(forger);
+    World::new(kind, authority).run(&bench, &mut prepared()).ok(case);
+    assert_eq!((bench.tries(), bench.code_tries_lost()), (TRIES, 0), "{case}: no PIN and no code was wrong");
+    assert!(!bench.pin_is(OLD) && !bench.authenticated(), "{case}");
+}
+
 fn is_select(command: &[u8]) -> bool {
     command.starts_with(&[0x00, 0xA4, 0x04])
 }
