@@ -118,7 +118,7 @@ fn reader(error: &ReaderError, step: Step) -> Verdict {
         ReaderError::InUse { .. } => SOON,
         // A reader that hangs, or another program that keeps the card to itself for long: the call may have returned by then.
         ReaderError::Stuck { .. } => Verdict::new(Phase::Stuck, Next::Recheck),
-        ReaderError::AccessDenied { .. } | ReaderError::NoThread { .. } => LATER,
+        ReaderError::AccessDenied | ReaderError::NoThread { .. } => LATER,
         // A card that is still being pushed in.
         ReaderError::Transmission { .. }
         | ReaderError::Unpowered { .. }
