@@ -56,7 +56,7 @@ impl Daemon {
 
     /// The phase in which the next job in the reader ends.
     #[track_caller]
-    fn ends(&self) -> String {
+    pub fn ends(&self) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let wait = deadline.saturating_duration_since(Instant::now());
@@ -67,20 +67,27 @@ impl Daemon {
         }
     }
 
-    /// One card with secrets of its own, from its insertion to the end of its job.
-    fn card(&self, scene: &Scene, length: usize, spelling: Spelling) -> (Vec<Canary>, String) {
+    /// The next card, with secrets of its own, before it is inserted.
+    pub fn next(&self, scene: &Scene, length: usize, spelling: Spelling) -> Vec<Canary> {
         drop(scene.inserted.take());
         scene.pcscd.wait_for_card(0, false);
-        let mut canaries = scene.arm(length, spelling);
+        let canaries = scene.arm(length, spelling);
         // A request of its own: else it is one that was done already.
         scene.place.server.state().change(|settings| settings.requests[0].uuid = Uuid::from_u128(fastrand::u128(..)));
+        canaries
+    }
+
+    /// One card with secrets of its own, from its insertion to the end of its job.
+    fn card(&self, scene: &Scene, length: usize, spelling: Spelling) -> (Vec<Canary>, String) {
+        let mut canaries = self.next(scene, length, spelling);
         scene.insert();
         let phase = self.ends();
         canaries.extend(scene.answers());
         (canaries, phase)
     }
 
-    fn left(&self, scene: &Scene, canaries: &[Canary]) -> Vec<Hit> {
+    /// What is in its memory and on disk.
+    pub fn left(&self, scene: &Scene, canaries: &[Canary]) -> Vec<Hit> {
         // Asked through the socket: neither its answers nor what it keeps for them.
         let mut ask = Command::new(env!("CARGO_BIN_EXE_pinwright"));
         scene.place.furnish(&mut ask, &scene.pcscd.socket());

@@ -10,7 +10,7 @@ use super::command::LOUD;
 use super::forms::{Canary, Kind};
 use super::long_lived::assert_none;
 use super::scan::Scanner;
-use super::scene::{By, OLD_PIN, Pulled, Scene, Spelling};
+use super::scene::{By, Pulled, Scene, Spelling};
 
 /// One job in a worker, and a look at it afterwards.
 struct Case<'a> {
@@ -52,7 +52,7 @@ fn sent(commands: &[Vec<u8>], ins: u8) -> bool {
 fn failures_of_the_server_and_odd_answers_leave_nothing() {
     let Some(pcscd) = super::pcscd() else { return };
     let scene = Scene::new(pcscd, By::Server, |_| {});
-    scene.configure("timeout = \"1s\"");
+    scene.configure("timeout = \"1s\"", "");
     let mut agent = Agent::new(&scene);
     let mut case = Case { scene: &scene, agent: &mut agent };
     // The PIN is here, and the answer comes by halves, or byte by byte until the deadline.
@@ -118,14 +118,12 @@ fn secrets_from_elsewhere_leave_nothing() {
         let mut case = Case { scene: &scene, agent: &mut agent };
         for spelling in [Spelling::Plain, Spelling::Nothing] {
             let armed = scene.arm(8, spelling);
-            let old = scene.place.path("secret-old");
-            std::fs::write(&old, OLD_PIN).unwrap();
             let mut descriptors = json!({});
             if spelling == Spelling::Nothing {
                 descriptors["--pin-fd"] = json!(scene.secret(Kind::Pin));
             }
             if by == By::CurrentPin {
-                descriptors["--current-pin-fd"] = json!(old);
+                descriptors["--current-pin-fd"] = json!(scene.secret(Kind::CurrentPin));
             }
             let pin = armed[0].clone();
             case.run(armed, json!({ "descriptors": descriptors }), "0");

@@ -45,7 +45,12 @@ fn whatever_is_planted_is_found() {
     let Some(pcscd) = super::pcscd() else { return };
     let scene = Scene::new(pcscd, By::Server, |_| {});
     let mut agent = Agent::new(&scene);
-    let controls = [Canary::text(Kind::Pin, 8), Canary::text(Kind::Token, 43), Canary::binary(Kind::Answer, 8)];
+    let controls = [
+        Canary::text(Kind::Pin, 8),
+        Canary::digits(Kind::CurrentPin, 8),
+        Canary::text(Kind::Token, 43),
+        Canary::binary(Kind::Answer, 8),
+    ];
     assert_none(&agent.scan(&controls));
     let planted: Vec<_> = controls.iter().map(|control| (control.kind, planted(control))).collect();
     let contents: Vec<&[u8]> =

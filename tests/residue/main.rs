@@ -23,15 +23,18 @@ mod agent;
 mod command;
 mod daemon;
 mod failures;
+mod families;
 mod forms;
 mod held;
 mod long_lived;
+mod pinentry;
 mod process;
 mod prompt;
 mod scan;
 mod scene;
 mod subject;
 mod table;
+mod ways;
 mod worker;
 
 use std::alloc::System;
