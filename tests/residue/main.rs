@@ -16,6 +16,9 @@
 #[path = "../support/pcscd.rs"]
 mod pcscd;
 #[allow(dead_code, reason = "shared with the other tests")]
+#[path = "../support/vcard.rs"]
+mod vcard;
+#[allow(dead_code, reason = "shared with the other tests")]
 #[path = "../support/workplace.rs"]
 mod workplace;
 
@@ -31,6 +34,7 @@ mod pinentry;
 mod process;
 mod prompt;
 mod scan;
+mod scdaemon;
 mod scene;
 mod subject;
 mod table;
