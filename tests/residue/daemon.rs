@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::forms::Canary;
 use super::long_lived::{Series, assert_none};
 use super::scan::{Hit, Scanner};
-use super::scene::{By, Scene, Spelling};
+use super::scene::{By, Pulled, Scene, Spelling};
 use super::subject::Subject;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
 
@@ -162,6 +162,24 @@ fn an_agent_whose_jobs_fail_keeps_nothing() {
         let (armed, phase) = agent.card(&scene, 8, Spelling::Plain);
         assert_ne!(phase, "done");
         canaries.extend(armed);
+    }
+    // The same with a server that fails, and its PIN in hand.
+    for kind in [FaultKind::server_error(Uuid::from_u128(1)), FaultKind::status(403)] {
+        scene.place.server.inject(Fault::on(Endpoint::AuthenticationResponse, kind));
+        let (armed, phase) = agent.card(&scene, 8, Spelling::Plain);
+        assert_ne!(phase, "done");
+        assert!(scene.has_given_out_the_pin());
+        canaries.extend(armed);
+    }
+    // Pulled when the PIN is on its way, and when it is set.
+    for pulled in [Pulled::Before, Pulled::After] {
+        let armed = agent.next(&scene, 8, Spelling::Plain);
+        scene.card.with(|plastic| plastic.pulled = Some(pulled));
+        scene.insert();
+        assert_ne!(agent.ends(), "done");
+        assert_eq!(scene.has_pin(&armed[0]), pulled == Pulled::After);
+        canaries.extend(armed);
+        canaries.extend(scene.answers());
     }
     // Nobody is there to be asked for a PIN.
     let (armed, phase) = agent.card(&scene, 8, Spelling::Nothing);

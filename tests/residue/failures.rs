@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use pinwright::sim::server::{Endpoint, Fault, FaultKind, PinMaker};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::agent::Agent;
 use super::command::LOUD;
@@ -60,6 +61,19 @@ fn failures_of_the_server_and_odd_answers_leave_nothing() {
         let armed = scene.arm(8, Spelling::Plain);
         scene.place.server.inject(Fault::on(Endpoint::AuthenticationResponse, kind).always());
         let commands = case.run(armed, json!({}), "6");
+        assert!(!sent(&commands, 0x2C));
+    }
+    // The PIN is here, and the server fails before it gives the answer.
+    for (kind, ends) in [
+        (FaultKind::server_error(Uuid::from_u128(1)), "6"),
+        (FaultKind::status(503), "6"),
+        (FaultKind::DropBeforeHeaders, "6"),
+        (FaultKind::status(403), "5"),
+    ] {
+        let armed = scene.arm(8, Spelling::Plain);
+        scene.place.server.inject(Fault::on(Endpoint::AuthenticationResponse, kind).always());
+        let commands = case.run(armed, json!({}), ends);
+        assert!(scene.has_given_out_the_pin());
         assert!(!sent(&commands, 0x2C));
     }
     for kind in [FaultKind::DropMidBody, FaultKind::TruncatedBody, FaultKind::SlowDrip(Duration::from_millis(100))] {

@@ -121,7 +121,6 @@ impl Scene {
     }
 
     pub fn insert(&self) {
-        self.card.with(|plastic| plastic.pulled = None);
         drop(self.inserted.take());
         self.pcscd.wait_for_card(0, false);
         self.inserted.set(Some(self.pcscd.insert(0, self.card.clone())));
@@ -161,6 +160,7 @@ impl Scene {
             }
             plastic.card = self.by.card(&secrets);
             plastic.card.reset();
+            plastic.pulled = None;
             plastic.sent.clear();
         });
         [pin, key, token].into_iter().chain(proof).collect()
@@ -176,6 +176,13 @@ impl Scene {
         let sent = self.card.with(|plastic| plastic.sent.clone());
         let answers = sent.iter().filter_map(|command| answer_in(command));
         answers.map(|answer| Canary::of(Kind::Answer, answer)).collect()
+    }
+
+    /// The PIN was given out in the last job: it has come to the program, or to a deadline on its way.
+    pub fn has_given_out_the_pin(&self) -> bool {
+        let requests = self.place.server.requests();
+        let job = requests.iter().rposition(|request| request.path.ends_with("/smartcards")).unwrap_or_default();
+        requests[job..].iter().any(|request| request.path.ends_with("serverproposedpin") && request.status == Some(200))
     }
 
     /// Everything on disk but the secrets that were handed over.
