@@ -29,6 +29,7 @@ mod failures;
 mod families;
 mod forms;
 mod held;
+mod journal;
 mod long_lived;
 mod pinentry;
 mod process;
