@@ -78,8 +78,8 @@ fn a_process_that_lives_on_keeps_nothing() {
         let Some(pcscd) = super::pcscd() else { return };
         let scene = Scene::new(pcscd, By::Server, |settings| settings.http2 = http2);
         let mut agent = Agent::new(&scene);
-        let series = jobs(&scene, &mut agent, 25);
-        assert_eq!(series.canaries.len(), 100);
+        let series = jobs(&scene, &mut agent, 50);
+        assert_eq!(series.canaries.len(), 200);
         assert_none(&series.hits);
         // Registers are in a core, too.
         assert_none(&agent.core(&scene, &series.canaries).unwrap_or_default());
