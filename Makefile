@@ -64,6 +64,7 @@ fuzz:
 
 residue:
 	@packaging/system-packages $@
+	cargo build $(VCARD)
 	cargo build --release --locked --features sim --example plain-client
 	cargo test --release --locked --features sim --test residue -- --ignored --nocapture --test-threads 1
 

@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pinwright::agent::pinentry::PinentrySupplier;
@@ -207,4 +207,46 @@ fn other_secrets_come_from_where_they_are() {
     assert_eq!(supplier.admin_key().unwrap().expose(), [7; AdminKey::LENGTH]);
     assert!(supplier.consent("card", &mut || Ok(())).is_ok());
     assert_eq!(script.heard(), "");
+}
+
+/// What the library does in the middle of a dialog: it logs, and so is where it works told, and marked.
+struct Marks;
+
+/// Address and content, of the dialogs whose program ends with these words.
+static MARKED: Mutex<Option<(u64, [u8; 16])>> = Mutex::new(None);
+const LAST_WORDS: &str = "that was it";
+
+impl log::Log for Marks {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if record.args().to_string().contains(LAST_WORDS) {
+            let mark: [u8; 16] = std::array::from_fn(|_| fastrand::u8(1..));
+            // Much of it: what comes later on this stack is written over some.
+            let marked = std::hint::black_box([mark; 512]);
+            let address = u64::try_from(marked.as_ptr().addr()).unwrap();
+            assert!(is_there(address, mark));
+            *MARKED.lock().unwrap() = Some((address, mark));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+fn is_there(address: u64, mark: [u8; 16]) -> bool {
+    let mut memory = [0; 16 * 512];
+    let read = fs::File::open("/proc/self/mem").unwrap().read_exact_at(&mut memory, address);
+    read.is_ok() && memory.windows(16).any(|window| window == mark)
+}
+
+#[test]
+fn the_stack_of_a_dialog_is_gone_with_it() {
+    log::set_logger(&Marks).unwrap();
+    log::set_max_level(log::LevelFilter::Debug);
+    let script = Script::new(&[&format!("D 123456*OK {LAST_WORDS}")], "OK");
+    assert_eq!(script.supplier().new_pin(LIMITS).unwrap().expose(), b"123456");
+    let (address, mark) = MARKED.lock().unwrap().expect("the library has logged");
+    assert!(!is_there(address, mark));
 }

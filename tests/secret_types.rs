@@ -1,8 +1,13 @@
 //! What can't be done with a secret, as the compiler sees it: print, copy, write out, compare byte by byte.
 //!
-//! Asked of the types themselves, and so of all code at once; the wording of a compiler's errors plays no part.
+//! Asked of the types themselves, and so of all code at once; then of the compiler, with code that tries it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[cfg(target_os = "linux")]
+#[path = "secret_types/refusals.rs"]
+mod refusals;
+
+use std::borrow::Borrow;
 use std::fmt::{Display, LowerHex, UpperHex};
 use std::hash::Hash;
 use std::ops::Deref;
@@ -10,7 +15,7 @@ use std::ops::Deref;
 use pinwright::apdu::{Command, Response};
 use pinwright::provision::issuer::Answers;
 use pinwright::reader::Frame;
-use pinwright::secret::{AdminKey, AdminResponse, Pin, SecretBytes};
+use pinwright::secret::{AdminKey, AdminResponse, Code, Pin, SecretBytes};
 use pinwright::server::ProposedPin;
 use serde::{Deserialize, Serialize};
 
@@ -45,8 +50,10 @@ macro_rules! those_of {
 macro_rules! ways_out {
     ($type:ty) => {
         those_of!(
-            $type: Display, LowerHex, UpperHex, ToString, Clone, Copy, PartialEq, PartialOrd, Hash, Serialize,
-            Deserialize<'static>, AsRef<[u8]>, AsRef<str>, Deref, Into<Vec<u8>>, Into<String>, IntoIterator,
+            $type: Display, LowerHex, UpperHex, ToString, Clone, Copy, PartialEq, PartialEq<[u8]>, PartialEq<&'static [u8]>,
+            PartialEq<Vec<u8>>, PartialEq<str>, PartialEq<&'static str>, PartialEq<String>, PartialOrd, Hash, Serialize,
+            Deserialize<'static>, AsRef<[u8]>, AsRef<str>, Borrow<[u8]>, Borrow<str>, Deref, Into<Vec<u8>>, Into<String>,
+            IntoIterator,
         )
     };
 }
@@ -54,7 +61,18 @@ macro_rules! ways_out {
 #[test]
 fn the_question_is_answered_truly() {
     let of_text = ways_out!(String);
-    for expected in ["Display", "ToString", "Clone", "PartialEq", "Hash", "Serialize", "AsRef<[u8]>", "Deref"] {
+    for expected in [
+        "Display",
+        "ToString",
+        "Clone",
+        "PartialEq",
+        "PartialEq<str>",
+        "Hash",
+        "Serialize",
+        "AsRef<[u8]>",
+        "Borrow<str>",
+        "Deref",
+    ] {
         assert!(of_text.contains(&expected.to_owned()), "{expected}: {of_text:?}");
     }
     let of_bytes = ways_out!(Vec<u8>).join(" ");
@@ -68,12 +86,34 @@ fn a_secret_has_one_way_out() {
     assert_eq!(ways_out!(Pin), none);
     assert_eq!(ways_out!(AdminKey), none);
     assert_eq!(ways_out!(AdminResponse), none);
+    assert_eq!(ways_out!(Code), none);
     assert_eq!(ways_out!(ProposedPin), none);
     assert_eq!(ways_out!(Answers), none);
     assert_eq!(ways_out!(Command), none);
     assert_eq!(ways_out!(Response), none);
     // Its text masks what is secret.
     assert_eq!(ways_out!(Frame), ["Display", "ToString"]);
+}
+
+/// Nor is there a comparison from the other side, which would be another type's.
+macro_rules! compared_from_outside {
+    ($secret:ty) => {
+        has!(Vec<u8>, PartialEq<$secret>)
+            || has!(String, PartialEq<$secret>)
+            || has!(&'static [u8], PartialEq<$secret>)
+            || has!(&'static str, PartialEq<$secret>)
+            || has!([u8; 8], PartialEq<$secret>)
+    };
+}
+
+#[test]
+fn nothing_compares_itself_with_a_secret() {
+    assert!(compared_from_outside!(str) && compared_from_outside!(Vec<u8>));
+    assert!(!compared_from_outside!(SecretBytes));
+    assert!(!compared_from_outside!(Pin));
+    assert!(!compared_from_outside!(AdminKey));
+    assert!(!compared_from_outside!(AdminResponse));
+    assert!(!compared_from_outside!(Code));
 }
 
 #[test]

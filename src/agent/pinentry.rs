@@ -20,6 +20,7 @@ use crate::provision::Cause;
 use crate::provision::fit::{self, PolicyLengths};
 use crate::provision::issuer::Watch;
 use crate::provision::supplier::{Need, SecretError, Supplier};
+use crate::secret::scrub::on_own_stack;
 use crate::secret::{AdminKey, Code, Pin, SecretBytes};
 
 const NEW_PIN: &str = "the new PIN";
@@ -207,7 +208,7 @@ impl Dialog {
         let (sender, answers) = sync_channel(1);
         let show = move || {
             // Nobody waits for it any more where this fails: then it is dropped, and zeroed.
-            drop(sender.send(self.show(&program, timeout)));
+            drop(sender.send(on_own_stack(|| self.show(&program, timeout))));
         };
         thread::Builder::new().name("pinentry".to_owned()).spawn(show)?;
         Ok(answers)

@@ -15,6 +15,7 @@ mod record;
 mod replay;
 pub mod select;
 mod supply;
+mod usage;
 pub mod world;
 
 #[cfg(feature = "sim")]
@@ -26,7 +27,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use self::enroll::{Desktop, JobArgs};
@@ -171,27 +171,13 @@ pub fn parse(
     world: &mut World<'_>,
 ) -> Result<Arguments, Exit> {
     Arguments::try_parse_from(arguments).map_err(|error| {
-        if quotes_a_key(&error) {
-            world.say("error: `--admin-key` takes policy, default or diversified");
-            world.say("  hint: it says which key, it is not the key: that comes from `--admin-key-fd` or `card.admin_key_file`");
+        if error.use_stderr() {
+            world.say(usage::told(error).trim_end());
             return Exit::Usage;
         }
-        let text = error.render().to_string();
-        if error.use_stderr() {
-            world.say(text.trim_end());
-            Exit::Usage
-        } else {
-            drop(world.print(text.trim_end()));
-            Exit::Done
-        }
+        drop(world.print(error.render().to_string().trim_end()));
+        Exit::Done
     })
-}
-
-/// Whether the library would repeat what somebody gave to `--admin-key`: it may be a key.
-fn quotes_a_key(error: &clap::Error) -> bool {
-    let argument = error.get(ContextKind::InvalidArg);
-    error.kind() == ErrorKind::InvalidValue
-        && argument.is_some_and(|value| value.to_string().starts_with("--admin-key "))
 }
 
 /// Runs a command and says how it ended.

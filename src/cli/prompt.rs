@@ -1,7 +1,8 @@
 //! The only place that asks a person: on the controlling terminal, without echo, into a buffer that is zeroed.
 //!
-//! The terminal's line discipline is switched off while a secret is typed, so that no line buffer of the kernel keeps it and
-//! Ctrl-C arrives as a character: the terminal is put back in order before anything else happens.
+//! While a secret is typed the terminal hands over whole lines and shows nothing: so the kernel knows a password, keeps it out
+//! of its audit log and wipes its own line buffer. Ctrl-C is a signal as ever: the terminal is put back in order before anything
+//! else happens.
 
 #[cfg(unix)]
 mod terminal;

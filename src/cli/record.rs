@@ -95,12 +95,14 @@ pub fn run(
             Err(other) => return Err(other),
         },
     };
+    let fixture = recording.fixture();
+    let answers_are_known = fixture.exchanges.iter().all(|exchange| exchange.response.bytes().is_some());
     let playable = match &error {
-        Some(CliError::Failure(failure)) => failure.cause.status().is_some(),
+        Some(CliError::Failure(failure)) => answers_are_known && failure.cause.status().is_some(),
         Some(_) => false,
-        None => true,
+        None => answers_are_known,
     };
-    let fixture = headed(recording.fixture(), args, &outcome, authority, playable);
+    let fixture = headed(fixture, args, &outcome, authority, playable);
     write(&args.out, &fixture)?;
     let exchanges = fixture.exchanges.len();
     match error {
@@ -137,7 +139,8 @@ fn headed(
     let mut put = |key: &str, value: &str| fixture.headers.push((key.to_owned(), value.replace(['\n', '\r'], " ")));
     put("card", &args.card);
     put("scenario", args.operation.scenario());
-    // Only what the card decided can be played without a server: other endings are recordings of the wire alone.
+    // Only what the card decided can be played without a server, and only answers that could be kept: the rest are recordings of
+    // the wire alone.
     if playable {
         put("operation", args.operation.name());
     }

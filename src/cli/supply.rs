@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use thiserror::Error;
+
 use super::error::CliError;
 use super::prompt::{Terminal, is_interactive};
 use crate::card::{PinCharacters, PinLimits};
@@ -22,23 +24,32 @@ const SECRET_MAX: usize = 256;
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Descriptors {
     /// Read the new PIN from this file descriptor, where the user supplies it.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number)]
     pub pin_fd: Option<u32>,
     /// Read the card's current PIN from this file descriptor.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number)]
     pub current_pin_fd: Option<u32>,
     /// Read the local admin key (48 hex digits) from this file descriptor.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number)]
     pub admin_key_fd: Option<u32>,
     /// Read the PUK of a PIV card from this file descriptor.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number)]
     pub puk_fd: Option<u32>,
     /// Read the admin PIN (PW3) of an OpenPGP card from this file descriptor.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number)]
     pub admin_pin_fd: Option<u32>,
     /// Read the resetting code of an OpenPGP card from this file descriptor.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number)]
     pub resetting_code_fd: Option<u32>,
+}
+
+/// What was given instead of a descriptor is not told: it may be the secret.
+#[derive(Debug, Error)]
+#[error("the number of an open file descriptor is needed, such as 3; the secret itself is never an argument")]
+struct NoNumber;
+
+fn number(text: &str) -> Result<u32, NoNumber> {
+    text.parse().map_err(|_| NoNumber)
 }
 
 impl Descriptors {
@@ -203,13 +214,15 @@ fn line(text: &SecretBytes) -> &[u8] {
 /// `/dev/fd/N` opens what the caller handed over, without this program taking a number on trust. A file opened so begins at
 /// its start, so we go to where the caller's descriptor stands.
 fn descriptor(what: &'static str, number: u32) -> Result<SecretBytes, SecretError> {
-    let origin = format!("file descriptor {number}");
-    let unreadable = |source| SecretError::Unreadable { what, origin: origin.clone(), source };
     if matches!(number, 1 | 2) {
         let reason = "descriptors 1 and 2 are for output".to_owned();
         return Err(SecretError::Unusable { what, reason });
     }
-    let mut file = File::open(format!("/dev/fd/{number}")).map_err(unreadable)?;
+    // A number that is no open descriptor may be the secret, given by mistake.
+    let closed = |source| SecretError::Unreadable { what, origin: "the file descriptor".to_owned(), source };
+    let mut file = File::open(format!("/dev/fd/{number}")).map_err(closed)?;
+    let origin = format!("file descriptor {number}");
+    let unreadable = |source| SecretError::Unreadable { what, origin: origin.clone(), source };
     if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
         position(number).and_then(|position| file.seek(SeekFrom::Start(position))).map_err(unreadable)?;
     }

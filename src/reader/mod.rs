@@ -4,6 +4,7 @@
 //! the seam under everything: the same code runs over PC/SC ([`pcsc`]), a recording ([`replay`]) and a virtual card.
 //! Nothing above this layer names PC/SC.
 
+mod echo;
 mod error;
 pub mod fixture;
 mod frame;

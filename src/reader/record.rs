@@ -1,10 +1,11 @@
 //! Recording: a decorator that keeps every completed exchange, with secrets masked at the source.
 //!
 //! What is kept of a frame is its own text form, and that of a marked frame has `**` for every byte of its data: a recording
-//! can't hold what the frame would not show.
+//! can't hold what the frame would not show. Of the answer to a marked command only the status word is kept.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::echo::Echo;
 use super::fixture::{Exchange, Fixture, Pattern};
 use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers};
 
@@ -50,13 +51,14 @@ impl Readers for Recording<'_> {
         // One card in one session is one recording: what was sent to look for the card is not part of it.
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) =
             Kept { card: Some((inner.atr().clone(), inner.protocol())), exchanges: Vec::new() };
-        Ok(Box::new(Recorded { inner, kept: Arc::clone(&self.kept) }))
+        Ok(Box::new(Recorded { inner, kept: Arc::clone(&self.kept), echo: Echo::default() }))
     }
 }
 
 struct Recorded {
     inner: Box<dyn Connection>,
     kept: Arc<Mutex<Kept>>,
+    echo: Echo,
 }
 
 impl Connection for Recorded {
@@ -74,7 +76,8 @@ impl Connection for Recorded {
 
     fn transmit(&mut self, command: &Frame) -> Result<Frame, ReaderError> {
         let response = self.inner.transmit(command)?;
-        let exchange = Exchange { line: 0, note: None, command: pattern(command), response: pattern(&response) };
+        let answer = self.echo.masked(command, &response);
+        let exchange = Exchange { line: 0, note: None, command: pattern(command), response: answer };
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).exchanges.push(exchange);
         Ok(response)
     }
@@ -92,7 +95,7 @@ impl Connection for Recorded {
     }
 }
 
-/// A frame as it may be kept.
+/// A command as it may be kept.
 fn pattern(frame: &Frame) -> Pattern {
     let visible = frame.visible();
     Pattern(frame.expose().iter().enumerate().map(|(at, byte)| (at < visible).then_some(*byte)).collect())

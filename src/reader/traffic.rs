@@ -1,12 +1,14 @@
 //! Logging and counting, as a decorator over any reader.
 //!
 //! Every APDU is logged at trace level under the target `pinwright::apdu`; a frame that carries a secret shows its header,
-//! its length and the status word only, because [`Frame`]'s own text form does.
+//! its length and the status word only, because [`Frame`]'s own text form does, and so does the answer to it, which may repeat
+//! the secret.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::echo::Echo;
 use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers};
 
 /// What passed through the readers that it was given to.
@@ -60,13 +62,14 @@ impl Readers for Traffic<'_> {
     fn open(&self, reader: &str) -> Result<Box<dyn Connection>, ReaderError> {
         let inner = self.meter.timed(|| self.inner.open(reader))?;
         tracing::debug!(reader, atr = %inner.atr(), protocol = %inner.protocol(), "card opened");
-        Ok(Box::new(Metered { inner, meter: Arc::clone(&self.meter) }))
+        Ok(Box::new(Metered { inner, meter: Arc::clone(&self.meter), echo: Echo::default() }))
     }
 }
 
 struct Metered {
     inner: Box<dyn Connection>,
     meter: Arc<Meter>,
+    echo: Echo,
 }
 
 impl Connection for Metered {
@@ -87,7 +90,10 @@ impl Connection for Metered {
         self.meter.apdus.fetch_add(1, Ordering::Relaxed);
         let result = self.meter.timed(|| self.inner.transmit(command));
         match &result {
-            Ok(response) => tracing::trace!(target: "pinwright::apdu", "< {response}"),
+            Ok(response) => {
+                let shown = self.echo.masked(command, response);
+                tracing::trace!(target: "pinwright::apdu", "< {shown}");
+            }
             Err(error) => tracing::trace!(target: "pinwright::apdu", "! {error}"),
         }
         result
@@ -103,7 +109,7 @@ impl Connection for Metered {
     }
 
     fn end(self: Box<Self>, action: EndAction) -> Result<(), ReaderError> {
-        let Self { inner, meter } = *self;
+        let Self { inner, meter, .. } = *self;
         tracing::debug!(reader = inner.reader(), ?action, "card let go");
         meter.timed(|| inner.end(action))
     }

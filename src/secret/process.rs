@@ -1,11 +1,21 @@
 //! The process around the secrets: no core of it is written, and other processes of the same user can't read its memory.
 //!
 //! Linux: `PR_SET_DUMPABLE` off (no core whatever takes it, no tracer, `/proc/PID/mem` for root only) and `RLIMIT_CORE` 0.
-//! Other Unix systems: `RLIMIT_CORE` 0; macOS lets no process trace one with the hardened runtime, which is a matter of how the
-//! binary is signed. Windows: nothing here; error reports with memory are a matter of policy there (`WER\LocalDumps`).
+//! Other Unix systems: `RLIMIT_CORE` 0. Windows: nothing.
 //!
-//! Root reads everything everywhere. `MADV_DONTDUMP` and `MADV_DONTFORK` are not used: nothing dumps this process, and it has
-//! no children.
+//! Root reads everything everywhere. Not used, and why:
+//!
+//! - `MADV_DONTDUMP` (Linux): nothing but root dumps this process, and root reads its memory as well. The advice is for whole
+//!   pages, which secrets share with the rest of the heap, and would stay on them when they are freed.
+//! - `MADV_DONTFORK`, `MADV_WIPEONFORK` (Linux): the only child is the agent's pinentry, which the standard library starts by
+//!   `posix_spawn`: it shares this memory until it becomes another program and never has a copy. A heap page that is missing or
+//!   empty in a child that was forked would end it instead.
+//! - `PT_DENY_ATTACH` (macOS): turns tracers away, as does the hardened runtime, which is a matter of how the binary is signed.
+//! - `WerSetFlags` without the heap, `WerRegisterExcludedMemoryBlock` (Windows): keep secrets out of error reports; local dumps are
+//!   a matter of policy (`WER\LocalDumps`).
+//!
+//! All of them are calls that no safe function of a crate in use makes, and the last two were never tried: pinwright is built
+//! and measured on Linux.
 
 /// Something that the system did not grant. The process is as it was; there is no reason to stop.
 #[derive(Debug, thiserror::Error)]

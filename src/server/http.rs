@@ -106,15 +106,15 @@ impl Http {
         let mut attempt = 1;
         let most = if B::SECRET { SECRET_ATTEMPTS } else { ATTEMPTS };
         loop {
-            let credentials = self.auth.header().map_err(ServerProblem::Token)?;
-            let problem = match self.once(get, credentials.clone()).await {
+            let credentials = self.auth.credentials().map_err(ServerProblem::Token)?;
+            let problem = match self.once(get, credentials.header()).await {
                 Ok(body) => return Ok(body),
                 Err(problem) => problem,
             };
             tracing::debug!(call = get.call, attempt, "{problem}");
             if matches!(problem, ServerProblem::Unauthorized { .. }) && !renewed {
                 renewed = true;
-                if self.auth.header().map_err(ServerProblem::Token)? != credentials {
+                if !self.auth.credentials().map_err(ServerProblem::Token)?.is_same_as(&credentials) {
                     continue;
                 }
             }

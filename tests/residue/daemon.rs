@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::forms::Canary;
 use super::long_lived::{Series, assert_none};
 use super::scan::{Hit, Scanner};
-use super::scene::{By, Scene, Spelling};
+use super::scene::{By, Pulled, Scene, Spelling};
 use super::subject::Subject;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
 
@@ -56,7 +56,7 @@ impl Daemon {
 
     /// The phase in which the next job in the reader ends.
     #[track_caller]
-    fn ends(&self) -> String {
+    pub fn ends(&self) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let wait = deadline.saturating_duration_since(Instant::now());
@@ -67,20 +67,27 @@ impl Daemon {
         }
     }
 
-    /// One card with secrets of its own, from its insertion to the end of its job.
-    fn card(&self, scene: &Scene, length: usize, spelling: Spelling) -> (Vec<Canary>, String) {
+    /// The next card, with secrets of its own, before it is inserted.
+    pub fn next(&self, scene: &Scene, length: usize, spelling: Spelling) -> Vec<Canary> {
         drop(scene.inserted.take());
         scene.pcscd.wait_for_card(0, false);
-        let mut canaries = scene.arm(length, spelling);
+        let canaries = scene.arm(length, spelling);
         // A request of its own: else it is one that was done already.
         scene.place.server.state().change(|settings| settings.requests[0].uuid = Uuid::from_u128(fastrand::u128(..)));
+        canaries
+    }
+
+    /// One card with secrets of its own, from its insertion to the end of its job.
+    fn card(&self, scene: &Scene, length: usize, spelling: Spelling) -> (Vec<Canary>, String) {
+        let mut canaries = self.next(scene, length, spelling);
         scene.insert();
         let phase = self.ends();
         canaries.extend(scene.answers());
         (canaries, phase)
     }
 
-    fn left(&self, scene: &Scene, canaries: &[Canary]) -> Vec<Hit> {
+    /// What is in its memory and on disk.
+    pub fn left(&self, scene: &Scene, canaries: &[Canary]) -> Vec<Hit> {
         // Asked through the socket: neither its answers nor what it keeps for them.
         let mut ask = Command::new(env!("CARGO_BIN_EXE_pinwright"));
         scene.place.furnish(&mut ask, &scene.pcscd.socket());
@@ -91,6 +98,11 @@ impl Daemon {
         let mut hits = self.subject.scan(self.child.id(), canaries);
         hits.extend(scene.left_on_disk(&Scanner::new(canaries)));
         hits
+    }
+
+    /// What is in a core that is taken of it now; `None` without gdb.
+    pub fn core(&self, scene: &Scene, canaries: &[Canary]) -> Option<Vec<Hit>> {
+        self.subject.core(self.child.id(), &scene.place.path("tmp"), canaries)
     }
 }
 
@@ -112,10 +124,7 @@ pub fn cards(scene: &Scene, agent: &Daemon, cards: usize) -> Series {
         assert!(scene.has_pin(&armed[0]));
         canaries.extend(armed);
     }
-    let mut hits = agent.left(scene, &canaries);
-    // Registers are in a core, too. Without gdb there is none; the long run has it.
-    hits.extend(agent.subject.core(agent.child.id(), &scene.place.path("tmp"), &canaries).unwrap_or_default());
-    Series { hits, canaries }
+    Series { hits: agent.left(scene, &canaries), canaries }
 }
 
 /// Without the card that a scene begins with: it comes with secrets that nobody looks for.
@@ -135,6 +144,9 @@ fn an_agent_that_waits_for_the_next_card_keeps_nothing() {
         let series = cards(&scene, &agent, 4);
         assert!(series.canaries.len() >= 12);
         assert_none(&series.hits);
+        // Registers are in a core, too. Without gdb there is none; the long run has it.
+        assert_none(&agent.core(&scene, &series.canaries).unwrap_or_default());
+        assert_none(&scene.left_in_pcscd(&series.canaries));
     }
 }
 
@@ -150,6 +162,24 @@ fn an_agent_whose_jobs_fail_keeps_nothing() {
         let (armed, phase) = agent.card(&scene, 8, Spelling::Plain);
         assert_ne!(phase, "done");
         canaries.extend(armed);
+    }
+    // The same with a server that fails, and its PIN in hand.
+    for kind in [FaultKind::server_error(Uuid::from_u128(1)), FaultKind::status(403)] {
+        scene.place.server.inject(Fault::on(Endpoint::AuthenticationResponse, kind));
+        let (armed, phase) = agent.card(&scene, 8, Spelling::Plain);
+        assert_ne!(phase, "done");
+        assert!(scene.has_given_out_the_pin());
+        canaries.extend(armed);
+    }
+    // Pulled when the PIN is on its way, and when it is set.
+    for pulled in [Pulled::Before, Pulled::After] {
+        let armed = agent.next(&scene, 8, Spelling::Plain);
+        scene.card.with(|plastic| plastic.pulled = Some(pulled));
+        scene.insert();
+        assert_ne!(agent.ends(), "done");
+        assert_eq!(scene.has_pin(&armed[0]), pulled == Pulled::After);
+        canaries.extend(armed);
+        canaries.extend(scene.answers());
     }
     // Nobody is there to be asked for a PIN.
     let (armed, phase) = agent.card(&scene, 8, Spelling::Nothing);

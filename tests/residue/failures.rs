@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use pinwright::sim::server::{Endpoint, Fault, FaultKind, PinMaker};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::agent::Agent;
 use super::command::LOUD;
 use super::forms::{Canary, Kind};
 use super::long_lived::assert_none;
 use super::scan::Scanner;
-use super::scene::{By, OLD_PIN, Pulled, Scene, Spelling};
+use super::scene::{By, Pulled, Scene, Spelling};
 
 /// One job in a worker, and a look at it afterwards.
 struct Case<'a> {
@@ -52,7 +53,7 @@ fn sent(commands: &[Vec<u8>], ins: u8) -> bool {
 fn failures_of_the_server_and_odd_answers_leave_nothing() {
     let Some(pcscd) = super::pcscd() else { return };
     let scene = Scene::new(pcscd, By::Server, |_| {});
-    scene.configure("timeout = \"1s\"");
+    scene.configure("timeout = \"1s\"", "");
     let mut agent = Agent::new(&scene);
     let mut case = Case { scene: &scene, agent: &mut agent };
     // The PIN is here, and the answer comes by halves, or byte by byte until the deadline.
@@ -60,6 +61,19 @@ fn failures_of_the_server_and_odd_answers_leave_nothing() {
         let armed = scene.arm(8, Spelling::Plain);
         scene.place.server.inject(Fault::on(Endpoint::AuthenticationResponse, kind).always());
         let commands = case.run(armed, json!({}), "6");
+        assert!(!sent(&commands, 0x2C));
+    }
+    // The PIN is here, and the server fails before it gives the answer.
+    for (kind, ends) in [
+        (FaultKind::server_error(Uuid::from_u128(1)), "6"),
+        (FaultKind::status(503), "6"),
+        (FaultKind::DropBeforeHeaders, "6"),
+        (FaultKind::status(403), "5"),
+    ] {
+        let armed = scene.arm(8, Spelling::Plain);
+        scene.place.server.inject(Fault::on(Endpoint::AuthenticationResponse, kind).always());
+        let commands = case.run(armed, json!({}), ends);
+        assert!(scene.has_given_out_the_pin());
         assert!(!sent(&commands, 0x2C));
     }
     for kind in [FaultKind::DropMidBody, FaultKind::TruncatedBody, FaultKind::SlowDrip(Duration::from_millis(100))] {
@@ -118,14 +132,12 @@ fn secrets_from_elsewhere_leave_nothing() {
         let mut case = Case { scene: &scene, agent: &mut agent };
         for spelling in [Spelling::Plain, Spelling::Nothing] {
             let armed = scene.arm(8, spelling);
-            let old = scene.place.path("secret-old");
-            std::fs::write(&old, OLD_PIN).unwrap();
             let mut descriptors = json!({});
             if spelling == Spelling::Nothing {
                 descriptors["--pin-fd"] = json!(scene.secret(Kind::Pin));
             }
             if by == By::CurrentPin {
-                descriptors["--current-pin-fd"] = json!(old);
+                descriptors["--current-pin-fd"] = json!(scene.secret(Kind::CurrentPin));
             }
             let pin = armed[0].clone();
             case.run(armed, json!({ "descriptors": descriptors }), "0");

@@ -3,9 +3,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-/// So many bytes in a row of a secret of this length count as found: 5 of 8, and of a long one 8.
-fn part(length: usize) -> usize {
-    if length > 16 { 8 } else { 5 }
+/// So many bytes in a row of a secret count as found: 5 of 8, and of a long one 8. Of digits all: memory is full of numbers.
+fn part(secret: &[u8]) -> usize {
+    match secret.len() {
+        length if secret.iter().all(u8::is_ascii_digit) => length,
+        17.. => 8,
+        _ => 5,
+    }
 }
 
 /// Kinds of characters that take turns in a secret: text that looks like that is rare. None that JSON must escape.
@@ -29,6 +33,9 @@ pub enum Kind {
     Answer,
     AdminKey,
     Token,
+    CurrentPin,
+    /// A PUK, an admin PIN or a resetting code.
+    Code,
     /// Put there to be found.
     Control,
     /// Used nowhere: what is found of it is chance.
@@ -36,7 +43,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const SECRETS: [Self; 4] = [Self::Pin, Self::Answer, Self::AdminKey, Self::Token];
+    pub const SECRETS: [Self; 6] = [Self::Pin, Self::CurrentPin, Self::Code, Self::Answer, Self::AdminKey, Self::Token];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -44,6 +51,8 @@ impl Kind {
             Self::Answer => "admin answer",
             Self::AdminKey => "admin key",
             Self::Token => "bearer token",
+            Self::CurrentPin => "current PIN",
+            Self::Code => "PUK, PW3, code",
             Self::Control => "control",
             Self::Decoy => "decoy",
         }
@@ -61,8 +70,22 @@ impl Canary {
         Self { kind, bytes: kinds.iter().cycle().take(length).map(|from| one(from)).collect() }
     }
 
+    pub fn digits(kind: Kind, length: usize) -> Self {
+        Self { kind, bytes: (0..length).map(|_| fastrand::u8(b'0'..=b'9')).collect() }
+    }
+
     pub fn binary(kind: Kind, length: usize) -> Self {
         Self { kind, bytes: (0..length).map(|_| fastrand::u8(..)).collect() }
+    }
+
+    /// Another one of the same make.
+    pub fn decoy(&self) -> Self {
+        let length = self.bytes.len();
+        match std::str::from_utf8(&self.bytes) {
+            Ok(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => Self::digits(Kind::Decoy, length),
+            Ok(_) => Self::text(Kind::Decoy, length),
+            Err(_) => Self::binary(Kind::Decoy, length),
+        }
     }
 
     pub fn of(kind: Kind, bytes: &[u8]) -> Self {
@@ -113,7 +136,7 @@ pub fn forms(canary: &Canary) -> Vec<Form> {
         let one = |byte: &u8| if upper { format!("\\u{byte:04X}") } else { format!("\\u{byte:04x}") };
         bytes.iter().map(one).collect::<String>().into_bytes()
     };
-    let part = part(bytes.len());
+    let part = part(bytes);
     let mut forms = vec![
         Form::new("plain", bytes.clone(), 1, part),
         Form::new("UTF-16LE", utf16, 2, part),
@@ -123,8 +146,10 @@ pub fn forms(canary: &Canary) -> Vec<Form> {
         Form::new("JSON escapes, upper case", escaped(true), 6, part),
     ];
     for (shift, name) in ["base64", "base64, shifted by one", "base64, shifted by two"].into_iter().enumerate() {
-        let window = (part * 8).div_ceil(6);
-        forms.push(Form { name, content: base64(bytes, shift), step: 1, window, part });
+        let content = base64(bytes, shift);
+        // The characters at the ends of the whole are not its own.
+        let window = (part * 8).div_ceil(6).min(content.len());
+        forms.push(Form { name, content, step: 1, window, part });
     }
     if canary.kind == Kind::Token {
         forms.push(Form::new("HPACK Huffman code", huffman(bytes), 1, part));
@@ -162,8 +187,8 @@ pub fn planted(control: &Canary) -> Vec<(&'static str, Vec<u8>)> {
         ("quoted", [b"\"", &bytes[..], b"\""].concat()),
         ("VERIFY", [&[0x00, 0x20, 0x00, 0x80, length][..], bytes].concat()),
         ("RESET RETRY COUNTER", [&[0x00, 0x2C, 0x02, 0x80, length][..], bytes].concat()),
-        ("first part", bytes[..part(bytes.len())].to_vec()),
-        ("last part", bytes[bytes.len() - part(bytes.len())..].to_vec()),
+        ("first part", bytes[..part(bytes)].to_vec()),
+        ("last part", bytes[bytes.len() - part(bytes)..].to_vec()),
     ]);
     planted
 }

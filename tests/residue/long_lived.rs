@@ -45,7 +45,12 @@ fn whatever_is_planted_is_found() {
     let Some(pcscd) = super::pcscd() else { return };
     let scene = Scene::new(pcscd, By::Server, |_| {});
     let mut agent = Agent::new(&scene);
-    let controls = [Canary::text(Kind::Pin, 8), Canary::text(Kind::Token, 43), Canary::binary(Kind::Answer, 8)];
+    let controls = [
+        Canary::text(Kind::Pin, 8),
+        Canary::digits(Kind::CurrentPin, 8),
+        Canary::text(Kind::Token, 43),
+        Canary::binary(Kind::Answer, 8),
+    ];
     assert_none(&agent.scan(&controls));
     let planted: Vec<_> = controls.iter().map(|control| (control.kind, planted(control))).collect();
     let contents: Vec<&[u8]> =
@@ -73,8 +78,8 @@ fn a_process_that_lives_on_keeps_nothing() {
         let Some(pcscd) = super::pcscd() else { return };
         let scene = Scene::new(pcscd, By::Server, |settings| settings.http2 = http2);
         let mut agent = Agent::new(&scene);
-        let series = jobs(&scene, &mut agent, 25);
-        assert_eq!(series.canaries.len(), 100);
+        let series = jobs(&scene, &mut agent, 50);
+        assert_eq!(series.canaries.len(), 200);
         assert_none(&series.hits);
         // Registers are in a core, too.
         assert_none(&agent.core(&scene, &series.canaries).unwrap_or_default());

@@ -16,6 +16,9 @@
 #[path = "../support/pcscd.rs"]
 mod pcscd;
 #[allow(dead_code, reason = "shared with the other tests")]
+#[path = "../support/vcard.rs"]
+mod vcard;
+#[allow(dead_code, reason = "shared with the other tests")]
 #[path = "../support/workplace.rs"]
 mod workplace;
 
@@ -23,15 +26,20 @@ mod agent;
 mod command;
 mod daemon;
 mod failures;
+mod families;
 mod forms;
 mod held;
+mod journal;
 mod long_lived;
+mod pinentry;
 mod process;
 mod prompt;
 mod scan;
+mod scdaemon;
 mod scene;
 mod subject;
 mod table;
+mod ways;
 mod worker;
 
 use std::alloc::System;

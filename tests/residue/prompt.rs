@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
 
 use super::command::LOUD;
 use super::forms::{Canary, Kind};
@@ -45,6 +46,8 @@ impl Conversation {
     /// Until it is over: the exit code, and nothing left.
     fn end(self, scene: &Scene, mut canaries: Vec<Canary>) -> i32 {
         self.held.wait();
+        // A terminal that shows what is typed again, however it ended.
+        assert!(tcgetattr(&self.person).unwrap().local_modes.contains(LocalModes::ECHO | LocalModes::ICANON));
         canaries.extend(scene.answers());
         assert_none(&self.held.scan(&canaries));
         assert_none(&scene.left_on_disk(&Scanner::new(&canaries)));

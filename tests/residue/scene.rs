@@ -4,24 +4,26 @@ use std::cell::Cell;
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use pinwright::sim::card::{LinkFault, SharedCard, VirtualCard};
-use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::server::{PinMaker, Settings};
 use pinwright::sim::vpcd::VpcdHandle;
 
 use super::forms::{Canary, Kind};
 use super::pcscd::Pcscd;
 use super::scan::{Hit, Scanner};
-use super::workplace::{Workplace, server_for};
+use super::ways::{Inside, Secrets, answer_in};
+use super::workplace::Workplace;
 
-/// What cards come with: known to everybody, and not looked for.
-pub const OLD_PIN: &[u8] = b"12345678";
+pub use super::ways::By;
+
+/// What cards come with where it is no secret of the job: known to everybody, and not looked for.
+const FACTORY: Secrets<'static> = Secrets { admin_key: [0; 24], pin: b"12345678", code: b"12345678" };
 
 /// RESET RETRY COUNTER, with which the PIN is set.
 pub const SET_PIN: u8 = 0x2C;
-
-const ANSWER_HEADER: [u8; 9] = [0x00, 0x87, 0x00, 0x00, 0x0C, 0x7C, 0x0A, 0x82, 0x08];
 
 /// When the card leaves the reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +37,9 @@ pub enum Pulled {
 /// Called with each command before the card sees it.
 type Witness = Box<dyn FnMut(&[u8]) + Send>;
 
-/// A GIDS card that keeps what it was sent and can leave.
+/// A card that keeps what it was sent and can leave.
 pub struct Plastic {
-    pub card: GidsCard,
+    pub card: Box<dyn Inside>,
     pub sent: Vec<Vec<u8>>,
     pub pulled: Option<Pulled>,
     pub witness: Option<Witness>,
@@ -69,14 +71,6 @@ impl VirtualCard for Plastic {
     }
 }
 
-/// How the right to set the PIN is proved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
-    Server,
-    AdminKey,
-    CurrentPin,
-}
-
 /// How the server writes the PIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spelling {
@@ -101,37 +95,32 @@ pub struct Scene {
 
 impl Scene {
     pub fn new(pcscd: Pcscd, by: By, change: impl FnOnce(&mut Settings)) -> Self {
-        let settings = GidsSettings::default();
-        let card = GidsCard::personalised(settings.clone());
+        let card = by.card(&FACTORY);
         let card = SharedCard::new(Plastic { card, sent: Vec::new(), pulled: None, witness: None });
-        let mut server = server_for(&settings);
+        let mut server = by.server();
         change(&mut server);
         let place = Workplace::new(server);
         let scene = Self { inserted: Cell::default(), pcscd, place, card, by };
         fs::create_dir(scene.place.path("tmp")).expect("a folder for temporary files");
-        scene.configure("");
+        scene.configure("", "");
         scene.insert();
         scene
     }
 
-    /// Writes the configuration, with more keys for `[server]`.
-    pub fn configure(&self, server: &str) {
-        let authority = match self.by {
-            By::Server => "authority = [\"server\"]".to_owned(),
-            By::AdminKey => {
-                format!("authority = [\"admin-key\"]\nadmin_key_file = {:?}", self.secret(Kind::AdminKey))
-            }
-            By::CurrentPin => "authority = [\"current-pin\"]".to_owned(),
-        };
+    /// Writes the configuration, with more keys for `[server]`, and more sections.
+    pub fn configure(&self, server: &str, sections: &str) {
+        let proof = self.by.proof().map_or_else(String::new, |kind| {
+            let key = if kind == Kind::AdminKey { "admin-key" } else { self.by.authority() };
+            format!("{}_file = {:?}", key.replace('-', "_"), self.secret(kind))
+        });
         let token = self.secret(Kind::Token);
         self.place.configure(
             &format!("auth = \"bearer\"\ntoken_file = {token:?}\n{server}"),
-            &format!("[card]\n{authority}\n"),
+            &format!("[card]\nauthority = [\"{}\"]\n{proof}\n{}\n{sections}", self.by.authority(), self.by.profile()),
         );
     }
 
     pub fn insert(&self) {
-        self.card.with(|plastic| plastic.pulled = None);
         drop(self.inserted.take());
         self.pcscd.wait_for_card(0, false);
         self.inserted.set(Some(self.pcscd.insert(0, self.card.clone())));
@@ -144,25 +133,37 @@ impl Scene {
 
     /// New secrets everywhere. What the card will be sent as an answer is known only afterwards: [`Scene::answers`].
     pub fn arm(&self, pin_length: usize, spelling: Spelling) -> Vec<Canary> {
-        let pin = Canary::text(Kind::Pin, pin_length);
+        let pin = self.by.pin(Kind::Pin, pin_length);
         let key = Canary::binary(Kind::AdminKey, 24);
         let token = Canary::text(Kind::Token, 43);
+        let proof = self.by.proof().and_then(|kind| match kind {
+            Kind::CurrentPin => Some(self.by.pin(kind, 8)),
+            Kind::Code => Some(Canary::text(kind, 8)),
+            _ => None,
+        });
         let admin_key: [u8; 24] = key.bytes.clone().try_into().expect("24 bytes");
-        self.hand_over(Kind::Token, token.as_text());
-        self.hand_over(Kind::Pin, pin.as_text());
         self.hand_over(Kind::AdminKey, &hex::encode(&key.bytes));
+        [Some(&pin), Some(&token), proof.as_ref()].into_iter().flatten().for_each(|secret| {
+            self.hand_over(secret.kind, secret.as_text());
+        });
         self.place.server.state().change(|settings| {
             settings.pin_maker = maker(&pin, spelling);
             settings.token = Some(token.as_text().to_owned());
             settings.templates[0].default_admin_key = admin_key;
         });
         self.card.with(|plastic| {
-            let settings = GidsSettings { admin_key, pin: OLD_PIN.to_vec(), ..GidsSettings::default() };
-            plastic.card = GidsCard::personalised(settings);
+            let mut secrets = Secrets { admin_key, ..FACTORY };
+            match &proof {
+                Some(secret) if secret.kind == Kind::CurrentPin => secrets.pin = &secret.bytes,
+                Some(secret) => secrets.code = &secret.bytes,
+                None => {}
+            }
+            plastic.card = self.by.card(&secrets);
             plastic.card.reset();
+            plastic.pulled = None;
             plastic.sent.clear();
         });
-        vec![pin, key, token]
+        [pin, key, token].into_iter().chain(proof).collect()
     }
 
     fn hand_over(&self, kind: Kind, text: &str) {
@@ -173,14 +174,33 @@ impl Scene {
     /// The admin answers that the card was sent since [`Scene::arm`].
     pub fn answers(&self) -> Vec<Canary> {
         let sent = self.card.with(|plastic| plastic.sent.clone());
-        let answers = sent.iter().filter_map(|command| command.strip_prefix(&ANSWER_HEADER));
+        let answers = sent.iter().filter_map(|command| answer_in(command));
         answers.map(|answer| Canary::of(Kind::Answer, answer)).collect()
+    }
+
+    /// The PIN was given out in the last job: it has come to the program, or to a deadline on its way.
+    pub fn has_given_out_the_pin(&self) -> bool {
+        let requests = self.place.server.requests();
+        let job = requests.iter().rposition(|request| request.path.ends_with("/smartcards")).unwrap_or_default();
+        requests[job..].iter().any(|request| request.path.ends_with("serverproposedpin") && request.status == Some(200))
     }
 
     /// Everything on disk but the secrets that were handed over.
     pub fn left_on_disk(&self, scanner: &Scanner) -> Vec<Hit> {
         let given: Vec<PathBuf> = Kind::SECRETS.into_iter().map(|kind| self.secret(kind)).collect();
         scanner.folder(&self.place.path("."), &given).expect("the folder can be read")
+    }
+
+    /// What pcscd beside the program has: its threads end a moment after the program has let go of the card.
+    pub fn left_in_pcscd(&self, canaries: &[Canary]) -> Vec<Hit> {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        loop {
+            let hits = Scanner::new(canaries).process(self.pcscd.id()).expect("pcscd's memory can be read");
+            if hits.is_empty() || Instant::now() > deadline {
+                return hits;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 
     pub fn has_pin(&self, pin: &Canary) -> bool {

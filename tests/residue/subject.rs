@@ -41,10 +41,7 @@ impl Subject {
         let mut wanted = canaries.to_vec();
         wanted.push(self.control.clone());
         // Chance would find these as often as those.
-        wanted.extend(canaries.iter().map(|canary| match std::str::from_utf8(&canary.bytes) {
-            Ok(_) => Canary::text(Kind::Decoy, canary.bytes.len()),
-            Err(_) => Canary::binary(Kind::Decoy, canary.bytes.len()),
-        }));
+        wanted.extend(canaries.iter().map(Canary::decoy));
         let mut hits = scan(&Scanner::new(&wanted));
         assert!(count(&hits, Kind::Control) > 0, "the control is not found: this is not the process's memory");
         assert_eq!(count(&hits, Kind::Decoy), 0, "what was never used is found: {hits:?}");

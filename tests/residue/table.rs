@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 use uuid::Uuid;
@@ -11,17 +11,18 @@ use super::agent::Agent;
 use super::command::{self, LOUD};
 use super::daemon;
 use super::forms::{Canary, Kind};
-use super::long_lived;
+use super::long_lived::{self, Series};
 use super::scan::{Hit, Scanner, count};
+use super::scdaemon;
 use super::scene::{By, Scene, Spelling};
 
 const RUNS: usize = 5;
 const JOBS: usize = 50;
 
-/// Copies found in each run.
+/// What was found in each run, and what was looked for.
 struct Row {
     name: &'static str,
-    runs: Vec<Vec<Hit>>,
+    runs: Vec<Series>,
     /// Nothing may be found.
     clean: bool,
 }
@@ -31,12 +32,19 @@ impl Row {
         let cells: Vec<String> = Kind::SECRETS
             .iter()
             .map(|kind| {
-                let found: Vec<usize> = self.runs.iter().map(|hits| count(hits, *kind)).collect();
+                if self.runs.iter().all(|run| run.canaries.iter().all(|canary| canary.kind != *kind)) {
+                    return "–".to_owned();
+                }
+                let found: Vec<usize> = self.runs.iter().map(|run| count(&run.hits, *kind)).collect();
                 let (least, most) = (found.iter().min().unwrap(), found.iter().max().unwrap());
                 if least == most { least.to_string() } else { format!("{least}–{most}") }
             })
             .collect();
         println!("| {} | {} |", self.name, cells.join(" | "));
+    }
+
+    fn hits(&self) -> Vec<Hit> {
+        self.runs.iter().flat_map(|run| run.hits.clone()).collect()
     }
 }
 
@@ -46,40 +54,55 @@ fn scene(by: By, http2: bool) -> Scene {
 }
 
 /// `runs` times a scene of its own.
-fn row(name: &'static str, clean: bool, run: impl Fn() -> Vec<Hit>) -> Row {
+fn row(name: &'static str, clean: bool, run: impl Fn() -> Series) -> Row {
     let row = Row { name, runs: (0..RUNS).map(|_| run()).collect(), clean };
     row.print();
     row
 }
 
 /// A process a job, in the order of lengths and spellings that one process has.
-fn commands() -> Vec<Hit> {
+fn commands() -> Series {
     let scene = scene(By::Server, true);
-    let mut hits = Vec::new();
+    let mut all = Series { hits: Vec::new(), canaries: Vec::new() };
     for job in 0..JOBS {
         let left = command::job(&scene, [8, 6, 16, 8][job % 4], Spelling::After(job % 32), LOUD);
         assert_eq!(left.code, 0);
-        hits.extend(left.hits);
+        all.hits.extend(left.hits);
+        all.canaries.extend(left.canaries);
     }
-    hits
+    all
 }
 
 /// One process for all jobs.
-fn one_process(by: By, http2: bool) -> Vec<Hit> {
+fn one_process(by: By, http2: bool, jobs: usize) -> Series {
     let scene = scene(by, http2);
     let mut agent = Agent::new(&scene);
-    let series = long_lived::jobs(&scene, &mut agent, JOBS);
+    let series = long_lived::jobs(&scene, &mut agent, jobs);
     // Registers are in a core, too.
     long_lived::assert_none(&agent.core(&scene, &series.canaries).expect("the long run needs gdb"));
-    series.hits
+    series
 }
 
-/// The agent, which lives on between its cards.
-fn agent() -> Vec<Hit> {
+/// The agent, which lives on between its cards, and pcscd beside it.
+fn agent(by: By, cards: usize) -> Series {
     let pcscd = super::pcscd().expect("the long run needs root and a pcscd");
-    let scene = daemon::scene_without_card(pcscd, By::Server);
+    let scene = daemon::scene_without_card(pcscd, by);
     let running = daemon::Daemon::start(&scene);
-    daemon::cards(&scene, &running, JOBS).hits
+    let series = daemon::cards(&scene, &running, cards);
+    long_lived::assert_none(&running.core(&scene, &series.canaries).expect("the long run needs gdb"));
+    long_lived::assert_none(&scene.left_in_pcscd(&series.canaries));
+    series
+}
+
+/// Every family and every authority, a process for each, as many jobs in all.
+fn all_ways(run: impl Fn(By, usize) -> Series) -> Series {
+    let mut all = Series { hits: Vec::new(), canaries: Vec::new() };
+    for by in By::ALL {
+        let Series { hits, canaries } = run(by, JOBS.div_ceil(By::ALL.len()));
+        all.hits.extend(hits);
+        all.canaries.extend(canaries);
+    }
+    all
 }
 
 fn plain_client() -> PathBuf {
@@ -88,20 +111,21 @@ fn plain_client() -> PathBuf {
     path
 }
 
-fn without_measures() -> Vec<Hit> {
+fn without_measures() -> Series {
     let scene = scene(By::Server, true);
     let mut command = Command::new(plain_client());
     command.arg("--pinwright");
     let mut agent = Agent::start(&scene, command);
-    long_lived::jobs(&scene, &mut agent, JOBS).hits
+    long_lived::jobs(&scene, &mut agent, JOBS)
 }
 
 /// The usual client: its own memory, or that of pcscd beside it, whose context stays open.
-fn usual(http2: bool, beside: bool) -> Vec<Hit> {
+fn usual(http2: bool, beside: bool) -> Series {
     let scene = scene(By::Server, http2);
     let mut agent = Agent::start(&scene, Command::new(plain_client()));
     let canaries = usual_jobs(&scene, &mut agent);
-    if beside { pcscd(&scene, &canaries) } else { agent.scan(&canaries) }
+    let hits = if beside { pcscd(&scene, &canaries) } else { agent.scan(&canaries) };
+    Series { hits, canaries }
 }
 
 fn usual_jobs(scene: &Scene, agent: &mut Agent) -> Vec<Canary> {
@@ -132,19 +156,12 @@ fn pcscd(scene: &Scene, canaries: &[Canary]) -> Vec<Hit> {
     Scanner::new(canaries).process(scene.pcscd.id()).expect("pcscd's memory can be read")
 }
 
-/// pcscd after as many jobs of ours, in one process that lives on. Its threads end after our context does.
-fn pcscd_beside_ours() -> Vec<Hit> {
+/// pcscd after as many jobs of ours, in one process that lives on.
+fn pcscd_beside_ours() -> Series {
     let scene = scene(By::Server, true);
     let mut agent = Agent::new(&scene);
     let canaries = long_lived::jobs(&scene, &mut agent, JOBS).canaries;
-    let deadline = Instant::now() + Duration::from_secs(2);
-    loop {
-        let hits = pcscd(&scene, &canaries);
-        if hits.is_empty() || Instant::now() > deadline {
-            return hits;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    Series { hits: scene.left_in_pcscd(&canaries), canaries }
 }
 
 #[test]
@@ -152,21 +169,25 @@ fn pcscd_beside_ours() -> Vec<Hit> {
 fn the_table() {
     println!("Copies found after {JOBS} jobs, each with secrets of its own; least to most of {RUNS} runs.\n");
     println!("| | {} |", Kind::SECRETS.map(Kind::name).join(" | "));
-    println!("|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|");
     let rows = [
         row("`pinwright enroll`, one process a job", true, commands),
-        row("all jobs in one process, HTTP/2", true, || one_process(By::Server, true)),
-        row("the same, HTTP/1.1", true, || one_process(By::Server, false)),
-        row("the same, local admin key", true, || one_process(By::AdminKey, true)),
-        row("pcscd beside it", false, pcscd_beside_ours),
+        row("all jobs in one process, HTTP/2", true, || one_process(By::Server, true, JOBS)),
+        row("the same, HTTP/1.1", true, || one_process(By::Server, false, JOBS)),
+        row("the same, every family and authority", true, || all_ways(|by, jobs| one_process(by, true, jobs))),
+        row("`pinwright agent`, all cards in one process", true, || agent(By::Server, JOBS)),
+        row("the same, every family and authority", true, || all_ways(agent)),
+        row("pcscd beside either", true, pcscd_beside_ours),
         row("pinwright under the usual allocator", false, without_measures),
         row("reqwest client with `Zeroizing`, HTTP/2", false, || usual(true, false)),
         row("the same, HTTP/1.1", false, || usual(false, false)),
-        row("pcscd beside it", false, || usual(true, true)),
+        row("pcscd beside that one", false, || usual(true, true)),
+        row("scdaemon after 50 PINs", false, || scdaemon::pins(JOBS, false)),
+        row("pcscd beside that one", false, || scdaemon::pins(JOBS, true)),
     ];
     for row in &rows {
         let mut places: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
-        for hit in row.runs.iter().flatten() {
+        for hit in row.hits() {
             let whole = if hit.found >= hit.of { "whole" } else { "in part" };
             *places.entry(format!("{} {whole}, {}, in {}", hit.kind.name(), hit.form, hit.place)).or_default() += 1;
         }
@@ -176,21 +197,14 @@ fn the_table() {
         }
     }
     for row in rows.iter().filter(|row| row.clean) {
-        long_lived::assert_none(&row.runs.concat());
+        long_lived::assert_none(&row.hits());
     }
     // Or the search is blind to what it is for.
     for name in ["pinwright under the usual allocator", "reqwest client with `Zeroizing`, HTTP/2"] {
-        let found = rows.iter().filter(|row| row.name == name).all(|row| row.runs.iter().all(|hits| !hits.is_empty()));
+        let found =
+            rows.iter().filter(|row| row.name == name).all(|row| row.runs.iter().all(|run| !run.hits.is_empty()));
         assert!(found, "nothing is found in {name}");
     }
-}
-
-/// The agent's row by itself.
-#[test]
-#[ignore = "the long run: make residue"]
-fn the_agents_row() {
-    let row = row("`pinwright agent`, all cards in one process", true, agent);
-    long_lived::assert_none(&row.runs.concat());
 }
 
 /// What the measures cost, each in turns with what it is compared with. `PINWRIGHT_BASELINE` names a build without them.

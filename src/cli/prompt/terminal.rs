@@ -4,15 +4,17 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use rustix::io::Errno;
+use rustix::termios::{InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
 use crate::secret::SecretBytes;
 
-const CTRL_C: u8 = 0x03;
-const CTRL_D: u8 = 0x04;
 const BACKSPACE: u8 = 0x08;
 const CTRL_U: u8 = 0x15;
 const DELETE: u8 = 0x7F;
+
+/// No key (`_POSIX_VDISABLE`).
+const NO_KEY: u8 = if cfg!(any(target_os = "linux", target_os = "android")) { 0 } else { 0xFF };
 
 /// Longest entry: an admin key has 48 digits, a PIN at most 127 characters.
 const ENTRY_MAX: usize = 128;
@@ -42,37 +44,54 @@ impl Terminal {
     }
 
     /// Asks for a secret. `None` when the person pressed Ctrl-C or Ctrl-D, or hung up, or when `go_on`, which is called
-    /// several times a second, says no: the terminal is put back in order either way.
+    /// several times a second, says no: the terminal is put back in order either way, and what was typed by then is thrown
+    /// away. Lines that follow the secret stay for whoever asks next.
+    ///
+    /// Ctrl-C reaches the process as SIGINT; whoever calls this has a handler for it, which `go_on` knows of.
     ///
     /// # Errors
     /// The terminal failed.
     pub fn secret(&mut self, question: &str, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<SecretBytes>> {
         self.say(question)?;
-        let raw = RawMode::enter(&self.tty)?;
+        let mut silent = Silent::enter(&self.tty)?;
+        let entry = self.entry(silent.give_up, go_on)?;
+        if entry.is_some() {
+            silent.leftovers = OptionalActions::Drain;
+        }
+        drop(silent);
+        match (entry, self.say("\n")) {
+            (Some(_), Err(error)) => Err(error),
+            (entry, _) => Ok(entry),
+        }
+    }
+
+    /// One line, byte by byte: the kernel hands it over when it is ended, and keeps what follows.
+    fn entry(&self, give_up: u8, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<SecretBytes>> {
         let mut entry = SecretBytes::with_capacity(ENTRY_MAX);
         let mut key = zeroize::Zeroizing::new([0_u8; 1]);
-        let result = loop {
+        loop {
             if !go_on() {
-                break None;
+                return Ok(None);
             }
             if !self.readable()? {
                 continue;
             }
-            if (&self.tty).read(key.as_mut_slice())? == 0 {
-                break None;
+            match (&self.tty).read(key.as_mut_slice()) {
+                Ok(0) => return Ok(None),
+                Ok(_) => {}
+                Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => return Ok(None),
+                Err(error) => return Err(error),
             }
             match key[0] {
-                b'\r' | b'\n' => break Some(entry),
-                CTRL_C | CTRL_D => break None,
+                b'\r' | b'\n' => return Ok(Some(entry)),
+                byte if byte == give_up => return Ok(None),
+                // Where the terminal's own keys for these are others.
                 BACKSPACE | DELETE => entry.pop(),
                 CTRL_U => entry = SecretBytes::with_capacity(ENTRY_MAX),
                 // An entry that is too long is refused later by its own rules; here it just stops growing.
                 byte => drop(entry.append(&[byte])),
             }
-        };
-        drop(raw);
-        self.say("\n")?;
-        Ok(result)
+        }
     }
 
     /// Asks yes or no. `go_on` is called several times a second meanwhile; its `false` ends the wait with `None`.
@@ -105,7 +124,7 @@ impl Terminal {
         let wait = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
         match poll(&mut polled, Some(&wait)) {
             Ok(ready) => Ok(ready > 0),
-            Err(rustix::io::Errno::INTR) => Ok(false),
+            Err(Errno::INTR) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
@@ -120,28 +139,50 @@ impl Terminal {
     }
 }
 
-/// No echo, no line buffer, no signals from keys; what was before comes back when dropped.
-struct RawMode<'a> {
+/// No echo, and whole lines; what was before comes back when dropped.
+///
+/// Lines without echo are what the kernel takes for a password: it keeps them out of the audit log (pam_tty_audit) and wipes
+/// its buffer behind them. It does neither for keys that are read one by one.
+struct Silent<'a> {
     tty: &'a File,
     before: Termios,
+    /// The key that gives up (Ctrl-D): it ends the line, as if it were Enter, and is its last byte.
+    give_up: u8,
+    /// What becomes of input that was not read: half a secret is not for the next program.
+    leftovers: OptionalActions,
 }
 
-impl<'a> RawMode<'a> {
+impl<'a> Silent<'a> {
     fn enter(tty: &'a File) -> io::Result<Self> {
         let before = tcgetattr(tty)?;
-        let mut raw = before.clone();
-        raw.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
-        raw.special_codes[SpecialCodeIndex::VMIN] = 1;
-        raw.special_codes[SpecialCodeIndex::VTIME] = 0;
-        // Now, not flushing: what a script has typed ahead is meant for us.
-        tcsetattr(tty, OptionalActions::Drain, &raw)?;
-        Ok(Self { tty, before })
+        let give_up = before.special_codes[SpecialCodeIndex::VEOF];
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL);
+        // Ctrl-C throws nothing away by itself: a read that was about to find a line would wait for the next one.
+        silent.local_modes.insert(LocalModes::ICANON | LocalModes::ISIG | LocalModes::NOFLSH);
+        silent.input_modes.remove(InputModes::IGNCR | InputModes::INLCR);
+        silent.input_modes.insert(InputModes::ICRNL);
+        silent.special_codes[SpecialCodeIndex::VEOF] = NO_KEY;
+        silent.special_codes[SpecialCodeIndex::VEOL] = give_up;
+        // These would leave the shell with a terminal that shows nothing.
+        silent.special_codes[SpecialCodeIndex::VQUIT] = NO_KEY;
+        silent.special_codes[SpecialCodeIndex::VSUSP] = NO_KEY;
+        #[cfg(target_os = "macos")]
+        {
+            silent.special_codes[SpecialCodeIndex::VDSUSP] = NO_KEY;
+        }
+        // Not flushing: what a script has typed ahead is meant for us.
+        tcsetattr(tty, OptionalActions::Drain, &silent)?;
+        Ok(Self { tty, before, give_up, leftovers: OptionalActions::Flush })
     }
 }
 
-impl Drop for RawMode<'_> {
+impl Drop for Silent<'_> {
     fn drop(&mut self) {
         // Nothing can be done about a terminal that is gone.
-        let _ = tcsetattr(self.tty, OptionalActions::Drain, &self.before);
+        let _ = tcsetattr(self.tty, self.leftovers, &self.before);
     }
 }
+
+#[cfg(test)]
+mod tests;
