@@ -1,6 +1,6 @@
 //! Looks for secrets in all that a process can read, and in files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
@@ -17,6 +17,9 @@ use super::forms::{Canary, Form, Kind, forms};
 /// Memory is read in pieces of this size, which overlap by more than the longest pattern.
 const PIECE: usize = 4 << 20;
 const OVERLAP: usize = 128;
+
+/// So many bytes on either side tell a place in a program's code from another.
+const AROUND: usize = 8;
 
 /// Looks for a set of secrets.
 pub struct Scanner {
@@ -101,7 +104,26 @@ impl Scanner {
         Ok(hits)
     }
 
-    /// The same for every file of a folder and the folders in it, without those named.
+    /// What of the secrets is in a core of the process, and was not in the files that it is made of.
+    pub fn core(&self, path: &Path, pid: u32) -> io::Result<Vec<Hit>> {
+        let (mut hits, core) = (self.file(path)?, fs::read(path)?);
+        let surroundings = |hit: &Hit| {
+            let at = usize::try_from(hit.address).expect("a place in a file");
+            core[at.saturating_sub(AROUND)..core.len().min(at + hit.length + AROUND)].to_vec()
+        };
+        let texts: Vec<Vec<u8>> = hits.iter().map(surroundings).collect();
+        let automaton = AhoCorasick::new(&texts).expect("an automaton");
+        let mut older = BTreeSet::new();
+        let files: BTreeSet<String> = mappings(pid)?.into_iter().map(|mapping| mapping.name).collect();
+        for file in files.iter().filter_map(|name| fs::read(name).ok()) {
+            older.extend(automaton.find_overlapping_iter(&file).map(|found| texts[found.pattern().as_usize()].clone()));
+        }
+        let mut texts = texts.iter();
+        hits.retain(|_| texts.next().is_some_and(|text| !older.contains(text)));
+        Ok(hits)
+    }
+
+    /// What of them is in every file of a folder and the folders in it, without those named.
     pub fn folder(&self, folder: &Path, without: &[PathBuf]) -> io::Result<Vec<Hit>> {
         let mut hits = Vec::new();
         for entry in fs::read_dir(folder)? {

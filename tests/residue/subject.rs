@@ -32,7 +32,7 @@ impl Subject {
         let taken = Command::new("gcore").arg("-o").arg(&prefix).arg(pid.to_string()).output().ok()?;
         let core = PathBuf::from(format!("{}.{pid}", prefix.display()));
         assert!(core.exists(), "{}", String::from_utf8_lossy(&taken.stderr));
-        let hits = self.look(canaries, |scanner| scanner.file(&core).expect("the core can be read"));
+        let hits = self.look(canaries, |scanner| scanner.core(&core, pid).expect("the core can be read"));
         std::fs::remove_file(core).expect("the core can be removed");
         Some(hits)
     }
