@@ -175,7 +175,7 @@ fn an_agent_whose_jobs_fail_keeps_nothing() {
     for pulled in [Pulled::Before, Pulled::After] {
         let armed = agent.next(&scene, 8, Spelling::Plain);
         scene.card.with(|plastic| plastic.pulled = Some(pulled));
-        scene.insert();
+        scene.insert_for_a_moment();
         assert_ne!(agent.ends(), "done");
         assert_eq!(scene.has_pin(&armed[0]), pulled == Pulled::After);
         canaries.extend(armed);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use pinwright::sim::card::{LinkFault, SharedCard, VirtualCard};
 use pinwright::sim::server::{PinMaker, Settings};
-use pinwright::sim::vpcd::VpcdHandle;
+use pinwright::sim::vpcd::{VpcdHandle, VpcdOptions};
 
 use super::forms::{Canary, Kind};
 use super::pcscd::Pcscd;
@@ -124,6 +124,15 @@ impl Scene {
         drop(self.inserted.take());
         self.pcscd.wait_for_card(0, false);
         self.inserted.set(Some(self.pcscd.insert(0, self.card.clone())));
+    }
+
+    /// The same without waiting until it is seen: a card that is about to be pulled may be gone before.
+    pub fn insert_for_a_moment(&self) {
+        drop(self.inserted.take());
+        self.pcscd.wait_for_card(0, false);
+        let options = VpcdOptions::local(self.pcscd.readers()[0].port);
+        let handle = VpcdHandle::insert(self.card.clone(), &options).expect("the driver listens");
+        self.inserted.set(Some(handle));
     }
 
     /// The file in which a secret is handed over: not looked into.
