@@ -19,7 +19,7 @@ help:
 	@echo 'make soak     the agent through 1,008 insertions and 216 yanked cards, some minutes'
 	@echo 'make lint     format, clippy and documentation, with warnings as errors'
 	@echo 'make bench    time and APDUs against OpenSC on the same card; writes target/bench.json'
-	@echo 'make residue  long search for secrets in the memory of finished jobs, some minutes, as root; prints the table'
+	@echo 'make residue  long search for secrets in the memory of finished jobs, half an hour, as root; prints the table'
 	@echo 'make fuzz     long run of every fuzz target, some minutes (cargo install cargo-fuzz); see fuzz/README.md'
 	@echo 'make install  release build into $$(DESTDIR)$$(PREFIX) (now: $(DESTDIR)$(PREFIX)), units and polkit rule with it'
 
