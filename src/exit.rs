@@ -76,6 +76,7 @@ impl From<&Failure> for Exit {
             Cause::Secret(_) => Self::SecretNeeded,
             Cause::FewTries { .. } | Cause::RefusedBefore { .. } => Self::CardRefused,
             Cause::Journal(JournalError::Busy { .. }) => Self::NoCard,
+            Cause::Journal(JournalError::Unreadable { .. }) => Self::Attention,
             Cause::Journal(_) => Self::Usage,
             Cause::UncertainPin { .. } | Cause::UncountedTry { .. } | Cause::CutOffBefore { .. } => Self::Attention,
             Cause::NoAuthority { .. } => Self::Usage,

@@ -44,6 +44,14 @@ pub enum JournalError {
     /// A record that can't be written as JSON.
     #[error("a journal record can't be written")]
     Encode(#[source] serde_json::Error),
+    /// A record of the card in question that can't be read: nobody knows what it forbids.
+    #[error("the journal's record {file} of this card is {reason}")]
+    Unreadable {
+        /// The file's name.
+        file: String,
+        /// Why, without its content.
+        reason: &'static str,
+    },
     /// Another process works on this card.
     #[error("another pinwright process works on card {card_id}")]
     Busy {
@@ -110,6 +118,10 @@ impl Journal {
         self.prepare()?;
         let path = self.folder.join(format!("{card_id}.lock"));
         let io = |source| JournalError::Io { path: path.clone(), source };
+        if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+            // Opening one might wait for ever.
+            return Err(io(io::Error::other("it is no regular file")));
+        }
         let file = private().write(true).create(true).truncate(false).open(&path).map_err(io)?;
         match file.try_lock() {
             Ok(()) => Ok(Claim { journal: self, card_id, lock: file }),
@@ -157,11 +169,15 @@ impl Journal {
     /// The records of one card, oldest first.
     ///
     /// # Errors
-    /// The folder can't be read.
+    /// The folder can't be read, or one of the card's records can't.
     pub fn of_card(&self, card_id: Uuid) -> Result<Vec<Record>, JournalError> {
         let prefix = format!("{card_id}_");
         let of_card = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix));
-        Ok(self.read_where(of_card)?.records)
+        let History { records, unreadable } = self.read_where(of_card)?;
+        match unreadable.into_iter().next() {
+            Some(Unreadable { file, reason }) => Err(JournalError::Unreadable { file, reason }),
+            None => Ok(records),
+        }
     }
 
     /// Removes settled records that are older than the journal keeps, and what a crash left half-written. Open records

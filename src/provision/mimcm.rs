@@ -97,6 +97,9 @@ async fn resolve(client: &Client, rules: &Rules, card: &CardParameters, wanted: 
     for record in &records {
         check_record(record, card)?;
     }
+    if let [only] = records.as_slice() {
+        check_atr(only, card)?;
+    }
     // With one record its template is known, and the policy is fetched beside the requests.
     let template = match records.as_slice() {
         [only] => only.profile_template,
@@ -104,6 +107,8 @@ async fn resolve(client: &Client, rules: &Rules, card: &CardParameters, wanted: 
     };
     let (request, policy) = tokio::try_join!(open_request(client, &records, named), policy(client, template))?;
     let record = pick(records, request.as_ref())?;
+    // Of several only the one that the request names: another may be of the card that this one has replaced.
+    check_atr(&record, card)?;
     let policy = match (policy, record.profile_template) {
         (None, Some(late)) if template != Some(late) => self::policy(client, Some(late)).await?,
         (policy, _) => policy,
@@ -138,9 +143,12 @@ async fn records(
         }
     };
     let (mut cards, request) = tokio::try_join!(cards, request)?;
-    if cards.len() > 1 {
+    if cards.iter().any(|record| record.status != CardStatus::Retired) {
         // Earlier assignments of the same plastic are no candidates.
         cards.retain(|record| record.status != CardStatus::Retired);
+    } else {
+        // None but those: each says the same.
+        cards.truncate(1);
     }
     if cards.is_empty() {
         let other_order = uuid::Uuid::parse_str(&card.card_id)
@@ -153,23 +161,27 @@ async fn records(
 
 /// The record must be of the card in the reader.
 fn check_record(record: &SmartCard, card: &CardParameters) -> Result<(), ResolveError> {
-    let other = |what, theirs: String, ours: &str| ResolveError::OtherCard {
-        smartcard: record.uuid,
-        what,
-        theirs,
-        ours: ours.to_owned(),
-    };
     if record.status == CardStatus::Retired {
         return Err(ResolveError::Retired { smartcard: record.uuid });
     }
     match record.card_id.map(|id| id.to_string()) {
-        Some(id) if id == card.card_id => {}
-        theirs => return Err(other("SerialNumber", theirs.unwrap_or_else(|| "missing".to_owned()), &card.card_id)),
+        Some(id) if id == card.card_id => Ok(()),
+        theirs => {
+            Err(other_card(record, "SerialNumber", theirs.unwrap_or_else(|| "missing".to_owned()), &card.card_id))
+        }
     }
-    if !record.atr.is_empty() && record.atr != card.atr {
-        return Err(other("Atr", record.atr.chars().take(66).collect(), &card.atr));
+}
+
+/// And of its kind.
+fn check_atr(record: &SmartCard, card: &CardParameters) -> Result<(), ResolveError> {
+    if record.atr.is_empty() || record.atr == card.atr {
+        return Ok(());
     }
-    Ok(())
+    Err(other_card(record, "Atr", record.atr.chars().take(66).collect(), &card.atr))
+}
+
+fn other_card(record: &SmartCard, what: &'static str, theirs: String, ours: &str) -> ResolveError {
+    ResolveError::OtherCard { smartcard: record.uuid, what, theirs, ours: ours.to_owned() }
 }
 
 /// The open request bound to one of the records: the one named, or the only one of the caller's.

@@ -94,3 +94,30 @@ fn a_card_that_is_pulled_at_the_answer_again_and_again_is_left_to_a_person() {
     assert_eq!(reports[3].exit, Some(9));
     assert!(reports[3].reason.as_ref().unwrap().contains("3 jobs for the same request were cut off"), "{reports:?}");
 }
+
+#[test]
+fn a_record_that_can_not_be_read_forbids_what_it_might_forbid() {
+    let mut office = office_with_a_wrong_key();
+    (office.settings.recheck_first, office.settings.recheck_longest) =
+        (Duration::from_millis(100), Duration::from_millis(100));
+    let plastic = card(0);
+    let slot = office.readers.clone().add(READER);
+    slot.insert(plastic.clone());
+    let mut agent = office.agent();
+    assert_not_again(&mut agent, &plastic, "first");
+    let record = std::fs::read_dir(office.journal.folder()).unwrap().map(|entry| entry.unwrap().path());
+    let record = record.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "json")).unwrap();
+    let text = std::fs::read(&record).unwrap();
+    std::fs::write(&record, &text[..text.len() / 2]).unwrap();
+    slot.remove();
+    agent.sees(READER, What::Removed);
+    slot.insert(plastic.clone());
+    let report = agent.ends(READER, Phase::Waiting);
+    assert_eq!((refusals(&plastic), report.exit), (1, Some(9)), "{report:?}");
+    // Put right, it says what it said before; the agent has looked again.
+    std::fs::write(&record, &text).unwrap();
+    agent.until("the refusal", |event| {
+        event.event == What::Phase && event.reader.as_ref().is_some_and(|report| report.phase == Phase::Failed)
+    });
+    assert_eq!(refusals(&plastic), 1);
+}

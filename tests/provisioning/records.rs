@@ -78,6 +78,34 @@ fn made_up_records() {
     }
 }
 
+/// A card ID that was given to a new card has the old one's record as well: the request names the right one.
+#[test]
+fn an_older_record_of_another_kind_of_card() {
+    let mut older = card(guid(CARD_A));
+    older["Uuid"] = json!("27cf063d-e337-4aa9-a822-346554ddd3c9");
+    older["Atr"] = json!("3b00");
+    for records in [json!([older, card(guid(CARD_A))]), json!([card(guid(CARD_A)), older])] {
+        let mut world = World::new(Kind::Gids, "server");
+        says(&world, Endpoint::Smartcards, &records);
+        let bench = Bench::new(Kind::Gids);
+        world.run(&bench, &mut Person::default()).ok("the right one");
+        // Where the request names the older one it is still another card.
+        let mut world = World::new(Kind::Gids, "server");
+        says(&world, Endpoint::Smartcards, &records);
+        says(&world, Endpoint::Requests, &request(&[("NewSmartcardUuid", older["Uuid"].clone())]));
+        let bench = Bench::new(Kind::Gids);
+        let failure = world.run(&bench, &mut Person::default()).failed_untouched("the other one");
+        assert!(told(&failure).contains("3b00"), "{}", told(&failure));
+    }
+    let mut retired = card(guid(CARD_A));
+    retired["Status"] = json!(6);
+    let mut world = World::new(Kind::Gids, "server");
+    says(&world, Endpoint::Smartcards, &json!([retired, retired]));
+    let bench = Bench::new(Kind::Gids);
+    let failure = world.run(&bench, &mut Person::default()).failed_untouched("two retired ones");
+    assert!(told(&failure).contains("retired"), "{}", told(&failure));
+}
+
 /// A caller with thousands of open requests: the list is far longer than any secret, and holds the one for this card.
 #[test]
 fn a_long_list_of_requests() {

@@ -54,6 +54,11 @@ impl Cause {
             Self::Journal(JournalError::Busy { .. }) => {
                 "wait for the other process; `pinwright history` shows how far it is".to_owned()
             }
+            Self::Journal(JournalError::Unreadable { .. }) => {
+                "see what the file says (`journal.dir`) and what `pinwright inspect` says of the card; where you know its state move \
+                 the file elsewhere, and run the command again"
+                    .to_owned()
+            }
             Self::Journal(_) => {
                 "set `journal.dir` to a folder that this user can write to: no card is written to without a journal"
                     .to_owned()

@@ -131,3 +131,18 @@ fn what_is_no_record_is_named_and_survived() {
     let history = journal.history().unwrap();
     assert_eq!((history.records.len(), history.unreadable.len()), (0, 4));
 }
+
+#[test]
+fn a_record_of_the_card_that_can_not_be_read_is_no_absence() {
+    let (_folder, journal) = journal();
+    let (card, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let claim = journal.claim(card).unwrap();
+    let entry = claim.begin(record(1)).unwrap();
+    let path = journal.file(&claim.records().unwrap()[0]);
+    let text = fs::read(&path).unwrap();
+    fs::write(&path, &text[..text.len() / 2]).unwrap();
+    let error = claim.records().unwrap_err();
+    assert!(matches!(&error, JournalError::Unreadable { file, .. } if file.contains(entry.id())), "{error}");
+    // Another card is none of its business.
+    assert!(journal.of_card(other).unwrap().is_empty());
+}

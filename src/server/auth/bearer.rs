@@ -62,18 +62,20 @@ impl TokenSource {
     pub(super) fn header(&self) -> Result<HeaderValue, TokenError> {
         let path = self.path()?;
         let mut text = SecretBytes::with_capacity(TOKEN_MAX + 7);
-        let mut file =
-            std::fs::File::open(&path).map_err(|source| TokenError::Unreadable { path: path.clone(), source })?;
+        let unreadable = |source| TokenError::Unreadable { path: path.clone(), source };
+        if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {
+            // Opening or reading one might wait for ever.
+            return Err(unreadable(std::io::Error::other("it is no regular file")));
+        }
+        let mut file = std::fs::File::open(&path).map_err(unreadable)?;
         let mut piece = zeroize::Zeroizing::new([0_u8; 1024]);
         let mut fits = text.append(b"Bearer ");
-        loop {
-            let read = file
-                .read(piece.as_mut_slice())
-                .map_err(|source| TokenError::Unreadable { path: path.clone(), source })?;
+        while fits {
+            let read = file.read(piece.as_mut_slice()).map_err(unreadable)?;
             if read == 0 {
                 break;
             }
-            fits = fits && text.append(piece.get(..read).unwrap_or_default());
+            fits = text.append(piece.get(..read).unwrap_or_default());
         }
         let token = text.expose().trim_ascii();
         if token == b"Bearer" {
@@ -118,5 +120,15 @@ mod tests {
             assert!(matches!(error, TokenError::NotAToken { .. }), "{error}");
         }
         assert!(matches!(header(b" \n").unwrap_err(), TokenError::Empty { .. }));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [folder.path().into(), PathBuf::from("/dev/zero")] {
+            let error = TokenSource::File(path).header().unwrap_err();
+            assert!(matches!(error, TokenError::Unreadable { .. }), "{error}");
+        }
     }
 }
