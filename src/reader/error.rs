@@ -59,9 +59,9 @@ pub enum ReaderError {
         /// What we were doing.
         operation: &'static str,
     },
-    /// Another program holds the card for itself.
+    /// Another program holds the card, for itself or in a transaction.
     #[error(
-        "the card in reader {reader:?} is held exclusively by another program (waited {} ms){}",
+        "the card in reader {reader:?} is held by another program (waited {} ms){}",
         .waited.as_millis(), holders::sentence(.holders)
     )]
     InUse {
@@ -162,8 +162,8 @@ impl ReaderError {
                 "run the command again; close other programs that use the card if it happens again"
             }
             Self::InUse { .. } => {
-                "close the program that holds it (GnuPG: `gpgconf --kill scdaemon`, or `pcsc-shared` in scdaemon.conf; \
-                 browsers and mail clients: close them), then run the command again"
+                "leave the card in; wait until the program that holds it is done, or close it (GnuPG: `gpgconf --kill scdaemon`, \
+                 or `pcsc-shared` in scdaemon.conf; browsers and mail clients: close them), then run the command again"
             }
             Self::Unresponsive { .. } => "check that the card is the right way up, clean its contacts, insert it again",
             Self::Unpowered { .. } => "pull the card out and insert it again",

@@ -16,8 +16,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use self::left_behind::{Alive, LeftBehind, Life};
-use self::worker::{Job, Reply, SHARING_PATIENCE, Worker};
+use self::left_behind::{Alive, Hang, LeftBehind, Life};
+use self::worker::{Facts, Job, Opening, Reply, SHARING_PATIENCE, Worker};
 use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers, holders};
 use crate::secret::SecretBytes;
 
@@ -50,12 +50,16 @@ impl Readers for PcscReaders {
     }
 
     fn open(&self, reader: &str) -> Result<Box<dyn Connection>, ReaderError> {
-        if self.left_behind.hangs(reader) {
-            let operation = "waiting for an earlier call that has not returned";
-            return Err(ReaderError::Stuck { reader: reader.to_owned(), operation, after: self.deadline });
+        match self.left_behind.hangs(reader) {
+            Some(Hang::Call) => {
+                let operation = "waiting for an earlier call that has not returned";
+                return Err(ReaderError::Stuck { reader: reader.to_owned(), operation, after: self.deadline });
+            }
+            Some(Hang::Transaction) => return Err(in_use(reader.to_owned(), Duration::ZERO)),
+            None => {}
         }
         let (job, jobs) = sync_channel::<Job>(1);
-        let (ready, opened) = sync_channel(1);
+        let (ready, opening) = sync_channel(Opening::STAGES);
         let name = reader.to_owned();
         let alive = Alive::default();
         let life = alive.life();
@@ -63,9 +67,13 @@ impl Readers for PcscReaders {
             Worker { reader: name, jobs }.run(&ready);
             drop(alive);
         })?;
-        // Connecting may also wait for a card held by others, on top of the call's own deadline.
-        let opened = receive(&opened, reader, "opening the card", self.deadline + SHARING_PATIENCE);
-        let facts = opened.inspect_err(|_| self.left_behind.add(reader, &life))??;
+        let opened = self.opened(reader, &opening);
+        let facts = opened.map_err(|(hang, error)| {
+            if let Some(hang) = hang {
+                self.left_behind.add(reader, hang, &life);
+            }
+            error
+        })?;
         Ok(Box::new(PcscConnection {
             reader: reader.to_owned(),
             atr: facts.atr,
@@ -76,6 +84,47 @@ impl Readers for PcscReaders {
             left_behind: self.left_behind.clone(),
         }))
     }
+}
+
+impl PcscReaders {
+    /// Waits until the worker has the card. An error comes with what the worker hangs in, where it does.
+    ///
+    /// Connecting to a card and beginning a transaction take as long as another program has its own, and nothing calls them off:
+    /// after a while the service is asked whether the card is in use.
+    fn opened(
+        &self,
+        reader: &str,
+        opening: &Receiver<Result<Opening, ReaderError>>,
+    ) -> Result<Facts, (Option<Hang>, ReaderError)> {
+        loop {
+            let stage = opening.recv_timeout(SHARING_PATIENCE).or_else(|_| {
+                if is_in_use(reader, self.deadline) {
+                    return Err((Some(Hang::Transaction), in_use(reader.to_owned(), SHARING_PATIENCE)));
+                }
+                let stage = receive(opening, reader, "opening the card", self.deadline);
+                stage.map_err(|error| (Some(Hang::Call), error))
+            });
+            match stage?.map_err(|error| (None, error))? {
+                Opening::Connected => {}
+                Opening::Ready(facts) => return Ok(facts),
+            }
+        }
+    }
+}
+
+/// Whether a program has the card open, by the service's word.
+fn is_in_use(reader: &str, deadline: Duration) -> bool {
+    let (reply, answer) = sync_channel(1);
+    let name = CString::new(reader).unwrap_or_default();
+    let look = move || {
+        let mut states = [pcsc::ReaderState::new(name, pcsc::State::UNAWARE)];
+        let looked = establish().is_ok_and(|context| context.get_status_change(Duration::ZERO, &mut states).is_ok());
+        let [state] = states;
+        if reply.send(looked && state.event_state().contains(pcsc::State::INUSE)).is_err() {
+            tracing::debug!("the service took too long to say who uses the card");
+        }
+    };
+    spawn("pcsc-look", reader, look).is_ok() && answer.recv_timeout(deadline).unwrap_or(false)
 }
 
 /// A card opened by [`PcscReaders`]; its worker thread owns the PC/SC handle.
@@ -101,7 +150,7 @@ impl PcscConnection {
         if result.is_err() {
             // The worker may hang in that call for ever: don't queue behind it.
             self.jobs = None;
-            self.left_behind.add(&self.reader, &self.life);
+            self.left_behind.add(&self.reader, Hang::Call, &self.life);
         }
         result?
     }
@@ -189,6 +238,9 @@ fn presence_of(state: &pcsc::ReaderState) -> Result<Presence, pcsc::Error> {
     })
 }
 
+/// What a user may be denied.
+const OPENING: [&str; 3] = ["reaching the service", "listing the readers", "opening the card"];
+
 /// One sentence for each PC/SC code (the documents' list of what each call returns).
 fn failure(reader: &str, operation: &'static str, code: pcsc::Error) -> ReaderError {
     use pcsc::Error as Code;
@@ -198,7 +250,9 @@ fn failure(reader: &str, operation: &'static str, code: pcsc::Error) -> ReaderEr
         Code::NoService | Code::ServiceStopped | Code::InvalidHandle | Code::CommError | Code::Shutdown => {
             ReaderError::ServiceLost { operation }
         }
-        Code::SecurityViolation | Code::NoAccess => ReaderError::AccessDenied,
+        // Polkit is asked when a context is made and when a card is opened. Later it is a service that is going down.
+        Code::SecurityViolation | Code::NoAccess if OPENING.contains(&operation) => ReaderError::AccessDenied,
+        Code::SecurityViolation | Code::NoAccess => ReaderError::ServiceLost { operation },
         Code::UnknownReader | Code::ReaderUnavailable | Code::NoReadersAvailable => {
             ReaderError::NoSuchReader { reader }
         }

@@ -57,19 +57,18 @@ impl Drop for Holder {
 fn a_card_that_another_program_kept_for_long_is_done_when_it_lets_go() {
     let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
     let place = place_for(1);
-    place.configure("", "[reader]\ntimeout = \"1s\"\n[agent]\nrecheck = [\"1s\", \"1s\"]");
     let plastic = card(0);
     let _handle = pcscd.insert(0, plastic.clone());
     let holder = Holder::take(&pcscd, 0);
     let mut agent = Daemon::start(&place, &pcscd.socket(), "agent");
-    let stuck = |event: &pinwright::agent::report::Event| {
-        event.event == What::Phase && event.reader.as_ref().is_some_and(|report| report.phase == Phase::Stuck)
+    let waits = |event: &pinwright::agent::report::Event| {
+        event.event == What::Phase && event.reader.as_ref().is_some_and(|report| report.phase == Phase::Waiting)
     };
-    agent.until("the first look", stuck);
+    agent.until("the first look", waits);
     let threads = threads(agent.id());
     for _ in 0..3 {
-        let again = agent.until("another look", stuck).reader.unwrap();
-        assert!(again.reason.is_some_and(|reason| reason.contains("an earlier call that has not returned")));
+        let again = agent.until("another look", waits).reader.unwrap();
+        assert!(again.reason.as_ref().is_some_and(|reason| reason.contains("held by another program")), "{again:?}");
     }
     assert_eq!(self::threads(agent.id()), threads, "one that hangs is enough");
     drop(holder);

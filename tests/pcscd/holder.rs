@@ -11,6 +11,7 @@ use super::workplace::{Workplace, server_for};
 use super::{OLD_PIN, pcscd_with, personalised};
 
 const READER: &str = "TEST_HOLDER_READER";
+const SHARED: &str = "TEST_HOLDER_SHARED";
 
 /// Not a test: what [`Holder`] runs.
 #[test]
@@ -19,18 +20,31 @@ fn hold_the_card() {
     let Ok(reader) = std::env::var(READER) else { return };
     let context = pcsc::Context::establish(pcsc::Scope::User).unwrap();
     let reader = std::ffi::CString::new(reader).unwrap();
-    let card = context.connect(&reader, pcsc::ShareMode::Exclusive, pcsc::Protocols::ANY).unwrap();
+    let mode = if std::env::var_os(SHARED).is_some() { pcsc::ShareMode::Shared } else { pcsc::ShareMode::Exclusive };
+    let mut card = context.connect(&reader, mode, pcsc::Protocols::ANY).unwrap();
+    let transaction = card.transaction().unwrap();
     println!("\nHOLDING");
     // Until the parent closes the pipe or dies.
     drop(std::io::stdin().read_to_end(&mut Vec::new()));
+    transaction.end(pcsc::Disposition::LeaveCard).map_err(|(_, code)| code).unwrap();
     card.disconnect(pcsc::Disposition::LeaveCard).map_err(|(_, code)| code).unwrap();
 }
 
 struct Holder(Child);
 
 impl Holder {
+    /// The card for itself.
     fn take(pcscd: &Pcscd, reader: usize) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        Self::start(pcscd, reader, &mut Command::new(std::env::current_exe().unwrap()))
+    }
+
+    /// A transaction on a card that is shared.
+    fn transact(pcscd: &Pcscd, reader: usize) -> Self {
+        Self::start(pcscd, reader, Command::new(std::env::current_exe().unwrap()).env(SHARED, "1"))
+    }
+
+    fn start(pcscd: &Pcscd, reader: usize, command: &mut Command) -> Self {
+        let mut child = command
             .args(["--exact", "holder::hold_the_card", "--ignored", "--nocapture"])
             .env("PCSCLITE_CSOCK_NAME", pcscd.socket())
             .env(READER, &pcscd.readers()[reader].name)
@@ -58,15 +72,21 @@ impl Drop for Holder {
 
 #[test]
 fn a_card_held_by_another_program_is_waited_for_and_then_left_to_it() {
-    let Some(pcscd) = pcscd_with(2) else { return };
+    for take in [Holder::take, Holder::transact] {
+        let Some(pcscd) = pcscd_with(2) else { return };
+        is_left_to(&pcscd, take);
+    }
+}
+
+fn is_left_to(pcscd: &Pcscd, take: fn(&Pcscd, usize) -> Holder) {
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
     let place = Workplace::new(server_for(&GidsSettings::default()));
-    let holder = Holder::take(&pcscd, 0);
+    let holder = take(pcscd, 0);
     let before = card.with(|card| card.commands_seen());
 
-    let run = place.pinwright(&pcscd, &["--json", "enroll", "--yes"]);
-    run.exits(3).says("held exclusively").says("close the program").within(Duration::from_secs(8));
+    let run = place.pinwright(pcscd, &["--json", "enroll", "--yes"]);
+    run.exits(3).says("held by another program").says("wait until the program").within(Duration::from_secs(8));
     assert!(run.elapsed > Duration::from_secs(1), "it was waited for: {run}");
     // By name and id, where the holder is one that the system tells us of.
     let pid = holder.0.id();

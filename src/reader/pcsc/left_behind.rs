@@ -17,24 +17,33 @@ impl Alive {
     }
 }
 
+/// What a thread that was left behind hangs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hang {
+    /// A call that does not return.
+    Call,
+    /// The wait for another program's transaction to end.
+    Transaction,
+}
+
 /// The threads that were left behind, each with its reader.
 #[derive(Debug, Clone, Default)]
-pub(super) struct LeftBehind(Arc<Mutex<Vec<(String, Life)>>>);
+pub(super) struct LeftBehind(Arc<Mutex<Vec<(String, Hang, Life)>>>);
 
 impl LeftBehind {
     /// Nobody waits for this thread any more.
-    pub fn add(&self, reader: &str, life: &Life) {
-        self.lock().push((reader.to_owned(), life.clone()));
+    pub fn add(&self, reader: &str, hang: Hang, life: &Life) {
+        self.lock().push((reader.to_owned(), hang, life.clone()));
     }
 
-    /// Whether a thread still hangs in a call to this reader.
-    pub fn hangs(&self, reader: &str) -> bool {
+    /// What a thread still hangs in at this reader, if one does.
+    pub fn hangs(&self, reader: &str) -> Option<Hang> {
         let mut threads = self.lock();
-        threads.retain(|(_, life)| life.0.strong_count() > 0);
-        threads.iter().any(|(of, _)| of == reader)
+        threads.retain(|(.., life)| life.0.strong_count() > 0);
+        threads.iter().find(|(of, ..)| of == reader).map(|(_, hang, _)| *hang)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(String, Life)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(String, Hang, Life)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -47,10 +56,10 @@ mod tests {
     fn a_reader_is_left_alone_until_its_thread_is_back() {
         let left = LeftBehind::default();
         let alive = Alive::default();
-        assert!(!left.hangs("A"));
-        left.add("A", &alive.life());
-        assert!(left.hangs("A") && !left.hangs("B"));
+        assert_eq!(left.hangs("A"), None);
+        left.add("A", Hang::Call, &alive.life());
+        assert_eq!((left.hangs("A"), left.hangs("B")), (Some(Hang::Call), None));
         drop(alive);
-        assert!(!left.hangs("A"));
+        assert_eq!(left.hangs("A"), None);
     }
 }

@@ -38,6 +38,19 @@ struct Ended {
     result: Result<(), ReaderError>,
 }
 
+/// How far the opening of a card has come.
+pub(super) enum Opening {
+    /// Connected.
+    Connected,
+    /// The card is this program's, and has told what it is.
+    Ready(Facts),
+}
+
+impl Opening {
+    /// How often a worker says so.
+    pub const STAGES: usize = 2;
+}
+
 pub(super) struct Facts {
     pub atr: Atr,
     pub protocol: Protocol,
@@ -50,7 +63,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub fn run(self, ready: &SyncSender<Result<Facts, ReaderError>>) {
+    pub fn run(self, ready: &SyncSender<Result<Opening, ReaderError>>) {
         let ended = on_own_stack(|| self.serve(ready));
         // A caller that has given up does not listen any more.
         match ended {
@@ -60,14 +73,16 @@ impl Worker {
         }
     }
 
-    fn serve(&self, ready: &SyncSender<Result<Facts, ReaderError>>) -> Result<Option<Ended>, ReaderError> {
+    fn serve(&self, ready: &SyncSender<Result<Opening, ReaderError>>) -> Result<Option<Ended>, ReaderError> {
         let context = establish()?;
         let name = CString::new(self.reader.as_str())
             .map_err(|_| ReaderError::NoSuchReader { reader: self.reader.clone() })?;
         let mut card = self.connect(&context, &name)?;
+        // Whoever has given up meanwhile is noticed when all is ready.
+        drop(ready.send(Ok(Opening::Connected)));
         let transaction = self.begin(&mut card)?;
         let facts = self.facts(&transaction)?;
-        let ended = if ready.send(Ok(facts)).is_ok() {
+        let ended = if ready.send(Ok(Opening::Ready(facts))).is_ok() {
             self.obey(&context, &name, transaction)
         } else {
             // The caller gave up; nothing was sent to the card.
