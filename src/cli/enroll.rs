@@ -102,16 +102,21 @@ pub fn run(
     world: &mut World<'_>,
 ) -> Result<(), CliError> {
     let (outcome, costs) = provision(config, args, desktop, world)?;
+    warn(&outcome, world);
+    if json {
+        world.print_json(&output::outcome_json(&outcome, &costs))
+    } else {
+        world.print(&output::outcome_text(&outcome, &costs))
+    }
+}
+
+/// What a person must know of a job that is done.
+pub fn warn(outcome: &Outcome, world: &mut World<'_>) {
     if let Some(error) = &outcome.reset_failed {
         world.say(&format!("warning: the card could not be reset ({error}): pull it out, it may still be unlocked"));
     }
     if let Some(error) = &outcome.journal_failed {
         world.say(&format!("warning: the card is done, but the journal does not show it ({error})"));
-    }
-    if json {
-        world.print_json(&output::outcome_json(&outcome, &costs))
-    } else {
-        world.print(&output::outcome_text(&outcome, &costs))
     }
 }
 

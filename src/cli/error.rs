@@ -60,6 +60,17 @@ pub enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// The operation is done, and what was recorded of it can't be kept.
+    #[error("{done}, but the recording can't be written to {}", .path.display())]
+    Unrecorded {
+        /// What is done, in a sentence without its end.
+        done: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// An `.apdu` file that is none.
     #[error("{} is no recording", .path.display())]
     Fixture {
@@ -116,7 +127,7 @@ impl CliError {
         match self {
             Self::Config(_) | Self::NoServer | Self::Setup(_) | Self::Journal(_) => Exit::Usage,
             Self::File { .. } | Self::Fixture { .. } | Self::NoOperation { .. } => Exit::Usage,
-            Self::SharedDescriptor | Self::Output { .. } => Exit::Usage,
+            Self::SharedDescriptor | Self::Output { .. } | Self::Unrecorded { .. } => Exit::Usage,
             Self::Choice(error) => error.exit(),
             Self::Reader(error) => error.into(),
             Self::Failure(failure) => failure.into(),
@@ -146,6 +157,7 @@ impl CliError {
             Self::Reader(error) => error.remedy().to_owned(),
             Self::Failure(failure) => failure.cause.remedy(),
             Self::File { .. } => "check the path; an existing recording is never overwritten".to_owned(),
+            Self::Unrecorded { .. } => "make room there; the operation itself need not be repeated".to_owned(),
             Self::NoOperation { .. } => "add a header `# operation: inspect` or `# operation: enroll`".to_owned(),
             Self::Fixture { .. } | Self::Replay(_) | Self::OtherOutcome { .. } => {
                 "compare the recording with the line named, or record it anew".to_owned()
