@@ -141,7 +141,8 @@ fn job(
     world: &mut World<'_>,
 ) -> Result<(Outcome, Costs), CliError> {
     let start = Instant::now();
-    args.descriptors.check()?;
+    // Before anything of our own is opened: a number that nobody has handed over is not to become one of ours.
+    let handed = args.descriptors.claim()?;
     // One id on every line of this job's log.
     let span = tracing::info_span!("enrollment", id = %format_args!("{:08x}", fastrand::u32(..)));
     let _inside = span.enter();
@@ -151,7 +152,7 @@ fn job(
     let chosen = choose(readers, &config.ignored_readers, &args.choice, &config.families)?;
     let job = args.job(config, chosen);
     let mut supplier = CommandSupplier::new(
-        args.descriptors.clone(),
+        handed,
         config.sources.clone(),
         args.yes,
         world.may_prompt,
