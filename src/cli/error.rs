@@ -27,6 +27,9 @@ pub enum CliError {
     /// Two secrets from one descriptor.
     #[error("two secrets are to come from one file descriptor")]
     SharedDescriptor,
+    /// A secret from a descriptor that is a terminal.
+    #[error("a secret is to come from a file descriptor that is a terminal, which would show it")]
+    TerminalDescriptor,
     /// Standard output can't be written; what was to be written is told.
     #[error("the result can't be written to standard output. It is: {unwritten}")]
     Output {
@@ -127,7 +130,9 @@ impl CliError {
         match self {
             Self::Config(_) | Self::NoServer | Self::Setup(_) | Self::Journal(_) => Exit::Usage,
             Self::File { .. } | Self::Fixture { .. } | Self::NoOperation { .. } => Exit::Usage,
-            Self::SharedDescriptor | Self::Output { .. } | Self::Unrecorded { .. } => Exit::Usage,
+            Self::SharedDescriptor | Self::TerminalDescriptor | Self::Output { .. } | Self::Unrecorded { .. } => {
+                Exit::Usage
+            }
             Self::Choice(error) => error.exit(),
             Self::Reader(error) => error.into(),
             Self::Failure(failure) => failure.into(),
@@ -151,6 +156,9 @@ impl CliError {
                 "set `server.url` in the configuration, or PINWRIGHT_SERVER_URL in the environment".to_owned()
             }
             Self::SharedDescriptor => "give each secret a descriptor of its own".to_owned(),
+            Self::TerminalDescriptor => {
+                "leave `--pin-fd` (or its like) out: the secret is asked for on the terminal, without echo".to_owned()
+            }
             Self::Output { .. } => "check where standard output goes; the job itself is over".to_owned(),
             Self::Journal(_) => "set `journal.dir` to a folder that this user can use".to_owned(),
             Self::Choice(error) => error.hint(),

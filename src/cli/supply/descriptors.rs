@@ -45,7 +45,7 @@ impl Descriptors {
     /// Takes hold of what is behind the numbers now. One that can't be read is an error where its secret is needed.
     ///
     /// # Errors
-    /// Two options name the same descriptor.
+    /// Two options name the same descriptor, or one names a terminal.
     pub fn claim(&self) -> Result<Handed, CliError> {
         let named: Vec<(Need, u32)> =
             ALL_NEEDS.into_iter().filter_map(|need| self.of(need).map(|number| (need, number))).collect();
@@ -54,6 +54,9 @@ impl Descriptors {
             return Err(CliError::SharedDescriptor);
         }
         let handed: Vec<_> = named.into_iter().map(|(need, number)| (need, Descriptor::claim(number))).collect();
+        if handed.iter().any(|(_, descriptor)| descriptor.is_terminal()) {
+            return Err(CliError::TerminalDescriptor);
+        }
         Ok(Handed(handed))
     }
 
@@ -79,3 +82,6 @@ impl Handed {
         self.0.iter().find(|(other, _)| *other == need).map(|(_, descriptor)| descriptor)
     }
 }
+
+#[cfg(test)]
+mod tests;

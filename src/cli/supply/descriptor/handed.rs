@@ -1,7 +1,7 @@
 //! Descriptors of a Unix process.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -22,6 +22,11 @@ impl Descriptor {
     /// Takes hold of it.
     pub fn claim(number: u32) -> Self {
         Self { number, file: duplicate(number).map(File::from) }
+    }
+
+    /// Whether it would show what is typed.
+    pub fn is_terminal(&self) -> bool {
+        self.file.as_ref().is_ok_and(|file| file.is_terminal())
     }
 
     /// Whether something can be read now, be it an end or an error.

@@ -15,6 +15,11 @@ impl Descriptor {
         Self
     }
 
+    /// Never.
+    pub fn is_terminal(&self) -> bool {
+        false
+    }
+
     /// The error is to be had at once.
     pub fn is_ready(&self) -> bool {
         true
