@@ -103,11 +103,18 @@ pub fn run(
 ) -> Result<(), CliError> {
     let (outcome, costs) = provision(config, args, desktop, world)?;
     warn(&outcome, world);
-    if json {
+    let printed = if json {
         world.print_json(&output::outcome_json(&outcome, &costs))
     } else {
         world.print(&output::outcome_text(&outcome, &costs))
-    }
+    };
+    printed.map_err(|error| error.after(done(&outcome)))
+}
+
+/// What is done, in a sentence without its end.
+pub fn done(outcome: &Outcome) -> String {
+    let Outcome { card_id, reader, .. } = outcome;
+    format!("the job is done: card {card_id} in {reader:?} has its new PIN, and has verified it")
 }
 
 /// What a person must know of a job that is done.

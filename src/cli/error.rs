@@ -39,6 +39,17 @@ pub enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// The operation is done, and standard output can't be written.
+    #[error("{done}, but the result can't be written to standard output. It is: {unwritten}")]
+    Untold {
+        /// What is done, in a sentence without its end.
+        done: String,
+        /// The result.
+        unwritten: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The configuration's server can't be used.
     #[error(transparent)]
     Setup(#[from] SetupError),
@@ -124,15 +135,23 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// The same where it happened after an operation that is done: that must not be taken for a failure.
+    #[must_use]
+    pub fn after(self, done: String) -> Self {
+        match self {
+            Self::Output { unwritten, source } => Self::Untold { done, unwritten, source },
+            other => other,
+        }
+    }
+
     /// The exit code.
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
             Self::Config(_) | Self::NoServer | Self::Setup(_) | Self::Journal(_) => Exit::Usage,
             Self::File { .. } | Self::Fixture { .. } | Self::NoOperation { .. } => Exit::Usage,
-            Self::SharedDescriptor | Self::TerminalDescriptor | Self::Output { .. } | Self::Unrecorded { .. } => {
-                Exit::Usage
-            }
+            Self::SharedDescriptor | Self::TerminalDescriptor => Exit::Usage,
+            Self::Output { .. } | Self::Untold { .. } | Self::Unrecorded { .. } => Exit::Usage,
             Self::Choice(error) => error.exit(),
             Self::Reader(error) => error.into(),
             Self::Failure(failure) => failure.into(),
@@ -160,6 +179,7 @@ impl CliError {
                 "leave `--pin-fd` (or its like) out: the secret is asked for on the terminal, without echo".to_owned()
             }
             Self::Output { .. } => "check where standard output goes; the job itself is over".to_owned(),
+            Self::Untold { .. } => "check where standard output goes; the job need not be repeated".to_owned(),
             Self::Journal(_) => "set `journal.dir` to a folder that this user can use".to_owned(),
             Self::Choice(error) => error.hint(),
             Self::Reader(error) => error.remedy().to_owned(),

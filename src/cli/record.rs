@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
 
-use super::enroll::{Desktop, JobArgs, provision, warn};
+use super::enroll::{Desktop, JobArgs, done, provision, warn};
 use super::error::CliError;
 use super::inspect;
 use super::select::choose;
@@ -122,12 +122,9 @@ fn operate(config: &Config, args: &RecordArgs, desktop: Desktop<'_>, world: &mut
             }
         }
         Operation::Enroll => match provision(config, &args.job, desktop, world) {
-            Ok((done, _)) => {
-                warn(&done, world);
-                let (card, reader, authority) = (&done.card_id, &done.reader, Some(done.authority));
-                let done =
-                    Some(format!("the job is done: card {card} in {reader:?} has its new PIN, and has verified it"));
-                Operated { outcome, authority, done, error: None }
+            Ok((job, _)) => {
+                warn(&job, world);
+                Operated { outcome, authority: Some(job.authority), done: Some(done(&job)), error: None }
             }
             Err(error) => Operated { authority: config.rules.authorities.first().copied(), ..error.into() },
         },
@@ -165,14 +162,20 @@ fn conclude(
         (None, Err(source)) => {
             Err(CliError::Unrecorded { done: done.unwrap_or_default(), path: args.out.clone(), source })
         }
-        (None, Ok(())) if json => world.print_json(&serde_json::json!({
-            "schema": "pinwright.record/1",
-            "outcome": outcome,
-            "operation": args.operation.name(),
-            "file": args.out,
-            "exchanges": exchanges,
-        })),
-        (None, Ok(())) => world.print(&format!("{exchanges} exchanges recorded in {}.", args.out.display())),
+        (None, Ok(())) => {
+            let printed = if json {
+                world.print_json(&serde_json::json!({
+                    "schema": "pinwright.record/1",
+                    "outcome": outcome,
+                    "operation": args.operation.name(),
+                    "file": args.out,
+                    "exchanges": exchanges,
+                }))
+            } else {
+                world.print(&format!("{exchanges} exchanges recorded in {}.", args.out.display()))
+            };
+            printed.map_err(|error| error.after(done.unwrap_or_default()))
+        }
     }
 }
 

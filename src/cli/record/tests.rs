@@ -16,18 +16,27 @@ struct Told {
 }
 
 fn tell(work: impl FnOnce(&mut World<'_>) -> Result<(), CliError>) -> Told {
-    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut out = Vec::new();
+    let (err, result) = tell_to(&mut out, work);
+    Told { out: String::from_utf8(out).unwrap(), err, result }
+}
+
+fn tell_to(
+    out: &mut dyn Write,
+    work: impl FnOnce(&mut World<'_>) -> Result<(), CliError>,
+) -> (String, Result<(), CliError>) {
+    let mut err = Vec::new();
     let mut world = World {
         readers: None,
         environment: Vec::new(),
-        out: &mut out,
+        out,
         err: &mut err,
         err_is_terminal: false,
         may_prompt: false,
         interrupted: Arc::new(AtomicBool::new(false)),
     };
     let result = work(&mut world);
-    Told { out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap(), result }
+    (String::from_utf8(err).unwrap(), result)
 }
 
 fn arguments(out: PathBuf, reader: Option<&str>) -> RecordArgs {
@@ -91,6 +100,23 @@ fn a_full_disk_does_not_hide_that_the_card_is_done() {
     let text = error.to_string();
     assert!(text.contains("card 1 has its new PIN, but the recording can't be written to"), "{text}");
     assert!(told.out.is_empty() && !path.exists());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_output_that_is_full_does_not_hide_that_the_card_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recording.apdu");
+    let done = Some("the job is done: card 1 has its new PIN".to_owned());
+    let operated = Operated { outcome: Some("done".to_owned()), done, ..Operated::default() };
+    let nothing = Fixture { headers: Vec::new(), exchanges: Vec::new() };
+    let mut full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let out = Out::create(path.clone()).unwrap();
+    let arguments = arguments(path.clone(), None);
+    let (_, result) = tell_to(&mut full, |world| conclude(out, nothing, &arguments, operated, false, world));
+    let text = result.unwrap_err().to_string();
+    assert!(text.starts_with("the job is done: card 1 has its new PIN, but the result can't be written"), "{text}");
+    assert!(path.exists());
 }
 
 #[test]
