@@ -8,6 +8,7 @@ mod profiles;
 mod raw;
 mod source;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -149,7 +150,7 @@ impl Config {
     ///
     /// # Errors
     /// See [`ConfigError`].
-    pub fn load(file: Option<&Path>, environment: &[(String, String)]) -> Result<Self, ConfigError> {
+    pub fn load(file: Option<&Path>, environment: &[(String, OsString)]) -> Result<Self, ConfigError> {
         let mut source = Source::default();
         match file {
             Some(path) => source.overlay(read(path)?),
@@ -180,7 +181,7 @@ impl Config {
     fn validate(
         raw: Raw,
         profiles: Vec<Placed>,
-        environment: &[(String, String)],
+        environment: &[(String, OsString)],
         warnings: Vec<String>,
     ) -> Result<Self, ConfigError> {
         let profiles = profiles::unite(profiles)?;
@@ -344,7 +345,7 @@ fn value(key: &'static str, message: &str) -> ConfigError {
 }
 
 /// The configured folder, or the user's state folder.
-fn journal(raw: raw::Journal, environment: &[(String, String)]) -> Result<Option<Journal>, ConfigError> {
+fn journal(raw: raw::Journal, environment: &[(String, OsString)]) -> Result<Option<Journal>, ConfigError> {
     let keep = humantime::parse_duration(&raw.keep).map_err(|error| value("journal.keep", &error.to_string()))?;
     let own = variable(environment, "XDG_STATE_HOME")
         // A service without HOME still has a user, and that user a home.
@@ -353,11 +354,11 @@ fn journal(raw: raw::Journal, environment: &[(String, String)]) -> Result<Option
     Ok(raw.dir.or(own).map(|folder| Journal::new(folder, keep)))
 }
 
-fn variable(environment: &[(String, String)], name: &str) -> Option<PathBuf> {
+fn variable(environment: &[(String, OsString)], name: &str) -> Option<PathBuf> {
     environment.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| PathBuf::from(value))
 }
 
-fn default_files(environment: &[(String, String)]) -> Vec<PathBuf> {
+fn default_files(environment: &[(String, OsString)]) -> Vec<PathBuf> {
     let own = variable(environment, "XDG_CONFIG_HOME")
         .or_else(|| variable(environment, "HOME").map(|home| home.join(".config")));
     let mut files = vec![PathBuf::from("/etc/pinwright/config.toml")];

@@ -1,6 +1,7 @@
 //! The `pinwright` command: arguments → logs → command → exit code.
 
 use std::alloc::System;
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -62,9 +63,7 @@ fn backs_out_on_signals(interrupted: &Arc<AtomicBool>) {
     }
 }
 
-/// The variables that are text: others can't be settings.
-fn environment() -> Vec<(String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
+/// Names are text; a value may be any path.
+fn environment() -> Vec<(String, OsString)> {
+    std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value)).collect()
 }

@@ -57,3 +57,17 @@ fn no_option_takes_a_secret() {
         }
     }
 }
+
+/// A path need not be text, and a configuration that is named must not be passed over.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_configurations_path_need_not_be_text() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(std::ffi::OsString::from_vec(b"config-\xFF.toml".to_vec()));
+    std::fs::write(&path, "[nonsense]\n").unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pinwright"));
+    let output = command.arg("history").env("PINWRIGHT_CONFIG", &path).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && said.contains("unknown field `nonsense`"), "{said}");
+}

@@ -115,7 +115,7 @@ fn the_users_agent_does_not_start_beside_the_systems() {
     fs::write(&config, "").unwrap();
     // As systemd tells the unit.
     let runtime = format!("/run/{}", setting(UNITS[0], "RuntimeDirectory"));
-    let environment = [("RUNTIME_DIRECTORY".to_owned(), runtime)];
+    let environment = [("RUNTIME_DIRECTORY".to_owned(), runtime.into())];
     let control = Config::load(Some(&config), &environment).unwrap().agent.control.unwrap();
     assert_eq!(setting(UNITS[1], "ConditionPathExists"), format!("!{}", control.display()));
 }

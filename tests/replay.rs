@@ -192,7 +192,7 @@ fn replay(path: &Path) -> (i32, String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut world = World {
         readers: None,
-        environment: vec![("PINWRIGHT_CONFIG".to_owned(), config(path))],
+        environment: vec![("PINWRIGHT_CONFIG".to_owned(), config(path).into())],
         out: &mut out,
         err: &mut err,
         err_is_terminal: false,

@@ -102,16 +102,28 @@ pub fn run(
     world: &mut World<'_>,
 ) -> Result<(), CliError> {
     let (outcome, costs) = provision(config, args, desktop, world)?;
+    warn(&outcome, world);
+    let printed = if json {
+        world.print_json(&output::outcome_json(&outcome, &costs))
+    } else {
+        world.print(&output::outcome_text(&outcome, &costs))
+    };
+    printed.map_err(|error| error.after(done(&outcome)))
+}
+
+/// What is done, in a sentence without its end.
+pub fn done(outcome: &Outcome) -> String {
+    let Outcome { card_id, reader, .. } = outcome;
+    format!("the job is done: card {card_id} in {reader:?} has its new PIN, and has verified it")
+}
+
+/// What a person must know of a job that is done.
+pub fn warn(outcome: &Outcome, world: &mut World<'_>) {
     if let Some(error) = &outcome.reset_failed {
         world.say(&format!("warning: the card could not be reset ({error}): pull it out, it may still be unlocked"));
     }
     if let Some(error) = &outcome.journal_failed {
         world.say(&format!("warning: the card is done, but the journal does not show it ({error})"));
-    }
-    if json {
-        world.print_json(&output::outcome_json(&outcome, &costs))
-    } else {
-        world.print(&output::outcome_text(&outcome, &costs))
     }
 }
 
@@ -136,7 +148,8 @@ fn job(
     world: &mut World<'_>,
 ) -> Result<(Outcome, Costs), CliError> {
     let start = Instant::now();
-    args.descriptors.check()?;
+    // Before anything of our own is opened: a number that nobody has handed over is not to become one of ours.
+    let handed = args.descriptors.claim()?;
     // One id on every line of this job's log.
     let span = tracing::info_span!("enrollment", id = %format_args!("{:08x}", fastrand::u32(..)));
     let _inside = span.enter();
@@ -146,7 +159,7 @@ fn job(
     let chosen = choose(readers, &config.ignored_readers, &args.choice, &config.families)?;
     let job = args.job(config, chosen);
     let mut supplier = CommandSupplier::new(
-        args.descriptors.clone(),
+        handed,
         config.sources.clone(),
         args.yes,
         world.may_prompt,

@@ -27,9 +27,23 @@ pub enum CliError {
     /// Two secrets from one descriptor.
     #[error("two secrets are to come from one file descriptor")]
     SharedDescriptor,
+    /// A secret from a descriptor that is a terminal.
+    #[error("a secret is to come from a file descriptor that is a terminal, which would show it")]
+    TerminalDescriptor,
     /// Standard output can't be written; what was to be written is told.
     #[error("the result can't be written to standard output. It is: {unwritten}")]
     Output {
+        /// The result.
+        unwritten: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The operation is done, and standard output can't be written.
+    #[error("{done}, but the result can't be written to standard output. It is: {unwritten}")]
+    Untold {
+        /// What is done, in a sentence without its end.
+        done: String,
         /// The result.
         unwritten: String,
         /// Why.
@@ -54,6 +68,17 @@ pub enum CliError {
     /// An `.apdu` file that can't be read or written.
     #[error("{} can't be used", .path.display())]
     File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The operation is done, and what was recorded of it can't be kept.
+    #[error("{done}, but the recording can't be written to {}", .path.display())]
+    Unrecorded {
+        /// What is done, in a sentence without its end.
+        done: String,
         /// The file.
         path: PathBuf,
         /// Why.
@@ -110,13 +135,23 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// The same where it happened after an operation that is done: that must not be taken for a failure.
+    #[must_use]
+    pub fn after(self, done: String) -> Self {
+        match self {
+            Self::Output { unwritten, source } => Self::Untold { done, unwritten, source },
+            other => other,
+        }
+    }
+
     /// The exit code.
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
             Self::Config(_) | Self::NoServer | Self::Setup(_) | Self::Journal(_) => Exit::Usage,
             Self::File { .. } | Self::Fixture { .. } | Self::NoOperation { .. } => Exit::Usage,
-            Self::SharedDescriptor | Self::Output { .. } => Exit::Usage,
+            Self::SharedDescriptor | Self::TerminalDescriptor => Exit::Usage,
+            Self::Output { .. } | Self::Untold { .. } | Self::Unrecorded { .. } => Exit::Usage,
             Self::Choice(error) => error.exit(),
             Self::Reader(error) => error.into(),
             Self::Failure(failure) => failure.into(),
@@ -140,12 +175,17 @@ impl CliError {
                 "set `server.url` in the configuration, or PINWRIGHT_SERVER_URL in the environment".to_owned()
             }
             Self::SharedDescriptor => "give each secret a descriptor of its own".to_owned(),
+            Self::TerminalDescriptor => {
+                "leave `--pin-fd` (or its like) out: the secret is asked for on the terminal, without echo".to_owned()
+            }
             Self::Output { .. } => "check where standard output goes; the job itself is over".to_owned(),
+            Self::Untold { .. } => "check where standard output goes; the job need not be repeated".to_owned(),
             Self::Journal(_) => "set `journal.dir` to a folder that this user can use".to_owned(),
             Self::Choice(error) => error.hint(),
             Self::Reader(error) => error.remedy().to_owned(),
             Self::Failure(failure) => failure.cause.remedy(),
             Self::File { .. } => "check the path; an existing recording is never overwritten".to_owned(),
+            Self::Unrecorded { .. } => "make room there; the operation itself need not be repeated".to_owned(),
             Self::NoOperation { .. } => "add a header `# operation: inspect` or `# operation: enroll`".to_owned(),
             Self::Fixture { .. } | Self::Replay(_) | Self::OtherOutcome { .. } => {
                 "compare the recording with the line named, or record it anew".to_owned()

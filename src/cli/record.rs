@@ -1,13 +1,13 @@
 //! `pinwright record`: an operation on a real card as an `.apdu` file, secrets masked at the source.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
 
-use super::enroll::{Desktop, JobArgs, provision};
+use super::enroll::{Desktop, JobArgs, done, provision, warn};
 use super::error::CliError;
 use super::inspect;
 use super::select::choose;
@@ -74,50 +74,108 @@ pub fn run(
     desktop: Desktop<'_>,
     world: &mut World<'_>,
 ) -> Result<(), CliError> {
-    if args.out.exists() {
-        let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
-        return Err(CliError::File { path: args.out.clone(), source });
-    }
+    let out = Out::create(args.out.clone())?;
     let recording = Recording::new(desktop.readers);
-    let (outcome, authority, error) = match args.operation {
+    match operate(config, args, Desktop { readers: &recording, ..desktop }, world) {
+        // There was no card to record.
+        Operated { error: Some(error), outcome: None, .. } => {
+            out.discard();
+            Err(error)
+        }
+        operated => conclude(out, recording.fixture(), args, operated, json, world),
+    }
+}
+
+/// What came of the operation.
+#[derive(Default)]
+struct Operated {
+    /// As the header tells it; `None` where it did not come to a card.
+    outcome: Option<String>,
+    authority: Option<Authority>,
+    /// What was done, in a sentence without its end.
+    done: Option<String>,
+    error: Option<CliError>,
+}
+
+impl From<CliError> for Operated {
+    fn from(error: CliError) -> Self {
+        let outcome = match &error {
+            CliError::Failure(failure) => Some(failed(failure)),
+            _ => None,
+        };
+        Self { outcome, error: Some(error), ..Self::default() }
+    }
+}
+
+fn operate(config: &Config, args: &RecordArgs, desktop: Desktop<'_>, world: &mut World<'_>) -> Operated {
+    let outcome = Some("done".to_owned());
+    match args.operation {
         Operation::Inspect => {
-            let chosen = choose(&recording, &config.ignored_readers, &args.job.choice, &config.families)?;
-            match inspect::report(&recording, &chosen, &config.families, inspect::Detail::Full) {
-                Ok(_) => ("done".to_owned(), None, None),
-                Err(failure) => (failed(&failure), None, Some(CliError::from(failure))),
+            let report = choose(desktop.readers, &config.ignored_readers, &args.job.choice, &config.families)
+                .map_err(CliError::from)
+                .and_then(|chosen| {
+                    Ok(inspect::report(desktop.readers, &chosen, &config.families, inspect::Detail::Full)?)
+                });
+            match report {
+                Ok(_) => Operated { outcome, done: Some("the card was read".to_owned()), ..Operated::default() },
+                Err(error) => error.into(),
             }
         }
-        Operation::Enroll => match provision(config, &args.job, Desktop { readers: &recording, ..desktop }, world) {
-            Ok((outcome, _)) => ("done".to_owned(), Some(outcome.authority), None),
-            Err(CliError::Failure(failure)) => {
-                (failed(&failure), config.rules.authorities.first().copied(), Some(failure.into()))
+        Operation::Enroll => match provision(config, &args.job, desktop, world) {
+            Ok((job, _)) => {
+                warn(&job, world);
+                Operated { outcome, authority: Some(job.authority), done: Some(done(&job)), error: None }
             }
-            Err(other) => return Err(other),
+            Err(error) => Operated { authority: config.rules.authorities.first().copied(), ..error.into() },
         },
-    };
-    let fixture = recording.fixture();
+    }
+}
+
+/// Writes the recording, and tells how the operation ended: whatever comes of the recording takes nothing of that back.
+fn conclude(
+    out: Out,
+    fixture: Fixture,
+    args: &RecordArgs,
+    operated: Operated,
+    json: bool,
+    world: &mut World<'_>,
+) -> Result<(), CliError> {
+    let Operated { outcome, authority, done, error } = operated;
+    let outcome = outcome.unwrap_or_default();
+    let exchanges = fixture.exchanges.len();
     let answers_are_known = fixture.exchanges.iter().all(|exchange| exchange.response.bytes().is_some());
     let playable = match &error {
         Some(CliError::Failure(failure)) => answers_are_known && failure.cause.status().is_some(),
         Some(_) => false,
         None => answers_are_known,
     };
-    let fixture = headed(fixture, args, &outcome, authority, playable);
-    write(&args.out, &fixture)?;
-    let exchanges = fixture.exchanges.len();
-    match error {
-        Some(error) => {
+    let written = out.write(&headed(fixture, args, &outcome, authority, playable));
+    match (error, written) {
+        (Some(error), Ok(())) => {
             world.say(&format!("{exchanges} exchanges recorded in {}.", args.out.display()));
             Err(error)
         }
-        None if json => world.print_json(&serde_json::json!({
-            "schema": "pinwright.record/1",
-            "outcome": outcome,
-            "operation": args.operation.name(),
-            "file": args.out,
-            "exchanges": exchanges,
-        })),
-        None => world.print(&format!("{exchanges} exchanges recorded in {}.", args.out.display())),
+        (Some(error), Err(source)) => {
+            world.say(&format!("warning: the recording could not be written to {} ({source})", args.out.display()));
+            Err(error)
+        }
+        (None, Err(source)) => {
+            Err(CliError::Unrecorded { done: done.unwrap_or_default(), path: args.out.clone(), source })
+        }
+        (None, Ok(())) => {
+            let printed = if json {
+                world.print_json(&serde_json::json!({
+                    "schema": "pinwright.record/1",
+                    "outcome": outcome,
+                    "operation": args.operation.name(),
+                    "file": args.out,
+                    "exchanges": exchanges,
+                }))
+            } else {
+                world.print(&format!("{exchanges} exchanges recorded in {}.", args.out.display()))
+            };
+            printed.map_err(|error| error.after(done.unwrap_or_default()))
+        }
     }
 }
 
@@ -153,8 +211,34 @@ fn headed(
     fixture
 }
 
-fn write(path: &Path, fixture: &Fixture) -> Result<(), CliError> {
-    let failed = |source| CliError::File { path: path.to_owned(), source };
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
-    file.write_all(fixture.to_string().as_bytes()).map_err(failed)
+/// The recording's file, made before the card is touched: a place that can't be written to is known by then.
+struct Out {
+    path: PathBuf,
+    file: File,
 }
+
+impl Out {
+    fn create(path: PathBuf) -> Result<Self, CliError> {
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(file) => Ok(Self { path, file }),
+            Err(source) => Err(CliError::File { path, source }),
+        }
+    }
+
+    /// A part of a recording is none: where the whole can't be written, nothing stays.
+    fn write(mut self, fixture: &Fixture) -> std::io::Result<()> {
+        let written = self.file.write_all(fixture.to_string().as_bytes()).and_then(|()| self.file.sync_all());
+        if written.is_err() {
+            self.discard();
+        }
+        written
+    }
+
+    fn discard(self) {
+        // An empty file that stays is in the way of the next recording, and is then told.
+        drop(std::fs::remove_file(&self.path));
+    }
+}
+
+#[cfg(test)]
+mod tests;

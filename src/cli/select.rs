@@ -162,7 +162,9 @@ fn by_name(entries: &[ReaderEntry], wanted: &str) -> Result<ReaderEntry, ChoiceE
     if let Some(exact) = entries.iter().find(|entry| entry.name == wanted) {
         return Ok(exact.clone());
     }
-    if let Some(numbered) = wanted.parse::<usize>().ok().and_then(|number| entries.get(number)) {
+    // As `readers` prints it: `00` may be a part of a name, as of "Reader 00 00".
+    let number = wanted.parse::<usize>().ok().filter(|number| number.to_string() == wanted);
+    if let Some(numbered) = number.and_then(|number| entries.get(number)) {
         return Ok(numbered.clone());
     }
     let folded = wanted.to_lowercase();

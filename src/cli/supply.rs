@@ -1,14 +1,15 @@
 //! Secrets that the server does not give: from a descriptor, a file, a systemd credential, or a person.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+mod descriptor;
+mod descriptors;
+pub mod source;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use thiserror::Error;
-
-use super::error::CliError;
+pub use self::descriptors::{Descriptors, Handed};
+use self::source::Patience;
 use super::prompt::{Terminal, is_interactive};
 use crate::card::{PinCharacters, PinLimits};
 use crate::config::{SecretFile, Sources};
@@ -17,70 +18,9 @@ use crate::provision::issuer::Watch;
 use crate::provision::supplier::{Need, SecretError, Supplier};
 use crate::secret::{AdminKey, Code, Pin, SecretBytes};
 
-/// Longest secret read from a file or descriptor.
-const SECRET_MAX: usize = 256;
-
-/// Descriptors that a caller opened for us: no secret is ever an argument.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct Descriptors {
-    /// Read the new PIN from this file descriptor, where the user supplies it.
-    #[arg(long, value_name = "N", value_parser = number)]
-    pub pin_fd: Option<u32>,
-    /// Read the card's current PIN from this file descriptor.
-    #[arg(long, value_name = "N", value_parser = number)]
-    pub current_pin_fd: Option<u32>,
-    /// Read the local admin key (48 hex digits) from this file descriptor.
-    #[arg(long, value_name = "N", value_parser = number)]
-    pub admin_key_fd: Option<u32>,
-    /// Read the PUK of a PIV card from this file descriptor.
-    #[arg(long, value_name = "N", value_parser = number)]
-    pub puk_fd: Option<u32>,
-    /// Read the admin PIN (PW3) of an OpenPGP card from this file descriptor.
-    #[arg(long, value_name = "N", value_parser = number)]
-    pub admin_pin_fd: Option<u32>,
-    /// Read the resetting code of an OpenPGP card from this file descriptor.
-    #[arg(long, value_name = "N", value_parser = number)]
-    pub resetting_code_fd: Option<u32>,
-}
-
-/// What was given instead of a descriptor is not told: it may be the secret.
-#[derive(Debug, Error)]
-#[error("the number of an open file descriptor is needed, such as 3; the secret itself is never an argument")]
-struct NoNumber;
-
-fn number(text: &str) -> Result<u32, NoNumber> {
-    text.parse().map_err(|_| NoNumber)
-}
-
-impl Descriptors {
-    /// One descriptor gives one secret.
-    ///
-    /// # Errors
-    /// Two options name the same descriptor.
-    pub fn check(&self) -> Result<(), CliError> {
-        let named: Vec<u32> = ALL_NEEDS.into_iter().filter_map(|need| self.of(need)).collect();
-        let twice = named.iter().enumerate().any(|(at, number)| named.iter().skip(at + 1).any(|other| other == number));
-        if twice { Err(CliError::SharedDescriptor) } else { Ok(()) }
-    }
-
-    fn of(&self, need: Need) -> Option<u32> {
-        match need {
-            Need::NewPin => self.pin_fd,
-            Need::CurrentPin => self.current_pin_fd,
-            Need::AdminKey => self.admin_key_fd,
-            Need::Puk => self.puk_fd,
-            Need::AdminPin => self.admin_pin_fd,
-            Need::ResettingCode => self.resetting_code_fd,
-        }
-    }
-}
-
-const ALL_NEEDS: [Need; 6] =
-    [Need::NewPin, Need::CurrentPin, Need::AdminKey, Need::Puk, Need::AdminPin, Need::ResettingCode];
-
 /// The command's supplier.
 pub struct CommandSupplier {
-    descriptors: Descriptors,
+    handed: Handed,
     sources: Sources,
     /// Ask before writing.
     confirm: bool,
@@ -95,15 +35,9 @@ const ENTRIES: u32 = 3;
 impl CommandSupplier {
     /// Asks nobody where `allowed` is false or no terminal is there; asks for consent where `yes` is not given.
     #[must_use]
-    pub fn new(
-        descriptors: Descriptors,
-        sources: Sources,
-        yes: bool,
-        allowed: bool,
-        interrupted: Arc<AtomicBool>,
-    ) -> Self {
+    pub fn new(handed: Handed, sources: Sources, yes: bool, allowed: bool, interrupted: Arc<AtomicBool>) -> Self {
         let interactive = allowed && is_interactive();
-        Self { descriptors, sources, confirm: interactive && !yes, interactive, interrupted }
+        Self { handed, sources, confirm: interactive && !yes, interactive, interrupted }
     }
 
     fn ask(&self, what: &'static str, question: &str) -> Result<SecretBytes, SecretError> {
@@ -118,23 +52,49 @@ impl CommandSupplier {
 
     /// From the descriptor, else the configured file or credential, else a person.
     fn get(&self, need: Need, question: &str) -> Result<SecretBytes, SecretError> {
-        match (self.descriptors.of(need), self.sources.of(need)) {
-            (Some(number), _) => descriptor(need.what(), number),
-            (None, Some(file)) => secret_file(need.what(), file),
+        match (self.handed.of(need), self.sources.of(need)) {
+            (Some(descriptor), _) => descriptor.secret(need.what(), self.patience()),
+            (None, Some(file)) => self.secret_file(need.what(), file),
             (None, None) => self.ask(need.what(), question),
         }
+    }
+
+    fn secret_file(&self, what: &'static str, file: &SecretFile) -> Result<SecretBytes, SecretError> {
+        let path = match file {
+            SecretFile::Path(path) => path.clone(),
+            SecretFile::Credential(name) => {
+                let directory = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(|| SecretError::Unusable {
+                    what,
+                    reason: "systemd gave this process no credentials (CREDENTIALS_DIRECTORY is not set)".to_owned(),
+                })?;
+                PathBuf::from(directory).join(name)
+            }
+        };
+        let origin = path.display().to_string();
+        match source::open(&path) {
+            Ok(file) => source::line(what, &file, &origin, self.patience()),
+            Err(source) => Err(SecretError::Unreadable { what, origin, source }),
+        }
+    }
+
+    fn patience(&self) -> Patience<'_> {
+        Patience::from_now(&self.interrupted)
     }
 }
 
 impl Supplier for CommandSupplier {
     fn at_hand(&self, need: Need) -> bool {
-        self.descriptors.of(need).is_some() || self.sources.of(need).is_some()
+        match self.handed.of(need) {
+            // What nobody has written yet may be long in coming: the card is let go of meanwhile.
+            Some(descriptor) => descriptor.is_ready(),
+            None => self.sources.of(need).is_some(),
+        }
     }
 
     fn new_pin(&mut self, limits: PinLimits) -> Result<Pin, SecretError> {
         let what = Need::NewPin.what();
-        if let Some(number) = self.descriptors.pin_fd {
-            return pin(what, &descriptor(what, number)?);
+        if let Some(descriptor) = self.handed.of(Need::NewPin) {
+            return pin(what, &descriptor.secret(what, self.patience())?);
         }
         let characters = match limits.characters {
             PinCharacters::Digits => "digits",
@@ -209,72 +169,4 @@ fn line(text: &SecretBytes) -> &[u8] {
     let bytes = text.expose();
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     bytes.strip_suffix(b"\r").unwrap_or(bytes)
-}
-
-/// `/dev/fd/N` opens what the caller handed over, without this program taking a number on trust. A file opened so begins at
-/// its start, so we go to where the caller's descriptor stands.
-fn descriptor(what: &'static str, number: u32) -> Result<SecretBytes, SecretError> {
-    if matches!(number, 1 | 2) {
-        let reason = "descriptors 1 and 2 are for output".to_owned();
-        return Err(SecretError::Unusable { what, reason });
-    }
-    // A number that is no open descriptor may be the secret, given by mistake.
-    let closed = |source| SecretError::Unreadable { what, origin: "the file descriptor".to_owned(), source };
-    let mut file = File::open(format!("/dev/fd/{number}")).map_err(closed)?;
-    let origin = format!("file descriptor {number}");
-    let unreadable = |source| SecretError::Unreadable { what, origin: origin.clone(), source };
-    if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        position(number).and_then(|position| file.seek(SeekFrom::Start(position))).map_err(unreadable)?;
-    }
-    read(what, file, origin)
-}
-
-/// Where a descriptor of this process stands. Only Linux tells; elsewhere it is taken to stand at the start. A Linux before
-/// 5.14 shows it to no process that is closed to others, unless it is root's: an error then, since the start would be a guess.
-fn position(number: u32) -> std::io::Result<u64> {
-    if !cfg!(target_os = "linux") {
-        return Ok(0);
-    }
-    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}"))?;
-    let line = info.lines().find_map(|line| line.strip_prefix("pos:"));
-    line.and_then(|position| position.trim().parse().ok()).ok_or(std::io::ErrorKind::InvalidData.into())
-}
-
-fn secret_file(what: &'static str, file: &SecretFile) -> Result<SecretBytes, SecretError> {
-    let path = match file {
-        SecretFile::Path(path) => path.clone(),
-        SecretFile::Credential(name) => {
-            let directory = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(|| SecretError::Unusable {
-                what,
-                reason: "systemd gave this process no credentials (CREDENTIALS_DIRECTORY is not set)".to_owned(),
-            })?;
-            PathBuf::from(directory).join(name)
-        }
-    };
-    let origin = path.display().to_string();
-    match File::open(path) {
-        Ok(file) => read(what, file, origin),
-        Err(source) => Err(SecretError::Unreadable { what, origin, source }),
-    }
-}
-
-fn read(what: &'static str, mut file: File, origin: String) -> Result<SecretBytes, SecretError> {
-    let unreadable = |source| SecretError::Unreadable { what, origin: origin.clone(), source };
-    let mut secret = SecretBytes::with_capacity(SECRET_MAX);
-    let mut piece = zeroize::Zeroizing::new([0_u8; SECRET_MAX]);
-    loop {
-        let read = file.read(piece.as_mut_slice()).map_err(unreadable)?;
-        let bytes = piece.get(..read).unwrap_or_default();
-        // One line is the secret; what comes after it is not read into it.
-        let (line, ended) = match bytes.iter().position(|byte| *byte == b'\n') {
-            Some(end) => (bytes.get(..end).unwrap_or_default(), true),
-            None => (bytes, read == 0),
-        };
-        if !secret.append(line) {
-            return Err(SecretError::Unusable { what, reason: "it is too long".to_owned() });
-        }
-        if ended {
-            return Ok(secret);
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! What a command touches besides its arguments. Tests hand in virtual readers and buffers; `main` hands in the real ones.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -13,7 +14,7 @@ pub struct World<'a> {
     /// The readers; `None` for those of the PC/SC service.
     pub readers: Option<&'a dyn Readers>,
     /// The environment.
-    pub environment: Vec<(String, String)>,
+    pub environment: Vec<(String, OsString)>,
     /// Data: results and nothing else.
     pub out: &'a mut dyn Write,
     /// Talk: progress, warnings, errors.

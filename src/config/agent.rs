@@ -1,5 +1,6 @@
 //! `[agent]` as it is written, and what becomes of it.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -61,7 +62,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 impl Agent {
-    pub(super) fn settings(self, environment: &[(String, String)]) -> Result<Settings, ConfigError> {
+    pub(super) fn settings(self, environment: &[(String, OsString)]) -> Result<Settings, ConfigError> {
         if self.requests != "approved" {
             return Err(value("agent.requests", "this version works on \"approved\" requests only"));
         }
@@ -134,7 +135,7 @@ fn account(key: &'static str, name: String) -> Result<String, ConfigError> {
 /// Where the agent listens, and where the commands look next when nobody told them where.
 fn control(
     configured: Option<PathBuf>,
-    environment: &[(String, String)],
+    environment: &[(String, OsString)],
 ) -> Result<(Option<PathBuf>, Option<PathBuf>), ConfigError> {
     if let Some(path) = configured {
         return Ok((Some(socket("agent.control", path)?), None));

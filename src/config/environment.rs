@@ -1,8 +1,11 @@
 //! `PINWRIGHT_*`: one variable for each key, named after section and key, `PINWRIGHT_SERVER_URL`.
 
+use std::ffi::{OsStr, OsString};
+
 use toml::Value;
 
-use super::ConfigError;
+use super::raw::Raw;
+use super::{ConfigError, message};
 
 /// Variables that say something else.
 const OTHERS: [&str; 1] = ["PINWRIGHT_CONFIG"];
@@ -59,7 +62,7 @@ const KEYS: [(&str, &str, Kind); 39] = [
 
 /// The variables as a table, and a warning for each that means nothing to us: another program may have set it, so it is no
 /// error, but a misspelt one must not pass in silence.
-pub(super) fn table(environment: &[(String, String)]) -> Result<(toml::Table, Vec<String>), ConfigError> {
+pub(super) fn table(environment: &[(String, OsString)]) -> Result<(toml::Table, Vec<String>), ConfigError> {
     let mut table = toml::Table::new();
     let mut warnings = Vec::new();
     for (name, text) in environment.iter().filter(|(name, _)| name.starts_with("PINWRIGHT_")) {
@@ -69,7 +72,9 @@ pub(super) fn table(environment: &[(String, String)]) -> Result<(toml::Table, Ve
             Some((section, key, kind)) => {
                 let entry = table.entry(*section).or_insert_with(|| Value::Table(toml::Table::new()));
                 if let Value::Table(entries) = entry {
-                    entries.insert((*key).to_owned(), value(name, text, *kind)?);
+                    let value = value(name, text, *kind)?;
+                    check(name, section, key, value.clone())?;
+                    entries.insert((*key).to_owned(), value);
                 }
             }
             None if OTHERS.contains(&name.as_str()) => {}
@@ -79,16 +84,28 @@ pub(super) fn table(environment: &[(String, String)]) -> Result<(toml::Table, Ve
     Ok((table, warnings))
 }
 
-fn value(name: &str, text: &str, kind: Kind) -> Result<Value, ConfigError> {
+/// Each by itself, so that an error can name the variable.
+fn check(name: &str, section: &str, key: &str, value: Value) -> Result<(), ConfigError> {
+    let entries = toml::Table::from_iter([(key.to_owned(), value)]);
+    let table = toml::Table::from_iter([(section.to_owned(), Value::Table(entries))]);
+    match table.try_into::<Raw>() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(wrong(name, &message::without_values(error.message()))),
+    }
+}
+
+fn wrong(name: &str, message: &str) -> ConfigError {
+    ConfigError::Syntax { origin: name.to_owned(), message: message.to_owned() }
+}
+
+fn value(name: &str, text: &OsStr, kind: Kind) -> Result<Value, ConfigError> {
+    let text = text.to_str().ok_or_else(|| wrong(name, "the value is not UTF-8 text"))?;
     match kind {
         Kind::Text => Ok(Value::String(text.to_owned())),
         Kind::List => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Ok(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
         }
-        Kind::Number => text.trim().parse().map(Value::Integer).map_err(|_| ConfigError::Syntax {
-            origin: name.to_owned(),
-            message: "a whole number is needed".to_owned(),
-        }),
+        Kind::Number => text.trim().parse().map(Value::Integer).map_err(|_| wrong(name, "a whole number is needed")),
     }
 }

@@ -100,9 +100,9 @@ fn the_environment_comes_after_the_file() {
     let path = folder.path().join("config.toml");
     std::fs::write(&path, "[server]\nurl = \"https://one/\"\n[card]\nmin_tries_left = 3\n").unwrap();
     let environment = [
-        ("PINWRIGHT_SERVER_URL".to_owned(), "https://two/".to_owned()),
-        ("PINWRIGHT_CARD_AUTHORITY".to_owned(), "current-pin, server".to_owned()),
-        ("PINWRIGHT_SERVER_URI".to_owned(), "https://three/".to_owned()),
+        ("PINWRIGHT_SERVER_URL".to_owned(), "https://two/".into()),
+        ("PINWRIGHT_CARD_AUTHORITY".to_owned(), "current-pin, server".into()),
+        ("PINWRIGHT_SERVER_URI".to_owned(), "https://three/".into()),
     ];
     let config = Config::load(Some(&path), &environment).unwrap();
     assert_eq!(config.server.unwrap().url.as_str(), "https://two/");
@@ -112,12 +112,38 @@ fn the_environment_comes_after_the_file() {
 }
 
 #[test]
+fn an_error_names_the_variable() {
+    for (name, value, said) in [
+        ("PINWRIGHT_CARD_MIN_TRIES_LEFT", "300", "invalid value: integer, expected u8"),
+        ("PINWRIGHT_CARD_MIN_TRIES_LEFT", "few", "a whole number is needed"),
+        ("PINWRIGHT_SERVER_AUTH", "basic", "unknown variant"),
+    ] {
+        let error = Config::load(Some(Path::new("/dev/null")), &[(name.to_owned(), value.into())]).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with(&format!("{name}: {said}")), "{text}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_setting_that_is_no_text_is_an_error_and_a_path_need_not_be_text() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let odd = OsString::from_vec(b"/odd\xFF".to_vec());
+    let load = |name: &str| Config::load(Some(Path::new("/dev/null")), &[(name.to_owned(), odd.clone())]);
+    let error = load("PINWRIGHT_SERVER_URL").unwrap_err().to_string();
+    assert_eq!(error, "PINWRIGHT_SERVER_URL: the value is not UTF-8 text");
+    assert!(load("PINWRIGHT_CONFIG").unwrap().warnings.is_empty());
+    let journal = load("XDG_STATE_HOME").unwrap().journal.unwrap();
+    assert_eq!(journal.folder(), Path::new(&odd).join("pinwright"));
+}
+
+#[test]
 fn the_users_file_comes_after_the_machines() {
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("pinwright");
     std::fs::create_dir(&own).unwrap();
     std::fs::write(own.join("config.toml"), "[card]\nmin_tries_left = 5\n").unwrap();
-    let environment = [("XDG_CONFIG_HOME".to_owned(), folder.path().display().to_string())];
+    let environment = [("XDG_CONFIG_HOME".to_owned(), folder.path().into())];
     assert_eq!(Config::load(None, &environment).unwrap().rules.min_tries_left, 5);
     assert!(Config::load(Some(&folder.path().join("missing.toml")), &[]).is_err());
 }
@@ -190,7 +216,7 @@ fn a_unit_and_a_user_have_sockets_of_their_own() {
     let path = folder.path().join("config.toml");
     std::fs::write(&path, "").unwrap();
     let load = |name: &str, value: &str| {
-        let agent = Config::load(Some(&path), &[(name.to_owned(), value.to_owned())]).unwrap().agent;
+        let agent = Config::load(Some(&path), &[(name.to_owned(), value.into())]).unwrap().agent;
         (agent.control, agent.control_of_system)
     };
     let system = Some(PathBuf::from("/run/pinwright/agent.sock"));

@@ -1,5 +1,6 @@
 //! One case: its file, its surroundings, its run.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -96,9 +97,10 @@ impl Case {
         let named = file.display().to_string();
         let mut args = vec!["pinwright".to_owned()];
         args.extend(self.args.iter().map(|arg| arg.replace("[recording]", &recording).replace("[config]", &named)));
-        let mut environment = self.env.clone();
-        environment.push(("PINWRIGHT_CONFIG".to_owned(), named));
-        environment.push(("XDG_STATE_HOME".to_owned(), folder.path().join("state").display().to_string()));
+        let mut environment: Vec<(String, OsString)> =
+            self.env.iter().map(|(name, value)| (name.clone(), value.into())).collect();
+        environment.push(("PINWRIGHT_CONFIG".to_owned(), named.into()));
+        environment.push(("XDG_STATE_HOME".to_owned(), folder.path().join("state").into()));
         let mut got = run_in(&args, environment, &readers, self.stderr_is_terminal);
         let here = folder.path().display().to_string();
         for text in [&mut got.out, &mut got.err] {
@@ -255,7 +257,7 @@ pub fn run_arguments(args: &[&str]) -> Got {
     run_in(&args, Vec::new(), &VirtualReaders::new(), false)
 }
 
-fn run_in(args: &[String], environment: Vec<(String, String)>, readers: &dyn Readers, terminal: bool) -> Got {
+fn run_in(args: &[String], environment: Vec<(String, OsString)>, readers: &dyn Readers, terminal: bool) -> Got {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut world = World {
         readers: Some(readers),

@@ -147,3 +147,17 @@ fn opensc_accepts_the_pin_by_the_local_key_and_by_the_current_pin_that_it_has_se
     assert!(opensc::accepts_pin(&pcscd, 0, &pin));
     assert_eq!(card.with(|card| (card.tries_left(), card.admin_failures())), (3, 0), "no try is spent");
 }
+
+#[test]
+fn an_output_that_is_full_does_not_hide_that_the_card_is_done() {
+    let Some(pcscd) = pcscd_with(2) else { return };
+    let card = personalised();
+    let _inserted = pcscd.insert(0, card.clone());
+    let place = Workplace::new(server_for(&GidsSettings::default()));
+    for arguments in [&["enroll"][..], &["--json", "enroll"]] {
+        let run = place.start_by(&pcscd.socket(), "exec >/dev/full", arguments).finish();
+        let pin = place.server.state().last_pin().unwrap();
+        assert!(card.with(|card| card.pin_is(&pin)));
+        run.exits(2).says("error: the job is done: card ").says("but the result can't be written to standard output");
+    }
+}

@@ -23,6 +23,7 @@ mod pcscd;
 mod workplace;
 
 mod choosing;
+mod descriptors;
 mod enroll;
 mod faults;
 mod holder;

@@ -69,10 +69,15 @@ impl Workplace {
     pub fn start_with_secret(&self, socket: &Path, arguments: &[&str], secret: &[u8]) -> Running {
         let file = self.path("secret-pin");
         fs::write(&file, secret).expect("the secret is written");
-        // The shell opens the descriptor and becomes the command.
+        self.start_by(socket, &format!("exec 9<'{}'", file.display()), arguments)
+    }
+
+    /// The same after these words to the shell.
+    #[allow(dead_code, reason = "shared with the benchmark")]
+    pub fn start_by(&self, socket: &Path, words: &str, arguments: &[&str]) -> Running {
+        // The shell opens descriptors and becomes the command.
         let mut command = Command::new("setsid");
-        command.args(["sh", "-c", r#"file=$1; shift; exec 9<"$file"; exec "$@""#, "sh"]);
-        command.arg(&file).arg(env!("CARGO_BIN_EXE_pinwright"));
+        command.args(["sh", "-c", &format!("{words}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_pinwright")]);
         self.launch(command, socket, arguments)
     }
 
@@ -123,6 +128,19 @@ impl Running {
     /// The process.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Waits until it has said that on stderr.
+    #[allow(dead_code, reason = "shared with the benchmark")]
+    pub fn says(&mut self, part: &str) {
+        loop {
+            let said = text(&mut self.err);
+            if said.contains(part) {
+                return;
+            }
+            assert!(self.started.elapsed() < LIMIT, "`pinwright {}` does not say {part:?}: {said}", self.arguments);
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Waits for the end.

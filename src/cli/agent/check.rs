@@ -11,6 +11,7 @@ use super::AgentError;
 use crate::agent::account::{self, Account};
 use crate::agent::settings::MetricsPlace;
 use crate::cli::error::CliError;
+use crate::cli::supply::source;
 use crate::cli::world::World;
 use crate::config::{Config, SecretFile};
 use crate::provision::journal::Journal;
@@ -185,7 +186,7 @@ fn secret_file(file: &SecretFile) -> Result<String, String> {
         (SecretFile::Credential(name), Some(folder)) => folder.join(name),
         (SecretFile::Credential(name), None) => return Ok(only_in_the_unit(name)),
     };
-    std::fs::File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    source::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(path.display().to_string())
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::agent::jobs::Outfit;
 use crate::agent::pinentry::PinentrySupplier;
 use crate::cli::error::CliError;
-use crate::cli::supply::{CommandSupplier, Descriptors};
+use crate::cli::supply::{CommandSupplier, Handed};
 use crate::config::{Config, Sources};
 use crate::provision::Rules;
 use crate::provision::issuer::Issuer;
@@ -51,7 +51,7 @@ impl Outfit for Configured {
     }
 
     fn supplier(&self, card: &str, interrupted: Arc<AtomicBool>) -> Box<dyn Supplier> {
-        let nothing = Descriptors::default();
+        let nothing = Handed::default();
         let files = CommandSupplier::new(nothing, self.sources.clone(), true, false, Arc::clone(&interrupted));
         let (program, timeout) = (self.pinentry.clone(), self.pinentry_timeout);
         Box::new(PinentrySupplier::new(files, program, timeout, card, interrupted))

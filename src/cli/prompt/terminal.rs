@@ -5,7 +5,9 @@ use std::io::{self, IsTerminal, Read, Write};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::termios::{InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{
+    InputModes, LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr, tcsetattr,
+};
 
 use crate::secret::SecretBytes;
 
@@ -94,11 +96,12 @@ impl Terminal {
         }
     }
 
-    /// Asks yes or no. `go_on` is called several times a second meanwhile; its `false` ends the wait with `None`.
+    /// Asks yes or no. What was typed before the question was there is no answer to it, and is thrown away. `go_on` is called several times a second meanwhile; its `false` ends the wait with `None`.
     ///
     /// # Errors
     /// The terminal failed.
     pub fn confirm(&mut self, question: &str, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<bool>> {
+        tcflush(&self.tty, QueueSelector::IFlush)?;
         self.say(question)?;
         let mut line = Vec::new();
         loop {

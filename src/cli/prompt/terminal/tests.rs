@@ -130,3 +130,20 @@ fn a_hang_up_is_no_entry_and_no_failure() {
     drop(person);
     assert!(asking.join().unwrap().1.unwrap().is_none());
 }
+
+#[test]
+fn a_yes_that_came_before_the_question_is_no_answer() {
+    for (answer, yes) in [(&b"n\n"[..], false), (b"y\n", true)] {
+        let (mut person, mut terminal) = terminal();
+        person.write_all(b"y\nyes\ny").unwrap();
+        let mut asked = false;
+        let given = terminal.confirm("Sure? ", &mut || {
+            if !asked {
+                person.write_all(answer).unwrap();
+                asked = true;
+            }
+            true
+        });
+        assert_eq!(given.unwrap(), Some(yes));
+    }
+}

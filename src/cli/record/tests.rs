@@ -1,0 +1,138 @@
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::*;
+use crate::exit::Exit;
+use crate::provision::{CardState, Cause, Step};
+use crate::reader::Readers;
+use crate::reader::replay::Replay;
+use crate::reader::traffic::Meter;
+
+/// What was said and printed, and how it ended.
+struct Told {
+    out: String,
+    err: String,
+    result: Result<(), CliError>,
+}
+
+fn tell(work: impl FnOnce(&mut World<'_>) -> Result<(), CliError>) -> Told {
+    let mut out = Vec::new();
+    let (err, result) = tell_to(&mut out, work);
+    Told { out: String::from_utf8(out).unwrap(), err, result }
+}
+
+fn tell_to(
+    out: &mut dyn Write,
+    work: impl FnOnce(&mut World<'_>) -> Result<(), CliError>,
+) -> (String, Result<(), CliError>) {
+    let mut err = Vec::new();
+    let mut world = World {
+        readers: None,
+        environment: Vec::new(),
+        out,
+        err: &mut err,
+        err_is_terminal: false,
+        may_prompt: false,
+        interrupted: Arc::new(AtomicBool::new(false)),
+    };
+    let result = work(&mut world);
+    (String::from_utf8(err).unwrap(), result)
+}
+
+fn arguments(out: PathBuf, reader: Option<&str>) -> RecordArgs {
+    let mut job = JobArgs::default();
+    job.choice.reader = reader.map(str::to_owned);
+    RecordArgs { out, operation: Operation::Inspect, card: "none".to_owned(), job }
+}
+
+/// Inspects a card that knows one command: the SELECT that finds it.
+fn inspect(args: &RecordArgs) -> Told {
+    let card = "# fixture: 1\n# atr: 3B80800101\n\n> 00A4040009A0000003080000100000\n< 6982\n";
+    let replay = Replay::new(card.parse().unwrap()).unwrap();
+    let readers: &dyn Readers = &replay;
+    tell(|world| {
+        run(&Config::from_toml("").unwrap(), args, false, Desktop { readers, meter: &Meter::default() }, world)
+    })
+}
+
+/// A disk that is full.
+fn full(path: &std::path::Path) -> Out {
+    std::fs::write(path, "").unwrap();
+    Out { path: path.to_owned(), file: OpenOptions::new().write(true).open("/dev/full").unwrap() }
+}
+
+fn concluded(path: &std::path::Path, operated: Operated) -> Told {
+    let nothing = Fixture { headers: Vec::new(), exchanges: Vec::new() };
+    tell(|world| conclude(full(path), nothing, &arguments(path.to_owned(), None), operated, false, world))
+}
+
+#[test]
+fn a_file_without_a_recording_does_not_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recording.apdu");
+    let told = inspect(&arguments(path.clone(), Some("no such reader")));
+    assert!(matches!(told.result, Err(CliError::Choice(_))), "{:?}", told.result);
+    assert!(!path.exists());
+    // Nothing is in the way of the next one, and a failure is a recording.
+    let told = inspect(&arguments(path.clone(), None));
+    assert!(matches!(told.result, Err(CliError::Failure(_))), "{:?}", told.result);
+    assert!(std::fs::read_to_string(&path).unwrap().contains("\n< 6982"));
+}
+
+#[test]
+fn a_recording_that_is_there_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recording.apdu");
+    std::fs::write(&path, "kept").unwrap();
+    assert!(matches!(inspect(&arguments(path.clone(), None)).result, Err(CliError::File { .. })));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "kept");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_does_not_hide_that_the_card_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recording.apdu");
+    let done = Some("the job is done: card 1 has its new PIN".to_owned());
+    let told = concluded(&path, Operated { outcome: Some("done".to_owned()), done, ..Operated::default() });
+    let error = told.result.unwrap_err();
+    assert_eq!(error.exit(), Exit::Usage);
+    let text = error.to_string();
+    assert!(text.contains("card 1 has its new PIN, but the recording can't be written to"), "{text}");
+    assert!(told.out.is_empty() && !path.exists());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_output_that_is_full_does_not_hide_that_the_card_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recording.apdu");
+    let done = Some("the job is done: card 1 has its new PIN".to_owned());
+    let operated = Operated { outcome: Some("done".to_owned()), done, ..Operated::default() };
+    let nothing = Fixture { headers: Vec::new(), exchanges: Vec::new() };
+    let mut full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let out = Out::create(path.clone()).unwrap();
+    let arguments = arguments(path.clone(), None);
+    let (_, result) = tell_to(&mut full, |world| conclude(out, nothing, &arguments, operated, false, world));
+    let text = result.unwrap_err().to_string();
+    assert!(text.starts_with("the job is done: card 1 has its new PIN, but the result can't be written"), "{text}");
+    assert!(path.exists());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_does_not_hide_how_the_job_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recording.apdu");
+    let failure = Failure {
+        step: Step::Verify,
+        reader: None,
+        card_id: None,
+        card: CardState::Unknown,
+        journal: None,
+        cause: Box::new(Cause::Interrupted),
+    };
+    let told = concluded(&path, CliError::from(failure).into());
+    assert_eq!(told.result.unwrap_err().exit(), Exit::Attention);
+    assert!(told.err.starts_with("warning: the recording could not be written to"), "{}", told.err);
+}
