@@ -25,6 +25,7 @@ help:
 
 demo:
 	@packaging/system-packages $@
+	@echo 'Building; the first time takes some minutes …' >&2
 	cargo run --quiet --locked --features sim -- demo
 
 test:

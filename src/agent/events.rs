@@ -137,7 +137,7 @@ fn log(sentence: &Sentence<'_>) {
     let id = ended.and_then(|report| report.enrollment.as_deref());
     match ended.map(|report| report.phase) {
         _ if sentence.what == What::Step => {}
-        Some(Phase::Failed | Phase::Stuck) => tracing::warn!(reader = name, id, "{sentence}"),
+        Some(Phase::Failed | Phase::Stuck | Phase::NoAccess) => tracing::warn!(reader = name, id, "{sentence}"),
         _ => tracing::info!(reader = name, id, "{sentence}"),
     }
 }

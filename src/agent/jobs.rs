@@ -226,7 +226,7 @@ fn work(workshop: &Workshop, readers: &dyn Readers, task: &Task, bell: &Bell) ->
     }
     let mut issuer = match workshop.outfit.issuer() {
         Ok(issuer) => issuer,
-        Err(reason) => return Ok(Ending::plain(Phase::Waiting, Next::Recheck, reason)),
+        Err(reason) => return Ok(Ending::plain(Phase::NoAccess, Next::Recheck, reason)),
     };
     bell.tell(News::Step(Step::Resolve));
     let assignment = ask(issuer.as_mut(), task, &identity)?;

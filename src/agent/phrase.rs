@@ -13,6 +13,7 @@ impl Phase {
             Self::Working => "at work",
             Self::NotOurs => "a card that can't be provisioned here; left alone",
             Self::Waiting => "no open request for this card yet",
+            Self::NoAccess => "the server can't be used like this; tried again later",
             Self::ServerDown => "the server fails; tried again later",
             Self::Reported => "has an open request; nothing written (`agent.on_insert` is \"report\")",
             Self::NeedsPin => "the user must supply a PIN: run `pinwright enroll`",
@@ -60,6 +61,10 @@ impl fmt::Display for Sentence<'_> {
             write!(f, " {:?}", reader.reader)?;
             match self.what {
                 What::Step => write!(f, ": {}", reader.step.as_deref().unwrap_or("?"))?,
+                // A job that failed had no word from the server on requests.
+                What::Phase if reader.phase == Phase::Waiting && reader.exit.is_some() => {
+                    f.write_str(": tried again later")?;
+                }
                 What::Phase => write!(f, ": {}", reader.phase.phrase())?,
                 _ => {}
             }
@@ -96,6 +101,9 @@ mod tests {
             said(What::Phase, None),
             "reader \"Desk 1\": no open request for this card yet, card 33221100-5544-7766-8899-aabbccddeeff: no open request"
         );
+        let failed = ReaderReport { exit: Some(3), reason: Some("it is held".to_owned()), ..report.clone() };
+        let sentence = Sentence { what: What::Phase, reader: Some(&failed), detail: None };
+        assert!(sentence.to_string().contains(": tried again later, card 3322"), "{sentence}");
         assert_eq!(
             said(What::Inserted, Some("x")),
             "card inserted \"Desk 1\", card 33221100-5544-7766-8899-aabbccddeeff: x"

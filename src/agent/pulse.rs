@@ -109,7 +109,8 @@ pub fn status_line(snapshot: &Snapshot) -> String {
     ];
     let kinds = [
         (Phase::Working, "at work"),
-        (Phase::Waiting, "waiting for a request"),
+        (Phase::Waiting, "waiting"),
+        (Phase::NoAccess, "without access to the server"),
         (Phase::ServerDown, "waiting for the server"),
         (Phase::NeedsPin, "in need of a PIN from the user"),
         (Phase::Failed, "failed"),

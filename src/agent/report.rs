@@ -21,8 +21,10 @@ pub enum Phase {
     Working,
     /// Not a card that can be provisioned here: left alone until it is pulled.
     NotOurs,
-    /// No open request for it: the server is asked again later, the card is not.
+    /// No open request for it, or something that may pass: tried again later.
     Waiting,
+    /// The server can't be used as things are (token, certificate, right): asked again later, and somebody has to see to it.
+    NoAccess,
     /// The server can't be reached or fails: tried again later.
     ServerDown,
     /// `on_insert = "report"`, and there is an open request: nothing was written.
@@ -35,7 +37,7 @@ pub enum Phase {
     AlreadyDone,
     /// Stopped for good on this card, see the reason; until it is pulled, nothing is tried again.
     Failed,
-    /// The reader does not answer any more: left alone until it comes back or the card is pulled.
+    /// The reader does not answer any more: tried again later, and at once when the card is pulled and put in.
     Stuck,
 }
 

@@ -256,7 +256,7 @@ impl Slot {
     pub fn recheck_now(&mut self, now: Instant, settings: &Settings) -> bool {
         let waits = matches!(
             self.report.phase,
-            Phase::Waiting | Phase::ServerDown | Phase::Reported | Phase::NeedsPin | Phase::Stuck
+            Phase::Waiting | Phase::NoAccess | Phase::ServerDown | Phase::Reported | Phase::NeedsPin | Phase::Stuck
         );
         if !waits || self.running.is_some() || self.present.is_none() {
             return false;

@@ -50,6 +50,7 @@ const FAILED: Verdict = Verdict::new(Phase::Failed, Next::Never);
 const NOT_OURS: Verdict = Verdict::new(Phase::NotOurs, Next::Never);
 const SOON: Verdict = Verdict::new(Phase::Waiting, Next::Soon);
 const LATER: Verdict = Verdict::new(Phase::Waiting, Next::Recheck);
+const NO_ACCESS: Verdict = Verdict::new(Phase::NoAccess, Next::Recheck);
 
 /// Judges a failure. Whatever may have reached the card is never tried again by itself; what did not, and may pass (a full disk, a
 /// reader that hung), is.
@@ -101,7 +102,9 @@ fn server(error: &ServerError) -> Verdict {
         | ServerProblem::Timeout { .. }
         | ServerProblem::Failed { .. } => Verdict::new(Phase::ServerDown, Next::Retry(None)),
         ServerProblem::Pin(_) => FAILED,
-        _ => LATER,
+        // It knows nothing of the card, or of what was asked for.
+        ServerProblem::Nothing => LATER,
+        _ => NO_ACCESS,
     }
 }
 

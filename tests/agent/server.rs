@@ -86,7 +86,7 @@ fn a_refusal_is_asked_about_again_later_and_costs_the_card_nothing() {
         let card = card(0);
         office.readers.add(READERS[0]).insert(card.clone());
         let mut agent = office.agent();
-        let report = agent.ends(READERS[0], Phase::Waiting);
+        let report = agent.ends(READERS[0], Phase::NoAccess);
         assert_eq!(report.exit, Some(5), "{status}: {report:?}");
         assert!(report.next_check.is_some());
         office.assert_untouched(&card, "refused");
@@ -162,7 +162,7 @@ fn a_token_that_is_renewed_in_its_file_is_used_without_a_restart() {
     office.readers.clone().add(READERS[0]).insert(plastic.clone());
     let mut agent = office.agent();
     for _ in 0..2 {
-        assert_eq!(agent.ends(READERS[0], Phase::Waiting).exit, Some(5));
+        assert_eq!(agent.ends(READERS[0], Phase::NoAccess).exit, Some(5));
     }
     std::fs::write(&token, "renewed-token").unwrap();
     agent.until("done", |event| event.reader.as_ref().is_some_and(|report| report.phase == Phase::Done));

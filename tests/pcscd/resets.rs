@@ -113,7 +113,7 @@ fn a_second_job_on_a_card_that_is_held_for_long_is_told() {
     until_asked(&place);
 
     let second = place.pinwright(&pcscd, ENROLL);
-    second.exits(3).says("no answer").says("Another program may be holding a transaction");
+    second.exits(3).says("held by another program").says("pinwright (pid ").says("leave the card in");
     assert_eq!(second.json()["card_state"], "untouched");
     first.finish().exits(0);
     let pins = place.server.state().pins();
