@@ -162,15 +162,17 @@ fn by_name(entries: &[ReaderEntry], wanted: &str) -> Result<ReaderEntry, ChoiceE
     if let Some(exact) = entries.iter().find(|entry| entry.name == wanted) {
         return Ok(exact.clone());
     }
+    let names = |entries: Vec<&ReaderEntry>| entries.into_iter().map(|entry| quoted(&entry.name)).collect();
     // As `readers` prints it: `00` may be a part of a name, as of "Reader 00 00".
     let number = wanted.parse::<usize>().ok().filter(|number| number.to_string() == wanted);
-    if let Some(numbered) = number.and_then(|number| entries.get(number)) {
-        return Ok(numbered.clone());
+    if let Some(number) = number {
+        // One that is gone is not taken for a part of a name: readers end in digits, and another would be found.
+        let gone = || ChoiceError::NoSuchReader { wanted: wanted.to_owned(), readers: names(entries.iter().collect()) };
+        return entries.get(number).cloned().ok_or_else(gone);
     }
     let folded = wanted.to_lowercase();
     let mut matching: Vec<&ReaderEntry> =
         entries.iter().filter(|entry| entry.name.to_lowercase().contains(&folded)).collect();
-    let names = |entries: Vec<&ReaderEntry>| entries.into_iter().map(|entry| quoted(&entry.name)).collect();
     match (matching.pop(), matching.is_empty()) {
         (Some(only), true) => Ok(only.clone()),
         (None, _) => {
