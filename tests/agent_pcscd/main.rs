@@ -12,6 +12,9 @@
     missing_docs
 )]
 
+#[path = "../support/holder.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod holding;
 #[path = "../support/opensc.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod opensc;

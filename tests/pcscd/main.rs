@@ -13,6 +13,9 @@
 
 #[path = "../support/forms.rs"]
 mod forms;
+#[path = "../support/holder.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod holding;
 #[path = "../support/kept.rs"]
 mod kept;
 #[path = "../support/opensc.rs"]
