@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pinwright::provision::journal::{Journal, Point, Record, SCHEMA, new_id};
+use pinwright::job::journal::{Journal, Point, Record, SCHEMA, new_id};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

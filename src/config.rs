@@ -17,9 +17,11 @@ use url::Url;
 
 use crate::card::family::Families;
 use crate::card::profile::{Clash, ProfileError};
-use crate::provision::journal::Journal;
-use crate::provision::supplier::Need;
-use crate::provision::{AdminKeyRule, Authority, PinMaker, PinRouteRule, Rules};
+use crate::job::authority::Authority;
+use crate::job::issuer::PinMaker;
+use crate::job::journal::Journal;
+use crate::job::secrets::Need;
+use crate::provision::{AdminKeyRule, PinRouteRule, Rules};
 use crate::server;
 
 use profiles::Placed;

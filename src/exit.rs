@@ -2,11 +2,11 @@
 
 use crate::card::CardError;
 use crate::card::family::DetectError;
-use crate::provision::Step;
-use crate::provision::journal::JournalError;
-use crate::provision::records::ResolveError;
-use crate::provision::supplier::SecretError;
-use crate::provision::{Cause, Failure};
+use crate::job::Step;
+use crate::job::journal::JournalError;
+use crate::job::records::ResolveError;
+use crate::job::secrets::SecretError;
+use crate::job::{Cause, Failure};
 use crate::reader::ReaderError;
 use crate::server::{ServerError, ServerProblem};
 
@@ -46,7 +46,7 @@ impl From<Exit> for std::process::ExitCode {
 
 impl From<&Failure> for Exit {
     fn from(failure: &Failure) -> Self {
-        if failure.card.needs_attention() {
+        if failure.card_state().needs_attention() {
             return Self::Attention;
         }
         match failure.cause.as_ref() {

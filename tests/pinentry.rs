@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use pinwright::agent::pinentry::PinentrySupplier;
 use pinwright::card::{PinCharacters, PinLimits};
-use pinwright::provision::Cause;
-use pinwright::provision::issuer::Watch;
-use pinwright::provision::supplier::{Need, SecretError, Supplier};
+use pinwright::job::Cause;
+use pinwright::job::issuer::Watch;
+use pinwright::job::secrets::{Need, SecretError};
+use pinwright::job::supplier::Supplier;
 use pinwright::secret::{AdminKey, Code, Pin};
 
 const LIMITS: PinLimits = PinLimits { min: 6, max: 8, characters: PinCharacters::Digits };

@@ -13,7 +13,7 @@ use std::hash::Hash;
 use std::ops::Deref;
 
 use pinwright::apdu::{Command, Response};
-use pinwright::provision::issuer::Answers;
+use pinwright::job::issuer::Answers;
 use pinwright::reader::Frame;
 use pinwright::secret::{AdminKey, AdminResponse, Code, Pin, SecretBytes};
 use pinwright::server::ProposedPin;

@@ -12,13 +12,17 @@ use super::mailbox::{Message, Post};
 use super::report::Phase;
 use super::settings::OnInsert;
 use super::verdict::{self, Next, Verdict};
+use crate::card::CardId;
 use crate::card::family::Families;
-use crate::provision::issuer::{Assignment, Issuer, Wanted};
-use crate::provision::journal::{self, Journal, most_doubtful};
-use crate::provision::look::{Identity, look};
-use crate::provision::records::ResolveError;
-use crate::provision::supplier::Supplier;
-use crate::provision::{self, Cause, Desk, Failure, Job, Outcome, Rules, Step};
+use crate::job::desk::Desk;
+use crate::job::issuer::{Assignment, Issuer, Wanted};
+use crate::job::journal::{self, Journal, Record, most_doubtful};
+use crate::job::look::look;
+use crate::job::records::ResolveError;
+use crate::job::supplier::Supplier;
+use crate::job::{CardIdentity, Cause, Failure, Step};
+use crate::provision;
+use crate::provision::{Job, Outcome, Rules};
 use crate::reader::Readers;
 use crate::reader::traffic::Traffic;
 use crate::secret::scrub::on_own_stack;
@@ -59,7 +63,7 @@ pub struct Task {
     /// The insertion.
     pub insertion: u64,
     /// What an earlier look has found: then only the server is asked at first.
-    pub identity: Option<Identity>,
+    pub identity: Option<CardIdentity>,
     /// The server has asked to be left alone: look at the card only.
     pub look_only: bool,
     /// Set when the job is to back out.
@@ -85,7 +89,7 @@ pub enum News {
     /// It has come to a step.
     Step(Step),
     /// It has found out which card it is.
-    Identified(Identity),
+    Identified(CardIdentity),
     /// It has found the open request.
     Found(Uuid),
     /// It has ended.
@@ -102,9 +106,11 @@ pub struct Ending {
     /// Why, and what to do.
     pub reason: Option<String>,
     /// Where it stopped, in which state the card is, and the exit code of a command that ends so.
-    pub stopped: Option<(Step, provision::CardState, u8)>,
+    pub stopped: Option<(Step, crate::job::CardState, u8)>,
     /// The job's id in the journal.
     pub journal: Option<String>,
+    /// The card whose PIN was set.
+    pub card_id: Option<CardId>,
 }
 
 impl Ending {
@@ -115,6 +121,7 @@ impl Ending {
             reason: reason.into(),
             stopped: None,
             journal: None,
+            card_id: None,
         }
     }
 
@@ -129,14 +136,15 @@ impl Ending {
         Self {
             server_answered: true,
             journal: outcome.journal_id,
+            card_id: Some(outcome.card.card_id),
             ..Self::plain(Phase::Done, Next::Never, (!warnings.is_empty()).then(|| warnings.join("; ")))
         }
     }
 
     fn failed(failure: Failure) -> Self {
         Self {
-            server_answered: failure.step > Step::Ask,
-            stopped: Some((failure.step, failure.card, verdict::exit(&failure))),
+            server_answered: failure.step.follows_the_servers_secrets(),
+            stopped: Some((failure.step, failure.card_state(), verdict::exit(&failure))),
             ..Self::plain(Phase::Failed, Next::Never, verdict::reason(&failure)).judged(verdict::judge(&failure))
         }
         .noted(failure.journal)
@@ -204,7 +212,12 @@ fn run(workshop: &Workshop, task: &Task, bell: Bell) {
     // What the job reads and computes stays on a stack that is gone when it has ended.
     let ending = on_own_stack(|| work(workshop, &readers, task, &bell)).unwrap_or_else(Ending::failed);
     tracing::debug!("{}", ending.verdict.phase.phrase());
+    let card = ending.card_id;
     bell.end(ending);
+    // The result is told: nobody waits for what is tidied up now.
+    if let Some(card_id) = card {
+        workshop.journal.tidy(card_id.guid());
+    }
 }
 
 fn work(workshop: &Workshop, readers: &dyn Readers, task: &Task, bell: &Bell) -> Result<Ending, Failure> {
@@ -250,7 +263,7 @@ fn work(workshop: &Workshop, readers: &dyn Readers, task: &Task, bell: &Bell) ->
 }
 
 /// Asks for the server's records. The card is not held meanwhile: others may use it, and a slow server blocks nobody.
-fn ask(issuer: &mut dyn Issuer, task: &Task, identity: &Identity) -> Result<Assignment, Failure> {
+fn ask(issuer: &mut dyn Issuer, task: &Task, identity: &CardIdentity) -> Result<Assignment, Failure> {
     let interrupted = Arc::clone(&task.interrupted);
     let mut watch = || {
         if interrupted.load(std::sync::atomic::Ordering::Relaxed) { Err(Cause::Interrupted) } else { Ok(()) }
@@ -258,24 +271,17 @@ fn ask(issuer: &mut dyn Issuer, task: &Task, identity: &Identity) -> Result<Assi
     issuer.resolve(&identity.parameters(), Wanted::default(), &mut watch).map_err(|cause| failed(task, identity, cause))
 }
 
-fn failed(task: &Task, identity: &Identity, cause: Cause) -> Failure {
-    Failure {
-        step: Step::Resolve,
-        reader: Some(task.reader.clone()),
-        card_id: Some(identity.card_id.to_string()),
-        card: provision::CardState::Untouched,
-        journal: None,
-        cause: Box::new(cause),
-    }
+fn failed(task: &Task, identity: &CardIdentity, cause: Cause) -> Failure {
+    Failure::before_any_effect(Step::Resolve, &task.reader, Some(identity.card_id), cause)
 }
 
 /// No request: usual, unless an earlier job was cut off on this card.
-fn no_request(workshop: &Workshop, identity: &Identity, assignment: &Assignment) -> String {
+fn no_request(workshop: &Workshop, identity: &CardIdentity, assignment: &Assignment) -> String {
     let none = ResolveError::NoRequest { smartcard: assignment.smartcard }.to_string();
     let mut records = workshop.journal.of_card(identity.card_id.guid()).unwrap_or_default();
-    records.retain(|record| record.point.is_open());
+    records.retain(Record::is_open);
     match most_doubtful(&records) {
-        Some(record) => format!("{none}, although an earlier job ({}) {}", record.id, record.point.meaning()),
+        Some(record) => format!("{none}, although an earlier job ({}) {}", record.id, record.point().meaning()),
         None => none,
     }
 }
@@ -284,7 +290,7 @@ fn provision(
     workshop: &Workshop,
     readers: &dyn Readers,
     task: &Task,
-    identity: &Identity,
+    identity: &CardIdentity,
     assignment: Assignment,
     issuer: &mut dyn Issuer,
     bell: &Bell,

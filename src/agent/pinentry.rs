@@ -16,10 +16,11 @@ use pinentry::{Error, PassphraseInput};
 use secrecy::ExposeSecret as _;
 
 use crate::card::{PinCharacters, PinLimits};
-use crate::provision::Cause;
-use crate::provision::fit::{self, PolicyLengths};
-use crate::provision::issuer::Watch;
-use crate::provision::supplier::{Need, SecretError, Supplier};
+use crate::job::Cause;
+use crate::job::fit::{self, PolicyLengths};
+use crate::job::issuer::Watch;
+use crate::job::secrets::{Need, SecretError};
+use crate::job::supplier::Supplier;
 use crate::secret::scrub::on_own_stack;
 use crate::secret::{AdminKey, Code, Pin, SecretBytes};
 

@@ -8,8 +8,7 @@ use super::backoff::{Backoff, Recheck};
 use super::jobs::{Ending, News, Task};
 use super::report::{Phase, ReaderReport, timestamp};
 use super::settings::Settings;
-use crate::provision::look::Identity;
-use crate::provision::{CardState, Step};
+use crate::job::{CardIdentity, CardState, Step};
 use crate::reader::Presence;
 
 /// First and longest pause where another program has the card.
@@ -33,7 +32,7 @@ pub(super) struct Slot {
     /// When a job was begun last.
     pub last_job: Option<Instant>,
     running: Option<Running>,
-    identity: Option<Identity>,
+    identity: Option<CardIdentity>,
     recheck: Recheck,
     soon: Backoff,
     again: u32,

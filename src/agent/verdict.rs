@@ -7,10 +7,10 @@ use crate::apdu::ApduError;
 use crate::card::CardError;
 use crate::card::family::DetectError;
 use crate::exit::Exit;
-use crate::provision::journal::JournalError;
-use crate::provision::records::ResolveError;
-use crate::provision::supplier::SecretError;
-use crate::provision::{CardState, Cause, Failure, Step};
+use crate::job::journal::JournalError;
+use crate::job::records::ResolveError;
+use crate::job::secrets::SecretError;
+use crate::job::{CardState, Cause, Failure, Step};
 use crate::reader::ReaderError;
 use crate::server::{ServerError, ServerProblem};
 
@@ -56,7 +56,7 @@ const NO_ACCESS: Verdict = Verdict::new(Phase::NoAccess, Next::Recheck);
 /// reader that hung), is.
 #[must_use]
 pub fn judge(failure: &Failure) -> Verdict {
-    if failure.card != CardState::Untouched {
+    if failure.card_state() != CardState::Untouched {
         return FAILED;
     }
     match failure.cause.as_ref() {
@@ -78,7 +78,7 @@ pub fn judge(failure: &Failure) -> Verdict {
         // A full disk, a folder that is not mounted yet; or a job that had to back out for its time.
         Cause::Journal(_) | Cause::Interrupted => LATER,
         _ if failure.is_reset_before_write() => SOON,
-        cause => reader_error(cause).map_or(FAILED, |error| reader(error, failure.step)),
+        cause => reader_error(cause).map_or(FAILED, |error| reader(error, failure.card_id.is_some())),
     }
 }
 
@@ -116,7 +116,7 @@ fn records(error: &ResolveError) -> Verdict {
     }
 }
 
-fn reader(error: &ReaderError, step: Step) -> Verdict {
+fn reader(error: &ReaderError, identified: bool) -> Verdict {
     match error {
         ReaderError::InUse { .. } => SOON,
         // A reader that hangs, or another program that keeps the card to itself for long: the call may have returned by then.
@@ -127,7 +127,7 @@ fn reader(error: &ReaderError, step: Step) -> Verdict {
         | ReaderError::Unpowered { .. }
         | ReaderError::Unresponsive { .. }
         | ReaderError::ProtocolMismatch { .. }
-            if step <= Step::Identify =>
+            if !identified =>
         {
             Verdict::new(Phase::Waiting, Next::Again)
         }
@@ -166,9 +166,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::card::{CardId, IdOrder};
+    use crate::job::effect::{Change, Effect, ProofState};
 
-    fn failure(step: Step, card: CardState, cause: Cause) -> Failure {
-        Failure { step, reader: None, card_id: None, card, journal: None, cause: Box::new(cause) }
+    fn failure(step: Step, effect: Effect, cause: Cause) -> Failure {
+        let card_id =
+            (step != Step::Open && step != Step::Identify).then(|| CardId::new(&[1; 16], IdOrder::Windows).unwrap());
+        Failure { effect, ..Failure::before_any_effect(step, "r", card_id, cause) }
     }
 
     fn stuck() -> ReaderError {
@@ -188,16 +192,19 @@ mod tests {
             Cause::Card(CardError::NoAnswer { command: "SELECT", source: inside(stuck()) }),
         ];
         for cause in causes {
-            let verdict = judge(&failure(Step::Identify, CardState::Untouched, cause));
+            let verdict = judge(&failure(Step::Identify, Effect::default(), cause));
             assert_eq!(verdict, Verdict::new(Phase::Stuck, Next::Recheck));
         }
     }
 
     #[test]
     fn what_may_have_reached_the_card_is_never_tried_again() {
-        for state in [CardState::TrySpent, CardState::PinSet, CardState::Unknown] {
+        let shown = Effect { proof: ProofState::Shown, ..Effect::default() };
+        let set = Effect { pin: Change::New { verified: false }, ..Effect::default() };
+        let unknown = Effect { pin: Change::Unknown, ..Effect::default() };
+        for effect in [shown, set, unknown] {
             for cause in [Cause::Reader(stuck()), Cause::Reader(removed()), Cause::Interrupted] {
-                assert_eq!(judge(&failure(Step::SetPin, state, cause)), FAILED);
+                assert_eq!(judge(&failure(Step::SetPin, effect, cause)), FAILED);
             }
         }
     }
@@ -205,7 +212,7 @@ mod tests {
     #[test]
     fn a_bad_contact_is_tried_again_only_while_nothing_was_risked() {
         let bad = || Cause::Reader(ReaderError::Unpowered { reader: "r".to_owned() });
-        assert_eq!(judge(&failure(Step::Open, CardState::Untouched, bad())).next, Next::Again);
-        assert_eq!(judge(&failure(Step::Challenge, CardState::Untouched, bad())).next, Next::Never);
+        assert_eq!(judge(&failure(Step::Open, Effect::default(), bad())).next, Next::Again);
+        assert_eq!(judge(&failure(Step::Challenge, Effect::default(), bad())).next, Next::Never);
     }
 }

@@ -26,7 +26,7 @@ use crate::agent::jobs::Workshop;
 use crate::agent::metrics::Window;
 use crate::agent::{self, Mailbox, Pulse, Station, Stopped, clock, mailbox, signals};
 use crate::config::Config;
-use crate::provision::journal::Journal;
+use crate::job::journal::Journal;
 use crate::reader::pcsc::PcscReaders;
 use crate::secret::process;
 
@@ -67,7 +67,7 @@ impl AgentArgs {
     pub fn schema(&self) -> &'static str {
         match self.ask {
             Some(Ask::Status { .. }) => crate::agent::report::STATUS_SCHEMA,
-            Some(Ask::History) => crate::provision::journal::LISTING_SCHEMA,
+            Some(Ask::History) => crate::job::journal::LISTING_SCHEMA,
             Some(Ask::Recheck) => control::protocol::SCHEMA,
             None if self.check => check::SCHEMA,
             None => "pinwright.agent/1",
@@ -115,7 +115,7 @@ fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliEr
         tracing::warn!("working as root: set `agent.user` to a user of its own");
     }
     // Without a journal no card is written to, and that is better known now than at the first card.
-    let journal = config.journal.as_ref().ok_or(crate::provision::journal::JournalError::NoFolder)?;
+    let journal = config.journal.as_ref().ok_or(crate::job::journal::JournalError::NoFolder)?;
     journal.probe()?;
     let system = |what| move |source| CliError::System { what, source };
     let (post, mailbox) = mailbox();

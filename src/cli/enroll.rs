@@ -13,10 +13,14 @@ use super::select::{CardChoice, Chosen, choose};
 use super::supply::{CommandSupplier, Descriptors};
 use super::world::World;
 use crate::config::Config;
-use crate::provision::issuer::Wanted;
-use crate::provision::journal::JournalError;
+use crate::job::CardIdentity;
+use crate::job::Step;
+use crate::job::desk::Desk;
+use crate::job::issuer::Wanted;
+use crate::job::journal::JournalError;
+use crate::provision;
 use crate::provision::mimcm::MimCm;
-use crate::provision::{self, AdminKeyRule, Desk, Job, Outcome, Step};
+use crate::provision::{AdminKeyRule, Job, Outcome};
 use crate::reader::Readers;
 use crate::reader::traffic::Meter;
 use crate::secret::scrub::on_own_stack;
@@ -108,12 +112,16 @@ pub fn run(
     } else {
         world.print(&output::outcome_text(&outcome, &costs))
     };
+    // The result is told: nobody waits for what is tidied up now.
+    if let Some(journal) = &config.journal {
+        journal.tidy(outcome.card.card_id.guid());
+    }
     printed.map_err(|error| error.after(done(&outcome)))
 }
 
 /// What is done, in a sentence without its end.
 pub fn done(outcome: &Outcome) -> String {
-    let Outcome { card_id, reader, .. } = outcome;
+    let CardIdentity { card_id, reader, .. } = &outcome.card;
     format!("the job is done: card {card_id} in {reader:?} has its new PIN, and has verified it")
 }
 

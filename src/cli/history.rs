@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::world::World;
 use crate::config::Config;
-use crate::provision::journal::{JournalError, Listing};
+use crate::job::journal::{JournalError, Listing};
 
 /// Runs the command.
 ///
@@ -29,7 +29,8 @@ pub fn print(listing: &Listing, world: &mut World<'_>) -> Result<(), CliError> {
     }
     for record in &listing.records {
         let mark = if record.open { "!" } else { " " };
-        let (id, card, changed) = (&record.id, record.card_id, &record.changed);
+        let (id, changed) = (&record.id, &record.changed);
+        let card = record.card_id.map_or_else(|| "not known yet".to_owned(), |id| id.to_string());
         let refused = record.status_word.as_ref().map_or_else(String::new, |word| format!(" (the card said {word})"));
         world.print(&format!("{mark} {id}  {changed}  card {card}  {}{refused}", record.point.meaning()))?;
     }

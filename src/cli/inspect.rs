@@ -10,7 +10,7 @@ use crate::apdu::Channel;
 use crate::card::family::{self, DetectError, Families, Found};
 use crate::card::{Card, CardError, PinCharacters, PinLimits, Proof, SecretReport, Tries, proof};
 use crate::config::Config;
-use crate::provision::{CardState, Cause, Failure, Step};
+use crate::job::{Cause, Failure, Step};
 use crate::reader::{EndAction, ReaderError, Readers};
 
 /// What a card says of itself.
@@ -74,14 +74,7 @@ fn look(
     detail: Detail,
     after: &mut dyn FnMut(&Found<'_>, &mut Channel<'_>),
 ) -> Result<CardReport, Failure> {
-    let failure = |step, cause: Cause| Failure {
-        step,
-        reader: Some(chosen.reader.clone()),
-        card_id: None,
-        card: CardState::Untouched,
-        journal: None,
-        cause: Box::new(cause),
-    };
+    let failure = |step, cause: Cause| Failure::before_any_effect(step, &chosen.reader, None, cause);
     let mut connection = readers.open(&chosen.reader).map_err(|error| failure(Step::Open, error.into()))?;
     let atr = connection.atr().clone();
     let protocol = connection.protocol().to_string();

@@ -3,8 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::error::CliError;
+use crate::job::Failure;
+use crate::job::given::PinSource;
+use crate::provision::Outcome;
 use crate::provision::plan::{Plan, PlannedStep};
-use crate::provision::{Failure, Outcome, PinSource};
 
 /// What a job cost.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,10 +44,10 @@ pub fn outcome_json(outcome: &Outcome, costs: &Costs) -> Value {
     let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
     put("schema", json!("pinwright.enroll/1"));
     put("outcome", json!("done"));
-    put("reader", json!(outcome.reader));
-    put("family", json!(outcome.family));
-    put("atr", json!(outcome.atr));
-    put("card_id", json!(outcome.card_id));
+    put("reader", json!(outcome.card.reader));
+    put("family", json!(outcome.card.family));
+    put("atr", json!(outcome.card.atr.to_string()));
+    put("card_id", json!(outcome.card.card_id.to_string()));
     put("smartcard", json!(outcome.smartcard));
     put("request", json!(outcome.request));
     put("authority", json!(outcome.authority.name()));
@@ -65,12 +67,12 @@ pub fn outcome_text(outcome: &Outcome, costs: &Costs) -> String {
         PinSource::User => "the PIN that was entered",
     };
     let settled = outcome.settled.as_ref().map_or_else(String::new, |record| {
-        format!(" This settles job {}, which {}.", record.id, record.point.meaning())
+        format!(" This settles job {}, which {}.", record.id, record.point().meaning())
     });
     format!(
         "Card {} in {:?} has {whose}, and has verified it. ({} APDUs, {} HTTP requests, {:.1} ms){settled}",
-        outcome.card_id,
-        outcome.reader,
+        outcome.card.card_id,
+        outcome.card.reader,
         costs.apdus,
         costs.http_requests,
         millis(costs.total)
@@ -92,8 +94,8 @@ pub fn error_json(schema: &str, error: &CliError, costs: Option<&Costs>) -> Valu
     });
     if let CliError::Failure(failure) = error {
         object.insert("reader".to_owned(), json!(failure.reader));
-        object.insert("card_id".to_owned(), json!(failure.card_id));
-        object.insert("card_state".to_owned(), json!(failure.card.name()));
+        object.insert("card_id".to_owned(), json!(failure.card_id.map(|id| id.to_string())));
+        object.insert("card_state".to_owned(), json!(failure.card_state().name()));
         object.insert("journal".to_owned(), json!(failure.journal));
         if let Some(members) = detail.as_object_mut() {
             members.insert("step".to_owned(), json!(failure.step.name()));
@@ -122,8 +124,8 @@ pub fn error_lines(error: &CliError) -> Vec<String> {
     lines.extend(causes(error).into_iter().map(|cause| format!("  because: {cause}")));
     if let CliError::Failure(failure) = error {
         let card = failure.card_id.as_ref().map_or("card".to_owned(), |id| format!("card {id}"));
-        lines.push(format!("  {card}: {}", failure.card));
-        if let (Some(journal), true) = (&failure.journal, failure.card.needs_attention()) {
+        lines.push(format!("  {card}: {}", failure.card_state()));
+        if let (Some(journal), true) = (&failure.journal, failure.card_state().needs_attention()) {
             lines.push(format!("  journal: {journal} (`pinwright history`); running the command again settles it"));
         }
     }
@@ -132,10 +134,7 @@ pub fn error_lines(error: &CliError) -> Vec<String> {
 }
 
 fn located(failure: &Failure) -> String {
-    match &failure.reader {
-        Some(reader) => format!("{failure} (reader {reader:?})"),
-        None => failure.to_string(),
-    }
+    format!("{failure} (reader {:?})", failure.reader)
 }
 
 /// The chain of causes, each once: a transparent error repeats its source's words.
@@ -174,10 +173,10 @@ pub fn plan_json(plan: &Plan) -> Value {
         "schema": "pinwright.plan/1",
         "outcome": if plan.obstacle.is_none() { "possible" } else { "not-possible" },
         "obstacle": plan.obstacle.as_ref().map(ToString::to_string),
-        "reader": plan.reader,
-        "family": plan.family,
-        "atr": plan.atr,
-        "card_id": plan.card_id,
+        "reader": plan.card.reader,
+        "family": plan.card.family,
+        "atr": plan.card.atr.to_string(),
+        "card_id": plan.card.card_id.to_string(),
         "smartcard": plan.assignment.smartcard,
         "request": plan.assignment.request,
         "authority": plan.authority.name(),
@@ -190,7 +189,10 @@ pub fn plan_json(plan: &Plan) -> Value {
 #[must_use]
 pub fn plan_lines(plan: &Plan) -> Vec<String> {
     let mut lines = vec![
-        format!("card        {} ({}, ATR {}) in {:?}", plan.card_id, plan.family, plan.atr, plan.reader),
+        format!(
+            "card        {} ({}, ATR {}) in {:?}",
+            plan.card.card_id, plan.card.family, plan.card.atr, plan.card.reader
+        ),
         format!("smart card  {}", plan.assignment.smartcard),
         format!("request     {}", plan.assignment.request.map_or("none".to_owned(), |id| id.to_string())),
         format!("authority   {}", plan.authority.name()),

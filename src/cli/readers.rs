@@ -7,7 +7,7 @@ use super::inspect::{CardReport, Detail, reason, report, tries_json, tries_text}
 use super::select::{Chosen, visible};
 use super::world::World;
 use crate::config::Config;
-use crate::provision::Failure;
+use crate::job::Failure;
 use crate::reader::{ReaderEntry, Readers};
 
 enum Content {

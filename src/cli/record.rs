@@ -13,7 +13,8 @@ use super::inspect;
 use super::select::choose;
 use super::world::World;
 use crate::config::Config;
-use crate::provision::{Authority, Failure};
+use crate::job::Failure;
+use crate::job::authority::Authority;
 use crate::reader::fixture::Fixture;
 use crate::reader::record::Recording;
 

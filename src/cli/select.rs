@@ -7,7 +7,7 @@ use crate::apdu::Channel;
 use crate::card::CardId;
 use crate::card::family::{self, Families};
 use crate::exit::Exit;
-use crate::provision::Cause;
+use crate::job::Cause;
 use crate::reader::ignore::is_ignored;
 use crate::reader::{EndAction, ReaderEntry, ReaderError, Readers};
 

@@ -13,9 +13,10 @@ use self::source::Patience;
 use super::prompt::{Terminal, is_interactive};
 use crate::card::{PinCharacters, PinLimits};
 use crate::config::{SecretFile, Sources};
-use crate::provision::Cause;
-use crate::provision::issuer::Watch;
-use crate::provision::supplier::{Need, SecretError, Supplier};
+use crate::job::Cause;
+use crate::job::issuer::Watch;
+use crate::job::secrets::{Need, SecretError};
+use crate::job::supplier::Supplier;
 use crate::secret::{AdminKey, Code, Pin, SecretBytes};
 
 /// The command's supplier.

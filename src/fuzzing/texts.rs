@@ -4,7 +4,7 @@ use crate::card::gids::{APPLET_LIMITS, Gids};
 use crate::card::iso7816::Iso7816;
 use crate::card::{Card, Proof};
 use crate::config::Config;
-use crate::provision::journal::{self, Record};
+use crate::job::journal;
 use crate::reader::fixture::{Fixture, Problem};
 use crate::reader::replay::{Replay, ReplayError};
 use crate::reader::{EndAction, Frame, Protocol, ReaderError, Readers};
@@ -120,16 +120,23 @@ fn play(fixture: Fixture) {
 
 /// Journal records: read, written and read again alike; an id is a file's name; an error quotes nothing.
 pub(super) fn journal(input: &[u8]) {
-    match journal::parse(input) {
-        Ok(record) => {
-            assert!(!record.id.is_empty() && !record.id.contains(['/', '\\', '.', '\0']), "{:?}", record.id);
-            assert_eq!(record.schema, journal::SCHEMA);
-            let written = serde_json::to_vec_pretty::<Record>(&record).map_err(|error| error.to_string());
-            assert_eq!(written.as_deref().map(journal::parse), Ok(Ok(record)));
+    match journal::read_and_rewrite(input) {
+        Ok([(record, name), (again, _)]) => {
+            assert!(name.components().count() <= 2 && name.extension().is_some_and(|it| it == "json"), "{name:?}");
+            assert!(!record.id.is_empty() && !record.id.contains('.'), "{:?}", record.id);
+            assert_eq!((&record.id, &record.entries), (&again.id, &again.entries));
+            assert_eq!((record.is_open(), record.point()), (again.is_open(), again.point()));
         }
         Err(reason) => assert!(
-            ["not a journal record", "a journal record of another version", "a journal record with an unusable id"]
-                .contains(&reason)
+            [
+                "closed",
+                "not a journal record",
+                "a journal record of another version",
+                "a journal record with an unusable id",
+                "a journal record with entries of a later program",
+                "a journal record without entries",
+            ]
+            .contains(&reason)
         ),
     }
 }

@@ -1,43 +1,35 @@
 //! Which authority sets the PIN, what it needs, and whether a try of it may be risked.
 
-use super::error::Cause;
-use super::issuer::Assignment;
-use super::journal::Record;
-use super::known::Known;
-use super::log::Log;
-use super::records::ResolveError;
-use super::rules::{Authority, Rules};
-use super::session::Session;
-use super::supplier::{Need, SecretError};
+use super::rules::Rules;
 use crate::card::{Challenge, Proof, Tries, answer_with_admin_key, proof};
-use crate::secret::{AdminResponse, Code, Pin};
+use crate::job::authority::Authority;
+use crate::job::cause::Cause;
+use crate::job::credential::Credential;
+use crate::job::given::Given;
+use crate::job::held::HeldCard;
+use crate::job::issuer::Assignment;
+use crate::job::journal::Record;
+use crate::job::log::Log;
+use crate::job::records::ResolveError;
+use crate::job::secrets::{Need, SecretError};
+use crate::secret::AdminResponse;
 use crate::server::AdminKeyVersion;
 
-/// What is shown to the card to prove the right to set its PIN.
-pub(super) enum Credential<'a> {
-    /// The answer to its challenge.
-    Answer(AdminResponse),
-    /// A PUK, an admin PIN or a resetting code.
-    Code(Proof, &'a Code),
-    /// Its current PIN.
-    CurrentPin(&'a Pin),
-}
-
 /// The first configured authority that the card has. One is chosen, and no second one is tried when it fails.
-pub(super) fn choose(rules: &Rules, session: &Session) -> Result<Authority, Cause> {
-    let has = |authority: &Authority| session.takes(authority.proof());
+pub(super) fn choose(rules: &Rules, card: &HeldCard) -> Result<Authority, Cause> {
+    let has = |authority: &Authority| card.takes(authority.proof());
     rules.authorities.iter().copied().find(has).ok_or_else(|| {
-        let family = session.facts().family;
+        let family = card.identity().family;
         let takes = Authority::ALL.into_iter().filter(has).collect::<Vec<_>>();
-        let reason = rules.authorities.iter().find_map(|authority| why_not(session, family, authority.proof()));
+        let reason = rules.authorities.iter().find_map(|authority| why_not(card, family, authority.proof()));
         Cause::NoAuthority { configured: names(&rules.authorities), family, takes: names(&takes), reason }
     })
 }
 
 /// Why a card does not take a proof that one might expect it to take.
-fn why_not(session: &Session, family: &str, proof: Proof) -> Option<&'static str> {
+fn why_not(card: &HeldCard, family: &str, proof: Proof) -> Option<&'static str> {
     match proof {
-        Proof::AdminAnswer => session.no_admin_answer(),
+        Proof::AdminAnswer => card.no_admin_answer(),
         Proof::ResettingCode if proof::family_takes(family, proof) => Some("its resetting code is not set, or blocked"),
         _ => None,
     }
@@ -65,7 +57,7 @@ pub(super) fn question_key(
 /// The proof that the authority gives.
 pub(super) fn credential<'a>(
     authority: Authority,
-    known: &'a Known,
+    given: &'a Given,
     challenge: &Challenge,
     answer: Option<AdminResponse>,
 ) -> Result<Credential<'a>, Cause> {
@@ -73,13 +65,13 @@ pub(super) fn credential<'a>(
     match authority {
         Authority::Server => answer.map(Credential::Answer).ok_or(missing("the server's answer")),
         Authority::AdminKey => {
-            let key = known.admin_key().ok_or(missing("the admin key"))?;
+            let key = given.admin_key().ok_or(missing("the admin key"))?;
             Ok(Credential::Answer(answer_with_admin_key(key, challenge)?))
         }
-        Authority::CurrentPin => known.current_pin().map(Credential::CurrentPin).ok_or(missing("the current PIN")),
+        Authority::CurrentPin => given.current_pin().map(Credential::CurrentPin).ok_or(missing("the current PIN")),
         Authority::Puk | Authority::AdminPin | Authority::ResettingCode => {
             let what = authority.need().map_or("the code", Need::what);
-            known.code().map(|code| Credential::Code(authority.proof(), code)).ok_or(missing(what))
+            given.code().map(|code| Credential::Code(authority.proof(), code)).ok_or(missing(what))
         }
     }
 }
@@ -88,19 +80,19 @@ pub(super) fn credential<'a>(
 pub(super) fn may_be_risked(
     authority: Authority,
     rules: &Rules,
-    session: &mut Session,
+    card: &mut HeldCard,
     log: &Log<'_>,
 ) -> Result<(), Cause> {
     match authority {
         // A wrong answer is the server's or the key's, and its counter can't be asked for.
         Authority::Server | Authority::AdminKey => Ok(()),
         Authority::CurrentPin => {
-            let tries = session.tries_to_risk(Proof::CurrentPin)?;
-            let doubt = log.pin_is_uncertain().map(|record| Doubt { record, others: others(session, authority) });
+            let tries = card.tries_to_risk(Proof::CurrentPin)?;
+            let doubt = log.pin_is_uncertain().map(|record| Doubt { record, others: others(card, authority) });
             enough_tries(tries, rules.min_tries_left, doubt)
         }
         Authority::Puk | Authority::AdminPin | Authority::ResettingCode => {
-            let tries = session.tries_to_risk(authority.proof())?;
+            let tries = card.tries_to_risk(authority.proof())?;
             enough_code_tries(authority, tries, rules, log.code_try_in_doubt(authority))
         }
     }
@@ -143,11 +135,11 @@ pub(super) fn enough_code_tries(
 }
 
 fn uncertain_pin(Doubt { record, others }: Doubt<'_>) -> Cause {
-    Cause::UncertainPin { journal: record.id.clone(), meaning: record.point.meaning(), others }
+    Cause::UncertainPin { journal: record.id.clone(), meaning: record.point().meaning(), others }
 }
 
 /// What the card takes beside this authority.
-fn others(session: &Session, authority: Authority) -> String {
-    let other = |other: &Authority| *other != authority && session.takes(other.proof());
+fn others(card: &HeldCard, authority: Authority) -> String {
+    let other = |other: &Authority| *other != authority && card.takes(other.proof());
     names(&Authority::ALL.into_iter().filter(other).collect::<Vec<_>>())
 }

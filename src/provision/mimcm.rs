@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::error::Cause;
-use super::fit::PolicyLengths;
-use super::issuer::{Answers, Assignment, Issuer, Question, Wanted, Watch};
 use super::network::Network;
-use super::records::ResolveError;
-use super::rules::{AdminKeyRule, PinMaker, PinRouteRule, Rules};
+use super::rules::{AdminKeyRule, PinRouteRule, Rules};
+use crate::job::Cause;
+use crate::job::fit::PolicyLengths;
+use crate::job::issuer::{Answers, Assignment, Issuer, PinMaker, Question, Wanted, Watch};
+use crate::job::records::ResolveError;
 use crate::secret::AdminResponse;
 use crate::server::policy::{SmartcardPolicy, UserPinOption};
 use crate::server::wire::{CardStatus, Request, RequestType, SmartCard};

@@ -5,41 +5,29 @@
 //! secrets.
 
 mod authority;
-pub mod binding;
-pub mod error;
-pub mod fit;
-pub mod issuer;
-pub mod journal;
-mod known;
-mod log;
-pub mod look;
 pub mod mimcm;
 mod network;
-mod past;
 pub mod plan;
-pub mod records;
 mod rules;
-mod session;
-pub mod supplier;
-
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use uuid::Uuid;
 
 use self::authority::{choose, credential, may_be_risked, question_key};
-pub use self::error::{CardState, Cause, Failure, Step};
-use self::issuer::{Answers, Assignment, Issuer, Question, Wanted};
-use self::journal::{Journal, Point, Record};
-use self::known::Known;
-use self::log::Log;
-use self::records::ResolveError;
-pub use self::rules::{AdminKeyRule, Authority, PinMaker, PinRouteRule, Rules};
-use self::session::Session;
-use self::supplier::{Need, Supplier};
+pub use self::rules::{AdminKeyRule, PinRouteRule, Rules};
 use crate::apdu::Status;
 use crate::card::family::Families;
 use crate::card::{CardError, CardId, Challenge, Proof};
-use crate::reader::Readers;
+use crate::job::authority::Authority;
+use crate::job::desk::Desk;
+use crate::job::given::{Given, PinSource};
+use crate::job::held::{HeldCard, OpenCard};
+use crate::job::issuer::{Answers, Assignment, PinMaker, Question, Wanted};
+use crate::job::journal::{JournalError, Record};
+use crate::job::log::{Intent, Log};
+use crate::job::records::ResolveError;
+use crate::job::secrets::Need;
+use crate::job::{CardIdentity, Cause, Failure, Step, fit};
+use crate::reader::ReaderError;
 use crate::server::ProposedPin;
 
 /// What to do.
@@ -62,67 +50,11 @@ pub struct Job {
     pub repeat: bool,
 }
 
-/// Whom to do it with.
-pub struct Desk<'a> {
-    /// The readers.
-    pub readers: &'a dyn Readers,
-    /// The server.
-    pub issuer: &'a mut dyn Issuer,
-    /// Where it is noted what is about to be done to the card; `None` only for cards that can't be lost (a recording).
-    pub journal: Option<&'a Journal>,
-    /// Whoever supplies what the server does not.
-    pub supplier: &'a mut dyn Supplier,
-    /// Set by Ctrl-C.
-    pub interrupted: &'a AtomicBool,
-    /// Told of each step before it is taken.
-    pub progress: &'a mut dyn FnMut(Step),
-}
-
-impl Desk<'_> {
-    /// The next step; an interruption stops the job here, before the card is written to.
-    fn enter(&mut self, session: &mut Session, step: Step) -> Result<(), Cause> {
-        self.proceed(session, step);
-        if self.interrupted.load(Ordering::Relaxed) { Err(Cause::Interrupted) } else { Ok(()) }
-    }
-
-    /// The next step, where the job must be carried to its end: an interruption would leave a card in between.
-    fn proceed(&mut self, session: &mut Session, step: Step) {
-        (self.progress)(step);
-        session.at(step);
-    }
-}
-
-/// Where the PIN on the card came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PinSource {
-    /// The server proposed it.
-    Server,
-    /// The user supplied it.
-    User,
-}
-
-impl PinSource {
-    /// The name used in JSON and in the journal.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::User => "user",
-        }
-    }
-}
-
 /// A PIN that is set, and that the card has verified.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Outcome {
-    /// The reader's name.
-    pub reader: String,
-    /// The card's family.
-    pub family: &'static str,
-    /// The ATR in lower-case hex.
-    pub atr: String,
-    /// The card ID as GUID text.
-    pub card_id: String,
+    /// The card.
+    pub card: CardIdentity,
     /// The server's card object.
     pub smartcard: Uuid,
     /// The request worked on.
@@ -136,9 +68,9 @@ pub struct Outcome {
     /// What an earlier job had left unsettled on this card, and this one has settled.
     pub settled: Option<Record>,
     /// Why the journal does not show this end, where it does not.
-    pub journal_failed: Option<String>,
+    pub journal_failed: Option<JournalError>,
     /// Why the card could not be reset at the end, where it could not.
-    pub reset_failed: Option<String>,
+    pub reset_failed: Option<ReaderError>,
 }
 
 /// How often a job that another program's reset has interrupted is started anew.
@@ -152,12 +84,12 @@ const FRESH_STARTS: u32 = 1;
 /// # Errors
 /// A [`Failure`] says at which step, why, and in which state the card is.
 pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
-    let mut known = Known::with(job.assignment.clone());
+    let mut given = Given::with(job.assignment.clone());
     // Claimed once the card is known, and until the end: also while a person types and the card itself is free.
     let mut log = Log::new(desk.journal);
     let mut fresh_starts = 0;
     loop {
-        match round(job, desk, &mut known, &mut log) {
+        match round(job, desk, &mut given, &mut log) {
             Ok(Round::Done(outcome)) => return Ok(*outcome),
             // Challenge and answer went with the reset and nothing was risked: once more, with a fresh challenge.
             Err(failure) if failure.is_reset_before_write() && fresh_starts < FRESH_STARTS => {
@@ -169,7 +101,9 @@ pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
             Ok(Round::Needs(need)) => {
                 (desk.progress)(Step::Supply);
                 desk.issuer.close();
-                known.supply(need, desk.supplier).map_err(|cause| known.failure(&job.reader, cause))?;
+                if let Err(cause) = given.supply(need, desk.supplier) {
+                    return Err(Failure::before_any_effect(Step::Supply, &job.reader, given.card_id(), cause));
+                }
             }
         }
     }
@@ -181,19 +115,24 @@ enum Round {
     Needs(Need),
 }
 
-fn round(job: &Job, desk: &mut Desk<'_>, known: &mut Known, log: &mut Log<'_>) -> Result<Round, Failure> {
+fn round(job: &Job, desk: &mut Desk<'_>, given: &mut Given, log: &mut Log<'_>) -> Result<Round, Failure> {
     (desk.progress)(Step::Open);
-    let mut session = Session::open(desk.readers, &job.reader)?;
-    let result = steps(&mut session, job, desk, known, log).map_err(|cause| session.failure(cause));
+    let open = OpenCard::open(desk.readers, &job.reader)?;
+    (desk.progress)(Step::Identify);
+    if desk.is_interrupted() {
+        return Err(open.give_up(Step::Identify, Cause::Interrupted));
+    }
+    let mut card = open.identify(&job.families)?;
+    let result = steps(&mut card, job, desk, given, log).map_err(|cause| card.failure(cause));
     let result = result.map_err(|failure| log.stopped(failure));
     if !matches!(result, Ok(Round::Needs(_))) {
         // Before the card: whoever waits for the card is not to find it claimed.
         log.release();
     }
-    let ended = session.end();
+    let ended = card.end();
     match (result, ended) {
         (Ok(Round::Done(mut outcome)), Err(error)) => {
-            outcome.reset_failed = Some(error.to_string());
+            outcome.reset_failed = Some(error);
             Ok(Round::Done(outcome))
         }
         (result, ended) => {
@@ -206,116 +145,143 @@ fn round(job: &Job, desk: &mut Desk<'_>, known: &mut Known, log: &mut Log<'_>) -
 }
 
 fn steps(
-    session: &mut Session,
+    card: &mut HeldCard,
     job: &Job,
     desk: &mut Desk<'_>,
-    known: &mut Known,
+    given: &mut Given,
     log: &mut Log<'_>,
 ) -> Result<Round, Cause> {
-    desk.enter(session, Step::Identify)?;
-    let card_id = session.identify(&job.families)?;
-    known.identified(card_id, job.card_id, session.limits()?)?;
-    log.claim(card_id)?;
+    given.identified(card.identity().card_id, job.card_id, card.limits())?;
+    log.claim(card.identity().card_id)?;
     // Before the server is asked: what it would answer is of no use to a card that takes no proof of ours.
-    session.at(Step::Authorize);
-    let authority = choose(&job.rules, session)?;
+    card.at(Step::Authorize);
+    let authority = choose(&job.rules, card)?;
 
-    desk.enter(session, Step::Resolve)?;
-    let assignment = resolve(session, job, desk, known)?;
+    enter(desk, card, Step::Resolve)?;
+    let assignment = resolve(card, job, desk, given)?;
+    log.claim_request(assignment.request)?;
     if !job.repeat {
-        log.not_done_yet(&assignment)?;
+        log.not_done_yet(assignment.request)?;
         if authority.need().is_none_or(|need| desk.supplier.at_hand(need)) {
             // The same key or code as before: a person who types it may have another.
-            log.may_be_shown_unasked(authority, &assignment)?;
+            log.may_be_shown_unasked(authority, assignment.request)?;
         }
     }
     let answer = question_key(authority, &assignment)?;
-    known.code_can_have(session.code_lengths(authority.proof()));
-    while let Some(need) = known.missing(authority, &assignment) {
-        if !supplied(need, session, desk, known)? {
+    given.code_can_have(card.code_lengths(authority.proof()));
+    while let Some(need) = given.missing(authority, &assignment) {
+        if !supplied(need, card, desk, given)? {
             return Ok(Round::Needs(need));
         }
     }
 
-    desk.enter(session, Step::Challenge)?;
-    let question = Question { pin: !known.has_pin(), answer };
-    let challenge = challenge(session, authority, question)?;
+    enter(desk, card, Step::Challenge)?;
+    let question = Question { pin: !given.has_pin(), answer };
+    let challenge = challenge(card, authority, question)?;
 
-    desk.enter(session, Step::Ask)?;
-    let answers = ask(session, desk, &assignment, &challenge, question)?;
+    enter(desk, card, Step::Ask)?;
+    let answers = ask(card, desk, &assignment, &challenge, question)?;
     if let Some(ProposedPin::UserSupplies) = answers.pin {
         user_may_supply(&assignment)?;
-        if !supplied(Need::NewPin, session, desk, known)? {
+        if !supplied(Need::NewPin, card, desk, given)? {
             return Ok(Round::Needs(Need::NewPin));
         }
     }
-    known.proposed(answers.pin);
-    let Some((pin, pin_source)) = known.pin() else { return Ok(Round::Needs(Need::NewPin)) };
-    let credential = credential(authority, known, &challenge, answers.answer)?;
+    given.proposed(answers.pin);
+    let Some((pin, pin_source)) = given.pin() else { return Ok(Round::Needs(Need::NewPin)) };
+    let credential = credential(authority, given, &challenge, answers.answer)?;
 
-    desk.enter(session, Step::Fit)?;
-    fit::check(pin, session.limits()?, assignment.policy)?;
-    may_be_risked(authority, &job.rules, session, log)?;
+    enter(desk, card, Step::Fit)?;
+    fit::check(pin, card.limits(), assignment.policy)?;
+    may_be_risked(authority, &job.rules, card, log)?;
     if pin_source == PinSource::Server {
         // A PIN that the person has just typed needs no second yes.
-        session.at(Step::Consent);
-        let card = format!("card {card_id} in reader {:?}", job.reader);
-        desk.supplier.consent(&card, &mut session.watch(desk.interrupted))?;
+        card.at(Step::Consent);
+        let named = format!("card {} in reader {:?}", card.identity().card_id, job.reader);
+        desk.supplier.consent(&named, &mut card.watch(desk.interrupted))?;
     }
 
-    desk.enter(session, Step::Bind)?;
-    session.bind(authority.proof() == Proof::AdminAnswer)?;
+    enter(desk, card, Step::Bind)?;
+    card.bind(authority.proof() == Proof::AdminAnswer)?;
 
-    desk.enter(session, Step::Authorize)?;
-    log.begin(&session.facts(), card_id, &assignment, authority, pin_source)?;
-    session.authorize(&credential)?;
+    enter(desk, card, Step::Authorize)?;
+    log.begin(&Intent {
+        card: card.identity(),
+        assignment: &assignment,
+        authority,
+        admin_key: answer,
+        pin_source,
+        shows_first: card.shows_first(&credential),
+    })?;
+    card.authorize(&credential)?;
 
-    desk.proceed(session, Step::SetPin);
-    log.reach(Point::Setting)?;
-    session.set_pin(&credential, pin)?;
+    // From here on an interruption would leave a card in between: the job is carried to its end.
+    proceed(desk, card, Step::SetPin);
+    log.about_to_set_pin(authority)?;
+    card.set_pin(&credential, pin)?;
 
-    desk.proceed(session, Step::Verify);
-    if let Err(error) = log.reach(Point::Set) {
+    proceed(desk, card, Step::Verify);
+    if let Err(error) = log.pin_is_set() {
         // The record on disk says less than is known now, and the end is still to be noted.
         tracing::error!("the journal could not note that the PIN was set: {error}");
     }
-    session.verify(pin)?;
-    let mut outcome = session.outcome(card_id, &assignment, authority, pin_source);
+    card.verify(pin)?;
     // The card is done: a journal that fails now is told, and takes nothing back.
-    log.done(&mut outcome);
-    Ok(Round::Done(Box::new(outcome)))
+    let (journal_id, settled, journal_failed) = log.done();
+    Ok(Round::Done(Box::new(Outcome {
+        card: card.identity().clone(),
+        smartcard: assignment.smartcard,
+        request: assignment.request,
+        authority,
+        pin_source,
+        journal_id,
+        settled,
+        journal_failed,
+        reset_failed: None,
+    })))
+}
+
+/// The next step; an interruption stops the job here, before the card is written to.
+fn enter(desk: &mut Desk<'_>, card: &mut HeldCard, step: Step) -> Result<(), Cause> {
+    proceed(desk, card, step);
+    if desk.is_interrupted() { Err(Cause::Interrupted) } else { Ok(()) }
+}
+
+fn proceed(desk: &mut Desk<'_>, card: &mut HeldCard, step: Step) {
+    (desk.progress)(step);
+    card.at(step);
 }
 
 /// Asks the server for its records; once, however often the card has to be opened.
-fn resolve(session: &mut Session, job: &Job, desk: &mut Desk<'_>, known: &mut Known) -> Result<Assignment, Cause> {
-    if let Some(assignment) = &known.assignment {
+fn resolve(card: &mut HeldCard, job: &Job, desk: &mut Desk<'_>, given: &mut Given) -> Result<Assignment, Cause> {
+    if let Some(assignment) = &given.assignment {
         return Ok(assignment.clone());
     }
-    let parameters = session.parameters(&Challenge(Vec::new()))?;
-    let mut watch = session.watch(desk.interrupted);
+    let parameters = card.parameters(&Challenge(Vec::new()));
+    let mut watch = card.watch(desk.interrupted);
     let assignment = desk.issuer.resolve(&parameters, job.wanted, &mut watch)?;
-    known.assignment = Some(assignment.clone());
+    given.assignment = Some(assignment.clone());
     Ok(assignment)
 }
 
 /// Gets a secret that is at hand; `false` where a person has to be asked, with the card let go of.
-fn supplied(need: Need, session: &mut Session, desk: &mut Desk<'_>, known: &mut Known) -> Result<bool, Cause> {
+fn supplied(need: Need, card: &mut HeldCard, desk: &mut Desk<'_>, given: &mut Given) -> Result<bool, Cause> {
     if !desk.supplier.at_hand(need) {
         return Ok(false);
     }
-    desk.enter(session, Step::Supply)?;
-    known.supply(need, desk.supplier)?;
+    enter(desk, card, Step::Supply)?;
+    given.supply(need, desk.supplier)?;
     Ok(true)
 }
 
 /// A challenge, where the card gives one and somebody wants it. Where no answer to it is the authority it is only a parameter of
 /// the call for the PIN, and a card that refuses it (a locked admin key) or gives none that can be used is asked no more.
-fn challenge(session: &mut Session, authority: Authority, question: Question) -> Result<Challenge, Cause> {
+fn challenge(card: &mut HeldCard, authority: Authority, question: Question) -> Result<Challenge, Cause> {
     let is_authority = authority.proof() == Proof::AdminAnswer;
-    if !session.gives_challenge() || !(is_authority || question.pin) {
+    if !card.gives_challenge() || !(is_authority || question.pin) {
         return Ok(Challenge(Vec::new()));
     }
-    let challenge = match session.challenge() {
+    let challenge = match card.challenge() {
         Err(Cause::Card(error)) if !is_authority && is_only_about_the_challenge(&error) => {
             tracing::debug!("the server is asked without a challenge: {error}");
             Challenge(Vec::new())
@@ -338,7 +304,7 @@ fn is_only_about_the_challenge(error: &CardError) -> bool {
 }
 
 fn ask(
-    session: &mut Session,
+    card: &mut HeldCard,
     desk: &mut Desk<'_>,
     assignment: &Assignment,
     challenge: &Challenge,
@@ -347,8 +313,8 @@ fn ask(
     if !question.pin && question.answer.is_none() {
         return Ok(Answers::default());
     }
-    let parameters = session.parameters(challenge)?;
-    let mut watch = session.watch(desk.interrupted);
+    let parameters = card.parameters(challenge);
+    let mut watch = card.watch(desk.interrupted);
     desk.issuer.ask(assignment, &parameters, question, &mut watch)
 }
 

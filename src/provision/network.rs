@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::error::Cause;
-use super::issuer::Watch;
+use crate::job::Cause;
+use crate::job::issuer::Watch;
 use crate::server::{ServerError, ServerProblem};
 
 /// How often a wait looks up from the network: for Ctrl-C and for the card.

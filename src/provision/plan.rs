@@ -3,21 +3,22 @@
 
 use std::sync::atomic::AtomicBool;
 
+use super::Job;
 use super::authority::{choose, enough_code_tries, enough_tries, question_key};
-use super::issuer::{Assignment, Issuer};
 use super::mimcm::MimCm;
-use super::records::ResolveError;
-use super::session::{CardFacts, Session};
-use super::{Authority, Cause, Failure, Job, Step};
+use super::rules::PinRouteRule;
 use crate::apdu::Command;
 use crate::card::{Challenge, Proof, Tries};
+use crate::job::authority::Authority;
+use crate::job::held::{HeldCard, OpenCard};
+use crate::job::issuer::{Assignment, Issuer, PinMaker};
+use crate::job::records::ResolveError;
+use crate::job::{CardIdentity, Cause, Failure, Step};
 use crate::reader::record::Recording;
 use crate::reader::{Protocol, Readers};
 use crate::server::{
     AdminKeyVersion, CardParameters, Client, PinRoute, pin_path, pin_query, response_path, response_query,
 };
-
-use super::rules::{PinMaker, PinRouteRule};
 
 /// Stands where a challenge would: what is shown in a URL that can't be known yet.
 const CHALLENGE: &str = "CHALLENGE";
@@ -25,14 +26,8 @@ const CHALLENGE: &str = "CHALLENGE";
 /// A planned job.
 #[derive(Debug)]
 pub struct Plan {
-    /// The reader.
-    pub reader: String,
-    /// The card's family.
-    pub family: &'static str,
-    /// The ATR in lower-case hex.
-    pub atr: String,
-    /// The card ID.
-    pub card_id: String,
+    /// The card.
+    pub card: CardIdentity,
     /// How the right to set the PIN would be proved.
     pub authority: Authority,
     /// What the server's records say.
@@ -78,34 +73,32 @@ pub enum PlannedStep {
 pub fn plan(job: &Job, readers: &dyn Readers, issuer: &mut MimCm, interrupted: &AtomicBool) -> Result<Plan, Failure> {
     // What the job reads first is read now, and listed as it was sent.
     let recording = Recording::new(readers);
-    let mut session = Session::open(&recording, &job.reader)?;
-    let result = draw(&mut session, job, issuer, &recording, interrupted).map_err(|cause| session.failure(cause));
-    if let Err(error) = session.end() {
+    let mut card = OpenCard::open(&recording, &job.reader)?.identify(&job.families)?;
+    let result = draw(&mut card, job, issuer, &recording, interrupted).map_err(|cause| card.failure(cause));
+    if let Err(error) = card.end() {
         tracing::warn!("the card could not be let go of properly: {error}");
     }
     result
 }
 
 fn draw(
-    session: &mut Session,
+    held: &mut HeldCard,
     job: &Job,
     issuer: &mut MimCm,
     recording: &Recording<'_>,
     interrupted: &AtomicBool,
 ) -> Result<Plan, Cause> {
-    session.at(Step::Identify);
-    let card_id = session.identify(&job.families)?;
     let identification = recording.fixture().exchanges.into_iter().map(|exchange| PlannedStep::Apdu {
         purpose: "identify the card",
         frame: exchange.command.to_string(),
         secret: false,
     });
     // In the job's order.
-    session.at(Step::Authorize);
-    let authority = choose(&job.rules, session)?;
-    session.at(Step::Resolve);
-    let parameters = session.parameters(&Challenge(Vec::new()))?;
-    let mut watch = session.watch(interrupted);
+    held.at(Step::Authorize);
+    let authority = choose(&job.rules, held)?;
+    held.at(Step::Resolve);
+    let parameters = held.parameters(&Challenge(Vec::new()));
+    let mut watch = held.watch(interrupted);
     let assignment = issuer.resolve(&parameters, job.wanted, &mut watch)?;
     drop(watch);
     let records = issuer.client().sent().into_iter().map(|(_, url)| PlannedStep::Http {
@@ -122,7 +115,7 @@ fn draw(
     // Asked now, since the job would stop at it; it is in the plan as the job's own command.
     let tries = match (&obstacle, authority) {
         (Some(_), _) | (None, Authority::Server | Authority::AdminKey) => None,
-        (None, _) => Some(session.proof_tries_left(authority.proof())?),
+        (None, _) => Some(held.proof_tries_left(authority.proof())?),
     };
     let obstacle = match (tries, authority) {
         (None, _) => obstacle,
@@ -133,13 +126,9 @@ fn draw(
         let what = authority.proof().what();
         format!("the card does not tell how many tries the {what} has left: one try is risked, and no second one")
     });
-    let steps = steps(session, job, &assignment, authority, &parameters, issuer.client())?;
-    let CardFacts { reader, family, atr } = session.facts();
+    let steps = steps(held, job, &assignment, authority, &parameters, issuer.client());
     Ok(Plan {
-        reader,
-        family,
-        atr,
-        card_id: card_id.to_string(),
+        card: held.identity().clone(),
         authority,
         assignment,
         obstacle,
@@ -149,13 +138,13 @@ fn draw(
 }
 
 fn steps(
-    session: &Session,
+    held: &HeldCard,
     job: &Job,
     assignment: &Assignment,
     authority: Authority,
     card: &CardParameters,
     client: &Client,
-) -> Result<Vec<PlannedStep>, Cause> {
+) -> Vec<PlannedStep> {
     let mut steps = Vec::new();
     let prompt = match authority {
         Authority::Server => None,
@@ -169,16 +158,16 @@ fn steps(
     if assignment.pin_maker == PinMaker::User {
         steps.push(PlannedStep::Prompt { purpose: "the new PIN, twice" });
     }
-    let plan = session.plan(authority.proof())?;
-    let protocol = session.protocol();
+    let plan = held.plan(authority.proof());
+    let protocol = held.protocol();
     let apdu = |planned: crate::card::PlannedCommand| frames(planned.purpose, &planned.command, protocol);
     // A card that gives none has the parameter left out; and where nobody asks for one, none is taken.
-    let challenge = if session.gives_challenge() { CHALLENGE } else { "" };
+    let challenge = if held.gives_challenge() { CHALLENGE } else { "" };
     let wanted = authority.proof() == Proof::AdminAnswer || assignment.pin_maker != PinMaker::User;
     steps.extend(plan.before_asking.into_iter().filter(|_| wanted).flat_map(apdu));
     steps.extend(calls(job, assignment, authority, card, challenge, client));
     steps.extend(plan.after_asking.into_iter().flat_map(apdu));
-    Ok(steps)
+    steps
 }
 
 fn frames(purpose: &'static str, command: &Command, protocol: Protocol) -> Vec<PlannedStep> {

@@ -1,77 +1,9 @@
 //! What the configuration decides about the PIN step.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::supplier::Need;
-use crate::card::Proof;
-
-/// How we get the right to set the PIN.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Authority {
-    /// The server answers the card's challenge; the admin key stays there.
-    Server,
-    /// A local admin key answers it.
-    AdminKey,
-    /// The card's PIN unblocking key (PIV).
-    Puk,
-    /// The card's admin PIN: PW3 of an OpenPGP card.
-    AdminPin,
-    /// The resetting code of an OpenPGP card.
-    ResettingCode,
-    /// The card's current (transport) PIN is replaced.
-    CurrentPin,
-}
-
-impl Authority {
-    /// Every authority.
-    pub const ALL: [Self; 6] =
-        [Self::Server, Self::AdminKey, Self::Puk, Self::AdminPin, Self::ResettingCode, Self::CurrentPin];
-
-    /// The name used in configuration and output.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::AdminKey => "admin-key",
-            Self::Puk => "puk",
-            Self::AdminPin => "admin-pin",
-            Self::ResettingCode => "resetting-code",
-            Self::CurrentPin => "current-pin",
-        }
-    }
-
-    /// The authority of this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|authority| authority.name() == name)
-    }
-
-    /// What it shows to the card. Which family takes which proof: [`crate::card::proof::TABLE`].
-    #[must_use]
-    pub fn proof(self) -> Proof {
-        match self {
-            Self::Server | Self::AdminKey => Proof::AdminAnswer,
-            Self::Puk => Proof::Puk,
-            Self::AdminPin => Proof::AdminPin,
-            Self::ResettingCode => Proof::ResettingCode,
-            Self::CurrentPin => Proof::CurrentPin,
-        }
-    }
-
-    /// The secret that it needs from a person, a file or a descriptor.
-    #[must_use]
-    pub fn need(self) -> Option<Need> {
-        match self {
-            Self::Server => None,
-            Self::AdminKey => Some(Need::AdminKey),
-            Self::Puk => Some(Need::Puk),
-            Self::AdminPin => Some(Need::AdminPin),
-            Self::ResettingCode => Some(Need::ResettingCode),
-            Self::CurrentPin => Some(Need::CurrentPin),
-        }
-    }
-}
+use crate::job::authority::Authority;
+use crate::job::issuer::PinMaker;
 
 /// Which admin key the server is told to answer with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -97,18 +29,6 @@ pub enum PinRouteRule {
     Smartcard,
     /// `requests/{reqid}/smartcards/{scid}/serverproposedpin`.
     Request,
-}
-
-/// Who makes the PIN.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PinMaker {
-    /// The server: a 204 then is a contradiction and no reason to ask a person.
-    Server,
-    /// The user: the server isn't asked.
-    User,
-    /// Not known beforehand: the server's 200 or 204 decides.
-    Ask,
 }
 
 /// How the PIN step decides.

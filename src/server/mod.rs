@@ -91,6 +91,15 @@ impl AdminKeyVersion {
             Self::Diversified => "True",
         }
     }
+
+    /// The name used in configuration and journal.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Diversified => "diversified",
+        }
+    }
 }
 
 /// Which of the two documented routes gives the PIN.

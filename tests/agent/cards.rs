@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pinwright::agent::report::{Phase, What};
 use pinwright::agent::settings::OnInsert;
-use pinwright::provision::journal::Point;
+use pinwright::job::journal::Point;
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::fault::{Fault, Faulty};
 use pinwright::sim::gids::ATR;

@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use pinwright::agent::report::{Phase, What};
-use pinwright::provision::journal::Point;
+use pinwright::job::journal::Point;
 use pinwright::sim::fault::Fault;
 
 use crate::office::{Office, card, writes};

@@ -11,11 +11,12 @@ use pinwright::agent::settings::OnInsert;
 use pinwright::agent::{Settings, Station};
 use pinwright::card::PinLimits;
 use pinwright::config::Config;
-use pinwright::provision::Cause;
-use pinwright::provision::issuer::Issuer;
-use pinwright::provision::journal::{Journal, Point, Record};
+use pinwright::job::Cause;
+use pinwright::job::issuer::Issuer;
+use pinwright::job::journal::{Journal, Point, Record};
+use pinwright::job::secrets::{Need, SecretError};
+use pinwright::job::supplier::Supplier;
 use pinwright::provision::mimcm::MimCm;
-use pinwright::provision::supplier::{Need, SecretError, Supplier};
 use pinwright::reader::Readers;
 use pinwright::reader::monitor::StatusService;
 use pinwright::secret::{AdminKey, Code, Pin};
@@ -233,7 +234,7 @@ impl Office {
 
     /// Where the journal's jobs stand, oldest first.
     pub fn points(&self) -> Vec<Point> {
-        self.records().iter().map(|record| record.point).collect()
+        self.records().iter().map(|record| record.point()).collect()
     }
 
     #[track_caller]

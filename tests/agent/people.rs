@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use pinwright::agent::report::{Phase, What};
 use pinwright::card::PinLimits;
-use pinwright::provision::Cause;
-use pinwright::provision::supplier::{Need, SecretError, Supplier};
+use pinwright::job::Cause;
+use pinwright::job::secrets::{Need, SecretError};
+use pinwright::job::supplier::Supplier;
 use pinwright::secret::{AdminKey, Code, Pin};
 use pinwright::sim::server::{Endpoint, Fault, FaultKind, PinMaker, Settings, UserPinOption};
 

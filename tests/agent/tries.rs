@@ -1,11 +1,12 @@
 //! Tries of a proof that the card has refused: spent once, whatever happens to service, clock, card and agent.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use pinwright::agent::Message;
 use pinwright::agent::report::{Phase, What};
-use pinwright::provision::journal::Point;
+use pinwright::job::journal::Point;
 use pinwright::sim::fault::Fault;
 
 use crate::office::{Card, Nobody, Office, card};
@@ -105,8 +106,8 @@ fn a_record_that_can_not_be_read_forbids_what_it_might_forbid() {
     slot.insert(plastic.clone());
     let mut agent = office.agent();
     assert_not_again(&mut agent, &plastic, "first");
-    let record = std::fs::read_dir(office.journal.folder()).unwrap().map(|entry| entry.unwrap().path());
-    let record = record.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "json")).unwrap();
+    let listing = office.journal.history().unwrap().records;
+    let record = file_named(office.journal.folder(), &format!("{}.json", listing[0].id)).unwrap();
     let text = std::fs::read(&record).unwrap();
     std::fs::write(&record, &text[..text.len() / 2]).unwrap();
     slot.remove();
@@ -120,4 +121,13 @@ fn a_record_that_can_not_be_read_forbids_what_it_might_forbid() {
         event.event == What::Phase && event.reader.as_ref().is_some_and(|report| report.phase == Phase::Failed)
     });
     assert_eq!(refusals(&plastic), 1);
+}
+
+/// The file of this name in the folder or below.
+fn file_named(folder: &Path, name: &str) -> Option<PathBuf> {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.into_iter().find_map(|path| match path.is_dir() {
+        true => file_named(&path, name),
+        false => path.ends_with(name).then_some(path),
+    })
 }

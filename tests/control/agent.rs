@@ -11,7 +11,7 @@ use pinwright::agent::control::place::Place;
 use pinwright::agent::control::{Control, SEATS};
 use pinwright::agent::report::{EVENT_SCHEMA, Event, Snapshot, What, timestamp};
 use pinwright::agent::{Mailbox, Message, Post, Settings, mailbox};
-use pinwright::provision::journal::Journal;
+use pinwright::job::journal::Journal;
 use serde_json::Value;
 
 use crate::PATIENCE;

@@ -4,7 +4,7 @@ use pinwright::agent::control::SEATS;
 use pinwright::agent::control::client::{AskError, ask};
 use pinwright::agent::control::protocol::{Command, Done};
 use pinwright::agent::report::{Event, Snapshot, What};
-use pinwright::provision::journal::Listing;
+use pinwright::job::journal::Listing;
 
 use crate::agent::{Agent, request};
 use crate::until;

@@ -2,8 +2,9 @@
 
 use std::sync::Mutex;
 
-use pinwright::provision::journal::Record;
-use pinwright::provision::{Authority, CardState, Cause, Failure};
+use pinwright::job::authority::Authority;
+use pinwright::job::journal::Record;
+use pinwright::job::{CardState, Cause, Failure};
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::fault::{Fault, Faulty};
 
@@ -134,7 +135,7 @@ fn case(
     let old_on = |card: &dyn Plastic| card.pin_is(OLD);
     let mut wrong = diary.check(&run.result, |record: &Record| match &other {
         None => (look(&old_on), on_a),
-        Some(other) if strike == Strike::OtherId && record.card_id == kind.guid(CARD_B) => {
+        Some(other) if strike == Strike::OtherId && record.card_id() == Some(kind.guid(CARD_B)) => {
             (other.with(|card| old_on(card.as_ref())), on_other)
         }
         Some(_) if strike == Strike::OtherId => (look(&old_on), on_a),
@@ -170,12 +171,12 @@ fn case(
             insist(on_a || on_other, "success: the new PIN is on the card");
             insist(bench.tries() == TRIES, "success: all tries");
             let id = if made_for_other { CARD_B } else { CARD_A };
-            insist(outcome.card_id == kind.guid(id).to_string(), "success: the right card is named");
+            insist(outcome.card.card_id.guid() == kind.guid(id), "success: the right card is named");
         }
         Err(failure) => {
             let old = look(&|card| card.pin_is(OLD));
             insist(
-                match failure.card {
+                match failure.card_state() {
                     CardState::Untouched | CardState::TrySpent => old && !on_other,
                     CardState::PinSet => on_a || on_other,
                     CardState::Unknown => old || on_a,
@@ -183,7 +184,7 @@ fn case(
                 "the stated card state is true",
             );
             let lost = TRIES - bench.tries();
-            let stated = match failure.card {
+            let stated = match failure.card_state() {
                 // The current PIN is right, so nothing is lost even where a try was risked.
                 CardState::Untouched | CardState::PinSet | CardState::TrySpent => 0,
                 CardState::Unknown => u8::from(strike.lies()),
@@ -268,7 +269,7 @@ fn again(
                 Err(error) => return vec![format!("the risk was taken: {}", told(&error))],
             }
         }
-        Err(error) => return vec![format!("rerun after {}: {}", failure.card.name(), told(&error))],
+        Err(error) => return vec![format!("rerun after {}: {}", failure.card_state().name(), told(&error))],
     };
     if !bench.pin_is(&world.server.state().last_pin().unwrap_or_default()) {
         wrong.push("rerun: another PIN".to_owned());

@@ -1,13 +1,14 @@
 //! A journal of its own for each case, read the way a person would read it and held against the card.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use pinwright::cli;
-use pinwright::provision::journal::{Journal, Point, Record};
-use pinwright::provision::{Failure, Outcome};
+use pinwright::job::Failure;
+use pinwright::job::journal::{Journal, Point, Record};
+use pinwright::provision::Outcome;
 
 use crate::bench::{Bench, KEY, OLD, World, told};
 use crate::forms::forms;
@@ -17,6 +18,12 @@ pub const KEEP: Duration = Duration::from_secs(90 * 86_400);
 /// A temporary folder in memory where there is one: a matrix makes ten thousands of records, each fsynced.
 pub fn fast_folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// Every file in a folder and below.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
 pub struct Diary {
@@ -47,7 +54,7 @@ impl Diary {
     }
 
     pub fn open(&self) -> Vec<Record> {
-        self.records().into_iter().filter(|record| record.point.is_open()).collect()
+        self.records().into_iter().filter(|record| record.is_open()).collect()
     }
 
     /// What a run's record says must be true: `has` tells of the record's card whether it has the PIN from before the run,
@@ -61,7 +68,9 @@ impl Diary {
         let Some(id) = id else {
             let wrong = match result {
                 Ok(_) => Some("success without a record".to_owned()),
-                Err(failure) if failure.card.needs_attention() => Some("a doubtful card without a record".to_owned()),
+                Err(failure) if failure.card_state().needs_attention() => {
+                    Some("a doubtful card without a record".to_owned())
+                }
                 // The claim and nothing else: what was open before still is.
                 Err(_) => None,
             };
@@ -72,16 +81,16 @@ impl Diary {
         };
         let mut wrong = Vec::new();
         let (old, new) = has(record);
-        if !is_true(record.point, old, new) {
-            wrong.push(format!("the journal says {}, and that is not so", record.point.name()));
+        if !is_true(record.point(), old, new) {
+            wrong.push(format!("the journal says {}, and that is not so", record.point().name()));
         }
         let ended = match result {
-            Ok(outcome) => record.point == Point::Done && outcome.journal_failed.is_none(),
-            Err(failure) if failure.card.needs_attention() => record.point == Point::Unclear,
-            Err(_) => record.point == Point::Untouched,
+            Ok(outcome) => record.point() == Point::Done && outcome.journal_failed.is_none(),
+            Err(failure) if failure.card_state().needs_attention() => record.point() == Point::Unclear,
+            Err(_) => record.point() == Point::Untouched,
         };
         if !ended {
-            wrong.push(format!("the record stays at {}", record.point.name()));
+            wrong.push(format!("the record stays at {}", record.point().name()));
         }
         wrong
     }
@@ -95,8 +104,7 @@ impl Diary {
         if !self.records().is_empty() {
             texts.extend([self.history(false), self.history(true)]);
         }
-        for entry in std::fs::read_dir(self.journal.folder()).into_iter().flatten() {
-            let path = entry.unwrap().path();
+        for path in files_below(self.journal.folder()) {
             texts.push(String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned());
         }
         let mut wrong = Vec::new();
@@ -136,7 +144,7 @@ impl Diary {
     pub fn settled(&self, outcome: &Outcome, before: &[Record]) -> Vec<String> {
         let mut wrong = Vec::new();
         if let Some(open) = self.open().first() {
-            wrong.push(format!("{} is left at {}", open.id, open.point.name()));
+            wrong.push(format!("{} is left at {}", open.id, open.point().name()));
         }
         let named = outcome.settled.as_ref().map(|record| &record.id);
         if named.is_some() == before.is_empty() {
@@ -144,8 +152,8 @@ impl Diary {
         }
         for record in self.records() {
             let was_open = before.iter().any(|before| before.id == record.id);
-            if was_open && record.point != Point::Resolved {
-                wrong.push(format!("{} ends at {}", record.id, record.point.name()));
+            if was_open && record.point() != Point::Resolved {
+                wrong.push(format!("{} ends at {}", record.id, record.point().name()));
             }
         }
         wrong

@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use pinwright::provision::CardState;
+use pinwright::job::CardState;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
 
 use crate::bench::{Bench, Kind, Lines, OLD, Person, TRIES, World, told};
@@ -116,13 +116,13 @@ fn job(world: &mut World, diary: &Diary, bench: &Bench, trouble: Option<&Trouble
             wrong.extend(diary.settled(outcome, &open));
         }
         Err(failure) => {
-            let truth = match failure.card {
+            let truth = match failure.card_state() {
                 CardState::Untouched | CardState::TrySpent => old,
                 CardState::PinSet => new,
                 CardState::Unknown => old || new,
             };
             if !truth {
-                wrong.push(format!("{} is not so", failure.card.name()));
+                wrong.push(format!("{} is not so", failure.card_state().name()));
             }
             // Nothing is settled by a job that did not end well.
             let still = diary.open();

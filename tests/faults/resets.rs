@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use pinwright::provision::Step;
-use pinwright::provision::supplier::Need;
+use pinwright::job::Step;
+use pinwright::job::secrets::Need;
 use pinwright::reader::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers};
 use pinwright::sim::card::{SharedCard, VirtualCard as _};
 use pinwright::sim::server::Endpoint;
@@ -131,15 +131,15 @@ fn strike(world: &mut World, diary: &Diary, (kind, authority): (Kind, &str), ste
     assert!(asked(Endpoint::AuthenticationResponse) <= 2, "{case}");
     world.assert_no_violations(&case);
     let before = diary.open();
-    if step < Step::Authorize && times == 1 {
+    if (step as u8) < Step::Authorize as u8 && times == 1 {
         run.ok(&case);
         assert_eq!((opened, bench.admin_answers()), (2, usize::from(authority != "current-pin")), "{case}");
-        let twice = authority == "server" && step > Step::Challenge;
+        let twice = authority == "server" && step as u8 > Step::Challenge as u8;
         assert_eq!(asked(Endpoint::AuthenticationResponse) == 2, twice, "{case}: a fresh answer for a fresh challenge");
         return;
     }
     let failure = run.failed(&case);
-    if step < Step::Authorize {
+    if (step as u8) < Step::Authorize as u8 {
         assert_eq!(opened, 2, "{case}: no third time");
         assert!(diary.records().is_empty(), "{case}");
         bench.assert_not_risked(&case);

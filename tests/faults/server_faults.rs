@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use pinwright::provision::{Cause, Step};
+use pinwright::job::{Cause, Step};
 use pinwright::server::ServerProblem;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
 use uuid::Uuid;
@@ -153,7 +153,7 @@ fn strike(place: Place) -> usize {
                 assert!(!failure.cause.remedy().is_empty(), "{case}");
                 let told = told(failure);
                 assert!(!secret(call) || !told.contains("CANARY"), "{case}: a secret route's body is shown: {told}");
-                assert_eq!(failure.card, pinwright::provision::CardState::Untouched, "{case}");
+                assert_eq!(failure.card_state(), pinwright::job::CardState::Untouched, "{case}");
                 bench.assert_not_risked(&case);
             }
         }
@@ -262,7 +262,7 @@ fn a_stalled_server_can_be_interrupted() {
         });
         pinwright::provision::set_pin(
             &job,
-            &mut pinwright::provision::Desk {
+            &mut pinwright::job::desk::Desk {
                 readers: &bench.readers,
                 issuer: &mut world.issuer,
                 journal: None,

@@ -5,8 +5,10 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 
 use pinwright::exit::Exit;
-use pinwright::provision::journal::{Journal, JournalError};
-use pinwright::provision::{Cause, Desk, set_pin};
+use pinwright::job::Cause;
+use pinwright::job::desk::Desk;
+use pinwright::job::journal::{Journal, JournalError, LockOf};
+use pinwright::provision::set_pin;
 use pinwright::sim::server::PinMaker;
 use uuid::Uuid;
 
@@ -115,7 +117,7 @@ fn a_claim_holds_between_processes_and_dies_with_its_own() {
     let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
     assert!(lines.map_while(Result::ok).any(|line| line == "CLAIMED"));
     let journal = Journal::new(folder.path().to_owned(), KEEP);
-    assert!(matches!(journal.claim(CARD), Err(JournalError::Busy { card_id: CARD })));
+    assert!(matches!(journal.claim(CARD), Err(JournalError::Busy { of: LockOf::Card(CARD) })));
     assert!(journal.claim(Uuid::from_u128(1)).is_ok(), "another card is free");
     child.kill().unwrap();
     child.wait().unwrap();

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
-use pinwright::provision::{Cause, Step};
+use pinwright::job::{Cause, Step};
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
 
 use crate::bench::{Bench, Kind, Lines, Person, World, issuer, told};

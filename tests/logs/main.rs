@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use pinwright::provision::Step;
+use pinwright::job::Step;
 use pinwright::reader::record::Recording;
 use pinwright::reader::traffic::{Meter, Traffic};
 use pinwright::sim::server::{Endpoint, Fault, FaultKind, PinMaker};

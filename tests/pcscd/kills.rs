@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
 
-use pinwright::provision::journal::Point;
+use pinwright::job::journal::Point;
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::GidsSettings;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
@@ -69,7 +69,7 @@ impl Scene {
         }
         // Whatever pcscd was still to do for the dead process is done before the card is asked.
         let left = aftermath(case, &self.place, &self.card, &before);
-        let point = left.record.as_ref().map_or("none".to_owned(), |record| record.point.name().to_owned());
+        let point = left.record.as_ref().map_or("none".to_owned(), |record| record.point().name().to_owned());
         *self.points.entry(point).or_default() += 1;
         let history = self.place.pinwright(&self.pcscd, &["history", "--json"]).exits(0).json();
         let shown = history["records"].as_array().unwrap();
@@ -77,7 +77,7 @@ impl Scene {
         assert_eq!(history["unreadable"], serde_json::json!([]), "{case}");
         assert_eq!(
             shown.iter().filter(|record| record["open"] == true).count(),
-            usize::from(left.record.as_ref().is_some_and(|record| record.point.is_open())),
+            usize::from(left.record.as_ref().is_some_and(|record| record.is_open())),
             "{case}: {history}"
         );
         self.pin.clone_from(&left.pin);
@@ -139,8 +139,9 @@ fn at_every_point(scene: &mut Scene) {
                     let files = std::fs::read_dir(&folder).unwrap();
                     files.flatten().any(|file| file.path().extension().is_some_and(|extension| extension == "new"))
                 };
-                let at =
-                    |wanted| records(place).iter().any(|record| record.point == wanted && !known.contains(&record.id));
+                let at = |wanted| {
+                    records(place).iter().any(|record| record.point() == wanted && !known.contains(&record.id))
+                };
                 until(pid, || match (half_written, point) {
                     (false, _) => at(point),
                     // Before the first record there is none.

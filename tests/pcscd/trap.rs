@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pinwright::provision::journal::{Journal, Point, Record};
+use pinwright::job::journal::{Journal, Point, Record};
 use pinwright::sim::card::{LinkFault, SharedCard, VirtualCard};
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 
@@ -184,7 +184,7 @@ pub fn aftermath(case: &str, place: &Workplace, card: &SharedCard<Trap>, before:
     let records = records(place);
     assert!(records.len() <= before.records.len() + 1, "{case}: one record a job");
     let record = records.into_iter().find(|record| !before.records.contains(&record.id));
-    let point = record.as_ref().map(|record| record.point);
+    let point = record.as_ref().map(|record| record.point());
     let truth = match point {
         None | Some(Point::Authorizing | Point::Untouched) => old,
         Some(Point::Setting | Point::Unclear) => old || new.is_some(),
@@ -199,9 +199,9 @@ pub fn aftermath(case: &str, place: &Workplace, card: &SharedCard<Trap>, before:
 
 /// `pinwright history --json` shows it, and a rerun has ended well and settled it.
 pub fn settled(case: &str, place: &Workplace, rerun: &Run, left: &Aftermath) {
-    let open = left.record.as_ref().filter(|record| record.point.is_open());
+    let open = left.record.as_ref().filter(|record| record.is_open());
     let result = rerun.exits(0).json();
     let expected = open.map_or(serde_json::Value::Null, |record| record.id.as_str().into());
     assert_eq!(result["settled"], expected, "{case}: {rerun}");
-    assert!(records(place).iter().all(|record| !record.point.is_open()), "{case}: nothing is left open");
+    assert!(records(place).iter().all(|record| !record.is_open()), "{case}: nothing is left open");
 }

@@ -1,7 +1,7 @@
 //! Which admin key the server is told to answer with, answers that are none, and what a wrong one costs.
 
-use pinwright::provision::records::ResolveError;
-use pinwright::provision::{CardState, Cause, Step};
+use pinwright::job::records::ResolveError;
+use pinwright::job::{CardState, Cause, Step};
 use pinwright::sim::fault::Faulty;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::server::{ENROLL, Endpoint, Fault, FaultKind, PinMaker, UNBLOCK};
@@ -79,7 +79,7 @@ fn a_wrong_flag_costs_one_try_and_no_second_one() {
             let bench = Bench::of(Faulty::new(kind.card(CARD_A, key, OLD)), kind);
             let failure = world.run(&bench, &mut Person::default()).failed(&case);
             assert_eq!(failure.step, Step::Authorize, "{case}");
-            assert_eq!(failure.card, CardState::TrySpent, "{case}: {}", told(&failure));
+            assert_eq!(failure.card_state(), CardState::TrySpent, "{case}: {}", told(&failure));
             assert!(failure.cause.remedy().contains("--admin-key"), "{case}");
             assert_eq!(bench.admin_answers(), 1, "{case}: never a second answer");
             assert_eq!(bench.card.with(|tap| tap.faulty.card().admin_failures()), 1, "{case}");
@@ -96,7 +96,7 @@ fn a_wrong_local_key_costs_one_try_too() {
         let bench = Bench::new(kind);
         let mut person = Person { admin_key: Some(*b"another key of 24 bytes!"), ..Person::default() };
         let failure = world.run(&bench, &mut person).failed("wrong key");
-        assert_eq!((failure.step, failure.card), (Step::Authorize, CardState::TrySpent));
+        assert_eq!((failure.step, failure.card_state()), (Step::Authorize, CardState::TrySpent));
         assert_eq!(bench.admin_answers(), 1);
         assert!(bench.pin_is(OLD) && bench.tries() == TRIES && !bench.authenticated());
         assert_eq!(person.asked, ["admin key"]);
@@ -112,12 +112,12 @@ fn a_wrong_current_pin_costs_one_try_and_few_tries_are_not_risked() {
         let failure = world.run(&bench, &mut person).failed("wrong PIN");
         // Where the change would split old and new by length, the old PIN is verified by itself before it.
         let step = if matches!(kind, Kind::IsoPadded | Kind::IsoT0) { Step::SetPin } else { Step::Authorize };
-        assert_eq!((failure.step, failure.card), (step, CardState::TrySpent), "{kind:?}: {}", told(&failure));
+        assert_eq!((failure.step, failure.card_state()), (step, CardState::TrySpent), "{kind:?}: {}", told(&failure));
         assert_eq!(bench.tries(), TRIES - 1, "{kind:?}");
         assert!(bench.pin_is(OLD) && !bench.authenticated(), "{kind:?}");
         // Two are left: one is risked. One is left: none is.
         let failure = world.run(&bench, &mut person).failed("wrong PIN again");
-        assert_eq!((failure.card, bench.tries()), (CardState::TrySpent, 1), "{kind:?}");
+        assert_eq!((failure.card_state(), bench.tries()), (CardState::TrySpent, 1), "{kind:?}");
         bench.forget_sent();
         let failure = world.run(&bench, &mut person).failed_untouched("the last try");
         assert!(
@@ -142,7 +142,7 @@ fn the_beginning_of_the_current_pin_is_not_the_current_pin() {
         let bench = Bench::new(kind);
         let mut person = Person { current_pin: Some(beginning.to_vec()), ..Person::default() };
         let failure = world.run(&bench, &mut person).failed("the beginning of the PIN");
-        assert_eq!(failure.card, CardState::TrySpent, "{kind:?}: {}", told(&failure));
+        assert_eq!(failure.card_state(), CardState::TrySpent, "{kind:?}: {}", told(&failure));
         assert!(bench.pin_is(OLD) && !bench.authenticated(), "{kind:?}");
     }
 }
@@ -199,6 +199,6 @@ fn an_answer_of_another_shape_never_reaches_the_card() {
         FaultKind::Status { code: 200, headers: Vec::new(), body },
     ));
     let failure = world.run(&bench, &mut Person::default()).failed("wrong bytes");
-    assert_eq!((failure.step, failure.card), (Step::Authorize, CardState::TrySpent));
+    assert_eq!((failure.step, failure.card_state()), (Step::Authorize, CardState::TrySpent));
     assert_eq!(bench.admin_answers(), 1);
 }

@@ -6,11 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pinwright::card::PinLimits;
 use pinwright::config::Config;
-use pinwright::provision::issuer::Wanted;
-use pinwright::provision::journal::Journal;
+use pinwright::job::desk::Desk;
+use pinwright::job::issuer::Wanted;
+use pinwright::job::journal::Journal;
+use pinwright::job::secrets::{Need, SecretError};
+use pinwright::job::supplier::Supplier;
+use pinwright::job::{CardState, Cause, Failure, Step};
 use pinwright::provision::mimcm::MimCm;
-use pinwright::provision::supplier::{Need, SecretError, Supplier};
-use pinwright::provision::{CardState, Cause, Desk, Failure, Job, Outcome, Step, set_pin};
+use pinwright::provision::{Job, Outcome, set_pin};
 use pinwright::reader::{Protocol, Readers};
 use pinwright::secret::{AdminKey, Code, Pin};
 use pinwright::server::Client;
@@ -323,7 +326,7 @@ impl Run {
     #[track_caller]
     pub fn failed_untouched(self, case: &str) -> Failure {
         let failure = self.failed(case);
-        assert_eq!(failure.card, CardState::Untouched, "{case}: {}", told(&failure));
+        assert_eq!(failure.card_state(), CardState::Untouched, "{case}: {}", told(&failure));
         failure
     }
 }
@@ -336,6 +339,6 @@ pub fn told(failure: &Failure) -> String {
         text.push_str(&format!(": {error}"));
         source = error.source();
     }
-    text.push_str(&format!(" [{}] ({}) {failure:?}", failure.card, failure.cause.remedy()));
+    text.push_str(&format!(" [{}] ({}) {failure:?}", failure.card_state(), failure.cause.remedy()));
     text
 }

@@ -1,6 +1,6 @@
 //! Answers without end, without content, and without measure: bounded, and told for what they are.
 
-use pinwright::provision::CardState;
+use pinwright::job::CardState;
 
 use crate::bench::{Bench, Kind, OLD, Person, TRIES, World, told};
 
@@ -93,7 +93,7 @@ fn case(world: &mut World, kind: Kind, at: usize, (name, forger): (&str, Forger)
         Err(failure) => {
             // What the card refuses (6Cxx) although it has carried it out, nobody can know.
             let lied = executed && name.starts_with("6C");
-            let truth = match failure.card {
+            let truth = match failure.card_state() {
                 CardState::Untouched | CardState::TrySpent => bench.pin_is(OLD) || lied,
                 CardState::PinSet => new_on || !executed,
                 CardState::Unknown => bench.pin_is(OLD) || new_on,

@@ -1,7 +1,7 @@
 //! PUKs, admin PINs, resetting codes and current PINs on cards with manners of their own.
 
-use pinwright::provision::journal::Journal;
-use pinwright::provision::{CardState, Cause, Step};
+use pinwright::job::journal::Journal;
+use pinwright::job::{CardState, Cause, Step};
 use pinwright::sim::card::VirtualCard as _;
 use pinwright::sim::fault::Faulty;
 use pinwright::sim::piv::{PivCard, PivSettings};
@@ -21,7 +21,7 @@ fn a_wrong_puk_in_the_words_of_an_old_card_is_a_wrong_puk() {
     });
     let mut person = Person { code: Some(b"00000000".to_vec()), ..Person::default() };
     let failure = world.run(&bench, &mut person).failed("a wrong PUK");
-    assert_eq!((failure.step, failure.card), (Step::SetPin, CardState::TrySpent), "{}", told(&failure));
+    assert_eq!((failure.step, failure.card_state()), (Step::SetPin, CardState::TrySpent), "{}", told(&failure));
     assert!(told(&failure).contains("2 tries left now"), "{}", told(&failure));
     assert!(bench.pin_is(OLD) && bench.tries() == TRIES);
 }
@@ -119,7 +119,7 @@ fn what_leads_out_of_an_uncertain_pin_is_named_for_the_card() {
         let bench = Bench::new(kind);
         bench.instead(|command| (command.get(1) == Some(&0x24)).then(|| vec![0x6F, 0x00]));
         let failure = world.run(&bench, &mut Person::knowing()).failed(&case);
-        assert_eq!(failure.card, CardState::Unknown, "{case}: {}", told(&failure));
+        assert_eq!(failure.card_state(), CardState::Unknown, "{case}: {}", told(&failure));
         let failure = world.run(&bench, &mut Person::knowing()).failed_untouched(&case);
         assert!(matches!(*failure.cause, Cause::UncertainPin { .. }), "{case}: {}", told(&failure));
         assert!(failure.cause.remedy().contains(others), "{case}: {}", failure.cause.remedy());

@@ -1,7 +1,7 @@
 //! Which card is it? IDs that tell nothing, IDs in other places, and what looks like a master file.
 
 use pinwright::card::CardError;
-use pinwright::provision::{Cause, Step};
+use pinwright::job::{Cause, Step};
 use pinwright::sim::fault::{Fault, Faulty};
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 
@@ -106,7 +106,7 @@ fn the_master_file_says_where_the_id_is() {
         card.preset_object(0xA010, 0xDF2F, &CARD_B);
         let bench = bench(card);
         let outcome = world.run(&bench, &mut Person::default()).ok(case);
-        assert_eq!(outcome.card_id, guid(CARD_B).to_string(), "{case}");
+        assert_eq!(outcome.card.card_id.guid(), guid(CARD_B), "{case}");
         assert!(bench.pin_is(&world.server.state().last_pin().unwrap()), "{case}");
         world.assert_no_violations(case);
     }
@@ -119,7 +119,7 @@ fn no_master_file_means_the_generic_place() {
         let faulty = Faulty::new(Kind::Gids.card(CARD_A, KEY, OLD)).at(1, Fault::StatusWord(word));
         let bench = Bench::of(faulty, Kind::Gids);
         let outcome = world.run(&bench, &mut Person::default()).ok("no master file");
-        assert_eq!(outcome.card_id, guid(CARD_A).to_string());
+        assert_eq!(outcome.card.card_id.guid(), guid(CARD_A));
     }
 }
 

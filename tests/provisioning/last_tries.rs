@@ -1,7 +1,7 @@
 //! PUK, PW3 and resetting code at their last try or blocked: a counter that can be asked for spares the card the try.
 
-use pinwright::provision::supplier::Need;
-use pinwright::provision::{CardState, Cause, Step};
+use pinwright::job::secrets::Need;
+use pinwright::job::{CardState, Cause, Step};
 use pinwright::sim::fault::Faulty;
 use pinwright::sim::openpgp::{OpenPgpCard, OpenPgpSettings};
 use pinwright::sim::piv::{PivCard, PivSettings};
@@ -79,13 +79,18 @@ fn a_blocked_puk_that_nothing_tells_of_is_offered_once() {
     for left in [2, 1, 0] {
         let mut world = World::new(Kind::IsoUnblocking, "puk");
         let failure = world.run(&iso, &mut Person { code: Some(b"11111111".to_vec()), ..knowing() }).failed("wrong");
-        assert_eq!((failure.step, failure.card), (Step::SetPin, CardState::TrySpent), "{}", told(&failure));
+        assert_eq!((failure.step, failure.card_state()), (Step::SetPin, CardState::TrySpent), "{}", told(&failure));
         assert_eq!(iso.code_tries_lost(), TRIES - left, "one try for each job");
     }
     iso.forget_sent();
     for (kind, bench) in [(Kind::Piv, piv(false, 0)), (Kind::IsoUnblocking, iso)] {
         let failure = World::new(kind, "puk").run(&bench, &mut knowing()).failed("blocked");
-        assert_eq!((failure.step, failure.card), (Step::SetPin, CardState::TrySpent), "{kind:?}: {}", told(&failure));
+        assert_eq!(
+            (failure.step, failure.card_state()),
+            (Step::SetPin, CardState::TrySpent),
+            "{kind:?}: {}",
+            told(&failure)
+        );
         assert_eq!(bench.card.with(|tap| tap.risky()), 1, "{kind:?}");
         assert!(bench.pin_is(OLD) && bench.tries() == TRIES, "{kind:?}");
     }

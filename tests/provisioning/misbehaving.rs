@@ -6,8 +6,8 @@ mod mutual;
 mod pieces;
 mod words;
 
-use pinwright::provision::supplier::Need;
-use pinwright::provision::{CardState, Cause, Failure, Step};
+use pinwright::job::secrets::Need;
+use pinwright::job::{CardState, Cause, Failure, Step};
 
 use crate::bench::{Bench, Kind, OLD, Person, TRIES, World, told};
 
@@ -78,7 +78,7 @@ fn ends(bench: &Bench, kind: Kind, authority: &str, case: &str, expected: &Expec
     let case = &format!("{kind:?} {authority}, {case}");
     let mut world = World::new(kind, authority);
     let failure = world.run(bench, &mut prepared()).failed(case);
-    assert_eq!((failure.step, failure.card), (expected.step, expected.state), "{case}: {}", told(&failure));
+    assert_eq!((failure.step, failure.card_state()), (expected.step, expected.state), "{case}: {}", told(&failure));
     assert!((expected.cause)(&failure.cause), "{case}: {}", told(&failure));
     assert!(!failure.cause.remedy().is_empty(), "{case}");
     assert!(bench.apdus() <= expected.commands, "{case}: {} commands", bench.apdus());

@@ -1,8 +1,9 @@
 //! Who makes the PIN, which route it is asked for on, and what may pass for one.
 
-use pinwright::provision::records::ResolveError;
-use pinwright::provision::supplier::SecretError;
-use pinwright::provision::{Cause, PinSource, Step};
+use pinwright::job::given::PinSource;
+use pinwright::job::records::ResolveError;
+use pinwright::job::secrets::SecretError;
+use pinwright::job::{Cause, Step};
 use pinwright::server::ServerProblem;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind, PinMaker, Settings, UserPinOption};
 
@@ -228,7 +229,7 @@ fn a_server_pin_must_fit_card_and_policy() {
 /// A secret from a file needs nobody to wait for: the card is held, and its challenge answered, in one go.
 #[test]
 fn what_is_at_hand_needs_no_second_session() {
-    use pinwright::provision::supplier::Need;
+    use pinwright::job::secrets::Need;
     for (authority, need, user) in
         [("admin-key", Need::AdminKey, false), ("current-pin", Need::CurrentPin, false), ("server", Need::NewPin, true)]
     {

@@ -1,6 +1,6 @@
 //! The server's records: those that lead to no job, and those that a hostile or confused server makes up.
 
-use pinwright::provision::Cause;
+use pinwright::job::Cause;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind, RequestStatus, Settings};
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! Another card in the reader: between two steps, while a person types, while the server is awaited.
 
-use pinwright::provision::{Cause, Step};
+use pinwright::job::{Cause, Step};
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::server::PinMaker;
 
@@ -42,7 +42,11 @@ fn a_swap_at_every_step() {
                     }
                     cases += 1;
                     let failure = run.failed(&case);
-                    assert!(!failure.card.needs_attention() || step >= Step::Authorize, "{case}: {}", told(&failure));
+                    assert!(
+                        !failure.card_state().needs_attention() || step as u8 >= Step::Authorize as u8,
+                        "{case}: {}",
+                        told(&failure)
+                    );
                     for card in
                         [bench.card.with(|tap| tap.faulty.card().pin_is(OLD)), other.with(|card| card.pin_is(OLD))]
                     {
@@ -129,7 +133,7 @@ fn a_card_that_was_not_meant() {
         pinwright::provision::Job { card_id: Some(CardId::new(&CARD_B, IdOrder::Windows).unwrap()), ..world.job() };
     let failure = pinwright::provision::set_pin(
         &job,
-        &mut pinwright::provision::Desk {
+        &mut pinwright::job::desk::Desk {
             readers: &bench.readers,
             issuer: &mut world.issuer,
             journal: None,

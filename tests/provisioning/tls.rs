@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
 use pinwright::config::Config;
-use pinwright::provision::Cause;
+use pinwright::job::Cause;
 use pinwright::server::ServerProblem;
 use pinwright::server::error::TlsReason;
 use pinwright::sim::server::TlsKind;

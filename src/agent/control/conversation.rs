@@ -15,7 +15,7 @@ use super::followers::Followers;
 use super::peer;
 use super::protocol::{Command, Done, REQUEST_MAX, Reason, Refusal, Request, SCHEMA};
 use crate::agent::{Post, mailbox};
-use crate::provision::journal::{Journal, Listing};
+use crate::job::journal::{Journal, Listing};
 
 /// How long a client has for its request.
 const REQUEST_TIME: Duration = Duration::from_secs(5);

@@ -29,7 +29,7 @@ use self::followers::Followers;
 use self::place::Place;
 use self::protocol::{Reason, Refusal};
 use super::Post;
-use crate::provision::journal::Journal;
+use crate::job::journal::Journal;
 
 /// How many clients are talked to at once.
 pub const SEATS: usize = 16;

@@ -9,7 +9,7 @@ use crate::agent::report::{Event, Snapshot};
 use crate::cli::error::CliError;
 use crate::cli::history;
 use crate::cli::world::World;
-use crate::provision::journal::Listing;
+use crate::job::journal::Listing;
 
 /// The agent's state, and, where wanted, what happens from then on until the agent ends.
 pub(super) fn status(settings: &Settings, follow: bool, json: bool, world: &mut World<'_>) -> Result<(), CliError> {

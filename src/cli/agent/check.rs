@@ -14,8 +14,8 @@ use crate::cli::error::CliError;
 use crate::cli::supply::source;
 use crate::cli::world::World;
 use crate::config::{Config, SecretFile};
-use crate::provision::journal::Journal;
-use crate::provision::supplier::Need;
+use crate::job::journal::Journal;
+use crate::job::secrets::Need;
 use crate::server::auth::{Auth, TokenSource};
 use crate::server::{self, Client};
 

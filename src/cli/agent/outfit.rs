@@ -10,10 +10,10 @@ use crate::agent::pinentry::PinentrySupplier;
 use crate::cli::error::CliError;
 use crate::cli::supply::{CommandSupplier, Handed};
 use crate::config::{Config, Sources};
+use crate::job::issuer::Issuer;
+use crate::job::supplier::Supplier;
 use crate::provision::Rules;
-use crate::provision::issuer::Issuer;
 use crate::provision::mimcm::MimCm;
-use crate::provision::supplier::Supplier;
 use crate::server::{self, Client};
 
 /// Server clients and suppliers by the configuration.

@@ -3,7 +3,8 @@ use std::sync::atomic::AtomicBool;
 
 use super::*;
 use crate::exit::Exit;
-use crate::provision::{CardState, Cause, Step};
+use crate::job::effect::{Change, Effect};
+use crate::job::{Cause, Step};
 use crate::reader::Readers;
 use crate::reader::replay::Replay;
 use crate::reader::traffic::Meter;
@@ -125,12 +126,8 @@ fn a_full_disk_does_not_hide_how_the_job_failed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("recording.apdu");
     let failure = Failure {
-        step: Step::Verify,
-        reader: None,
-        card_id: None,
-        card: CardState::Unknown,
-        journal: None,
-        cause: Box::new(Cause::Interrupted),
+        effect: Effect { pin: Change::Unknown, ..Effect::default() },
+        ..Failure::before_any_effect(Step::Verify, "Reader", None, Cause::Interrupted)
     };
     let told = concluded(&path, CliError::from(failure).into());
     assert_eq!(told.result.unwrap_err().exit(), Exit::Attention);

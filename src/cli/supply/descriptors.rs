@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::descriptor::Descriptor;
 use crate::cli::error::CliError;
-use crate::provision::supplier::Need;
+use crate::job::secrets::Need;
 
 /// Descriptors that a caller opened for us: no secret is ever an argument.
 #[derive(Debug, Clone, Default, clap::Args)]

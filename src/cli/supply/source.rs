@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::provision::supplier::SecretError;
+use crate::job::secrets::SecretError;
 use crate::secret::SecretBytes;
 
 /// Longest secret read from a file or descriptor.

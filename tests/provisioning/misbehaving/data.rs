@@ -1,7 +1,7 @@
 //! Answers with too little in them, or too much.
 
 use pinwright::card::CardError;
-use pinwright::provision::{CardState, Cause, Step};
+use pinwright::job::{CardState, Cause, Step};
 
 use super::{CANDIDATES, Expected, Forger, PIV_AND_OPENPGP, does_not_matter, fails, identifying, is_ok, reads};
 use crate::bench::Kind;

@@ -2,7 +2,7 @@
 
 use pinwright::apdu::Status;
 use pinwright::card::CardError;
-use pinwright::provision::{CardState, Cause, Step};
+use pinwright::job::{CardState, Cause, Step};
 
 use super::{Expected, Forger, fails, prepared};
 use crate::bench::{Bench, Kind, Lines, OLD, Person, World, told};
@@ -69,6 +69,6 @@ fn a_card_that_only_a_local_key_can_answer() {
     let bench = Bench::new(Kind::GidsMutual);
     let mut stranger = Person { admin_key: Some([0x11; 24]), ..Person::default() };
     let failure = world.run(&bench, &mut stranger).failed("another key");
-    assert_eq!((failure.step, failure.card), (Step::Authorize, CardState::TrySpent), "{}", told(&failure));
+    assert_eq!((failure.step, failure.card_state()), (Step::Authorize, CardState::TrySpent), "{}", told(&failure));
     assert_eq!((bench.admin_answers(), failure.cause.status()), (1, Some(Status::SECURITY_STATUS)));
 }

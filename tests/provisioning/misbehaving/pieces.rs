@@ -3,7 +3,7 @@
 use pinwright::apdu::ApduError;
 use pinwright::card::CardError;
 use pinwright::card::family::DetectError;
-use pinwright::provision::{CardState, Cause, Step};
+use pinwright::job::{CardState, Cause, Step};
 
 use super::{
     CANDIDATES, Expected, Forger, PIV_AND_OPENPGP, ROUNDS, Refusal, carries_a_secret, fails, first_risk, is_ok,
@@ -121,7 +121,7 @@ fn a_le_that_is_never_right() {
         let bench = Bench::new(kind);
         bench.forge(answer);
         let failure = world.run(&bench, &mut Person::default()).failed("6C08 to the admin answer");
-        assert_eq!((failure.step, failure.card), (Step::Authorize, CardState::TrySpent), "{}", told(&failure));
+        assert_eq!((failure.step, failure.card_state()), (Step::Authorize, CardState::TrySpent), "{}", told(&failure));
         assert_eq!(bench.admin_answers(), 1);
     }
 }

@@ -3,7 +3,7 @@
 use pinwright::apdu::Status;
 use pinwright::card::CardError;
 use pinwright::card::family::DetectError;
-use pinwright::provision::{CardState, Cause, Step};
+use pinwright::job::{CardState, Cause, Step};
 
 use super::{
     CANDIDATES, Expected, Forger, PIV_AND_OPENPGP, Refusal, carries_a_secret, fails, first_risk, is_refused, is_select,
@@ -52,7 +52,7 @@ fn a_wrong_secret_that_is_told_as_6300() {
         let wrong = b"97531862".to_vec();
         let mut wrong = Person { current_pin: Some(wrong.clone()), code: Some(wrong), ..prepared() };
         let failure = world.run(&bench, &mut wrong).failed(&case);
-        let ended = (failure.step, failure.card);
+        let ended = (failure.step, failure.card_state());
         assert_eq!(ended, (first_risk(kind, authority), CardState::TrySpent), "{case}: {}", told(&failure));
         assert_eq!(failure.cause.status(), Some(Status::WRONG), "{case}: {}", told(&failure));
         // RESET RETRY COUNTER is PIV's last word on a PUK.

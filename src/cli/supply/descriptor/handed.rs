@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags, fcntl_getfl, open};
 use rustix::io::Errno;
 
 use crate::cli::supply::source::{self, Patience};
-use crate::provision::supplier::SecretError;
+use crate::job::secrets::SecretError;
 use crate::secret::SecretBytes;
 
 /// What the caller handed over under a number, or why it can't be had.

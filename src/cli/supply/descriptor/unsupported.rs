@@ -3,7 +3,7 @@
 use std::io;
 
 use super::super::source::Patience;
-use crate::provision::supplier::SecretError;
+use crate::job::secrets::SecretError;
 use crate::secret::SecretBytes;
 
 /// Nothing.

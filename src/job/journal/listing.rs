@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{History, Journal, Point, Record};
+use super::{History, Journal, Point, Record, Unreadable};
 
 /// The schema of [`Listing`].
 pub const LISTING_SCHEMA: &str = "pinwright.history/1";
@@ -31,13 +31,15 @@ pub struct Listed {
     pub point: Point,
     /// Whether it needs another job or a person.
     pub open: bool,
-    pub reader: String,
-    pub atr: String,
-    pub card_id: Uuid,
-    pub smartcard: Uuid,
+    pub reader: Option<String>,
+    pub atr: Option<String>,
+    /// `None` for a job that has no card yet.
+    pub card_id: Option<Uuid>,
+    /// `None` for a job whose request is bound to no card yet.
+    pub smartcard: Option<Uuid>,
     pub request: Option<Uuid>,
-    pub authority: String,
-    pub pin_source: String,
+    pub authority: Option<String>,
+    pub pin_source: Option<String>,
     pub stopped_at: Option<String>,
     #[serde(default)]
     pub status_word: Option<String>,
@@ -60,32 +62,39 @@ impl Listing {
             schema: LISTING_SCHEMA.to_owned(),
             folder: journal.folder().display().to_string(),
             records: history.records.into_iter().map(Listed::from).collect(),
-            unreadable: history
-                .unreadable
-                .into_iter()
-                .map(|file| Unlisted { file: file.file, reason: file.reason.to_owned() })
-                .collect(),
+            unreadable: history.unreadable.into_iter().map(Unlisted::from).collect(),
         }
+    }
+}
+
+impl From<Unreadable> for Unlisted {
+    fn from(file: Unreadable) -> Self {
+        let reason = match file.source {
+            Some(source) => format!("{}: {source}", file.reason),
+            None => file.reason.to_owned(),
+        };
+        Self { file: file.file, reason }
     }
 }
 
 impl From<Record> for Listed {
     fn from(record: Record) -> Self {
+        let text = |value: Option<&str>| value.map(str::to_owned);
         Self {
+            changed: record.changed().to_owned(),
+            point: record.point(),
+            open: record.is_open(),
+            reader: text(record.reader()),
+            atr: text(record.atr()),
+            card_id: record.card_id(),
+            smartcard: record.smartcard(),
+            request: record.request(),
+            authority: text(record.authority()),
+            pin_source: text(record.pin_source()),
+            stopped_at: text(record.stopped_at()),
+            status_word: text(record.status_word()),
             id: record.id,
             started: record.started,
-            changed: record.changed,
-            point: record.point,
-            open: record.point.is_open(),
-            reader: record.reader,
-            atr: record.atr,
-            card_id: record.card_id,
-            smartcard: record.smartcard,
-            request: record.request,
-            authority: record.authority,
-            pin_source: record.pin_source,
-            stopped_at: record.stopped_at,
-            status_word: record.status_word,
         }
     }
 }

@@ -1,19 +1,39 @@
 //! What a job has found out and been given so far: kept while the card is let go of for a person to type.
 
-use super::PinSource;
+use super::authority::Authority;
 use super::binding::BindingError;
-use super::error::{CardState, Cause, Failure, Step};
+use super::cause::Cause;
 use super::fit;
-use super::issuer::Assignment;
-use super::rules::{Authority, PinMaker};
-use super::supplier::{Need, SecretError, Supplier};
+use super::issuer::{Assignment, PinMaker};
+use super::secrets::{Need, SecretError};
+use super::supplier::Supplier;
 use crate::card::{CardId, PinLimits};
 use crate::secret::{AdminKey, Code, Pin};
 use crate::server::ProposedPin;
 
+/// Where the PIN on the card came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinSource {
+    /// The server proposed it.
+    Server,
+    /// The user supplied it.
+    User,
+}
+
+impl PinSource {
+    /// The name used in JSON and in the journal.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::User => "user",
+        }
+    }
+}
+
 /// Facts and secrets that outlive one hold of the card.
 #[derive(Default)]
-pub(super) struct Known {
+pub struct Given {
     card: Option<(CardId, PinLimits)>,
     /// The server's records, once they were asked for.
     pub assignment: Option<Assignment>,
@@ -26,12 +46,17 @@ pub(super) struct Known {
     code_lengths: Option<(usize, usize)>,
 }
 
-impl Known {
+impl Given {
+    /// Nothing yet, but the server's records where they were asked for already.
+    #[must_use]
     pub fn with(assignment: Option<Assignment>) -> Self {
         Self { assignment, ..Self::default() }
     }
 
     /// Notes the card; it must be the one of an earlier hold, and the one that a person named.
+    ///
+    /// # Errors
+    /// It is another one.
     pub fn identified(&mut self, now: CardId, named: Option<CardId>, limits: PinLimits) -> Result<(), BindingError> {
         let expected = self.card.map(|(id, _)| id).or(named);
         if let Some(before) = expected.filter(|before| *before != now) {
@@ -57,6 +82,9 @@ impl Known {
     }
 
     /// Gets a secret. A new PIN is checked at once: nothing is fetched for one that does not fit.
+    ///
+    /// # Errors
+    /// Nobody gives it, or it can't be right.
     pub fn supply(&mut self, need: Need, supplier: &mut dyn Supplier) -> Result<(), Cause> {
         match need {
             Need::NewPin => {
@@ -74,12 +102,7 @@ impl Known {
             Need::AdminKey => self.admin_key = Some(supplier.admin_key()?),
             Need::Puk | Need::AdminPin | Need::ResettingCode => {
                 let code = supplier.code(need)?;
-                // A code that can't be the card's own is not worth a try.
-                if let Some((min, max)) = self.code_lengths.filter(|(min, max)| !(*min..=*max).contains(&code.length()))
-                {
-                    let reason = format!("this card's has {min} to {max} bytes, and that has {}", code.length());
-                    return Err(SecretError::Unusable { what: need.what(), reason }.into());
-                }
+                self.can_be(need, code.length())?;
                 self.code = Some(code);
             }
         }
@@ -97,6 +120,8 @@ impl Known {
         }
     }
 
+    /// Whether the new PIN is here.
+    #[must_use]
     pub fn has_pin(&self) -> bool {
         self.new_pin.is_some()
     }
@@ -113,6 +138,8 @@ impl Known {
         self.new_pin.as_ref().map(|(pin, source)| (pin, *source))
     }
 
+    /// The card's current PIN, where it was needed.
+    #[must_use]
     pub fn current_pin(&self) -> Option<&Pin> {
         self.current_pin.as_ref()
     }
@@ -122,23 +149,20 @@ impl Known {
         self.code_lengths = lengths;
     }
 
+    /// The code of the chosen authority, where it was needed.
+    #[must_use]
     pub fn code(&self) -> Option<&Code> {
         self.code.as_ref()
     }
 
+    /// The local admin key, where it was needed.
+    #[must_use]
     pub fn admin_key(&self) -> Option<&AdminKey> {
         self.admin_key.as_ref()
     }
 
-    /// A failure between two holds, when the card is as it was.
-    pub fn failure(&self, reader: &str, cause: Cause) -> Failure {
-        Failure {
-            step: Step::Supply,
-            reader: Some(reader.to_owned()),
-            card_id: self.card.map(|(id, _)| id.to_string()),
-            card: CardState::Untouched,
-            journal: None,
-            cause: Box::new(cause),
-        }
+    /// The card of the job, once it was identified.
+    pub fn card_id(&self) -> Option<CardId> {
+        self.card.map(|(id, _)| id)
     }
 }

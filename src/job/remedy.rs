@@ -1,11 +1,11 @@
 //! What to do about each cause of a failure.
 
-use super::Cause;
+use super::cause::Cause;
+use super::journal::JournalError;
+use super::secrets::SecretError;
 use crate::apdu::{ApduError, Status};
 use crate::card::CardError;
 use crate::card::family::{self, DetectError};
-use crate::provision::journal::JournalError;
-use crate::provision::supplier::SecretError;
 
 impl Cause {
     /// What to do next, as an imperative sentence without a full stop.

@@ -1,11 +1,6 @@
-//! Secrets that the server does not give: from a person at a terminal, a file, a descriptor.
+//! Secrets that people and files give, and why one is not given.
 
 use thiserror::Error;
-
-use super::error::Cause;
-use super::issuer::Watch;
-use crate::card::PinLimits;
-use crate::secret::{AdminKey, Code, Pin};
 
 /// A secret that the server does not give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,43 +32,6 @@ impl Need {
             Self::ResettingCode => "the resetting code",
         }
     }
-}
-
-/// Supplies secrets that the server does not: a person at a terminal, a file, a descriptor.
-pub trait Supplier {
-    /// Whether the secret can be had at once, without a person: then the card need not be let go of meanwhile.
-    fn at_hand(&self, need: Need) -> bool;
-
-    /// A new PIN for the card, entered twice where a person enters it.
-    ///
-    /// # Errors
-    /// Nobody to ask, or no usable answer.
-    fn new_pin(&mut self, limits: PinLimits) -> Result<Pin, SecretError>;
-
-    /// Whether to go on and write, asked when everything is ready and nothing is written. `watch` is to be called while a
-    /// person thinks: it keeps the card, and its error ends the wait. `card` names card and reader.
-    ///
-    /// # Errors
-    /// No.
-    fn consent(&mut self, card: &str, watch: Watch<'_>) -> Result<(), Cause>;
-
-    /// The card's current PIN.
-    ///
-    /// # Errors
-    /// Nobody to ask, or no usable answer.
-    fn current_pin(&mut self) -> Result<Pin, SecretError>;
-
-    /// The local admin key.
-    ///
-    /// # Errors
-    /// Nobody to ask, or no usable answer.
-    fn admin_key(&mut self) -> Result<AdminKey, SecretError>;
-
-    /// The PUK, the admin PIN or the resetting code, whichever `need` names.
-    ///
-    /// # Errors
-    /// Nobody to ask, or no usable answer.
-    fn code(&mut self, need: Need) -> Result<Code, SecretError>;
 }
 
 /// Why there is no secret where one is needed.

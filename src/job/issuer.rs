@@ -1,10 +1,10 @@
 //! The server as the PIN step sees it: one question about the card, one for the secrets.
 
+use serde::Deserialize;
 use uuid::Uuid;
 
-use super::error::Cause;
+use super::cause::Cause;
 use super::fit::PolicyLengths;
-use super::rules::PinMaker;
 use crate::secret::AdminResponse;
 use crate::server::{AdminKeyVersion, CardParameters, ProposedPin};
 
@@ -15,6 +15,18 @@ pub struct Wanted {
     pub smartcard: Option<Uuid>,
     /// `--request`.
     pub request: Option<Uuid>,
+}
+
+/// Who makes the PIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PinMaker {
+    /// The server: a 204 then is a contradiction and no reason to ask a person.
+    Server,
+    /// The user: the server isn't asked.
+    User,
+    /// Not known beforehand: the server's 200 or 204 decides.
+    Ask,
 }
 
 /// What the server's records say about the card's job.

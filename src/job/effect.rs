@@ -1,0 +1,157 @@
+//! What a job has done to its card so far: which proof it has shown, and what it has changed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What has become of a proof (an answer, a code, a PIN) that gives the right to write.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProofState {
+    /// It was not shown to the card: no try can be spent.
+    #[default]
+    NotShown,
+    /// It was sent, or was about to be, and the card's word on it is not known: a try may be spent.
+    Shown,
+    /// The card took it, and counts its tries anew.
+    Accepted,
+    /// The card refused it and may have counted that.
+    Refused,
+}
+
+/// What has become of one thing on the card.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Change {
+    /// It is as it was before the job.
+    #[default]
+    AsBefore,
+    /// It is the new one.
+    New {
+        /// The card has shown that it is: it has verified the PIN, proved the key, given the certificate back.
+        verified: bool,
+    },
+    /// It is as it was or new: the card's answer to the write did not arrive, or contradicts itself.
+    Unknown,
+}
+
+impl Change {
+    /// Whether somebody has to look at it.
+    #[must_use]
+    pub fn needs_attention(self) -> bool {
+        matches!(self, Self::New { verified: false } | Self::Unknown)
+    }
+}
+
+/// What a job has done to its card.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Effect {
+    /// The proof that was shown last.
+    pub proof: ProofState,
+    /// The user PIN.
+    pub pin: Change,
+    /// The admin key or management key.
+    pub admin_key: Change,
+    /// The key pair of the slot that the job writes to.
+    pub key_slot: Change,
+    /// The certificate.
+    pub certificate: Change,
+}
+
+impl Effect {
+    /// Nothing was shown and nothing changed: the job may be done anew as if it had not begun.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether a try of the proof may be spent.
+    #[must_use]
+    pub fn try_may_be_spent(&self) -> bool {
+        matches!(self.proof, ProofState::Shown | ProofState::Refused)
+    }
+
+    /// The state of the card in one word.
+    #[must_use]
+    pub fn card_state(&self) -> CardState {
+        match self.pin {
+            Change::Unknown => CardState::Unknown,
+            Change::New { .. } => CardState::PinSet,
+            Change::AsBefore if self.others().any(Change::needs_attention) => CardState::Unknown,
+            Change::AsBefore if self.try_may_be_spent() => CardState::TrySpent,
+            Change::AsBefore => CardState::Untouched,
+        }
+    }
+
+    fn others(&self) -> impl Iterator<Item = Change> {
+        [self.admin_key, self.key_slot, self.certificate].into_iter()
+    }
+}
+
+/// What is known of the card after a failure: the four values of `card_state` in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CardState {
+    /// As before: nothing was written.
+    Untouched,
+    /// As before, but the card has refused an authentication and may have counted it.
+    TrySpent,
+    /// The new PIN was set, and not verified.
+    PinSet,
+    /// Set or not: the card's answer to the write did not arrive.
+    Unknown,
+}
+
+impl CardState {
+    /// The name used in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Untouched => "untouched",
+            Self::TrySpent => "untouched-try-spent",
+            Self::PinSet => "pin-set-not-verified",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether somebody has to look at the card.
+    #[must_use]
+    pub fn needs_attention(self) -> bool {
+        matches!(self, Self::PinSet | Self::Unknown)
+    }
+}
+
+impl fmt::Display for CardState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Untouched => "untouched: its PIN is as it was",
+            Self::TrySpent => "its PIN is as it was; the refused authentication may have cost a try",
+            Self::PinSet => "the new PIN was set, but the card has not verified it",
+            Self::Unknown => "unknown: the card may have the new PIN or the old one (or another, where it set one and then refused it)",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_of_the_card_follows_from_what_was_shown_and_changed() {
+        let shown = |proof| Effect { proof, ..Effect::default() };
+        let pin = |proof, pin| Effect { proof, pin, ..Effect::default() };
+        let cases = [
+            (Effect::default(), CardState::Untouched),
+            (shown(ProofState::Accepted), CardState::Untouched),
+            (shown(ProofState::Shown), CardState::TrySpent),
+            (shown(ProofState::Refused), CardState::TrySpent),
+            (pin(ProofState::Accepted, Change::New { verified: false }), CardState::PinSet),
+            (pin(ProofState::Accepted, Change::Unknown), CardState::Unknown),
+            (pin(ProofState::Refused, Change::Unknown), CardState::Unknown),
+            (Effect { key_slot: Change::Unknown, ..Effect::default() }, CardState::Unknown),
+            (Effect { admin_key: Change::New { verified: true }, ..Effect::default() }, CardState::Untouched),
+        ];
+        for (effect, state) in cases {
+            assert_eq!(effect.card_state(), state, "{effect:?}");
+            assert_eq!(effect.is_none(), effect == Effect::default());
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! A card that a job holds: opened, then identified, and at every moment what the job has done to it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::binding::Binding;
+use super::cause::Cause;
+use super::credential::Credential;
+use super::effect::{Change, Effect, ProofState};
+use super::failure::Failure;
+use super::identity::CardIdentity;
+use super::step::Step;
+use crate::apdu::{ApduError, Channel};
+use crate::card::family::{self, Families};
+use crate::card::{Card, CardError, CardPlan, Challenge, PinLimits, Proof, Tries};
+use crate::reader::{Connection, EndAction, Protocol, ReaderError, Readers};
+use crate::secret::Pin;
+use crate::server::CardParameters;
+
+/// Windows resets a card whose transaction is idle for 5 s.
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
+
+/// A card that is open, and of which nothing is known yet but its answer to reset.
+pub struct OpenCard {
+    connection: Box<dyn Connection>,
+}
+
+impl OpenCard {
+    /// Opens the card and begins a transaction.
+    ///
+    /// # Errors
+    /// The reader's; the card is as it was.
+    pub fn open(readers: &dyn Readers, reader: &str) -> Result<Self, Failure> {
+        match readers.open(reader) {
+            Ok(connection) => Ok(Self { connection }),
+            Err(error) => Err(Failure::before_any_effect(Step::Open, reader, None, error.into())),
+        }
+    }
+
+    /// Finds the card's family and reads its ID. 1 to 8 commands, no try. Where that fails the card is let go of.
+    ///
+    /// # Errors
+    /// The card is of no known family, has no usable ID or does not answer; it is as it was.
+    pub fn identify(mut self, families: &Families) -> Result<HeldCard, Failure> {
+        match find(self.connection.as_mut(), families) {
+            Ok((card, binding)) => Ok(HeldCard {
+                identity: CardIdentity {
+                    reader: self.connection.reader().to_owned(),
+                    family: card.family(),
+                    atr: binding.atr().clone(),
+                    card_id: binding.card_id(),
+                },
+                connection: self.connection,
+                card,
+                binding,
+                step: Step::Identify,
+                effect: Effect::default(),
+                reset_at_end: false,
+            }),
+            Err(cause) => Err(self.give_up(Step::Identify, cause)),
+        }
+    }
+
+    /// Lets go of the card, to which nothing was sent but selections and reads, and says why.
+    #[must_use]
+    pub fn give_up(self, step: Step, cause: Cause) -> Failure {
+        let failure = Failure::before_any_effect(step, self.connection.reader(), None, cause);
+        if let Err(error) = self.connection.end(EndAction::Leave) {
+            tracing::warn!("the card could not be let go of properly: {error}");
+        }
+        failure
+    }
+}
+
+fn find(connection: &mut dyn Connection, families: &Families) -> Result<(Box<dyn Card>, Binding), Cause> {
+    let presence = connection.presence()?;
+    let atr = connection.atr().clone();
+    let mut channel = Channel::new(connection);
+    let mut card = family::detect(&atr, &mut channel, families)?;
+    let card_id = card.identify(&mut channel)?;
+    Ok((card, Binding::new(presence.generation, atr, card_id)))
+}
+
+/// An identified card in one transaction.
+pub struct HeldCard {
+    identity: CardIdentity,
+    connection: Box<dyn Connection>,
+    card: Box<dyn Card>,
+    binding: Binding,
+    step: Step,
+    effect: Effect,
+    /// Something was asked of the card that must not outlive us: it ends with a reset.
+    reset_at_end: bool,
+}
+
+impl HeldCard {
+    /// Says which step comes now: a failure names it.
+    pub fn at(&mut self, step: Step) {
+        self.step = step;
+    }
+
+    /// Which card it is.
+    #[must_use]
+    pub fn identity(&self) -> &CardIdentity {
+        &self.identity
+    }
+
+    /// The protocol that card and reader speak.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.connection.protocol()
+    }
+
+    /// The commands that a job with this proof would send.
+    #[must_use]
+    pub fn plan(&self, proof: Proof) -> CardPlan {
+        self.card.plan(proof)
+    }
+
+    /// What the card takes as a PIN.
+    #[must_use]
+    pub fn limits(&self) -> PinLimits {
+        self.card.limits()
+    }
+
+    /// Whether the card can be set a PIN with this proof.
+    #[must_use]
+    pub fn takes(&self, proof: Proof) -> bool {
+        self.card.takes(proof)
+    }
+
+    /// Why an answer to an admin challenge sets no PIN on this card, where it doesn't.
+    #[must_use]
+    pub fn no_admin_answer(&self) -> Option<&'static str> {
+        self.card.no_admin_answer()
+    }
+
+    /// Fewest and most bytes of the code that is this proof.
+    #[must_use]
+    pub fn code_lengths(&self, proof: Proof) -> Option<(usize, usize)> {
+        self.card.code_lengths(proof)
+    }
+
+    /// Whether the card can be asked for a challenge.
+    #[must_use]
+    pub fn gives_challenge(&self) -> bool {
+        self.card.gives_challenge()
+    }
+
+    /// The parameters that name this card to the server.
+    #[must_use]
+    pub fn parameters(&self, challenge: &Challenge) -> CardParameters {
+        CardParameters { challenge: challenge.parameter().to_vec(), ..self.identity.parameters() }
+    }
+
+    /// Takes a challenge. Drops an earlier one and, on GIDS, an earlier authentication; no try.
+    ///
+    /// # Errors
+    /// The card's refusal.
+    pub fn challenge(&mut self) -> Result<Challenge, Cause> {
+        self.reset_at_end = true;
+        self.with_card(|card, channel| card.challenge(channel))
+    }
+
+    /// What to do while the server is awaited: notice an interruption, and keep the card.
+    pub fn watch(&mut self, interrupted: &AtomicBool) -> impl FnMut() -> Result<(), Cause> {
+        let mut last = Instant::now();
+        move || {
+            if interrupted.load(Ordering::Relaxed) {
+                return Err(Cause::Interrupted);
+            }
+            if last.elapsed() >= KEEP_ALIVE {
+                last = Instant::now();
+                self.connection.keep_alive()?;
+            }
+            Ok(())
+        }
+    }
+
+    /// Tries left of what is about to be risked, made sure of. 0 to 3 commands, no try.
+    ///
+    /// # Errors
+    /// The card's refusal.
+    pub fn tries_to_risk(&mut self, proof: Proof) -> Result<Tries, Cause> {
+        self.with_card(|card, channel| card.tries_to_risk(channel, proof))
+    }
+
+    /// Tries left of what a job would risk. 0 or 1 command, no try.
+    ///
+    /// # Errors
+    /// The card's refusal.
+    pub fn proof_tries_left(&mut self, proof: Proof) -> Result<Tries, Cause> {
+        self.with_card(|card, channel| card.proof_tries_left(channel, proof))
+    }
+
+    /// Makes sure of the insertion, and of the card ID where reading it does no harm to a challenge that waits for its answer.
+    ///
+    /// # Errors
+    /// Another card or another insertion; the reader's or the card's failure.
+    pub fn bind(&mut self, answer_pending: bool) -> Result<(), Cause> {
+        let presence = self.connection.presence()?;
+        self.binding.check_presence(&presence)?;
+        // A reset by another program since the last exchange took the challenge along: its answer is of no use any more.
+        self.connection.keep_alive()?;
+        if self.card.challenge_survives_reading() || !answer_pending {
+            self.confirm()?;
+        }
+        Ok(())
+    }
+
+    /// Whether [`HeldCard::authorize`] shows the card something, or the proof goes to it together with the new PIN.
+    #[must_use]
+    pub fn shows_first(&self, credential: &Credential<'_>) -> bool {
+        match credential {
+            Credential::Answer(_) | Credential::Code(Proof::AdminPin, _) => true,
+            // The card would not tell a wrong PIN from the beginning of the right one in the change itself.
+            Credential::CurrentPin(_) => self.card.splits_by_length(),
+            Credential::Code(..) => false,
+        }
+    }
+
+    /// Shows the card what can be proved before the PIN is written. **A wrong answer, admin PIN or current PIN costs a try.**
+    ///
+    /// # Errors
+    /// The card's refusal, or no answer.
+    pub fn authorize(&mut self, credential: &Credential<'_>) -> Result<(), Cause> {
+        self.reset_at_end = true;
+        match credential {
+            _ if !self.shows_first(credential) => Ok(()),
+            Credential::Answer(answer) => {
+                self.show(|card, channel| card.authorize(channel, answer))?;
+                // Where reading would have spoilt the challenge, the card ID is compared now.
+                if self.card.challenge_survives_reading() { Ok(()) } else { self.confirm() }
+            }
+            Credential::Code(_, code) => self.show(|card, channel| card.authorize_with_code(channel, code)),
+            Credential::CurrentPin(current) => self.show(|card, channel| card.verify_pin(channel, current)),
+        }
+    }
+
+    /// Sets the PIN. **Costs a try of a PUK, resetting code or current PIN that is wrong:** they are shown in the same command.
+    ///
+    /// # Errors
+    /// The card's refusal, or no answer: [`Failure::effect`] then says what is known of the PIN.
+    pub fn set_pin(&mut self, credential: &Credential<'_>, pin: &Pin) -> Result<(), Cause> {
+        self.reset_at_end = true;
+        let before = self.effect.proof;
+        let result = match credential {
+            Credential::Answer(_) | Credential::Code(Proof::AdminPin, _) => {
+                self.with_card(|card, channel| card.set_pin(channel, pin))
+            }
+            Credential::Code(proof, code) => {
+                self.effect.proof = ProofState::Shown;
+                self.with_card(|card, channel| card.reset_with_code(channel, *proof, code, pin))
+            }
+            Credential::CurrentPin(current) => {
+                self.effect.proof = ProofState::Shown;
+                self.with_card(|card, channel| card.change_pin(channel, current, pin))
+            }
+        };
+        self.written(before, &result);
+        result
+    }
+
+    /// Has the card verify the new PIN. **A PIN that the card does not have costs a try of it.**
+    ///
+    /// # Errors
+    /// The card's refusal, or no answer.
+    pub fn verify(&mut self, pin: &Pin) -> Result<(), Cause> {
+        let result = self.with_card(|card, channel| card.verify_pin(channel, pin));
+        match &result {
+            Ok(()) => self.effect.pin = Change::New { verified: true },
+            // The card said that it set the PIN, and now that this is not its PIN: one of the two is not true.
+            Err(cause) if cause.status().is_some() => self.effect.pin = Change::Unknown,
+            Err(_) => {}
+        }
+        result
+    }
+
+    /// Lets go of the card. The reset, where one is due, is what drops user and admin state: it works on every family and
+    /// costs no command.
+    ///
+    /// # Errors
+    /// The reader's.
+    pub fn end(self) -> Result<(), ReaderError> {
+        let action = if self.reset_at_end { EndAction::Reset } else { EndAction::Leave };
+        self.connection.end(action)
+    }
+
+    /// A failure with what is known of the card now.
+    #[must_use]
+    pub fn failure(&self, cause: Cause) -> Failure {
+        Failure {
+            step: self.step,
+            reader: self.identity.reader.clone(),
+            card_id: Some(self.identity.card_id),
+            effect: self.effect,
+            journal: None,
+            cause: Box::new(cause),
+        }
+    }
+
+    /// A proof that is shown by itself. From its sending on a refusal may have been counted, and so may an answer that got lost
+    /// on its way back.
+    fn show(
+        &mut self,
+        command: impl FnOnce(&mut dyn Card, &mut Channel<'_>) -> Result<(), CardError>,
+    ) -> Result<(), Cause> {
+        self.effect.proof = ProofState::Shown;
+        let result = self.with_card(command);
+        self.effect.proof = match &result {
+            Ok(()) => ProofState::Accepted,
+            Err(cause) if never_sent(cause) => ProofState::NotShown,
+            Err(cause) if cause.status().is_some() => ProofState::Refused,
+            Err(_) => ProofState::Shown,
+        };
+        result
+    }
+
+    /// The state after a write: a refusal leaves the PIN as it was, where its status word says so; no answer says nothing.
+    fn written(&mut self, before: ProofState, result: &Result<(), Cause>) {
+        let with_proof = self.effect.proof != before;
+        match result {
+            Ok(()) => {
+                self.effect.proof = ProofState::Accepted;
+                self.effect.pin = Change::New { verified: false };
+            }
+            Err(cause) if never_sent(cause) => self.effect.proof = before,
+            Err(cause) => {
+                let refused = match cause.status() {
+                    // Whatever word it was told in.
+                    Some(_) if matches!(cause, Cause::Card(CardError::Wrong { .. })) => true,
+                    Some(status) => status.leaves_card_unchanged(),
+                    None => is_of_a_recording(cause),
+                };
+                if !refused {
+                    self.effect.pin = Change::Unknown;
+                } else if with_proof {
+                    self.effect.proof = ProofState::Refused;
+                }
+            }
+        }
+    }
+
+    fn confirm(&mut self) -> Result<(), Cause> {
+        let now = self.with_card(|card, channel| card.confirm(channel))?;
+        Ok(self.binding.check_card_id(now)?)
+    }
+
+    fn with_card<T>(
+        &mut self,
+        command: impl FnOnce(&mut dyn Card, &mut Channel<'_>) -> Result<T, CardError>,
+    ) -> Result<T, Cause> {
+        let mut channel = Channel::new(self.connection.as_mut()).extended(self.card.extended_length());
+        Ok(command(self.card.as_mut(), &mut channel)?)
+    }
+}
+
+/// The command was not sent: its content could not be right.
+fn never_sent(cause: &Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Card(CardError::PinLength { .. } | CardError::NotTaken { .. } | CardError::AnswerLength { .. })
+    )
+}
+
+/// The recording that is played has refused the command: there is no card that it could have reached.
+fn is_of_a_recording(cause: &Cause) -> bool {
+    matches!(cause, Cause::Card(CardError::NoAnswer { source: ApduError::Reader(ReaderError::Replay(_)), .. }))
+}

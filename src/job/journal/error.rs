@@ -1,0 +1,71 @@
+//! Why the journal can't be kept or read.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use uuid::Uuid;
+
+/// Why the journal can't be kept. Without one no card is written to.
+#[derive(Debug, Error)]
+pub enum JournalError {
+    /// No folder is configured and none can be derived.
+    #[error("there is no place for the journal")]
+    NoFolder,
+    /// A file or folder fails.
+    #[error("the journal can't be kept in {}", .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A record that can't be written as JSON.
+    #[error("a journal record can't be written")]
+    Encode(#[source] serde_json::Error),
+    /// A record of the card in question that can't be read: nobody knows what it forbids.
+    #[error("the journal's record {file} of this card is {reason}")]
+    Unreadable {
+        /// The file's name.
+        file: String,
+        /// Why, without its content.
+        reason: &'static str,
+        /// What the system says, where it was the system.
+        #[source]
+        source: Option<io::Error>,
+    },
+    /// Another process works on it.
+    #[error("another pinwright process works on {of}")]
+    Busy {
+        /// The card or the request.
+        of: LockOf,
+    },
+}
+
+impl JournalError {
+    /// What a file or folder failed with.
+    pub(super) fn io(path: &Path) -> impl Fn(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Io { path: path.clone(), source }
+    }
+}
+
+/// What a lock is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockOf {
+    /// A card.
+    Card(Uuid),
+    /// A request.
+    Request(Uuid),
+}
+
+impl fmt::Display for LockOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Card(id) => write!(f, "card {id}"),
+            Self::Request(id) => write!(f, "request {id}"),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! A record of the journal, whatever its version: one job, and what its entries say of the card.
+
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::entry::{Entry, Facts, Phase, Stage};
+use crate::job::effect::{Change, Effect, ProofState};
+
+/// Which format a record's file has, and keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// `pinwright.journal/1`.
+    One,
+    /// `pinwright.journal/2`.
+    Two,
+}
+
+/// What a job is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobKind {
+    /// The PIN step alone.
+    SetPin,
+    /// A request to its end.
+    Enroll,
+}
+
+impl JobKind {
+    /// Whether the job is over when this stage is done.
+    fn ends_with(self, stage: Stage) -> bool {
+        match self {
+            Self::SetPin => stage == Stage::Verify,
+            Self::Enroll => stage == Stage::Completion,
+        }
+    }
+}
+
+/// How far a job has taken its card's PIN: the names of `pinwright.history/1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Point {
+    /// About to authenticate: nothing was written. Found after a crash: an admin or PIN try may have been spent.
+    Authorizing,
+    /// About to set the PIN. Found after a crash: the card has the old PIN or the new one.
+    Setting,
+    /// The card said that it set the PIN. Found after a crash: it has the new one, not verified.
+    Set,
+    /// Set and verified.
+    Done,
+    /// Ended without having changed the PIN.
+    Untouched,
+    /// Ended, and it is not known which PIN the card has; or it is, and the card did not verify it.
+    Unclear,
+    /// A later job on the same card has ended well.
+    Resolved,
+}
+
+impl Point {
+    /// Whether a job of the PIN step that has come so far needs another job or a person.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Authorizing | Self::Setting | Self::Set | Self::Unclear)
+    }
+
+    /// What the record says of the card.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Authorizing => {
+                "stopped while proving itself to the card: the PIN is as it was, a try may have been spent"
+            }
+            Self::Setting => "stopped while setting the PIN: the card has the old PIN or the new one",
+            Self::Set => "stopped after setting the PIN: the card has the new PIN, not verified",
+            Self::Done => "the PIN was set and verified",
+            Self::Untouched => "ended with the PIN as it was",
+            Self::Unclear => "ended without knowing which PIN the card has",
+            Self::Resolved => "settled by a later job on the same card",
+        }
+    }
+
+    /// The name in records and JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Authorizing => "authorizing",
+            Self::Setting => "setting",
+            Self::Set => "set",
+            Self::Done => "done",
+            Self::Untouched => "untouched",
+            Self::Unclear => "unclear",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+/// One job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The format of its file.
+    pub version: Version,
+    /// The job's id.
+    pub id: String,
+    /// What it is to do.
+    pub job: JobKind,
+    /// RFC 3339, seconds, UTC.
+    pub started: String,
+    /// What happened, oldest first; never empty.
+    pub entries: Vec<Entry>,
+}
+
+impl Record {
+    /// The time of the last entry.
+    #[must_use]
+    pub fn changed(&self) -> &str {
+        self.entries.last().map_or(&self.started, |entry| &entry.at)
+    }
+
+    /// The last value of a fact.
+    fn fact<T>(&self, fact: impl Fn(&Facts) -> Option<&T>) -> Option<&T> {
+        self.entries.iter().rev().find_map(|entry| fact(&entry.facts))
+    }
+
+    /// The reader's name.
+    #[must_use]
+    pub fn reader(&self) -> Option<&str> {
+        self.fact(|facts| facts.reader.as_ref()).map(String::as_str)
+    }
+
+    /// The card's ATR in lower-case hex.
+    #[must_use]
+    pub fn atr(&self) -> Option<&str> {
+        self.fact(|facts| facts.atr.as_ref()).map(String::as_str)
+    }
+
+    /// The card ID; `None` for a job that has no card yet.
+    #[must_use]
+    pub fn card_id(&self) -> Option<Uuid> {
+        self.fact(|facts| facts.card_id.as_ref()).copied()
+    }
+
+    /// The request worked on.
+    #[must_use]
+    pub fn request(&self) -> Option<Uuid> {
+        self.fact(|facts| facts.request.as_ref()).copied()
+    }
+
+    /// The server's card object; `None` for a job whose request is bound to no card yet.
+    #[must_use]
+    pub fn smartcard(&self) -> Option<Uuid> {
+        self.fact(|facts| facts.smartcard.as_ref()).copied()
+    }
+
+    /// How the right to write was proved.
+    #[must_use]
+    pub fn authority(&self) -> Option<&str> {
+        self.fact(|facts| facts.authority.as_ref()).map(String::as_str)
+    }
+
+    /// Which admin key the answer was made with.
+    #[must_use]
+    pub fn admin_key(&self) -> Option<&str> {
+        self.fact(|facts| facts.admin_key.as_ref()).map(String::as_str)
+    }
+
+    /// Who made the PIN.
+    #[must_use]
+    pub fn pin_source(&self) -> Option<&str> {
+        self.fact(|facts| facts.pin_source.as_ref()).map(String::as_str)
+    }
+
+    /// The step at which the job stopped, where it did not end well.
+    #[must_use]
+    pub fn stopped_at(&self) -> Option<&str> {
+        self.fact(|facts| facts.stopped_at.as_ref()).map(String::as_str)
+    }
+
+    /// The status word with which the card refused that step.
+    #[must_use]
+    pub fn status_word(&self) -> Option<&str> {
+        self.fact(|facts| facts.status_word.as_ref()).map(String::as_str)
+    }
+
+    /// What was shown to the card last, as far as the record says.
+    #[must_use]
+    pub fn proof(&self) -> ProofState {
+        self.entries.last().map_or(ProofState::NotShown, |entry| entry.proof)
+    }
+
+    /// What the job has done to the card, as far as the record says: where the process was killed, the worst that can be.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        let mut effect = Effect::default();
+        for (index, entry) in self.entries.iter().enumerate() {
+            // What was begun and then refused has changed nothing.
+            let next = self.entries.iter().skip(index + 1).find(|next| next.stage == entry.stage);
+            let undone = entry.phase == Phase::AboutTo && next.is_some_and(|next| next.phase == Phase::Refused);
+            let before = effect;
+            effect = after(effect, entry);
+            if undone {
+                effect = Effect { proof: effect.proof, ..before };
+            }
+        }
+        effect
+    }
+
+    /// Whether the record needs another job or a person.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let Some(last) = self.entries.last() else { return true };
+        match (last.stage, last.phase) {
+            (Stage::Settled, _) => false,
+            (_, Phase::AboutTo) => true,
+            (stage, Phase::Done) if !self.job.ends_with(stage) => true,
+            _ => self.in_doubt(),
+        }
+    }
+
+    /// Whether something on the card may be other than its holder knows.
+    #[must_use]
+    pub fn in_doubt(&self) -> bool {
+        let Effect { proof: _, pin, admin_key, key_slot, certificate } = self.effect();
+        self.point() != Point::Resolved && [pin, admin_key, key_slot, certificate].iter().any(|it| it.needs_attention())
+    }
+
+    /// How far the job has taken the PIN, in one word.
+    #[must_use]
+    pub fn point(&self) -> Point {
+        let Some(last) = self.entries.last() else { return Point::Authorizing };
+        let pin = self.effect().pin;
+        match (last.stage, last.phase, pin) {
+            (Stage::Settled, ..) => Point::Resolved,
+            (Stage::Pin, Phase::AboutTo, _) => Point::Setting,
+            (Stage::Pin, Phase::Done, _) => Point::Set,
+            (_, _, Change::New { verified: true }) => Point::Done,
+            (_, _, Change::New { verified: false } | Change::Unknown) => Point::Unclear,
+            (_, Phase::AboutTo | Phase::Done, Change::AsBefore) => Point::Authorizing,
+            (_, Phase::Refused | Phase::Unknown, Change::AsBefore) => Point::Untouched,
+        }
+    }
+}
+
+/// What an entry adds to what was done to the card before it.
+fn after(before: Effect, entry: &Entry) -> Effect {
+    let mut effect = Effect { proof: entry.proof, ..before };
+    let written = |before| match entry.phase {
+        Phase::AboutTo | Phase::Unknown => Change::Unknown,
+        Phase::Done => Change::New { verified: false },
+        Phase::Refused => before,
+    };
+    match entry.stage {
+        Stage::Pin => effect.pin = written(effect.pin),
+        Stage::AdminKey => effect.admin_key = written(effect.admin_key),
+        Stage::KeyPair => effect.key_slot = written(effect.key_slot),
+        Stage::Certificate => effect.certificate = written(effect.certificate),
+        Stage::Verify => match entry.phase {
+            Phase::Done => effect.pin = Change::New { verified: true },
+            Phase::Refused => effect.pin = Change::Unknown,
+            Phase::AboutTo | Phase::Unknown => {}
+        },
+        Stage::Completion if entry.phase == Phase::Done => {
+            for thing in [&mut effect.admin_key, &mut effect.key_slot, &mut effect.certificate] {
+                if let Change::New { verified } = thing {
+                    *verified = true;
+                }
+            }
+        }
+        Stage::Request | Stage::Bind | Stage::Prove | Stage::Completion | Stage::Retirement | Stage::Settled => {}
+    }
+    effect
+}
+
+/// Of unsettled records the one that says most: the latest that leaves something on the card in doubt, else the latest. A
+/// later job that stopped before it wrote anything has settled nothing.
+#[must_use]
+pub fn most_doubtful(unsettled: &[Record]) -> Option<&Record> {
+    unsettled.iter().rfind(|record| record.in_doubt()).or(unsettled.last())
+}
+
+/// Of one card's records the one of a job that did this request, unless any record is unsettled: then the card has to be done
+/// again to be sure of its PIN.
+#[must_use]
+pub fn done(records: &[Record], request: Uuid) -> Option<&Record> {
+    if records.iter().any(Record::is_open) {
+        return None;
+    }
+    records.iter().rfind(|record| record.point() == Point::Done && record.request() == Some(request))
+}
+
+/// A new job's id: sortable by time, unique by chance.
+#[must_use]
+pub fn new_id() -> String {
+    let millis = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    format!("{millis:x}-{:08x}", fastrand::u32(..))
+}
+
+/// Whether an id can be part of a file's name.
+pub(super) fn is_plain(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}

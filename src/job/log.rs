@@ -1,0 +1,211 @@
+//! One job's use of the journal: claim card and request, note each stage before it is entered, settle what came before.
+
+use uuid::Uuid;
+
+use super::authority::Authority;
+use super::cause::Cause;
+use super::effect::{Change, ProofState};
+use super::failure::Failure;
+use super::given::PinSource;
+use super::identity::CardIdentity;
+use super::issuer::Assignment;
+use super::journal::{
+    Claim, Facts, JobKind, Journal, JournalError, Moment, Phase, Record, RequestClaim, RunningJob, Stage, done,
+    most_doubtful,
+};
+use super::past;
+use super::step::Step;
+use crate::card::CardId;
+use crate::server::AdminKeyVersion;
+
+/// The journal of a running job; all calls do nothing where there is none.
+pub struct Log<'a> {
+    journal: Option<&'a Journal>,
+    request: Option<RequestClaim<'a>>,
+    card: Option<Claim<'a>>,
+    /// All records of this card, settled ones too, oldest first.
+    past: Vec<Record>,
+    job: Option<RunningJob<'a>>,
+}
+
+/// What a job is about to prove, and for what.
+#[derive(Debug, Clone, Copy)]
+pub struct Intent<'a> {
+    /// The card.
+    pub card: &'a CardIdentity,
+    /// The server's records of it.
+    pub assignment: &'a Assignment,
+    /// How the right to write is proved.
+    pub authority: Authority,
+    /// Which admin key the server's answer was made with.
+    pub admin_key: Option<AdminKeyVersion>,
+    /// Who made the PIN.
+    pub pin_source: PinSource,
+    /// Whether a proof is shown before anything is written.
+    pub shows_first: bool,
+}
+
+impl<'a> Log<'a> {
+    /// The log of a job that has not begun.
+    #[must_use]
+    pub fn new(journal: Option<&'a Journal>) -> Self {
+        Self { journal, request: None, card: None, past: Vec::new(), job: None }
+    }
+
+    /// Claims the card, once, and looks for what an earlier job left unsettled on it.
+    ///
+    /// # Errors
+    /// Another process has it, or its records can't be read.
+    pub fn claim(&mut self, card_id: CardId) -> Result<(), JournalError> {
+        let (Some(journal), None) = (self.journal, &self.card) else { return Ok(()) };
+        let claim = journal.claim(card_id.guid())?;
+        self.past = claim.records()?;
+        if let Some(earlier) = most_doubtful(&self.open()) {
+            tracing::warn!(journal = %earlier.id, "an earlier job on this card {}", earlier.point().meaning());
+        }
+        self.card = Some(claim);
+        Ok(())
+    }
+
+    /// Claims the request, once; the card comes first.
+    ///
+    /// # Errors
+    /// Another process has it.
+    pub fn claim_request(&mut self, request: Option<Uuid>) -> Result<(), JournalError> {
+        let (Some(journal), Some(request), None) = (self.journal, request, &self.request) else { return Ok(()) };
+        self.request = Some(journal.claim_request(request)?);
+        Ok(())
+    }
+
+    /// Stops a job whose request an earlier one has carried to its good end. Asked under the claim: of two jobs on one card
+    /// the second finds what the first has done.
+    ///
+    /// # Errors
+    /// [`Cause::AlreadyDone`].
+    pub fn not_done_yet(&self, request: Option<Uuid>) -> Result<(), Cause> {
+        match request.and_then(|request| Some((request, done(&self.past, request)?))) {
+            Some((request, record)) => Err(Cause::AlreadyDone { request, journal: record.id.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets go of card and request.
+    pub fn release(&mut self) {
+        self.request = None;
+        self.card = None;
+    }
+
+    /// Whether the card's PIN may be another one than its holder knows.
+    #[must_use]
+    pub fn pin_is_uncertain(&self) -> Option<&Record> {
+        self.past.iter().rfind(|record| record.is_open() && record.effect().pin.needs_attention())
+    }
+
+    /// The job that may have spent a try of this authority's code, where none since has been accepted with it.
+    #[must_use]
+    pub fn code_try_in_doubt(&self, authority: Authority) -> Option<&Record> {
+        past::try_in_doubt(&self.past, authority)
+    }
+
+    /// Stops a job that nobody asked for where an earlier one shows that it would spend a try in vain.
+    ///
+    /// # Errors
+    /// [`Cause::RefusedBefore`] or [`Cause::CutOffBefore`].
+    pub fn may_be_shown_unasked(&self, authority: Authority, request: Option<Uuid>) -> Result<(), Cause> {
+        past::may_be_shown_unasked(&self.past, authority, request)
+    }
+
+    /// The first entry, on disk before the card is asked for anything that it may count or change.
+    ///
+    /// # Errors
+    /// It can't be written: the job must stop.
+    pub fn begin(&mut self, intent: &Intent<'_>) -> Result<(), JournalError> {
+        let Some(claim) = &self.card else { return Ok(()) };
+        let proof = if intent.shows_first { ProofState::Shown } else { ProofState::NotShown };
+        let facts = Facts {
+            reader: Some(intent.card.reader.clone()),
+            atr: Some(intent.card.atr.to_string()),
+            request: intent.assignment.request,
+            smartcard: Some(intent.assignment.smartcard),
+            authority: Some(intent.authority.name().to_owned()),
+            admin_key: intent.admin_key.map(|key| key.name().to_owned()),
+            pin_source: Some(intent.pin_source.name().to_owned()),
+            ..Facts::default()
+        };
+        let first = Moment { facts, ..Moment::new(Stage::Prove, Phase::AboutTo, proof) };
+        self.job = Some(claim.begin(JobKind::SetPin, first)?);
+        Ok(())
+    }
+
+    /// Notes that the PIN is about to be set, and that a proof which goes to the card with it is about to be shown.
+    ///
+    /// # Errors
+    /// It can't be written: the job must stop.
+    pub fn about_to_set_pin(&mut self, authority: Authority) -> Result<(), JournalError> {
+        let with_pin = authority.proof().goes_with_the_pin();
+        let proof = if with_pin { ProofState::Shown } else { ProofState::Accepted };
+        self.note(Moment::new(Stage::Pin, Phase::AboutTo, proof))
+    }
+
+    /// Notes that the card said that it set the PIN.
+    ///
+    /// # Errors
+    /// It can't be written: the record then says that the PIN is the old one or the new one.
+    pub fn pin_is_set(&mut self) -> Result<(), JournalError> {
+        self.note(Moment::new(Stage::Pin, Phase::Done, ProofState::Accepted))
+    }
+
+    /// Notes the good end and settles earlier records of this card. Gives the job's id, the record that was settled and said
+    /// most, and why the journal does not show this end, where it does not.
+    pub fn done(&mut self) -> (Option<String>, Option<Record>, Option<JournalError>) {
+        let Some(job) = self.job.as_mut() else { return (None, None, None) };
+        let earlier: Vec<Record> = self.past.iter().filter(|record| record.is_open()).cloned().collect();
+        let noted = job.note(Moment::new(Stage::Verify, Phase::Done, ProofState::Accepted));
+        let settled = noted.and_then(|()| job.settle(&earlier));
+        if settled.is_ok() {
+            job.tell_version_one();
+        }
+        (Some(job.id().to_owned()), most_doubtful(&earlier).cloned(), settled.err())
+    }
+
+    /// Notes where and how the job stopped; the failure then names the record.
+    #[must_use]
+    pub fn stopped(&mut self, mut failure: Failure) -> Failure {
+        let Some(mut job) = self.job.take() else { return failure };
+        failure.journal = Some(job.id().to_owned());
+        match job.note(end(&failure)) {
+            Ok(()) => job.tell_version_one(),
+            // The record on disk says less than is known now, and nothing that is wrong.
+            Err(error) => tracing::error!("the journal could not note the end of the job: {error}"),
+        }
+        failure
+    }
+
+    fn open(&self) -> Vec<Record> {
+        self.past.iter().filter(|record| record.is_open()).cloned().collect()
+    }
+
+    fn note(&mut self, moment: Moment) -> Result<(), JournalError> {
+        self.job.as_mut().map_or(Ok(()), |job| job.note(moment))
+    }
+}
+
+/// The last entry of a job that failed: what is known of the card then.
+fn end(failure: &Failure) -> Moment {
+    let effect = failure.effect;
+    let (stage, phase) = match (failure.step, effect.pin) {
+        (Step::Verify, Change::Unknown) => (Stage::Verify, Phase::Refused),
+        (Step::Verify, _) => (Stage::Verify, Phase::Unknown),
+        (_, Change::Unknown) => (Stage::Pin, Phase::Unknown),
+        (_, Change::New { .. }) => (Stage::Pin, Phase::Done),
+        (Step::SetPin, Change::AsBefore) => (Stage::Pin, Phase::Refused),
+        (_, Change::AsBefore) if effect.proof == ProofState::Shown => (Stage::Prove, Phase::Unknown),
+        (_, Change::AsBefore) => (Stage::Prove, Phase::Refused),
+    };
+    let facts = Facts {
+        stopped_at: Some(failure.step.name().to_owned()),
+        status_word: failure.cause.status().map(|status| format!("{:04X}", status.word())),
+        ..Facts::default()
+    };
+    Moment { facts, ..Moment::new(stage, phase, effect.proof) }
+}

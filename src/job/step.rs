@@ -1,0 +1,79 @@
+//! The steps of a job.
+
+/// The steps of the job, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Open the card.
+    Open,
+    /// Family and card ID.
+    Identify,
+    /// The server's records of card and request.
+    Resolve,
+    /// Secrets that the server does not give.
+    Supply,
+    /// A challenge from the card.
+    Challenge,
+    /// PIN and answer from the server.
+    Ask,
+    /// Does the PIN suit the card?
+    Fit,
+    /// A person's yes, where one is asked.
+    Consent,
+    /// Is it still the same card?
+    Bind,
+    /// Prove ourselves to the card.
+    Authorize,
+    /// Set the PIN.
+    SetPin,
+    /// Have the card verify it.
+    Verify,
+}
+
+impl Step {
+    /// What the step does, as a phrase.
+    #[must_use]
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::Open => "open the card",
+            Self::Identify => "identify the card",
+            Self::Resolve => "find the card and its request at the server",
+            Self::Supply => "get a secret that the server does not give",
+            Self::Challenge => "take a challenge from the card",
+            Self::Ask => "ask the server",
+            Self::Fit => "fit the PIN to the card",
+            Self::Consent => "get the go-ahead",
+            Self::Bind => "make sure that it is the same card",
+            Self::Authorize => "prove ourselves to the card",
+            Self::SetPin => "set the PIN",
+            Self::Verify => "verify the PIN",
+        }
+    }
+
+    /// The name used in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Identify => "identify",
+            Self::Resolve => "resolve",
+            Self::Supply => "supply",
+            Self::Challenge => "challenge",
+            Self::Ask => "ask",
+            Self::Fit => "fit",
+            Self::Consent => "consent",
+            Self::Bind => "bind",
+            Self::Authorize => "authorize",
+            Self::SetPin => "set-pin",
+            Self::Verify => "verify",
+        }
+    }
+
+    /// Whether the server has been asked for the secrets, and has given them, before this step.
+    #[must_use]
+    pub fn follows_the_servers_secrets(self) -> bool {
+        match self {
+            Self::Fit | Self::Consent | Self::Bind | Self::Authorize | Self::SetPin | Self::Verify => true,
+            Self::Open | Self::Identify | Self::Resolve | Self::Supply | Self::Challenge | Self::Ask => false,
+        }
+    }
+}
