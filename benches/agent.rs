@@ -11,19 +11,6 @@
     missing_docs
 )]
 
-#[allow(dead_code, reason = "shared with the tests")]
-#[path = "../tests/agent_pcscd/cards.rs"]
-mod cards;
-#[allow(dead_code, reason = "shared with the tests")]
-#[path = "../tests/agent_pcscd/daemon.rs"]
-mod daemon;
-#[allow(dead_code, reason = "shared with the tests")]
-#[path = "../tests/support/pcscd.rs"]
-mod pcscd;
-#[allow(dead_code, reason = "shared with the tests")]
-#[path = "../tests/support/workplace.rs"]
-mod workplace;
-
 use std::io::Write as _;
 use std::process::{Child, ExitCode, Stdio};
 use std::sync::{Arc, Mutex};
@@ -33,10 +20,9 @@ use pinwright::agent::report::{Phase, What};
 use pinwright::sim::card::{LinkFault, VirtualCard};
 use pinwright::sim::vpcd::{VpcdHandle, VpcdOptions};
 use serde_json::{Value, json};
-
-use cards::{Card, card, id, insert, place_for};
-use daemon::Daemon;
-use pcscd::Pcscd;
+use support::agent_process::Daemon;
+use support::numbered_cards::{Card, card, id, insert, place_for};
+use support::pcscd::Pcscd;
 
 /// The agent's budget when idle.
 const RESIDENT_KIB: u64 = 12 * 1024;

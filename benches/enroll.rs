@@ -12,15 +12,6 @@
 
 #[path = "journal.rs"]
 mod journal;
-#[allow(dead_code, reason = "shared with the tests")]
-#[path = "../tests/support/opensc.rs"]
-mod opensc;
-#[allow(dead_code, reason = "shared with the tests")]
-#[path = "../tests/support/pcscd.rs"]
-mod pcscd;
-#[allow(dead_code, reason = "shared with the tests")]
-#[path = "../tests/support/workplace.rs"]
-mod workplace;
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};
@@ -29,10 +20,9 @@ use std::time::{Duration, Instant};
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use serde_json::{Value, json};
-
-use opensc::ADMIN_KEY;
-use pcscd::Pcscd;
-use workplace::{Workplace, server_for};
+use support::opensc::{self, ADMIN_KEY};
+use support::pcscd::Pcscd;
+use support::workplace::{Workplace, server_for};
 
 const ROUNDS: &str = "PINWRIGHT_BENCH_ROUNDS";
 const OPENSC_PIN: &str = "24681357";

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use pinwright::agent::report::{ServiceState, What};
 use rustix::process::Signal;
-
-use crate::cards::{assert_done, card, id, insert, place_for};
-use crate::daemon::Daemon;
-use crate::pcscd::Pcscd;
+use support::agent_process::Daemon;
+use support::numbered_cards::{assert_done, card, id, insert, place_for};
+use support::pcscd::Pcscd;
 
 #[test]
 fn sigterm_ends_an_idle_agent_while_the_service_hangs() {

@@ -3,11 +3,17 @@
 use std::time::Duration;
 
 use pinwright::agent::report::{Phase, What};
+use support::agent_process::Daemon;
+use support::holding::Holder;
+use support::numbered_cards::{assert_done, card, id, place_for};
+use support::pcscd::Pcscd;
 
-use crate::cards::{assert_done, card, id, place_for};
-use crate::daemon::Daemon;
-use crate::holding::Holder;
-use crate::pcscd::Pcscd;
+/// Not a test: what [`Holder`] runs.
+#[test]
+#[ignore = "helper process of other tests"]
+fn hold_the_card() {
+    support::holding::hold_the_card();
+}
 
 #[test]
 fn a_card_that_another_program_kept_for_long_is_done_when_it_lets_go() {

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use pinwright::agent::report::Phase;
-
-use crate::cards::{assert_done, card, id, insert, place_for};
-use crate::daemon::Daemon;
-use crate::opensc;
-use crate::pcscd::Pcscd;
+use support::agent_process::Daemon;
+use support::numbered_cards::{assert_done, card, id, insert, place_for};
+use support::opensc;
+use support::pcscd::Pcscd;
 
 #[test]
 fn an_inserted_card_gets_its_pin_and_opensc_accepts_it() {

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pinwright::agent::report::{Phase, What};
-
-use crate::cards::{assert_done, card, id, insert, place_for};
-use crate::daemon::Daemon;
-use crate::pcscd::Pcscd;
+use support::agent_process::Daemon;
+use support::numbered_cards::{assert_done, card, id, insert, place_for};
+use support::pcscd::Pcscd;
 
 #[test]
 fn of_two_agents_one_writes_and_the_other_finds_it_done() {

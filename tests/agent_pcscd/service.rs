@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use pinwright::agent::report::{ServiceState, What};
-
-use crate::cards::{assert_done, card, id, insert, place_for};
-use crate::daemon::Daemon;
-use crate::pcscd::Pcscd;
+use support::agent_process::Daemon;
+use support::numbered_cards::{assert_done, card, id, insert, place_for};
+use support::pcscd::Pcscd;
 
 /// Restarts in a row; every second one by SIGKILL.
 const RESTARTS: u32 = 20;

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
-
-use crate::cards::{assert_done, assert_untouched, card, id, insert, place_for};
-use crate::daemon::Daemon;
-use crate::pcscd::Pcscd;
+use support::agent_process::Daemon;
+use support::numbered_cards::{assert_done, assert_untouched, card, id, insert, place_for};
+use support::pcscd::Pcscd;
 
 /// So slow that a signal arrives while the step lasts.
 const SLOW: Duration = Duration::from_millis(150);

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use pinwright::agent::report::{Phase, What};
 use pinwright::sim::server::RequestStatus;
+use support::agent_process::Daemon;
+use support::numbered_cards::{assert_done, card, id, insert, place_to_come, set};
+use support::pcscd::Pcscd;
 
-use crate::cards::{assert_done, card, id, insert, place_to_come, set};
-use crate::daemon::Daemon;
-use crate::pcscd::Pcscd;
 use crate::soak;
 
 /// Cards, each yanked once.

@@ -12,8 +12,7 @@ use pinwright::agent::control::client::ask;
 use pinwright::agent::control::protocol;
 use pinwright::agent::report::Snapshot;
 use rustix::process::{Pid, Signal, kill_process};
-
-use crate::{skip, until};
+use support::waiting::{skip, until};
 
 /// A running agent.
 pub struct Daemon {

@@ -6,8 +6,8 @@ use pinwright::provision::journal::Record;
 use pinwright::provision::{Authority, CardState, Cause, Failure};
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::fault::{Fault, Faulty};
+use support::provisioning::{Bench, CARD_A, CARD_B, KEY, Kind, OLD, Person, Plastic, TRIES, World, told};
 
-use crate::bench::{Bench, CARD_A, CARD_B, KEY, Kind, OLD, Person, Plastic, TRIES, World, told};
 use crate::diary::{Diary, current, secrets};
 
 /// `card.min_tries_left` of every bench.

@@ -8,9 +8,8 @@ use std::time::Duration;
 use pinwright::cli;
 use pinwright::provision::journal::{Journal, Point, Record};
 use pinwright::provision::{Failure, Outcome};
-
-use crate::bench::{Bench, KEY, OLD, World, told};
-use crate::forms::forms;
+use support::forms::forms;
+use support::provisioning::{Bench, KEY, OLD, World, told};
 
 pub const KEEP: Duration = Duration::from_secs(90 * 86_400);
 

@@ -12,9 +12,10 @@ use std::time::Duration;
 use pinwright::exit::Exit;
 use pinwright::provision::journal::{Journal, JournalError, Point, Record, SCHEMA, new_id};
 use pinwright::provision::{CardState, Cause, Step};
+use support::provisioning::{Bench, CARD_A, Kind, Person, World, guid, told};
+use support::waiting::say_skipped;
 use uuid::Uuid;
 
-use crate::bench::{Bench, CARD_A, Kind, Person, World, guid, told};
 use crate::diary::{Diary, KEEP, fast_folder};
 
 fn record(card_id: Uuid, point: Point) -> Record {
@@ -291,7 +292,7 @@ fn on_a_tiny_disk() {
                     told(&failure)
                 );
                 assert_eq!(failure.card, CardState::Untouched, "{case}");
-                assert!(bench.pin_is(crate::bench::OLD) && !bench.authenticated(), "{case}");
+                assert!(bench.pin_is(support::provisioning::OLD) && !bench.authenticated(), "{case}");
                 // Proved, and stopped before the write: the record says less than is known, and nothing wrong.
                 let left: &[Point] = if full_at == Step::SetPin { &[Point::Authorizing] } else { &[] };
                 assert_eq!(points, left, "{case}");
@@ -334,7 +335,7 @@ fn a_disk_that_is_full_at_any_point() {
         assert!(text.contains("TINY DISK PASSED"), "{text}");
         return;
     }
-    drop(writeln!(std::io::stderr(), "SKIPPED: no file system can be mounted here"));
+    say_skipped("no file system can be mounted here");
 }
 
 /// Not a test: runs as a user who may only read.
@@ -373,13 +374,11 @@ fn a_folder_that_may_only_be_read() {
         .output();
     mode(&journal, 0o755);
     let Ok(output) = output else {
-        drop(writeln!(std::io::stderr(), "SKIPPED: no setpriv"));
-        return;
+        return say_skipped("no setpriv");
     };
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     if text.contains("setpriv: ") {
-        drop(writeln!(std::io::stderr(), "SKIPPED: {text}"));
-        return;
+        return say_skipped(&text);
     }
     assert!(text.contains("REFUSED") && text.contains("PermissionDenied"), "{text}");
 }

@@ -9,15 +9,6 @@
     missing_docs
 )]
 
-#[allow(dead_code, unused_imports)]
-#[path = "../provisioning/bench.rs"]
-mod bench;
-#[path = "../support/forms.rs"]
-mod forms;
-#[allow(dead_code)]
-#[path = "../provisioning/plastic.rs"]
-mod plastic;
-
 mod card_faults;
 mod diary;
 #[cfg(unix)]

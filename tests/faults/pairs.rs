@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use pinwright::provision::CardState;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
+use support::provisioning::{Bench, Kind, Lines, OLD, Person, TRIES, World, told};
 
-use crate::bench::{Bench, Kind, Lines, OLD, Person, TRIES, World, told};
 use crate::card_faults::{COMBINATIONS, Strike, exchanges, strikes};
 use crate::diary::{Diary, current, secrets};
 

@@ -9,8 +9,8 @@ use pinwright::provision::supplier::Need;
 use pinwright::reader::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers};
 use pinwright::sim::card::{SharedCard, VirtualCard as _};
 use pinwright::sim::server::Endpoint;
+use support::provisioning::{Bench, Kind, OLD, Person, TRIES, Tap, World, told};
 
-use crate::bench::{Bench, Kind, OLD, Person, TRIES, Tap, World, told};
 use crate::card_faults::COMBINATIONS;
 use crate::diary::{Diary, current};
 

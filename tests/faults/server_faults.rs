@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use pinwright::provision::{Cause, Step};
 use pinwright::server::ServerProblem;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
+use support::provisioning::{Bench, Kind, Lines, Person, World, told};
 use uuid::Uuid;
 
-use crate::bench::{Bench, Kind, Lines, Person, World, told};
 use crate::diary::{Diary, current, secrets};
 
 /// What the person types where the server has no PIN.

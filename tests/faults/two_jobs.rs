@@ -8,9 +8,9 @@ use pinwright::exit::Exit;
 use pinwright::provision::journal::{Journal, JournalError};
 use pinwright::provision::{Cause, Desk, set_pin};
 use pinwright::sim::server::PinMaker;
+use support::provisioning::{Bench, Kind, Lines, OLD, Person, World, issuer, told};
 use uuid::Uuid;
 
-use crate::bench::{Bench, Kind, Lines, OLD, Person, World, issuer, told};
 use crate::diary::{Diary, KEEP, fast_folder};
 
 const TYPED: &[u8] = b"97531862";

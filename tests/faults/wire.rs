@@ -5,8 +5,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 
 use pinwright::provision::{Cause, Step};
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
+use support::provisioning::{Bench, Kind, Lines, Person, World, issuer, told};
 
-use crate::bench::{Bench, Kind, Lines, Person, World, issuer, told};
 use crate::diary::{Diary, secrets};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

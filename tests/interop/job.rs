@@ -2,10 +2,9 @@
 
 use pinwright::sim::server::{PinMaker, Settings};
 use serde_json::Value;
+use support::pcscd::Pcscd;
+use support::workplace::{Run, Workplace};
 use uuid::Uuid;
-
-use super::pcscd::Pcscd;
-use super::workplace::{Run, Workplace};
 
 /// The ATR that the cards have unless told otherwise.
 const ATR: &str = "3b951381018073ff01000b";

@@ -1,12 +1,12 @@
 //! pinwright on an OpenPGP card, judged by GnuPG and OpenSC.
 
 use pinwright::sim::server::PinMaker;
+use support::pcscd::Pcscd;
+use support::vcard::{Exchange, Vcard};
 
 use super::gnupg::{GnuPg, Status};
 use super::job::{Authority, Job, assert_done, assert_refused, counted};
 use super::opensc::OpenSc;
-use super::pcscd::Pcscd;
-use super::vcard::{Exchange, Vcard};
 use super::{ADMIN_PIN, PIN, SERIAL, VENDOR, apdu, gnupg};
 
 /// Manufacturer and serial number, repeated to 16 bytes as OpenSC's minidriver does.

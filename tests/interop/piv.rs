@@ -1,11 +1,11 @@
 //! pinwright on a PIV card, judged by OpenSC and yubico-piv-tool.
 
 use pinwright::sim::server::PinMaker;
+use support::pcscd::Pcscd;
+use support::vcard::{Exchange, Vcard};
 
 use super::job::{Authority, Job, assert_done, assert_refused, counted};
 use super::opensc::OpenSc;
-use super::pcscd::Pcscd;
-use super::vcard::{Exchange, Vcard};
 use super::yubico::{Status, Yubico};
 use super::{GUID, PIN, PUK, apdu};
 

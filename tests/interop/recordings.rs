@@ -6,11 +6,12 @@
 use std::fs;
 use std::path::PathBuf;
 
+use support::kept;
+use support::pcscd::Pcscd;
+use support::vcard::Vcard;
+
 use super::job::{Authority, Job};
-use super::kept;
 use super::opensc::OpenSc;
-use super::pcscd::Pcscd;
-use super::vcard::Vcard;
 use super::{ADMIN_PIN, GUID, PIN, PUK, SERIAL, VENDOR, apdu, openpgp, piv};
 
 const SEED: &str = "7";

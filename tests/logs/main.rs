@@ -4,13 +4,6 @@
 #![cfg(feature = "sim")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
-#[allow(dead_code, unused_imports)]
-#[path = "../provisioning/bench.rs"]
-mod bench;
-#[allow(dead_code)]
-#[path = "../provisioning/plastic.rs"]
-mod plastic;
-
 use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -21,8 +14,7 @@ use pinwright::provision::Step;
 use pinwright::reader::record::Recording;
 use pinwright::reader::traffic::{Meter, Traffic};
 use pinwright::sim::server::{Endpoint, Fault, FaultKind, PinMaker};
-
-use crate::bench::{Bench, KEY, Kind, Lines, OLD, Person, World, told};
+use support::provisioning::{Bench, KEY, Kind, Lines, OLD, Person, World, told};
 
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<u8>>>);

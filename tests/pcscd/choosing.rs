@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
+use support::workplace::{Workplace, server_for};
 
-use super::workplace::{Workplace, server_for};
 use super::{pcscd_with, personalised};
 
 const ENROLL: &[&str] = &["--json", "enroll", "--yes"];

@@ -5,8 +5,8 @@ use std::fs;
 use pinwright::sim::gids::GidsSettings;
 use pinwright::sim::server::PinMaker;
 use rustix::process::{Pid, Signal, kill_process};
+use support::workplace::{Workplace, server_for};
 
-use super::workplace::{Workplace, server_for};
 use super::{OLD_PIN, pcscd_with, personalised};
 
 /// A pipe that this process and the command keep open both ways: nothing comes, and it does not end.

@@ -3,9 +3,9 @@
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use serde_json::json;
+use support::opensc::{self, ADMIN_KEY};
+use support::workplace::{Workplace, server_for};
 
-use super::opensc::{self, ADMIN_KEY};
-use super::workplace::{Workplace, server_for};
 use super::{OLD_PIN, pcscd_with, personalised};
 
 const ENROLL: &[&str] = &["--json", "enroll", "--yes"];

@@ -7,9 +7,9 @@ use pinwright::sim::card::{SharedCard, VirtualCard as _};
 use pinwright::sim::fault::{Fault, Faulty};
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::server::{self, Endpoint, FaultKind};
+use support::pcscd::Pcscd;
+use support::workplace::{Run, Running, Workplace, server_for};
 
-use super::pcscd::Pcscd;
-use super::workplace::{Run, Running, Workplace, server_for};
 use super::{OLD_PIN, pcscd_with, personalised};
 
 const ENROLL: &[&str] = &["--json", "enroll", "--yes"];

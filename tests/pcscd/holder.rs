@@ -3,11 +3,18 @@
 use std::time::Duration;
 
 use pinwright::sim::gids::GidsSettings;
+use support::holding::Holder;
+use support::pcscd::Pcscd;
+use support::workplace::{Workplace, server_for};
 
-use super::holding::Holder;
-use super::pcscd::Pcscd;
-use super::workplace::{Workplace, server_for};
 use super::{OLD_PIN, pcscd_with, personalised};
+
+/// Not a test: what [`Holder`] runs.
+#[test]
+#[ignore = "helper process of other tests"]
+fn hold_the_card() {
+    support::holding::hold_the_card();
+}
 
 #[test]
 fn a_card_held_by_another_program_is_waited_for_and_then_left_to_it() {

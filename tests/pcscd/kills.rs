@@ -8,10 +8,10 @@ use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::GidsSettings;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
 use pinwright::sim::vpcd::VpcdHandle;
+use support::pcscd::Pcscd;
+use support::workplace::{Run, Running, Workplace, server_for};
 
-use super::pcscd::Pcscd;
 use super::trap::{Before, Trap, Trigger, When, aftermath, kill, records, settled};
-use super::workplace::{Run, Running, Workplace, server_for};
 use super::{OLD_PIN, pcscd_with};
 
 const ENROLL: &[&str] = &["--json", "enroll", "--yes"];

@@ -4,12 +4,12 @@
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::piv::{PivCard, PivSettings};
 use pinwright::sim::server::Settings;
+use support::opensc;
+use support::pcscd::Pcscd;
+use support::workplace::{Run, Workplace};
 use uuid::Uuid;
 
-use super::opensc;
-use super::pcscd::Pcscd;
 use super::pcscd_with;
-use super::workplace::{Run, Workplace};
 
 const PIN: &str = "123456";
 const PUK: &str = "12345678";

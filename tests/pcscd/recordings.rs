@@ -7,11 +7,11 @@ use pinwright::sim::card::VirtualCard;
 use pinwright::sim::iso7816::{Iso7816Card, Iso7816Settings, Padding};
 use pinwright::sim::piv::{PivCard, PivSettings};
 use pinwright::sim::server::Settings;
+use support::kept;
+use support::workplace::Workplace;
 use uuid::Uuid;
 
-use super::kept;
 use super::pcscd_with;
-use super::workplace::Workplace;
 
 const PUK: &str = "12345678";
 const WRONG: &str = "99999999";

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use pinwright::sim::card::{LinkFault, SharedCard, VirtualCard};
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
+use support::workplace::{Workplace, server_for};
 
-use super::workplace::{Workplace, server_for};
 use super::{OLD_PIN, pcscd_with, personalised};
 
 const ENROLL: &[&str] = &["--json", "enroll", "--yes"];

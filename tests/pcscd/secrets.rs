@@ -5,10 +5,10 @@ use std::process::Command;
 
 use pinwright::sim::gids::GidsSettings;
 use pinwright::sim::server::PinMaker;
+use support::forms::forms;
+use support::opensc::ADMIN_KEY;
+use support::workplace::{Run, Workplace, server_for};
 
-use super::forms::forms;
-use super::opensc::ADMIN_KEY;
-use super::workplace::{Run, Workplace, server_for};
 use super::{pcscd_with, personalised};
 
 const PIN: &[u8] = b"zQ7vK2wX9pLm";

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use pinwright::provision::journal::{Journal, Point, Record};
 use pinwright::sim::card::{LinkFault, SharedCard, VirtualCard};
 use pinwright::sim::gids::{GidsCard, GidsSettings};
-
-use super::workplace::{Run, Workplace};
+use support::workplace::{Run, Workplace};
 
 /// When the process is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

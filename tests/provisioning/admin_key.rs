@@ -5,8 +5,7 @@ use pinwright::provision::{CardState, Cause, Step};
 use pinwright::sim::fault::Faulty;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::server::{ENROLL, Endpoint, Fault, FaultKind, PinMaker, UNBLOCK};
-
-use crate::bench::{Bench, CARD_A, KEY, Kind, Lines, OLD, Person, TRIES, World, guid, told};
+use support::provisioning::{Bench, CARD_A, KEY, Kind, Lines, OLD, Person, TRIES, World, guid, told};
 
 fn flags(world: &World) -> Vec<String> {
     let seen = world.server.requests();

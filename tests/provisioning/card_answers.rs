@@ -1,8 +1,7 @@
 //! Answers without end, without content, and without measure: bounded, and told for what they are.
 
 use pinwright::provision::CardState;
-
-use crate::bench::{Bench, Kind, OLD, Person, TRIES, World, told};
+use support::provisioning::{Bench, Kind, OLD, Person, TRIES, World, told};
 
 type Forger = fn(&[u8], Vec<u8>) -> Vec<u8>;
 

@@ -5,8 +5,7 @@ use pinwright::provision::{CardState, Cause, Step};
 use pinwright::sim::card::VirtualCard as _;
 use pinwright::sim::fault::Faulty;
 use pinwright::sim::piv::{PivCard, PivSettings};
-
-use crate::bench::{Bench, CARD_A, ISO_ATR, Kind, Lines, OLD, Person, TRIES, World, told};
+use support::provisioning::{Bench, CARD_A, ISO_ATR, Kind, Lines, OLD, Person, TRIES, World, told};
 
 /// A wrong PUK on a YubiKey NEO with an old applet: `6302`, where the standard has `63C2`.
 #[test]

@@ -8,8 +8,7 @@ use pinwright::sim::fault::Faulty;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::random::Randomness;
 use pinwright::sim::server::{Endpoint, PinMaker};
-
-use crate::bench::{Bench, CARD_A, CHALLENGE_SAMPLE, KEY, Kind, Lines, OLD, Person, TRIES, World};
+use support::provisioning::{Bench, CARD_A, CHALLENGE_SAMPLE, KEY, Kind, Lines, OLD, Person, TRIES, World};
 
 /// Kinds of cards, and the least APDUs of a job with each of their authorities.
 type Jobs = (Kind, &'static [(Authority, usize)]);

@@ -4,8 +4,7 @@ use pinwright::card::CardError;
 use pinwright::provision::{Cause, Step};
 use pinwright::sim::fault::{Fault, Faulty};
 use pinwright::sim::gids::{GidsCard, GidsSettings};
-
-use crate::bench::{Bench, CARD_A, CARD_B, KEY, Kind, OLD, Person, World, guid, told};
+use support::provisioning::{Bench, CARD_A, CARD_B, KEY, Kind, OLD, Person, World, guid, told};
 
 fn gids() -> GidsCard {
     GidsCard::personalised(GidsSettings {

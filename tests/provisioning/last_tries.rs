@@ -5,8 +5,7 @@ use pinwright::provision::{CardState, Cause, Step};
 use pinwright::sim::fault::Faulty;
 use pinwright::sim::openpgp::{OpenPgpCard, OpenPgpSettings};
 use pinwright::sim::piv::{PivCard, PivSettings};
-
-use crate::bench::{Bench, CARD_A, CODE, ISO_ATR, Kind, OLD, Person, Plastic, TRIES, World, told};
+use support::provisioning::{Bench, CARD_A, CODE, ISO_ATR, Kind, OLD, Person, Plastic, TRIES, World, told};
 
 /// Every secret is the right one: it is not the card that refuses.
 fn knowing() -> Person<'static> {

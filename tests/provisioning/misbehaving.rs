@@ -8,8 +8,7 @@ mod words;
 
 use pinwright::provision::supplier::Need;
 use pinwright::provision::{CardState, Cause, Failure, Step};
-
-use crate::bench::{Bench, Kind, OLD, Person, TRIES, World, told};
+use support::provisioning::{Bench, Kind, OLD, Person, TRIES, World, told};
 
 /// Exchanges that one command may cause, whatever the card answers: GET RESPONSE and the one correction of Le.
 const ROUNDS: usize = 300;

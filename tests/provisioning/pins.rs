@@ -5,8 +5,7 @@ use pinwright::provision::supplier::SecretError;
 use pinwright::provision::{Cause, PinSource, Step};
 use pinwright::server::ServerProblem;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind, PinMaker, Settings, UserPinOption};
-
-use crate::bench::{Bench, Kind, Lines, Person, TRIES, World, told};
+use support::provisioning::{Bench, Kind, Lines, Person, TRIES, World, told};
 
 const TYPED: &[u8] = b"86420975";
 
@@ -263,7 +262,7 @@ fn a_pin_that_only_the_card_finds_too_long() {
         assert_eq!(failure.step, Step::SetPin);
         assert!(!told(&failure).contains(pin));
         assert!(failure.cause.remedy().contains("PIN policy"), "{}", told(&failure));
-        assert!(bench.pin_is(crate::bench::OLD) && bench.tries() == TRIES && !bench.authenticated());
+        assert!(bench.pin_is(support::provisioning::OLD) && bench.tries() == TRIES && !bench.authenticated());
     }
 }
 

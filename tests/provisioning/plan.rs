@@ -5,8 +5,7 @@ use std::sync::atomic::AtomicBool;
 use pinwright::provision::plan::{Plan, PlannedStep, plan};
 use pinwright::reader::record::Recording;
 use pinwright::sim::server::{Endpoint, UserPinOption};
-
-use crate::bench::{Bench, Kind, Lines, OLD, Person, TRIES, World, issuer};
+use support::provisioning::{Bench, Kind, Lines, OLD, Person, TRIES, World, issuer};
 
 fn planned(world: &World, bench: &Bench) -> Plan {
     let mut client = issuer(&world.config);
@@ -153,7 +152,7 @@ fn a_plan_costs_nothing_even_on_a_card_with_one_try() {
     use pinwright::sim::fault::Faulty;
     use pinwright::sim::gids::{GidsCard, GidsSettings};
     let settings = GidsSettings {
-        card_id: crate::bench::CARD_A,
+        card_id: support::provisioning::CARD_A,
         pin: OLD.to_vec(),
         pin_left: Some(1),
         admin_tries: Some(1),

@@ -3,8 +3,7 @@
 use pinwright::provision::Cause;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind, RequestStatus, Settings};
 use serde_json::json;
-
-use crate::bench::{Bench, CARD_A, CARD_B, Kind, Lines, Person, World, guid, told};
+use support::provisioning::{Bench, CARD_A, CARD_B, Kind, Lines, Person, World, guid, told};
 
 const SCID: &str = "17cf063d-e337-4aa9-a822-346554ddd3c9";
 const REQUEST: &str = "a9b4b42c-cc50-4c9b-89d1-bbc0bcd5a099";

@@ -3,8 +3,7 @@
 use pinwright::provision::{Cause, Step};
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::server::PinMaker;
-
-use crate::bench::{Bench, CARD_A, CARD_B, KEY, Kind, Lines, OLD, Person, TRIES, World, told};
+use support::provisioning::{Bench, CARD_A, CARD_B, KEY, Kind, Lines, OLD, Person, TRIES, World, told};
 
 const STEPS: [Step; 8] =
     [Step::Identify, Step::Resolve, Step::Challenge, Step::Ask, Step::Fit, Step::Bind, Step::Authorize, Step::SetPin];

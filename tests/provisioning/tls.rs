@@ -8,8 +8,7 @@ use pinwright::provision::Cause;
 use pinwright::server::ServerProblem;
 use pinwright::server::error::TlsReason;
 use pinwright::sim::server::TlsKind;
-
-use crate::bench::{Bench, Kind, Lines, Person, World, issuer, told};
+use support::provisioning::{Bench, Kind, Lines, Person, World, issuer, told};
 
 fn problem(world: &mut World, case: &str) -> String {
     let bench = Bench::new(Kind::Gids);

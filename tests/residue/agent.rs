@@ -5,12 +5,12 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
+use support::worker::{ANSWER, serve};
 
 use super::forms::Canary;
 use super::scan::Hit;
 use super::scene::Scene;
 use super::subject::Subject;
-use super::worker::{ANSWER, serve};
 
 const TOLD: &str = "RESIDUE_WORKER";
 

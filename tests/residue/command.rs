@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
 use rustix::process::{Pid, Signal, kill_process};
+use support::waiting::say_skipped;
 
 use super::forms::{Canary, Kind};
 use super::held::Held;
@@ -56,7 +57,7 @@ fn a_core_that_root_takes_of_the_command_holds_nothing() {
     match held.core(&scene, &canaries) {
         Some(hits) => assert_none(&hits),
         // No failure in CI either: the long run insists on it.
-        None => println!("SKIPPED: there is no gcore (Debian: gdb)"),
+        None => say_skipped("there is no gcore (Debian: gdb)"),
     }
     assert_eq!(held.release().status.code(), Some(0));
     assert!(scene.has_pin(&canaries[0]));

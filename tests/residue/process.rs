@@ -6,6 +6,8 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
+use support::waiting::skip;
+
 use super::command::LOUD;
 use super::held::Held;
 use super::scene::{By, SET_PIN, Scene, Spelling};
@@ -23,7 +25,7 @@ fn no_core_is_written() {
         .status()
         .unwrap();
     if !dumped.core_dumped() {
-        return super::skipped("no process leaves a core here");
+        return skip("no process leaves a core here");
     }
     scene.arm(8, Spelling::Plain);
     let mut command = Command::new("setsid");
@@ -44,7 +46,7 @@ fn the_same_user_can_not_read_its_memory() {
         command
     };
     if !nobody("true").status().is_ok_and(|status| status.success()) {
-        return super::skipped("there is no other user here");
+        return skip("there is no other user here");
     }
     let scene = Scene::new(pcscd, By::Server, |_| {});
     let readable = |pid: u32| {

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use pinwright::sim::card::{LinkFault, SharedCard, VirtualCard};
 use pinwright::sim::server::{PinMaker, Settings};
 use pinwright::sim::vpcd::{VpcdHandle, VpcdOptions};
+use support::pcscd::Pcscd;
+use support::workplace::Workplace;
 
 use super::forms::{Canary, Kind};
-use super::pcscd::Pcscd;
 use super::scan::{Hit, Scanner};
 use super::ways::{Inside, Secrets, answer_in};
-use super::workplace::Workplace;
 
 pub use super::ways::By;
 

@@ -3,9 +3,9 @@
 use pinwright::apdu::Status;
 use pinwright::card::CardError;
 use pinwright::provision::{CardState, Cause, Step};
+use support::provisioning::{Bench, Kind, Lines, OLD, Person, World, told};
 
 use super::{Expected, Forger, fails, prepared};
-use crate::bench::{Bench, Kind, Lines, OLD, Person, World, told};
 
 /// A card that accepts the token and can't prove that it has the key gets no PIN.
 #[test]

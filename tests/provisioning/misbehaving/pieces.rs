@@ -4,12 +4,12 @@ use pinwright::apdu::ApduError;
 use pinwright::card::CardError;
 use pinwright::card::family::DetectError;
 use pinwright::provision::{CardState, Cause, Step};
+use support::provisioning::{Bench, Kind, OLD, Person, TRIES, World, told};
 
 use super::{
     CANDIDATES, Expected, Forger, PIV_AND_OPENPGP, ROUNDS, Refusal, carries_a_secret, fails, first_risk, is_ok,
     is_refused,
 };
-use crate::bench::{Bench, Kind, OLD, Person, TRIES, World, told};
 
 const OTHERS: [(Kind, &str); 3] = [(Kind::Gids, "server"), (Kind::Iso, "server"), (Kind::IsoT0, "server")];
 

@@ -4,12 +4,12 @@ use pinwright::apdu::Status;
 use pinwright::card::CardError;
 use pinwright::card::family::DetectError;
 use pinwright::provision::{CardState, Cause, Step};
+use support::provisioning::{Bench, Kind, Person, TRIES, World, told};
 
 use super::{
     CANDIDATES, Expected, Forger, PIV_AND_OPENPGP, Refusal, carries_a_secret, fails, first_risk, is_refused, is_select,
     prepared,
 };
-use crate::bench::{Bench, Kind, Person, TRIES, World, told};
 
 /// 63C0 where others say 6983: to the question, nothing is risked; to the PIN, one try was spent and no second follows.
 #[test]

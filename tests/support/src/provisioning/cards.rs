@@ -8,7 +8,19 @@ use pinwright::sim::openpgp::{OpenPgpCard, OpenPgpSettings};
 use pinwright::sim::piv::{PivCard, PivSettings};
 use uuid::Uuid;
 
-use crate::bench::ISO_ATR;
+/// The PIN that every card begins with.
+pub const OLD: &[u8] = b"24681357";
+/// The admin key of every card: three different parts, none of them weak.
+pub const KEY: [u8; 24] =
+    *b"\x98\x15\x40\xF8\x7A\x29\x07\xF8\x1C\xFB\xA1\x6E\x2A\xC4\x2A\xC7\xE3\x97\xD3\x58\x4A\xD5\x64\x08";
+/// The bytes of a card's ID.
+pub const CARD_A: [u8; 16] = *b"\x3F\xF1\x88\xBC\xBA\x83\x37\x40\x82\x62\x46\xEB\xA1\x29\x1C\x6E";
+/// Those of another.
+pub const CARD_B: [u8; 16] = *b"\x4A\x02\x88\xBC\xBA\x83\x37\x40\x82\x62\x46\xEB\xA1\x29\x1C\x6F";
+/// The documented challenge as it must stand in a query.
+pub const CHALLENGE_SAMPLE: &str = "challenge=1hFD%2Bcz%2F0so%3D";
+/// The ATR of cards that have none of their family's own.
+pub const ISO_ATR: &[u8] = b"\x3B\x80\x80\x01\x01";
 
 /// What the server calls a card with these bytes in its `cardid` file.
 pub fn guid(raw: [u8; 16]) -> Uuid {
@@ -209,7 +221,6 @@ impl Tap {
     }
 
     /// The same, as eight bytes each.
-    #[allow(dead_code, reason = "shared with the fault matrix")]
     pub fn answers(&self) -> Vec<Vec<u8>> {
         let answer = |command: &Vec<u8>| match command.as_slice() {
             [0x00, 0x87, 0x00, 0x00, 0x0C, 0x7C, 0x0A, 0x82, 0x08, answer @ ..]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use pinwright::agent::report::{Event, Phase, ReaderReport, Snapshot, What};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::repository;
 use crate::workplace::Workplace;
 
 /// Far longer than anything takes on a busy machine.
@@ -33,7 +34,7 @@ impl Daemon {
     /// The same with more variables in its environment.
     pub fn start_with(place: &Workplace, socket: &Path, name: &str, variables: &[(&str, &str)]) -> Self {
         let err = place.path(&format!("{name}.log"));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pinwright"));
+        let mut command = Command::new(repository::pinwright());
         place.furnish(&mut command, socket);
         command
             .env("PINWRIGHT_AGENT_CONTROL", place.path(&format!("{name}.sock")))
@@ -133,7 +134,7 @@ impl Daemon {
 
     /// Asked through the control socket.
     pub fn status(&self, place: &Workplace, socket: &Path, name: &str) -> Snapshot {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pinwright"));
+        let mut command = Command::new(repository::pinwright());
         place.furnish(&mut command, socket);
         command.env("PINWRIGHT_AGENT_CONTROL", place.path(&format!("{name}.sock")));
         let output = command.args(["--json", "agent", "status"]).output().unwrap();

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use pinwright::fuzzing::{Call, dialogue};
 use pinwright::reader::fixture::Fixture;
 
+use crate::repository::root;
+
 /// All seeds of one target, each with a name of its own.
 pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     let mut seeds: Vec<_> = match target {
@@ -25,10 +27,6 @@ pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     seeds.sort();
     seeds.dedup_by(|a, b| a.1 == b.1);
     seeds
-}
-
-pub fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// What cards answered, without the status word: data objects, and tables of files.

@@ -3,15 +3,13 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 
-use super::pcscd::Pcscd;
+use crate::pcscd::Pcscd;
 
 const READER: &str = "TEST_HOLDER_READER";
 const SHARED: &str = "TEST_HOLDER_SHARED";
 
-/// Not a test: what [`Holder`] runs.
-#[test]
-#[ignore = "helper process of other tests"]
-fn hold_the_card() {
+/// What [`Holder`] runs, by a test of the binary that is ignored and called `holder::hold_the_card`.
+pub fn hold_the_card() {
     let Ok(reader) = std::env::var(READER) else { return };
     let context = pcsc::Context::establish(pcsc::Scope::User).unwrap();
     let reader = std::ffi::CString::new(reader).unwrap();
@@ -41,7 +39,7 @@ impl Holder {
 
     fn start(pcscd: &Pcscd, reader: usize, command: &mut Command) -> Self {
         let mut child = command
-            .args(["--exact", "holding::hold_the_card", "--ignored", "--nocapture"])
+            .args(["--exact", "holder::hold_the_card", "--ignored", "--nocapture"])
             .env("PCSCLITE_CSOCK_NAME", pcscd.socket())
             .env(READER, &pcscd.readers()[reader].name)
             .stdin(Stdio::piped())

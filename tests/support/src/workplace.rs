@@ -10,7 +10,8 @@ use pinwright::sim::gids::GidsSettings;
 use pinwright::sim::server::{Settings, StandIn};
 use uuid::Uuid;
 
-use super::pcscd::Pcscd;
+use crate::pcscd::Pcscd;
+use crate::repository;
 
 /// Longer than any deadline under test: a command that needs it hangs.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -60,12 +61,11 @@ impl Workplace {
     pub fn start(&self, socket: &Path, arguments: &[&str]) -> Running {
         // A session of its own: no terminal to ask on, whatever the tests were started from.
         let mut command = Command::new("setsid");
-        command.arg(env!("CARGO_BIN_EXE_pinwright"));
+        command.arg(repository::pinwright());
         self.launch(command, socket, arguments)
     }
 
     /// The same with this secret on descriptor 9.
-    #[allow(dead_code, reason = "shared with the benchmark")]
     pub fn start_with_secret(&self, socket: &Path, arguments: &[&str], secret: &[u8]) -> Running {
         let file = self.path("secret-pin");
         fs::write(&file, secret).expect("the secret is written");
@@ -73,16 +73,14 @@ impl Workplace {
     }
 
     /// The same after these words to the shell.
-    #[allow(dead_code, reason = "shared with the benchmark")]
     pub fn start_by(&self, socket: &Path, words: &str, arguments: &[&str]) -> Running {
         // The shell opens descriptors and becomes the command.
         let mut command = Command::new("setsid");
-        command.args(["sh", "-c", &format!("{words}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_pinwright")]);
+        command.args(["sh", "-c", &format!("{words}; exec \"$@\""), "sh"]).arg(repository::pinwright());
         self.launch(command, socket, arguments)
     }
 
     /// Where the command keeps its journal.
-    #[allow(dead_code, reason = "shared with the benchmark")]
     pub fn journal(&self) -> PathBuf {
         self.path("state/pinwright")
     }
@@ -131,7 +129,6 @@ impl Running {
     }
 
     /// Waits until it has said that on stderr.
-    #[allow(dead_code, reason = "shared with the benchmark")]
     pub fn says(&mut self, part: &str) {
         loop {
             let said = text(&mut self.err);
