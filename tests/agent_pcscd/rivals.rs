@@ -5,21 +5,23 @@ use std::time::Duration;
 
 use pinwright::agent::report::{Phase, What};
 use support::agent_process::Daemon;
-use support::numbered_cards::{assert_done, card, id, insert, place_for};
+use support::numbered_cards::{assert_done, card, id, insert, installation_for};
 use support::pcscd::Pcscd;
 
 #[test]
 fn of_two_agents_one_writes_and_the_other_finds_it_done() {
     const CARDS: u32 = 12;
     let Some(pcscd) = Pcscd::start_or_skip(4) else { return };
-    let place = place_for(CARDS);
-    let mut agents =
-        [Daemon::start(&place, &pcscd.socket(), "first"), Daemon::start(&place, &pcscd.socket(), "second")];
+    let installation = installation_for(CARDS);
+    let mut agents = [
+        Daemon::start(&installation, &pcscd.socket(), "first"),
+        Daemon::start(&installation, &pcscd.socket(), "second"),
+    ];
     let mut ends: BTreeMap<String, Vec<Phase>> = BTreeMap::new();
     for round in 0..CARDS / 4 {
         let numbers: Vec<u32> = (0..4).map(|at| round * 4 + at).collect();
-        let plastic: Vec<_> = numbers.iter().map(|number| card(*number)).collect();
-        let handles: Vec<_> = plastic
+        let virtual_card: Vec<_> = numbers.iter().map(|number| card(*number)).collect();
+        let handles: Vec<_> = virtual_card
             .iter()
             .enumerate()
             .map(|(reader, card)| insert(&pcscd, reader, card, Duration::from_millis(2)))
@@ -38,7 +40,7 @@ fn of_two_agents_one_writes_and_the_other_finds_it_done() {
                 ends.entry(card_id).or_default().push(report.phase);
             }
         }
-        plastic.iter().for_each(|card| assert_done(card, &place.server));
+        virtual_card.iter().for_each(|card| assert_done(card, &installation.server));
         drop(handles);
         (0..4).for_each(|reader| pcscd.wait_for_card(reader, false));
     }

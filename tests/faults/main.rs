@@ -10,7 +10,7 @@
 )]
 
 mod card_faults;
-mod diary;
+mod case_journal;
 #[cfg(unix)]
 mod journal_folder;
 mod pairs;

@@ -131,10 +131,10 @@ fn record(pcscd: &Pcscd, card: &Vcard, opensc: &OpenSc<'_>, case: &Case, card_id
         opensc.send(&case.before.0);
     }
     let job = Job::new(pcscd, card_id);
-    let file = job.place.path("recording.apdu");
+    let file = job.installation.path("recording.apdu");
     let out = file.to_str().unwrap();
     let run = match case.authority {
-        None => job.place.pinwright(pcscd, &["record", out, "inspect", "--card", make]),
+        None => job.installation.pinwright(pcscd, &["record", out, "inspect", "--card", make]),
         Some(authority) => job.run(authority, &["record", out, "enroll", "--yes", "--card", make]),
     };
     run.exits(case.ends.0);

@@ -14,7 +14,7 @@ use pinwright::provision::Step;
 use pinwright::reader::record::Recording;
 use pinwright::reader::traffic::{Meter, Traffic};
 use pinwright::sim::server::{Endpoint, Fault, FaultKind, PinMaker};
-use support::provisioning::{Bench, KEY, Kind, Lines, OLD, Person, World, told};
+use support::provisioning::{InsertedCard, JobSetup, KEY, Kind, Lines, OLD, Person, told};
 
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<u8>>>);
@@ -148,7 +148,7 @@ fn nothing_secret_is_logged() {
                     server: format!("auth = \"bearer\"\ntoken_file = {:?}\ntimeout = \"2s\"", token.path()),
                     ..Lines::default()
                 };
-                let mut world = World::with(Kind::Gids, authority, &lines, |settings| {
+                let mut setup = JobSetup::with(Kind::Gids, authority, &lines, |settings| {
                     settings.http2 = http2;
                     settings.token = Some(TOKEN.to_owned());
                     settings.pin_maker = PinMaker::Fixed(PIN.to_vec());
@@ -179,35 +179,35 @@ fn nothing_secret_is_logged() {
                     }
                 }
                 for (number, (maker, fault)) in jobs.into_iter().enumerate() {
-                    world.server.state().clear_faults();
-                    world.server.state().change(|settings| settings.pin_maker = maker);
+                    setup.server.state().clear_faults();
+                    setup.server.state().change(|settings| settings.pin_maker = maker);
                     if let Some(fault) = fault {
-                        world.server.inject(fault);
+                        setup.server.inject(fault);
                     }
-                    let bench = Bench::new(Kind::Gids);
+                    let inserted = InsertedCard::new(Kind::Gids);
                     if number == 0 {
-                        bench.forge(repeated);
+                        inserted.forge(repeated);
                     }
                     let meter = Arc::new(Meter::default());
-                    let readers = bench.readers.clone();
+                    let readers = inserted.readers.clone();
                     let traffic = Traffic::new(&readers, Arc::clone(&meter));
                     let mut person = Person { new_pin: Some(TYPED.to_vec()), ..Person::knowing() };
                     let recording = Recording::new(&traffic);
-                    let run = world.run_over(&recording, &mut person, |step: Step| tracing::info!(?step));
+                    let run = setup.run_over(&recording, &mut person, |step: Step| tracing::info!(?step));
                     match run.result {
                         Ok(outcome) => write!(said, "{outcome:?}").unwrap(),
                         Err(failure) => said.push_str(&told(&failure)),
                     }
                     assert!(meter.apdus() > 0);
                     said.push_str(&recording.fixture().to_string());
-                    let sent = bench.card.with(|tap| tap.sent.clone());
+                    let sent = inserted.card.with(|tap| tap.sent.clone());
                     secrets.extend(
                         sent.iter()
                             .filter(|command| command.starts_with(&[0, 0x87, 0, 0, 12]))
                             .map(|command| command[9..].to_vec()),
                     );
                 }
-                secrets.extend(world.server.state().answers());
+                secrets.extend(setup.server.state().answers());
             }
         }
         tracing::trace!(target: "h2::planted", "CANARYPLANTED");

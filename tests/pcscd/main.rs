@@ -16,12 +16,12 @@ mod descriptors;
 mod enroll;
 mod faults;
 mod holder;
+mod killing_card;
 mod kills;
 mod puk;
 mod recordings;
 mod resets;
 mod secrets;
-mod trap;
 
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};

@@ -13,6 +13,7 @@
 )]
 
 mod agent;
+mod canary_setup;
 mod command;
 mod daemon;
 mod failures;
@@ -26,7 +27,6 @@ mod process;
 mod prompt;
 mod scan;
 mod scdaemon;
-mod scene;
 mod subject;
 mod table;
 mod ways;

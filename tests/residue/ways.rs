@@ -6,7 +6,7 @@ use pinwright::sim::iso7816::{Iso7816Card, Iso7816Settings};
 use pinwright::sim::openpgp::{OpenPgpCard, OpenPgpSettings};
 use pinwright::sim::piv::{PivCard, PivSettings};
 use pinwright::sim::server::Settings;
-use support::workplace::server_for;
+use support::installation::server_for;
 use uuid::Uuid;
 
 use super::forms::{Canary, Kind};

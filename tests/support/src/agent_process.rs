@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use pinwright::agent::report::{Event, Phase, ReaderReport, Snapshot, What};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::installation::Installation;
 use crate::repository;
-use crate::workplace::Workplace;
 
 /// Far longer than anything takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -27,17 +27,17 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts one and waits until it says so. `name` tells its control socket and log from others'.
-    pub fn start(place: &Workplace, socket: &Path, name: &str) -> Self {
-        Self::start_with(place, socket, name, &[])
+    pub fn start(installation: &Installation, socket: &Path, name: &str) -> Self {
+        Self::start_with(installation, socket, name, &[])
     }
 
     /// The same with more variables in its environment.
-    pub fn start_with(place: &Workplace, socket: &Path, name: &str, variables: &[(&str, &str)]) -> Self {
-        let err = place.path(&format!("{name}.log"));
+    pub fn start_with(installation: &Installation, socket: &Path, name: &str, variables: &[(&str, &str)]) -> Self {
+        let err = installation.path(&format!("{name}.log"));
         let mut command = Command::new(repository::pinwright());
-        place.furnish(&mut command, socket);
+        installation.furnish(&mut command, socket);
         command
-            .env("PINWRIGHT_AGENT_CONTROL", place.path(&format!("{name}.sock")))
+            .env("PINWRIGHT_AGENT_CONTROL", installation.path(&format!("{name}.sock")))
             .args(["--json", "agent"])
             .envs(variables.iter().copied());
         command.stdout(Stdio::piped()).stderr(std::fs::File::create(&err).unwrap());
@@ -133,10 +133,10 @@ impl Daemon {
     }
 
     /// Asked through the control socket.
-    pub fn status(&self, place: &Workplace, socket: &Path, name: &str) -> Snapshot {
+    pub fn status(&self, installation: &Installation, socket: &Path, name: &str) -> Snapshot {
         let mut command = Command::new(repository::pinwright());
-        place.furnish(&mut command, socket);
-        command.env("PINWRIGHT_AGENT_CONTROL", place.path(&format!("{name}.sock")));
+        installation.furnish(&mut command, socket);
+        command.env("PINWRIGHT_AGENT_CONTROL", installation.path(&format!("{name}.sock")));
         let output = command.args(["--json", "agent", "status"]).output().unwrap();
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
     }

@@ -22,6 +22,8 @@ pub mod agent_process;
 #[cfg(all(feature = "sim", target_os = "linux"))]
 pub mod holding;
 #[cfg(all(feature = "sim", target_os = "linux"))]
+pub mod installation;
+#[cfg(all(feature = "sim", target_os = "linux"))]
 pub mod numbered_cards;
 #[cfg(all(feature = "sim", target_os = "linux"))]
 pub mod opensc;
@@ -29,5 +31,3 @@ pub mod opensc;
 pub mod pcscd;
 #[cfg(all(feature = "sim", target_os = "linux"))]
 pub mod vcard;
-#[cfg(all(feature = "sim", target_os = "linux"))]
-pub mod workplace;

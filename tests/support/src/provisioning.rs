@@ -5,7 +5,9 @@ mod inserted;
 mod job;
 mod person;
 
-pub use cards::{CARD_A, CARD_B, CHALLENGE_SAMPLE, CODE, ISO_ATR, KEY, Kind, OLD, Plastic, TRIES, Tap, guid};
-pub use inserted::{Bench, READER};
-pub use job::{Lines, Run, World, issuer, told};
+pub use cards::{
+    CARD_A, CARD_B, CHALLENGE_SAMPLE, CODE, ISO_ATR, InspectableCard, KEY, Kind, OLD, TRIES, TappedCard, guid,
+};
+pub use inserted::{InsertedCard, READER};
+pub use job::{JobSetup, Lines, Run, issuer, told};
 pub use person::Person;

@@ -1,4 +1,4 @@
-//! The cards on the bench, seen from inside, and what stands between them and the reader.
+//! The virtual cards, seen from inside, and what stands between them and the reader.
 
 use pinwright::sim::card::{LinkFault, VirtualCard};
 use pinwright::sim::fault::Faulty;
@@ -27,10 +27,10 @@ pub fn guid(raw: [u8; 16]) -> Uuid {
     Uuid::from_bytes_le(raw)
 }
 
-/// PUK, PW3 and resetting code of every card on the bench that has one.
+/// PUK, PW3 and resetting code of every card that has one.
 pub const CODE: &[u8] = b"97310864";
 
-/// The kinds of cards on the bench.
+/// The kinds of cards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Gids,
@@ -73,7 +73,7 @@ impl Kind {
         }
     }
 
-    pub fn card(self, id: [u8; 16], key: [u8; 24], pin: &[u8]) -> Box<dyn Plastic> {
+    pub fn card(self, id: [u8; 16], key: [u8; 24], pin: &[u8]) -> Box<dyn InspectableCard> {
         let pin = pin.to_vec();
         if matches!(self, Self::Gids | Self::GidsMutual) {
             let mutual_only = self == Self::GidsMutual;
@@ -146,7 +146,7 @@ impl Kind {
 }
 
 /// A card seen from inside.
-pub trait Plastic: VirtualCard {
+pub trait InspectableCard: VirtualCard {
     fn pin_is(&self, pin: &[u8]) -> bool;
     fn tries(&self) -> u8;
     fn admin_failures(&self) -> usize;
@@ -156,9 +156,9 @@ pub trait Plastic: VirtualCard {
     fn commands(&self) -> usize;
 }
 
-macro_rules! plastic {
+macro_rules! inspectable {
     ($card:ty, $lost:expr) => {
-        impl Plastic for $card {
+        impl InspectableCard for $card {
             fn pin_is(&self, pin: &[u8]) -> bool {
                 self.pin_is(pin)
             }
@@ -186,27 +186,27 @@ macro_rules! plastic {
         }
     };
 }
-plastic!(GidsCard, |_| 0);
-plastic!(Iso7816Card, |card| card.puk_tries_left().map_or(0, |left| TRIES - left));
-plastic!(PivCard, |card| TRIES - card.puk_tries_left());
-plastic!(OpenPgpCard, |card| (TRIES - card.admin_tries_left()) + (TRIES - card.code_tries_left()));
+inspectable!(GidsCard, |_| 0);
+inspectable!(Iso7816Card, |card| card.puk_tries_left().map_or(0, |left| TRIES - left));
+inspectable!(PivCard, |card| TRIES - card.puk_tries_left());
+inspectable!(OpenPgpCard, |card| (TRIES - card.admin_tries_left()) + (TRIES - card.code_tries_left()));
 
-/// Tries of every card on the bench.
+/// Tries of every card.
 pub const TRIES: u8 = 3;
 
 pub type Forge = Box<dyn FnMut(&[u8], Vec<u8>) -> Vec<u8> + Send>;
 pub type Instead = Box<dyn FnMut(&[u8]) -> Option<Vec<u8>> + Send>;
 
 /// Every command is kept as it was sent; a forger may change any answer after the card has given it.
-pub struct Tap {
-    pub faulty: Faulty<Box<dyn Plastic>>,
+pub struct TappedCard {
+    pub faulty: Faulty<Box<dyn InspectableCard>>,
     pub sent: Vec<Vec<u8>>,
     pub forge: Option<Forge>,
     pub instead: Option<Instead>,
 }
 
-impl Tap {
-    pub fn new(faulty: Faulty<Box<dyn Plastic>>) -> Self {
+impl TappedCard {
+    pub fn new(faulty: Faulty<Box<dyn InspectableCard>>) -> Self {
         Self { faulty, sent: Vec::new(), forge: None, instead: None }
     }
 
@@ -239,7 +239,7 @@ impl Tap {
     }
 }
 
-impl VirtualCard for Tap {
+impl VirtualCard for TappedCard {
     fn atr(&self) -> &[u8] {
         self.faulty.atr()
     }

@@ -5,25 +5,25 @@ use pinwright::sim::card::SharedCard;
 use pinwright::sim::fault::Faulty;
 use pinwright::sim::reader::{Slot, VirtualReaders};
 
-use super::cards::{CARD_A, KEY, Kind, OLD, Plastic, TRIES, Tap};
+use super::cards::{CARD_A, InspectableCard, KEY, Kind, OLD, TRIES, TappedCard};
 
 /// The reader's name.
-pub const READER: &str = "Bench Reader 00 00";
+pub const READER: &str = "InsertedCard Reader 00 00";
 
 /// One card in one reader.
-pub struct Bench {
-    pub card: SharedCard<Tap>,
+pub struct InsertedCard {
+    pub card: SharedCard<TappedCard>,
     pub readers: VirtualReaders,
     pub slot: Slot,
 }
 
-impl Bench {
+impl InsertedCard {
     pub fn new(kind: Kind) -> Self {
         Self::of(Faulty::new(kind.card(CARD_A, KEY, OLD)), kind)
     }
 
-    pub fn of(faulty: Faulty<Box<dyn Plastic>>, kind: Kind) -> Self {
-        let card = SharedCard::new(Tap::new(faulty));
+    pub fn of(faulty: Faulty<Box<dyn InspectableCard>>, kind: Kind) -> Self {
+        let card = SharedCard::new(TappedCard::new(faulty));
         let mut readers = VirtualReaders::new();
         let slot = readers.add(READER);
         slot.insert(card.clone());

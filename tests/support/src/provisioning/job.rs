@@ -14,11 +14,11 @@ use pinwright::server::Client;
 use pinwright::sim::server::{Settings, StandIn};
 
 use super::cards::{CARD_A, CARD_B, KEY, Kind};
-use super::inserted::{Bench, READER};
+use super::inserted::{InsertedCard, READER};
 use super::person::Person;
 
 /// The server, what is configured, and the client between them.
-pub struct World {
+pub struct JobSetup {
     pub server: StandIn,
     pub config: Config,
     pub issuer: MimCm,
@@ -28,14 +28,14 @@ pub struct World {
     _ca: tempfile::NamedTempFile,
 }
 
-/// Lines of the configuration beside those that every bench has.
+/// Lines of the configuration beside those that every set-up has.
 #[derive(Clone, Default)]
 pub struct Lines {
     pub server: String,
     pub card: String,
 }
 
-impl World {
+impl JobSetup {
     /// Cards A and B are known to the server, both with an approved request.
     pub fn new(kind: Kind, authority: &str) -> Self {
         Self::with(kind, authority, &Lines::default(), |_| {})
@@ -76,8 +76,8 @@ impl World {
         }
     }
 
-    pub fn run(&mut self, bench: &Bench, person: &mut Person<'_>) -> Run {
-        let readers = bench.readers.clone();
+    pub fn run(&mut self, inserted: &InsertedCard, person: &mut Person<'_>) -> Run {
+        let readers = inserted.readers.clone();
         self.run_over(&readers, person, |_| {})
     }
 

@@ -1,4 +1,4 @@
-//! A person's place of work: a home of its own, a configuration, the stand-in server, and the command without a terminal.
+//! pinwright as a person has it: a home, a configuration, a server (the stand-in), and the command without a terminal.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::repository;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Home, configuration and server.
-pub struct Workplace {
+pub struct Installation {
     folder: tempfile::TempDir,
     /// The stand-in.
     pub server: StandIn,
@@ -28,15 +28,15 @@ pub fn server_for(card: &GidsSettings) -> Settings {
     Settings::for_card(Uuid::from_bytes_le(card.card_id), &hex::encode(&card.atr), card.admin_key)
 }
 
-impl Workplace {
+impl Installation {
     /// With a server over TLS.
     pub fn new(settings: Settings) -> Self {
-        let folder = tempfile::Builder::new().prefix("workplace").tempdir().expect("a temporary folder");
+        let folder = tempfile::Builder::new().prefix("installation").tempdir().expect("a temporary folder");
         let server = StandIn::start(settings).expect("the stand-in starts");
         fs::write(folder.path().join("ca.pem"), server.ca_pem()).expect("the CA is written");
-        let place = Self { folder, server };
-        place.configure("", "");
-        place
+        let installation = Self { folder, server };
+        installation.configure("", "");
+        installation
     }
 
     /// Writes the configuration anew: more keys for `[server]`, and more sections.
