@@ -150,7 +150,9 @@ mod tests {
 
     #[test]
     fn other_errors_are_failures_and_what_was_found_is_found() {
-        for errno in [Errno::EIO, Errno::EINTR, Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ERANGE, Errno::EACCES] {
+        for errno in
+            [Errno::EIO, Errno::EINTR, Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ERANGE, Errno::EACCES]
+        {
             assert_eq!(looked_up::<()>(Err(errno)), Err(errno));
         }
         assert_eq!(looked_up(Ok(Some(7))), Ok(Some(7)));

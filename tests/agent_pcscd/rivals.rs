@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pinwright::agent::report::{Phase, What};
+use pinwright::agent::report::Phase;
 use support::agent_process::Daemon;
 use support::numbered_cards::{assert_done, card, id, insert, installation_for};
 use support::pcscd::Pcscd;
@@ -20,27 +20,19 @@ fn of_two_agents_one_writes_and_the_other_finds_it_done() {
     let mut ends: BTreeMap<String, Vec<Phase>> = BTreeMap::new();
     for round in 0..CARDS / 4 {
         let numbers: Vec<u32> = (0..4).map(|at| round * 4 + at).collect();
-        let virtual_card: Vec<_> = numbers.iter().map(|number| card(*number)).collect();
-        let handles: Vec<_> = virtual_card
+        let virtual_cards: Vec<_> = numbers.iter().map(|number| card(*number)).collect();
+        let handles: Vec<_> = virtual_cards
             .iter()
             .enumerate()
             .map(|(reader, card)| insert(&pcscd, reader, card, Duration::from_millis(2)))
             .collect();
         for agent in &mut agents {
-            let mut left: Vec<String> = numbers.iter().map(|number| id(*number)).collect();
-            while !left.is_empty() {
-                let report = agent.until("an end", |event| event.event == What::Phase).reader.unwrap();
-                // In use, reset by the other, claimed by the other: both come back to it.
-                if report.phase == Phase::Waiting {
-                    continue;
-                }
-                let card_id = report.card_id.clone().unwrap_or_default();
+            for report in agent.all_end(numbers.iter().map(|number| id(*number))) {
                 assert!(matches!(report.phase, Phase::Done | Phase::AlreadyDone), "{report:?}");
-                left.retain(|id| *id != card_id);
-                ends.entry(card_id).or_default().push(report.phase);
+                ends.entry(report.card_id.unwrap_or_default()).or_default().push(report.phase);
             }
         }
-        virtual_card.iter().for_each(|card| assert_done(card, &installation.server));
+        virtual_cards.iter().for_each(|card| assert_done(card, &installation.server));
         drop(handles);
         (0..4).for_each(|reader| pcscd.wait_for_card(reader, false));
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pinwright::agent::report::{Phase, What};
+use pinwright::agent::report::What;
 use pinwright::sim::server::RequestStatus;
 use support::agent_process::Daemon;
 use support::numbered_cards::{assert_done, card, id, insert, installation_to_come, set};
@@ -48,20 +48,11 @@ fn many_insertions_leave_nothing_behind() {
     for round in 0..rounds {
         let numbers: Vec<u32> = (0..u32::from(READERS)).map(|at| round * u32::from(READERS) + at).collect();
         set(&installation, &numbers, RequestStatus::Approved);
-        let virtual_card: Vec<_> = numbers.iter().map(|number| card(*number)).collect();
+        let virtual_cards: Vec<_> = numbers.iter().map(|number| card(*number)).collect();
         let handles: Vec<_> =
-            virtual_card.iter().enumerate().map(|(at, card)| insert(&pcscd, at, card, Duration::ZERO)).collect();
-        let mut left: Vec<String> = numbers.iter().map(|number| id(*number)).collect();
-        while !left.is_empty() {
-            let report = agent.until("an end", |event| event.event == What::Phase).reader.unwrap();
-            if report.phase == Phase::Waiting {
-                // Found while pcscd was still giving it power: looked at again.
-                continue;
-            }
-            assert_eq!(report.phase, Phase::Done, "{report:?}");
-            left.retain(|id| Some(id) != report.card_id.as_ref());
-        }
-        virtual_card.iter().for_each(|card| assert_done(card, &installation.server));
+            virtual_cards.iter().enumerate().map(|(at, card)| insert(&pcscd, at, card, Duration::ZERO)).collect();
+        agent.all_finish(numbers.iter().map(|number| id(*number)));
+        virtual_cards.iter().for_each(|card| assert_done(card, &installation.server));
         set(&installation, &numbers, RequestStatus::Completed);
         drop(handles);
         let mut in_place = usize::from(READERS);

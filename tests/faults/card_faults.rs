@@ -7,7 +7,7 @@ use pinwright::provision::{Authority, CardState, Cause, Failure};
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::fault::{Fault, Faulty};
 use support::provisioning::{
-    CARD_A, CARD_B, InsertedCard, InspectableCard, JobSetup, KEY, Kind, OLD, Person, TRIES, told,
+    CARD_A, CARD_B, InsertedCard, InspectableCard, JobSetup, KEY, Kind, OLD, Person, TRIES, all_combinations, told,
 };
 
 use crate::case_journal::{CaseJournal, current, secrets};
@@ -291,35 +291,9 @@ pub fn exchanges(setup: &mut JobSetup, kind: Kind) -> usize {
     inserted.apdus()
 }
 
-/// The families, with the exchanges of each job for [`crate::pairs`].
-pub const COMBINATIONS: [(Kind, &str); 10] = [
-    (Kind::Gids, "server"),
-    (Kind::Gids, "admin-key"),
-    (Kind::Gids, "current-pin"),
-    (Kind::GidsMutual, "admin-key"),
-    (Kind::Iso, "server"),
-    (Kind::Iso, "admin-key"),
-    (Kind::Iso, "current-pin"),
-    (Kind::IsoT0, "server"),
-    (Kind::IsoT0, "admin-key"),
-    (Kind::IsoT0, "current-pin"),
-];
-
-/// Families whose jobs look at counters and other objects first: where a reset by others is met differs, so that the other
-/// matrices leave them out.
-const MORE: [(Kind, &str); 7] = [
-    (Kind::IsoUnblocking, "puk"),
-    (Kind::Piv, "puk"),
-    (Kind::PivYubico, "puk"),
-    (Kind::Piv, "current-pin"),
-    (Kind::OpenPgp, "admin-pin"),
-    (Kind::OpenPgp, "resetting-code"),
-    (Kind::OpenPgp, "current-pin"),
-];
-
 #[test]
 fn every_failure_at_every_exchange() {
-    let work = Mutex::new([&COMBINATIONS[..], &MORE[..]].concat());
+    let work = Mutex::new(all_combinations());
     let result = Mutex::new((Counts::default(), Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..2 {

@@ -5,9 +5,9 @@ use std::sync::Mutex;
 
 use pinwright::provision::CardState;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
-use support::provisioning::{InsertedCard, JobSetup, Kind, Lines, OLD, Person, TRIES, told};
+use support::provisioning::{COMBINATIONS, InsertedCard, JobSetup, Kind, Lines, OLD, Person, TRIES, told};
 
-use crate::card_faults::{COMBINATIONS, Strike, exchanges, strikes};
+use crate::card_faults::{Strike, exchanges, strikes};
 use crate::case_journal::{CaseJournal, current, secrets};
 
 /// Pairs for each family and authority.

@@ -9,9 +9,8 @@ use pinwright::provision::supplier::Need;
 use pinwright::reader::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers};
 use pinwright::sim::card::{SharedCard, VirtualCard as _};
 use pinwright::sim::server::Endpoint;
-use support::provisioning::{InsertedCard, JobSetup, Kind, OLD, Person, TRIES, TappedCard, told};
+use support::provisioning::{COMBINATIONS, InsertedCard, JobSetup, Kind, OLD, Person, TRIES, TappedCard, told};
 
-use crate::card_faults::COMBINATIONS;
 use crate::case_journal::{CaseJournal, current};
 
 /// Readers that others use as well.

@@ -1,13 +1,12 @@
 //! Two jobs on one card: the claim stands where no transaction does, in this process and between processes.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 
 use pinwright::exit::Exit;
 use pinwright::provision::journal::{Journal, JournalError};
 use pinwright::provision::{Cause, Desk, set_pin};
 use pinwright::sim::server::PinMaker;
+use support::helper::{Helper, wait_for_release};
 use support::provisioning::{InsertedCard, JobSetup, Kind, Lines, OLD, Person, issuer, told};
 use uuid::Uuid;
 
@@ -89,6 +88,7 @@ fn a_job_that_waits_for_a_person_keeps_its_claim() {
 }
 
 const FOLDER: &str = "TEST_CLAIM_FOLDER";
+const CLAIMED: &str = "CLAIMED";
 const CARD: Uuid = Uuid::from_u128(0xCA2D);
 
 /// Not a test: the other process.
@@ -98,26 +98,19 @@ fn claim_a_card() {
     let Ok(folder) = std::env::var(FOLDER) else { return };
     let journal = Journal::new(folder.into(), KEEP);
     let _claim = journal.claim(CARD).unwrap();
-    println!("\nCLAIMED");
-    drop(std::io::stdin().read_to_end(&mut Vec::new()));
+    wait_for_release(CLAIMED);
 }
 
 #[test]
 fn a_claim_holds_between_processes_and_dies_with_its_own() {
     let folder = fast_folder();
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "two_jobs::claim_a_card", "--ignored", "--nocapture"])
-        .env(FOLDER, folder.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-    assert!(lines.map_while(Result::ok).any(|line| line == "CLAIMED"));
+    let other = Helper::start("two_jobs::claim_a_card", CLAIMED, |command| {
+        command.env(FOLDER, folder.path());
+    });
     let journal = Journal::new(folder.path().to_owned(), KEEP);
     assert!(matches!(journal.claim(CARD), Err(JournalError::Busy { card_id: CARD })));
     assert!(journal.claim(Uuid::from_u128(1)).is_ok(), "another card is free");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    // Killed.
+    drop(other);
     assert!(journal.claim(CARD).is_ok(), "a dead process claims nothing");
 }

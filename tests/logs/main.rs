@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -14,34 +14,15 @@ use pinwright::provision::Step;
 use pinwright::reader::record::Recording;
 use pinwright::reader::traffic::{Meter, Traffic};
 use pinwright::sim::server::{Endpoint, Fault, FaultKind, PinMaker};
+use support::captured::Captured;
 use support::provisioning::{InsertedCard, JobSetup, KEY, Kind, Lines, OLD, Person, told};
-
-#[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
-
-impl Sink {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 /// What libraries write through the `log` crate, from every thread of this process.
 struct LogCrate;
 
-fn log_sink() -> &'static Sink {
-    static SINK: OnceLock<Sink> = OnceLock::new();
-    SINK.get_or_init(Sink::default)
+fn log_sink() -> &'static Captured {
+    static SINK: OnceLock<Captured> = OnceLock::new();
+    SINK.get_or_init(Captured::default)
 }
 
 impl log::Log for LogCrate {
@@ -121,7 +102,7 @@ fn nothing_secret_is_logged() {
     const TYPED: &[u8] = b"CANARY-8402";
     log::set_logger(&LogCrate).unwrap();
     log::set_max_level(log::LevelFilter::Trace);
-    let sink = Sink::default();
+    let sink = Captured::default();
     let writer = sink.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)

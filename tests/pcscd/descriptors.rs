@@ -21,9 +21,7 @@ fn a_pipe_that_stays_silent_keeps_neither_the_card_nor_the_command() {
     let Some(pcscd) = pcscd_with(2) else { return };
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
-    let mut settings = server_for(&GidsSettings::default());
-    settings.pin_maker = PinMaker::UserProvided;
-    let installation = Installation::new(settings);
+    let installation = Installation::for_gids(PinMaker::UserProvided);
     let pipe = silent_pipe(&installation, "silent");
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let words = format!("exec 9<>'{}'", pipe.display());
@@ -55,9 +53,7 @@ fn a_secret_is_read_from_where_its_descriptor_stands() {
     let Some(pcscd) = pcscd_with(2) else { return };
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
-    let mut settings = server_for(&GidsSettings::default());
-    settings.pin_maker = PinMaker::UserProvided;
-    let installation = Installation::new(settings);
+    let installation = Installation::for_gids(PinMaker::UserProvided);
     fs::write(installation.path("secret"), "00000000\n24681357\n11111111\n").unwrap();
     // The shell reads the first line itself, and nobody may open the file anew.
     let words = format!("exec 9<'{0}'; rm '{0}'; read first <&9", installation.path("secret").display());

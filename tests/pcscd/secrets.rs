@@ -1,7 +1,6 @@
 //! The canary: at the loudest, nothing that the command says or leaves behind shows a secret in any usual form.
 
 use std::path::Path;
-use std::process::Command;
 
 use pinwright::sim::gids::GidsSettings;
 use pinwright::sim::server::PinMaker;
@@ -108,29 +107,15 @@ fn secrets_from_descriptors_are_neither_in_the_log_nor_among_the_arguments() {
     let Some(pcscd) = pcscd_with(2) else { return };
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
-    let mut settings = server_for(&GidsSettings::default());
-    settings.pin_maker = PinMaker::UserProvided;
-    let installation = Installation::new(settings);
+    let installation = Installation::for_gids(PinMaker::UserProvided);
     installation.configure("", "[card]\nauthority = [\"admin-key\"]");
     std::fs::write(installation.path("secret-pin"), PIN).unwrap();
     std::fs::write(installation.path("secret-key"), ADMIN_KEY).unwrap();
 
-    // The shell opens the descriptors and becomes the command.
-    let mut command = Command::new("setsid");
-    command.args(["sh", "-c", r#"exec 8<secret-pin 9<secret-key; exec "$0" "$@""#, env!("CARGO_BIN_EXE_pinwright")]);
-    installation.furnish(&mut command, &pcscd.socket());
-    let output = command
-        .args(["-vvv", "enroll", "--yes", "--pin-fd", "8", "--admin-key-fd", "9"])
-        .current_dir(installation.path("."))
-        .output()
-        .unwrap();
-    let run = Run {
-        arguments: "enroll with descriptors".to_owned(),
-        status: output.status,
-        elapsed: std::time::Duration::ZERO,
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    };
+    let path = |name| installation.path(name).display().to_string();
+    let words = format!("exec 8<'{}' 9<'{}'", path("secret-pin"), path("secret-key"));
+    let arguments = ["-vvv", "enroll", "--yes", "--pin-fd", "8", "--admin-key-fd", "9"];
+    let run = installation.start_by(&pcscd.socket(), &words, &arguments).finish();
     run.exits(0);
     assert!(card.with(|card| card.pin_is(PIN)));
     assert_clean(&run, &installation, &[("PIN", PIN.to_vec()), ("admin key", hex::decode(ADMIN_KEY).unwrap())]);

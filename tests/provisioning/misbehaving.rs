@@ -8,22 +8,13 @@ mod words;
 
 use pinwright::provision::supplier::Need;
 use pinwright::provision::{CardState, Cause, Failure, Step};
-use support::provisioning::{InsertedCard, JobSetup, Kind, OLD, Person, TRIES, told};
+use support::provisioning::{InsertedCard, JobSetup, Kind, OLD, PIV_AND_OPENPGP, Person, TRIES, told};
 
 /// Exchanges that one command may cause, whatever the card answers: GET RESPONSE and the one correction of Le.
 const ROUNDS: usize = 300;
 
 /// SELECTs of the built-in families, and of one profile.
 const CANDIDATES: usize = 4;
-
-/// The PIV and OpenPGP cards, each with the authorities that are tried on them.
-const PIV_AND_OPENPGP: [(Kind, &str); 5] = [
-    (Kind::PivYubico, "puk"),
-    (Kind::Piv, "current-pin"),
-    (Kind::OpenPgp, "admin-pin"),
-    (Kind::OpenPgp, "resetting-code"),
-    (Kind::OpenPgp, "current-pin"),
-];
 
 /// Changes what the card has answered.
 type Forger = fn(&[u8], Vec<u8>) -> Vec<u8>;

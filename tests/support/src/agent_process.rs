@@ -107,6 +107,30 @@ impl Daemon {
         }
     }
 
+    /// The ends of the jobs on these cards. One that waits is looked at again: pcscd was still giving the card power, or others
+    /// had it.
+    #[track_caller]
+    pub fn all_end(&mut self, cards: impl IntoIterator<Item = String>) -> Vec<ReaderReport> {
+        let mut left: Vec<String> = cards.into_iter().collect();
+        let mut reports = Vec::new();
+        while !left.is_empty() {
+            let report = self.until("another end", |event| event.event == What::Phase).reader.unwrap();
+            if report.phase != Phase::Waiting {
+                left.retain(|id| Some(id) != report.card_id.as_ref());
+                reports.push(report);
+            }
+        }
+        reports
+    }
+
+    /// The same, and each has ended well.
+    #[track_caller]
+    pub fn all_finish(&mut self, cards: impl IntoIterator<Item = String>) {
+        for report in self.all_end(cards) {
+            assert_eq!(report.phase, Phase::Done, "{report:?}");
+        }
+    }
+
     /// Waits for a step of a job.
     #[track_caller]
     pub fn reaches(&mut self, step: &str) {

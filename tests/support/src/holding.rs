@@ -1,12 +1,11 @@
-//! Another program that holds a card: the test's own binary, run again.
+//! Another program that holds a card.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, Stdio};
-
+use crate::helper::{Helper, wait_for_release};
 use crate::pcscd::Pcscd;
 
 const READER: &str = "TEST_HOLDER_READER";
 const SHARED: &str = "TEST_HOLDER_SHARED";
+const HOLDING: &str = "HOLDING";
 
 /// What [`Holder`] runs, by a test of the binary that is ignored and called `holder::hold_the_card`.
 pub fn hold_the_card() {
@@ -16,39 +15,32 @@ pub fn hold_the_card() {
     let mode = if std::env::var_os(SHARED).is_some() { pcsc::ShareMode::Shared } else { pcsc::ShareMode::Exclusive };
     let mut card = context.connect(&reader, mode, pcsc::Protocols::ANY).unwrap();
     let transaction = card.transaction().unwrap();
-    println!("\nHOLDING");
-    // Until the parent closes the pipe or dies.
-    drop(std::io::stdin().read_to_end(&mut Vec::new()));
+    wait_for_release(HOLDING);
     transaction.end(pcsc::Disposition::LeaveCard).map_err(|(_, code)| code).unwrap();
     card.disconnect(pcsc::Disposition::LeaveCard).map_err(|(_, code)| code).unwrap();
 }
 
 /// A running one; killed when dropped.
-pub struct Holder(Child);
+pub struct Holder(Helper);
 
 impl Holder {
     /// The card for itself.
     pub fn take(pcscd: &Pcscd, reader: usize) -> Self {
-        Self::start(pcscd, reader, &mut Command::new(std::env::current_exe().unwrap()))
+        Self::start(pcscd, reader, false)
     }
 
     /// A transaction on a card that is shared.
     pub fn transact(pcscd: &Pcscd, reader: usize) -> Self {
-        Self::start(pcscd, reader, Command::new(std::env::current_exe().unwrap()).env(SHARED, "1"))
+        Self::start(pcscd, reader, true)
     }
 
-    fn start(pcscd: &Pcscd, reader: usize, command: &mut Command) -> Self {
-        let mut child = command
-            .args(["--exact", "holder::hold_the_card", "--ignored", "--nocapture"])
-            .env("PCSCLITE_CSOCK_NAME", pcscd.socket())
-            .env(READER, &pcscd.readers()[reader].name)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-        assert!(lines.map_while(Result::ok).any(|line| line == "HOLDING"), "the helper holds the card");
-        Self(child)
+    fn start(pcscd: &Pcscd, reader: usize, shared: bool) -> Self {
+        Self(Helper::start("holder::hold_the_card", HOLDING, |command| {
+            command.env("PCSCLITE_CSOCK_NAME", pcscd.socket()).env(READER, &pcscd.readers()[reader].name);
+            if shared {
+                command.env(SHARED, "1");
+            }
+        }))
     }
 
     /// Its process.
@@ -57,15 +49,7 @@ impl Holder {
     }
 
     /// Has it let go of the card, and end.
-    pub fn release(mut self) {
-        drop(self.0.stdin.take());
-        assert!(self.0.wait().unwrap().success());
-    }
-}
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
+    pub fn release(self) {
+        self.0.release();
     }
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pinwright::sim::gids::GidsSettings;
-use pinwright::sim::server::{Settings, StandIn};
+use pinwright::sim::server::{PinMaker, Settings, StandIn};
 use uuid::Uuid;
 
 use crate::pcscd::Pcscd;
@@ -29,6 +29,11 @@ pub fn server_for(card: &GidsSettings) -> Settings {
 }
 
 impl Installation {
+    /// With a server that knows the GIDS card of the default settings, and makes its PIN so.
+    pub fn for_gids(pin_maker: PinMaker) -> Self {
+        Self::new(Settings { pin_maker, ..server_for(&GidsSettings::default()) })
+    }
+
     /// With a server over TLS.
     pub fn new(settings: Settings) -> Self {
         let folder = tempfile::Builder::new().prefix("installation").tempdir().expect("a temporary folder");

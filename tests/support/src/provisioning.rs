@@ -6,7 +6,8 @@ mod job;
 mod person;
 
 pub use cards::{
-    CARD_A, CARD_B, CHALLENGE_SAMPLE, CODE, ISO_ATR, InspectableCard, KEY, Kind, OLD, TRIES, TappedCard, guid,
+    CARD_A, CARD_B, CHALLENGE_SAMPLE, CODE, COMBINATIONS, ISO_ATR, InspectableCard, KEY, Kind, OLD, PIV_AND_OPENPGP,
+    TRIES, TappedCard, all_combinations, guid,
 };
 pub use inserted::{InsertedCard, READER};
 pub use job::{JobSetup, Lines, Run, issuer, told};

@@ -145,6 +145,38 @@ impl Kind {
     }
 }
 
+/// The families with an administrator or a current PIN, each with the authorities that its jobs can have: every matrix has these.
+pub const COMBINATIONS: [(Kind, &str); 10] = [
+    (Kind::Gids, "server"),
+    (Kind::Gids, "admin-key"),
+    (Kind::Gids, "current-pin"),
+    (Kind::GidsMutual, "admin-key"),
+    (Kind::Iso, "server"),
+    (Kind::Iso, "admin-key"),
+    (Kind::Iso, "current-pin"),
+    (Kind::IsoT0, "server"),
+    (Kind::IsoT0, "admin-key"),
+    (Kind::IsoT0, "current-pin"),
+];
+
+/// Families whose jobs look at counters and other objects first: where a reset by others is met differs, so that some matrices
+/// leave them out. Beside them [`PIV_AND_OPENPGP`].
+pub const WITHOUT_COUNTERS: [(Kind, &str); 2] = [(Kind::IsoUnblocking, "puk"), (Kind::Piv, "puk")];
+
+/// The PIV and OpenPGP cards that tell how many tries are left, each with its authorities.
+pub const PIV_AND_OPENPGP: [(Kind, &str); 5] = [
+    (Kind::PivYubico, "puk"),
+    (Kind::Piv, "current-pin"),
+    (Kind::OpenPgp, "admin-pin"),
+    (Kind::OpenPgp, "resetting-code"),
+    (Kind::OpenPgp, "current-pin"),
+];
+
+/// All of them.
+pub fn all_combinations() -> Vec<(Kind, &'static str)> {
+    [&COMBINATIONS[..], &WITHOUT_COUNTERS[..], &PIV_AND_OPENPGP[..]].concat()
+}
+
 /// A card seen from inside.
 pub trait InspectableCard: VirtualCard {
     fn pin_is(&self, pin: &[u8]) -> bool;
