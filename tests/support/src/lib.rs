@@ -12,6 +12,7 @@ pub mod provisioning;
 pub mod repository;
 #[cfg(feature = "fuzzing")]
 pub mod seeds;
+pub mod traits;
 pub mod waiting;
 
 #[cfg(target_os = "linux")]
