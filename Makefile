@@ -45,7 +45,7 @@ soak:
 
 lint:
 	@packaging/system-packages $@
-	cargo fmt --check
+	cargo fmt --all --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo fmt --check --manifest-path tests/vcard/Cargo.toml
 	cargo clippy --locked --all-targets --all-features -- -D warnings

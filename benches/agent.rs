@@ -11,19 +11,6 @@
     missing_docs
 )]
 
-#[allow(dead_code, reason = "shared with the tests")]
-#[path = "../tests/agent_pcscd/cards.rs"]
-mod cards;
-#[allow(dead_code, reason = "shared with the tests")]
-#[path = "../tests/agent_pcscd/daemon.rs"]
-mod daemon;
-#[allow(dead_code, reason = "shared with the tests")]
-#[path = "../tests/support/pcscd.rs"]
-mod pcscd;
-#[allow(dead_code, reason = "shared with the tests")]
-#[path = "../tests/support/workplace.rs"]
-mod workplace;
-
 use std::io::Write as _;
 use std::process::{Child, ExitCode, Stdio};
 use std::sync::{Arc, Mutex};
@@ -33,10 +20,9 @@ use pinwright::agent::report::{Phase, What};
 use pinwright::sim::card::{LinkFault, VirtualCard};
 use pinwright::sim::vpcd::{VpcdHandle, VpcdOptions};
 use serde_json::{Value, json};
-
-use cards::{Card, card, id, insert, place_for};
-use daemon::Daemon;
-use pcscd::Pcscd;
+use support::agent_process::Daemon;
+use support::numbered_cards::{Card, card, id, insert, installation_for};
+use support::pcscd::Pcscd;
 
 /// The agent's budget when idle.
 const RESIDENT_KIB: u64 = 12 * 1024;
@@ -129,8 +115,8 @@ fn watch(seconds: u64, processes: &[(&str, u32)], rows: &mut serde_json::Map<Str
 fn idle() -> (Value, bool) {
     let seconds = std::env::var("PINWRIGHT_BENCH_IDLE").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
     let pcscd = Pcscd::start(2).unwrap_or_else(|skip| panic!("{skip}"));
-    let place = place_for(1);
-    let mut agent = Daemon::start(&place, &pcscd.socket(), "agent");
+    let installation = installation_for(1);
+    let mut agent = Daemon::start(&installation, &pcscd.socket(), "agent");
     let plastic = card(0);
     let _inserted = insert(&pcscd, 0, &plastic, Duration::ZERO);
     agent.finishes(&id(0));
@@ -142,7 +128,7 @@ fn idle() -> (Value, bool) {
     let fine = watch(seconds, &[("pinwright agent", agent.id()), ("pcsc_scan", scan.0.id())], &mut rows);
     drop(scan);
     // In a minute of its own: it goes on using the card for a while, and pcscd tells everybody who waits of each change.
-    let home = place.path("gnupg");
+    let home = installation.path("gnupg");
     std::fs::create_dir(&home).unwrap();
     std::fs::write(home.join("scdaemon.conf"), "disable-ccid\n").unwrap();
     let mut scdaemon = Rival(
@@ -192,8 +178,8 @@ impl VirtualCard for Watched {
 fn reaction() -> Value {
     const ROUNDS: u32 = 20;
     let pcscd = Pcscd::start(2).unwrap_or_else(|skip| panic!("{skip}"));
-    let place = place_for(ROUNDS);
-    let mut agent = Daemon::start(&place, &pcscd.socket(), "agent");
+    let installation = installation_for(ROUNDS);
+    let mut agent = Daemon::start(&installation, &pcscd.socket(), "agent");
     let mut times: Vec<f64> = (0..ROUNDS)
         .map(|round| {
             let first = Arc::new(Mutex::new(None));
@@ -220,11 +206,11 @@ fn reaction() -> Value {
 /// From the first insertion that an agent sees to its last card done, cards inserted before it starts.
 fn batch(readers: u16) -> Duration {
     let pcscd = Pcscd::start(READERS).unwrap_or_else(|skip| panic!("{skip}"));
-    let place = place_for(u32::from(readers));
+    let installation = installation_for(u32::from(readers));
     let cards: Vec<Card> = (0..u32::from(readers)).map(card).collect();
     let handles: Vec<_> = cards.iter().enumerate().map(|(at, card)| insert(&pcscd, at, card, DELAY)).collect();
     (0..usize::from(readers)).for_each(|reader| pcscd.wait_for_card(reader, true));
-    let mut agent = Daemon::start(&place, &pcscd.socket(), "agent");
+    let mut agent = Daemon::start(&installation, &pcscd.socket(), "agent");
     let time = |text: &str| humantime::parse_rfc3339(text).unwrap();
     let first = time(&agent.until("insertion", |event| event.event == What::Inserted).time);
     let mut last = first;

@@ -12,15 +12,6 @@
 
 #[path = "journal.rs"]
 mod journal;
-#[allow(dead_code, reason = "shared with the tests")]
-#[path = "../tests/support/opensc.rs"]
-mod opensc;
-#[allow(dead_code, reason = "shared with the tests")]
-#[path = "../tests/support/pcscd.rs"]
-mod pcscd;
-#[allow(dead_code, reason = "shared with the tests")]
-#[path = "../tests/support/workplace.rs"]
-mod workplace;
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};
@@ -29,10 +20,9 @@ use std::time::{Duration, Instant};
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use serde_json::{Value, json};
-
-use opensc::ADMIN_KEY;
-use pcscd::Pcscd;
-use workplace::{Workplace, server_for};
+use support::installation::{Installation, server_for};
+use support::opensc::{self, ADMIN_KEY};
+use support::pcscd::Pcscd;
 
 const ROUNDS: &str = "PINWRIGHT_BENCH_ROUNDS";
 const OPENSC_PIN: &str = "24681357";
@@ -60,7 +50,7 @@ fn main() -> ExitCode {
 struct Bench {
     pcscd: Pcscd,
     card: SharedCard<GidsCard>,
-    place: Workplace,
+    installation: Installation,
     rounds: usize,
 }
 
@@ -84,7 +74,7 @@ impl Bench {
         let settings = GidsSettings::default();
         let rounds = std::env::var(ROUNDS).ok().and_then(|text| text.parse().ok()).unwrap_or(15);
         let card = SharedCard::new(GidsCard::personalised(settings.clone()));
-        Self { pcscd, card, place: Workplace::new(server_for(&settings)), rounds: rounds.max(1) }
+        Self { pcscd, card, installation: Installation::new(server_for(&settings)), rounds: rounds.max(1) }
     }
 
     fn run(&self) {
@@ -136,7 +126,7 @@ impl Bench {
     fn enroll(&self, name: &'static str) -> Pair {
         self.in_turns(name, ["pinwright enroll", "gids-tool -U"], || {
             let ours = self.pinwright(&["--json", "enroll", "--yes"]);
-            let pin = self.place.server.state().last_pin().expect("the server was asked for a PIN");
+            let pin = self.installation.server.state().last_pin().expect("the server was asked for a PIN");
             assert!(self.card.with(|card| card.pin_is(&pin)), "pinwright has set its PIN");
             let theirs = self.opensc("gids-tool", &["--unblock", "--admin-key", ADMIN_KEY, "--pin", OPENSC_PIN]);
             assert!(self.card.with(|card| card.pin_is(OPENSC_PIN.as_bytes())), "gids-tool has set its PIN");
@@ -153,7 +143,7 @@ impl Bench {
 
     fn pinwright(&self, arguments: &[&str]) -> Sample {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pinwright"));
-        self.place.furnish(&mut command, &self.pcscd.socket());
+        self.installation.furnish(&mut command, &self.pcscd.socket());
         command.args(arguments);
         self.sample(&mut command)
     }

@@ -1,6 +1,6 @@
 //! What to compare with: the same job by a client with the care that is usual, `Zeroizing` around every secret of its own,
 //! and an allocator, a connection, a runtime and a PC/SC context that live as long as the process. Takes its orders as
-//! tests/residue/worker.rs does; with `--pinwright` it is that worker, without what the binary does at its start.
+//! `support::worker` does; with `--pinwright` it is that worker, without what the binary does at its start.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,15 +10,13 @@
     missing_docs
 )]
 
-#[path = "../tests/residue/worker.rs"]
-mod worker;
-
 use std::ffi::CString;
 use std::io::BufRead as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use support::worker;
 use zeroize::Zeroizing;
 
 const SELECT: &[u8] = b"\x00\xA4\x04\x00\x09\xA0\x00\x00\x03\x97\x42\x54\x46\x59\x00";

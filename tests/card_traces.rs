@@ -3,8 +3,7 @@
 #![cfg(feature = "sim")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cipher::{BlockCipherEncrypt, KeyInit};
 use pinwright::reader::fixture::{Exchange, Fixture, Pattern};
@@ -14,6 +13,7 @@ use pinwright::sim::fault::{Fault, Faulty};
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::iso7816::{Iso7816Card, Iso7816Settings};
 use pinwright::sim::random::Randomness;
+use support::repository::recordings;
 
 const SELECT: &str = "00A4040C09A00000039742544659";
 const REPLAYED_AT_LEAST: usize = 12;
@@ -21,26 +21,6 @@ const REPLAYED_AT_LEAST: usize = 12;
 /// Sends a command in hexadecimal, gives the answer likewise.
 fn send(card: &mut impl VirtualCard, command: &str) -> String {
     hex::encode_upper(card.transmit(&hex::decode(command).unwrap()).unwrap())
-}
-
-fn fixtures(folder: &Path) -> Vec<(PathBuf, Fixture)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(fixtures(&path));
-        } else if path.extension().is_some_and(|e| e == "apdu") {
-            let text = fs::read_to_string(&path).unwrap();
-            let fixture = text.parse().unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-            found.push((path, fixture));
-        }
-    }
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    found
-}
-
-fn all() -> Vec<(PathBuf, Fixture)> {
-    fixtures(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/apdu"))
 }
 
 fn settings(fixture: &Fixture) -> GidsSettings {
@@ -95,7 +75,7 @@ fn replay(path: &Path, exchange: &Exchange, expected: &Pattern, card: &mut GidsC
 #[test]
 fn the_virtual_card_answers_as_the_measured_one() {
     let mut replayed = 0;
-    for (path, fixture) in all() {
+    for (path, fixture) in recordings() {
         let Some(kind) = fixture.header("sim") else {
             continue;
         };
@@ -117,7 +97,7 @@ fn the_virtual_card_answers_as_the_measured_one() {
 /// key is left out: this card generates none.
 #[test]
 fn long_files_come_in_the_measured_pieces() {
-    let (path, fixture) = all().into_iter().find(|(path, _)| path.ends_with("gids/read-files-ok.apdu")).unwrap();
+    let (path, fixture) = recordings().into_iter().find(|(path, _)| path.ends_with("gids/read-files-ok.apdu")).unwrap();
     let mut card = GidsCard::personalised(GidsSettings::default());
     let mut whole: Vec<(u16, u16, Vec<u8>)> = Vec::new();
     for exchange in &fixture.exchanges {
@@ -155,7 +135,7 @@ fn long_files_come_in_the_measured_pieces() {
 
 #[test]
 fn every_fixture_says_what_it_is() {
-    let all = all();
+    let all = recordings();
     assert!(all.len() >= 24, "only {} fixtures", all.len());
     for (path, fixture) in all {
         for key in ["fixture", "card", "atr", "protocol", "origin", "scenario"] {

@@ -2,14 +2,13 @@
 //! over mutations of them. Deterministic: a failure names target, seed and round, and comes again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
-#[path = "support/seeds.rs"]
-mod seeds;
-
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use pinwright::fuzzing::{TARGETS, run};
+use support::repository::root;
+use support::seeds;
 
 /// Executions of each target, beside those of its seeds; fewer where a debug build is slow.
 const ROUNDS: usize = 4000;
@@ -81,7 +80,7 @@ fn mutate(input: &mut Vec<u8>, other: &[u8], dice: &mut fastrand::Rng) {
 #[ignore = "writes fuzz/corpus"]
 fn unpack_the_seeds() {
     for (target, _) in TARGETS {
-        let folder = seeds::root().join("fuzz/corpus").join(target);
+        let folder = root().join("fuzz/corpus").join(target);
         fs::create_dir_all(&folder).unwrap();
         let seeds = seeds::seeds(target);
         for (name, seed) in &seeds {

@@ -6,7 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -16,24 +16,7 @@ use pinwright::reader::fixture::{Exchange, Fixture};
 use pinwright::reader::replay::Replay;
 use pinwright::reader::{EndAction, Readers};
 use pinwright::secret::SecretBytes;
-
-fn recordings() -> Vec<(PathBuf, Fixture)> {
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/apdu")];
-    let mut found = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "apdu") {
-                let fixture = std::fs::read_to_string(&path).unwrap().parse();
-                found.push((path.clone(), fixture.unwrap_or_else(|error| panic!("{}: {error}", path.display()))));
-            }
-        }
-    }
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    found
-}
+use support::repository::recordings;
 
 /// A command as the host meant it, from its frames: chained blocks joined. `None` where a frame is no command that the
 /// channel would send (a malformed one, sent on purpose).

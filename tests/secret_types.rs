@@ -1,4 +1,4 @@
-//! What can't be done with a secret, as the compiler sees it: print, copy, write out, compare byte by byte.
+//! What can't be done with a secret, as the compiler sees it: print, copy, write out, compare byte by byte, leave it in memory.
 //!
 //! Asked of the types themselves, and so of all code at once; then of the compiler, with code that tries it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
@@ -18,24 +18,21 @@ use pinwright::reader::Frame;
 use pinwright::secret::{AdminKey, AdminResponse, Code, Pin, SecretBytes};
 use pinwright::server::ProposedPin;
 use serde::{Deserialize, Serialize};
+use support::has;
+use zeroize::ZeroizeOnDrop;
 
-/// Whether a type has a trait: an inherent constant, which exists only then, comes before that of a trait that all have.
-macro_rules! has {
-    ($type:ty, $bound:path) => {{
-        #[allow(dead_code)]
-        trait Otherwise {
-            const HAS: bool = false;
-        }
-        impl<T> Otherwise for T {}
-        #[allow(dead_code)]
-        struct Asked<T>(std::marker::PhantomData<T>);
-        #[allow(dead_code)]
-        impl<T: $bound> Asked<T> {
-            const HAS: bool = true;
-        }
-        <Asked<$type>>::HAS
-    }};
-}
+/// Asked when this is compiled: whatever holds a secret's bytes is zeroed when it is dropped.
+const _: () = {
+    const fn is_zeroed_when_dropped<T: ZeroizeOnDrop>() {}
+    is_zeroed_when_dropped::<SecretBytes>();
+    is_zeroed_when_dropped::<Pin>();
+    is_zeroed_when_dropped::<AdminKey>();
+    is_zeroed_when_dropped::<AdminResponse>();
+    is_zeroed_when_dropped::<Code>();
+    is_zeroed_when_dropped::<Frame>();
+    is_zeroed_when_dropped::<Command>();
+    is_zeroed_when_dropped::<Response>();
+};
 
 /// The traits of the list that a type has, by name.
 macro_rules! those_of {

@@ -10,6 +10,7 @@ use pinwright::sim::server::{Endpoint, Fault, FaultKind, PinMaker, Rule, Setting
 use reqwest::{Client, Response, Version};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
+use support::captured::Captured;
 use uuid::{Uuid, uuid};
 
 const CARD_ID: Uuid = uuid!("bc88f13f-83ba-4037-8262-46eba1291c6e");
@@ -292,24 +293,10 @@ fn an_abandoned_call_gives_nothing_away() {
     }
 }
 
-/// Collects what the whole process traces.
-#[derive(Clone, Default)]
-struct Sink(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn traces_hold_no_secrets() {
-    let sink = Sink::default();
+    // What the whole process traces.
+    let sink = Captured::default();
     let writer = sink.clone();
     let subscriber =
         tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
@@ -329,7 +316,7 @@ fn traces_hold_no_secrets() {
             }
         });
         let answer = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &server.state().answers()[0]);
-        let text = String::from_utf8_lossy(&sink.0.lock().unwrap()).into_owned();
+        let text = sink.text();
         assert!(text.contains("answered"), "the sink works");
         for secret in ["canary", &*answer, &*hex::encode("canary")] {
             assert!(!text.contains(secret), "http2={http2}");

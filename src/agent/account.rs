@@ -70,10 +70,19 @@ pub enum AccountError {
 /// There is none of that name.
 pub fn group(name: &str) -> Result<Gid, AccountError> {
     const KEY: &str = "agent.control_group";
-    match Group::from_name(name) {
+    match looked_up(Group::from_name(name)) {
         Ok(Some(group)) => Ok(group.gid),
         Ok(None) => Err(AccountError::Unknown { key: KEY, kind: "group", name: name.to_owned() }),
         Err(source) => Err(AccountError::Lookup { key: KEY, name: name.to_owned(), source }),
+    }
+}
+
+/// What a lookup has found. POSIX has no error for "no such name", and modules of nsswitch (`sss`) answer one of these four
+/// where others answer nothing: getpwnam_r(3) and getgrnam_r(3), ERRORS.
+fn looked_up<T>(answer: Result<Option<T>, Errno>) -> Result<Option<T>, Errno> {
+    match answer {
+        Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => Ok(None),
+        answer => answer,
     }
 }
 
@@ -84,7 +93,7 @@ impl Account {
     /// There is none of that name, or we are neither it nor root.
     pub fn to_become(name: &str) -> Result<Option<Self>, AccountError> {
         const KEY: &str = "agent.user";
-        let user = match User::from_name(name) {
+        let user = match looked_up(User::from_name(name)) {
             Ok(Some(user)) => user,
             Ok(None) => return Err(AccountError::Unknown { key: KEY, kind: "user", name: name.to_owned() }),
             Err(source) => return Err(AccountError::Lookup { key: KEY, name: name.to_owned(), source }),
@@ -125,5 +134,28 @@ impl Account {
         } else {
             Err(AccountError::Regained { name: self.name.clone() })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_errors_mean_that_there_is_no_such_name() {
+        for errno in [Errno::ENOENT, Errno::ESRCH, Errno::EBADF, Errno::EPERM] {
+            assert_eq!(looked_up::<()>(Err(errno)), Ok(None), "{errno}");
+        }
+    }
+
+    #[test]
+    fn other_errors_are_failures_and_what_was_found_is_found() {
+        for errno in
+            [Errno::EIO, Errno::EINTR, Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ERANGE, Errno::EACCES]
+        {
+            assert_eq!(looked_up::<()>(Err(errno)), Err(errno));
+        }
+        assert_eq!(looked_up(Ok(Some(7))), Ok(Some(7)));
+        assert_eq!(looked_up::<()>(Ok(None)), Ok(None));
     }
 }

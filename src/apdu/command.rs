@@ -1,5 +1,7 @@
 //! Command APDUs (ISO 7816-4 §5.1).
 
+use zeroize::ZeroizeOnDrop;
+
 use crate::reader::{Frame, Protocol};
 use crate::secret::SecretBytes;
 
@@ -7,7 +9,7 @@ use crate::secret::SecretBytes;
 pub(super) const SHORT_DATA: usize = 255;
 
 /// A command before it is cut into frames: header, data with their secret mark, expected length.
-#[derive(Debug)]
+#[derive(Debug, ZeroizeOnDrop)]
 pub struct Command {
     cla: u8,
     ins: u8,

@@ -1,12 +1,15 @@
 //! Response APDUs (ISO 7816-4 §5.1).
 
+use zeroize::ZeroizeOnDrop;
+
 use super::Status;
 use crate::secret::SecretBytes;
 
 /// What a card answered: data, in one piece whatever the transport did, and the final status word.
-#[derive(Debug)]
+#[derive(Debug, ZeroizeOnDrop)]
 pub struct Response {
     data: SecretBytes,
+    #[zeroize(skip)]
     status: Status,
 }
 

@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use zeroize::ZeroizeOnDrop;
+
 use crate::secret::SecretBytes;
 
 /// A command or response APDU. Zeroed when dropped; shown in full only where it carries no secret.
 ///
 /// The mark is set where the data come from ([`crate::apdu::Command`]) and stays with the bytes, so a later log line, trace
 /// or recording can't forget it.
+#[derive(ZeroizeOnDrop)]
 pub struct Frame {
     bytes: SecretBytes,
     secret: bool,

@@ -1,6 +1,7 @@
 //! Codes that give a right to set a PIN.
 
 use thiserror::Error;
+use zeroize::ZeroizeOnDrop;
 
 use super::SecretBytes;
 
@@ -26,7 +27,7 @@ pub enum CodeError {
 /// A PUK, an admin PIN (PW3) or a resetting code: 1 to 127 bytes as the card compares them.
 ///
 /// Not only ASCII, unlike a PIN: SP 800-73-4 lets a PUK have any bytes, and OpenPGP passwords are UTF-8.
-#[derive(Debug)]
+#[derive(Debug, ZeroizeOnDrop)]
 pub struct Code(SecretBytes);
 
 impl Code {

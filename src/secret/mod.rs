@@ -123,7 +123,7 @@ pub enum PinError {
 }
 
 /// A user PIN: 1 to 127 bytes of printable ASCII.
-#[derive(Debug)]
+#[derive(Debug, ZeroizeOnDrop)]
 pub struct Pin(SecretBytes);
 
 impl Pin {
@@ -170,7 +170,7 @@ impl Pin {
 ///
 /// No parity and no weak-key check, on purpose: keys in the field fail both (the all-zero key of Microsoft's sample, the
 /// factory key 0102…08 three times), and cards ignore parity bits.
-#[derive(Debug)]
+#[derive(Debug, ZeroizeOnDrop)]
 pub struct AdminKey(SecretBytes);
 
 impl AdminKey {
@@ -203,7 +203,7 @@ impl AdminKey {
 }
 
 /// The answer to a card's admin challenge. It is admin access to exactly one card for one moment, hence a secret.
-#[derive(Debug)]
+#[derive(Debug, ZeroizeOnDrop)]
 pub struct AdminResponse {
     bytes: SecretBytes,
     /// The key that made it, where the card has to prove that it has the same one.

@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use pinwright::agent::report::{ServiceState, What};
 use rustix::process::Signal;
-
-use crate::cards::{assert_done, card, id, insert, place_for};
-use crate::daemon::Daemon;
-use crate::pcscd::Pcscd;
+use support::agent_process::Daemon;
+use support::numbered_cards::{assert_done, card, id, insert, installation_for};
+use support::pcscd::Pcscd;
 
 #[test]
 fn sigterm_ends_an_idle_agent_while_the_service_hangs() {
     let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
-    let place = place_for(1);
-    let mut agent = Daemon::start(&place, &pcscd.socket(), "agent");
+    let installation = installation_for(1);
+    let mut agent = Daemon::start(&installation, &pcscd.socket(), "agent");
     agent.hears(What::ServiceFound);
     pcscd.hang();
     agent.signal(Signal::TERM);
@@ -24,18 +23,18 @@ fn sigterm_ends_an_idle_agent_while_the_service_hangs() {
 #[test]
 fn an_agent_that_finds_a_hanging_service_is_ready_says_so_and_goes_on_when_it_answers() {
     let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
-    let place = place_for(1);
+    let installation = installation_for(1);
     pcscd.hang();
-    let mut agent = Daemon::start_with(&place, &pcscd.socket(), "agent", &[("PINWRIGHT_READER_TIMEOUT", "1s")]);
+    let mut agent = Daemon::start_with(&installation, &pcscd.socket(), "agent", &[("PINWRIGHT_READER_TIMEOUT", "1s")]);
     agent.hears(What::ServiceLost);
-    match agent.status(&place, &pcscd.socket(), "agent").service {
+    match agent.status(&installation, &pcscd.socket(), "agent").service {
         ServiceState::Absent { reason } => assert!(reason.contains("gave no answer for 1 s"), "{reason}"),
         other => panic!("{other:?}"),
     }
     pcscd.go_on();
     agent.hears(What::ServiceFound);
-    let plastic = card(0);
-    let _handle = insert(&pcscd, 0, &plastic, Duration::ZERO);
+    let virtual_card = card(0);
+    let _handle = insert(&pcscd, 0, &virtual_card, Duration::ZERO);
     agent.finishes(&id(0));
-    assert_done(&plastic, &place.server);
+    assert_done(&virtual_card, &installation.server);
 }

@@ -3,20 +3,26 @@
 use std::time::Duration;
 
 use pinwright::agent::report::{Phase, What};
+use support::agent_process::Daemon;
+use support::holding::Holder;
+use support::numbered_cards::{assert_done, card, id, installation_for};
+use support::pcscd::Pcscd;
 
-use crate::cards::{assert_done, card, id, place_for};
-use crate::daemon::Daemon;
-use crate::holding::Holder;
-use crate::pcscd::Pcscd;
+/// Not a test: what [`Holder`] runs.
+#[test]
+#[ignore = "helper process of other tests"]
+fn hold_the_card() {
+    support::holding::hold_the_card();
+}
 
 #[test]
 fn a_card_that_another_program_kept_for_long_is_done_when_it_lets_go() {
     let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
-    let place = place_for(1);
-    let plastic = card(0);
-    let _handle = pcscd.insert(0, plastic.clone());
+    let installation = installation_for(1);
+    let virtual_card = card(0);
+    let _handle = pcscd.insert(0, virtual_card.clone());
     let holder = Holder::transact(&pcscd, 0);
-    let mut agent = Daemon::start(&place, &pcscd.socket(), "agent");
+    let mut agent = Daemon::start(&installation, &pcscd.socket(), "agent");
     let waits = |event: &pinwright::agent::report::Event| {
         event.event == What::Phase && event.reader.as_ref().is_some_and(|report| report.phase == Phase::Waiting)
     };
@@ -29,8 +35,8 @@ fn a_card_that_another_program_kept_for_long_is_done_when_it_lets_go() {
     assert_eq!(self::threads(agent.id()), threads, "one that hangs is enough");
     holder.release();
     agent.until("the end", |event| event.reader.as_ref().is_some_and(|report| report.phase == Phase::Done));
-    assert_eq!(agent.status(&place, &pcscd.socket(), "agent").readers[0].card_id, Some(id(0)));
-    assert_done(&plastic, &place.server);
+    assert_eq!(agent.status(&installation, &pcscd.socket(), "agent").readers[0].card_id, Some(id(0)));
+    assert_done(&virtual_card, &installation.server);
 }
 
 /// Threads once those that come and go are gone.

@@ -12,21 +12,6 @@
     missing_docs
 )]
 
-#[path = "../support/holder.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod holding;
-#[path = "../support/opensc.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod opensc;
-#[path = "../support/pcscd.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod pcscd;
-#[path = "../support/workplace.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod workplace;
-
-mod cards;
-mod daemon;
 mod hangs;
 mod holder;
 mod one;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use pinwright::agent::report::{Phase, What};
+use pinwright::agent::report::What;
 use pinwright::sim::server::RequestStatus;
+use support::agent_process::Daemon;
+use support::numbered_cards::{assert_done, card, id, insert, installation_to_come, set};
+use support::pcscd::Pcscd;
 
-use crate::cards::{assert_done, card, id, insert, place_to_come, set};
-use crate::daemon::Daemon;
-use crate::pcscd::Pcscd;
 use crate::soak;
 
 const READERS: u16 = 8;
@@ -42,27 +42,18 @@ fn many_insertions_leave_nothing_behind() {
     let Some(pcscd) = Pcscd::start_or_skip(READERS) else { return };
     let rounds = ROUNDS * soak();
     let count = rounds * u32::from(READERS);
-    let place = place_to_come(count);
-    let mut agent = Daemon::start(&place, &pcscd.socket(), "agent");
+    let installation = installation_to_come(count);
+    let mut agent = Daemon::start(&installation, &pcscd.socket(), "agent");
     let mut early = None;
     for round in 0..rounds {
         let numbers: Vec<u32> = (0..u32::from(READERS)).map(|at| round * u32::from(READERS) + at).collect();
-        set(&place, &numbers, RequestStatus::Approved);
-        let plastic: Vec<_> = numbers.iter().map(|number| card(*number)).collect();
+        set(&installation, &numbers, RequestStatus::Approved);
+        let virtual_cards: Vec<_> = numbers.iter().map(|number| card(*number)).collect();
         let handles: Vec<_> =
-            plastic.iter().enumerate().map(|(at, card)| insert(&pcscd, at, card, Duration::ZERO)).collect();
-        let mut left: Vec<String> = numbers.iter().map(|number| id(*number)).collect();
-        while !left.is_empty() {
-            let report = agent.until("an end", |event| event.event == What::Phase).reader.unwrap();
-            if report.phase == Phase::Waiting {
-                // Found while pcscd was still giving it power: looked at again.
-                continue;
-            }
-            assert_eq!(report.phase, Phase::Done, "{report:?}");
-            left.retain(|id| Some(id) != report.card_id.as_ref());
-        }
-        plastic.iter().for_each(|card| assert_done(card, &place.server));
-        set(&place, &numbers, RequestStatus::Completed);
+            virtual_cards.iter().enumerate().map(|(at, card)| insert(&pcscd, at, card, Duration::ZERO)).collect();
+        agent.all_finish(numbers.iter().map(|number| id(*number)));
+        virtual_cards.iter().for_each(|card| assert_done(card, &installation.server));
+        set(&installation, &numbers, RequestStatus::Completed);
         drop(handles);
         let mut in_place = usize::from(READERS);
         while in_place > 0 {
@@ -73,7 +64,7 @@ fn many_insertions_leave_nothing_behind() {
             early = Some(Size::of(agent.id()));
         }
     }
-    let status = agent.status(&place, &pcscd.socket(), "agent");
+    let status = agent.status(&installation, &pcscd.socket(), "agent");
     assert_eq!(status.totals.provisioned, u64::from(count), "missed: {status:?}");
     assert_eq!((status.totals.failed, status.totals.attention), (0, 0));
     let (early, late) = (early.unwrap(), Size::of(agent.id()));

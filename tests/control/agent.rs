@@ -13,8 +13,7 @@ use pinwright::agent::report::{EVENT_SCHEMA, Event, Snapshot, What, timestamp};
 use pinwright::agent::{Mailbox, Message, Post, Settings, mailbox};
 use pinwright::job::journal::Journal;
 use serde_json::Value;
-
-use crate::PATIENCE;
+use support::waiting::PATIENCE;
 
 pub struct Agent {
     pub folder: tempfile::TempDir,

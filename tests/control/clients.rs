@@ -5,9 +5,9 @@ use pinwright::agent::control::client::{AskError, ask};
 use pinwright::agent::control::protocol::{Command, Done};
 use pinwright::agent::report::{Event, Snapshot, What};
 use pinwright::job::journal::Listing;
+use support::waiting::until;
 
 use crate::agent::{Agent, request};
-use crate::until;
 
 #[test]
 fn each_command_has_its_answer() {

@@ -6,18 +6,3 @@ mod agent;
 mod clients;
 mod peers;
 mod places;
-
-use std::time::{Duration, Instant};
-
-/// Far beyond every deadline under test.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Waits until it is so.
-#[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what} did not come about");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}

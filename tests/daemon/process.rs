@@ -12,8 +12,7 @@ use pinwright::agent::control::client::ask;
 use pinwright::agent::control::protocol;
 use pinwright::agent::report::Snapshot;
 use rustix::process::{Pid, Signal, kill_process};
-
-use crate::{skip, until};
+use support::waiting::{skip, until};
 
 /// A running agent.
 pub struct Daemon {
@@ -156,7 +155,7 @@ fn a_killed_one_leaves_nothing_that_keeps_the_next_from_starting() {
 
 #[test]
 fn root_is_given_up_for_good() {
-    let nobody = User::from_name("nobody").unwrap();
+    let nobody = User::from_name("nobody").ok().flatten();
     let (true, Some(nobody)) = (geteuid().is_root(), nobody) else {
         return skip("becoming another user needs root and an account `nobody`");
     };

@@ -3,8 +3,8 @@
 use std::os::unix::net::UnixDatagram;
 
 use rustix::process::Signal;
+use support::waiting::PATIENCE;
 
-use crate::PATIENCE;
 use crate::process::Daemon;
 
 /// Hears until one of the lines is this one.

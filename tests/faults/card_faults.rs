@@ -7,11 +7,13 @@ use pinwright::job::journal::Record;
 use pinwright::job::{CardState, Cause, Failure};
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::fault::{Fault, Faulty};
+use support::provisioning::{
+    CARD_A, CARD_B, InsertedCard, InspectableCard, JobSetup, KEY, Kind, OLD, Person, TRIES, all_combinations, told,
+};
 
-use crate::bench::{Bench, CARD_A, CARD_B, KEY, Kind, OLD, Person, Plastic, TRIES, World, told};
-use crate::diary::{Diary, current, secrets};
+use crate::case_journal::{CaseJournal, current, secrets};
 
-/// `card.min_tries_left` of every bench.
+/// `card.min_tries_left` of every set-up.
 const MIN_TRIES: u8 = 2;
 
 const WORDS: [u16; 22] = [
@@ -80,11 +82,11 @@ impl Strike {
     }
 }
 
-type Other = SharedCard<Box<dyn Plastic>>;
+type Other = SharedCard<Box<dyn InspectableCard>>;
 
 /// What a case was, beside right.
 #[derive(Default)]
-struct Tally {
+struct Counts {
     cases: usize,
     /// Ended in the documented dead end of the current PIN, and left it with another authority.
     dead_ends: usize,
@@ -93,13 +95,13 @@ struct Tally {
 }
 
 fn case(
-    world: &mut World,
-    diary: &Diary,
+    setup: &mut JobSetup,
+    case_journal: &CaseJournal,
     (kind, authority, at, strike): (Kind, &str, usize, Strike),
-    tally: &mut Tally,
+    counts: &mut Counts,
 ) -> Result<(), String> {
-    tally.cases += 1;
-    diary.clear();
+    counts.cases += 1;
+    case_journal.clear();
     let other: Option<Other> = match strike {
         Strike::OtherId => Some(SharedCard::new(kind.card(CARD_B, KEY, OLD))),
         Strike::SameId => Some(SharedCard::new(kind.card(CARD_A, KEY, OLD))),
@@ -113,27 +115,27 @@ fn case(
     if let Some(fault) = fault {
         faulty = faulty.at(at, fault);
     }
-    let bench = Bench::of(faulty, kind);
+    let inserted = InsertedCard::of(faulty, kind);
     if let Strike::Executed(word) = strike {
         let mut index = 0;
-        bench.forge(move |_, answer| {
+        inserted.forge(move |_, answer| {
             index += 1;
             if index == at + 1 { word.to_be_bytes().to_vec() } else { answer }
         });
     }
-    world.server.state().clear_log();
-    let pins = world.server.state().pins().len();
-    let run = world.run(&bench, &mut Person::knowing());
-    let state = world.server.state();
+    setup.server.state().clear_log();
+    let pins = setup.server.state().pins().len();
+    let run = setup.run(&inserted, &mut Person::knowing());
+    let state = setup.server.state();
     let made = if state.pins().len() > pins { state.last_pin() } else { None };
     let made_for_other =
-        world.server.requests().iter().any(|call| call.path.contains("17cf063d-e337-4aa9-a822-346554ddd3ca"));
-    let new_on = |card: &dyn Plastic| made.as_deref().is_some_and(|pin| card.pin_is(pin));
-    let look = |look: &dyn Fn(&dyn Plastic) -> bool| bench.card.with(|tap| look(tap.faulty.card().as_ref()));
+        setup.server.requests().iter().any(|call| call.path.contains("17cf063d-e337-4aa9-a822-346554ddd3ca"));
+    let new_on = |card: &dyn InspectableCard| made.as_deref().is_some_and(|pin| card.pin_is(pin));
+    let look = |look: &dyn Fn(&dyn InspectableCard) -> bool| inserted.card.with(|tap| look(tap.faulty.card().as_ref()));
     let on_a = look(&|card| new_on(card));
     let on_other = other.as_ref().is_some_and(|other| other.with(|card| new_on(card.as_ref())));
-    let old_on = |card: &dyn Plastic| card.pin_is(OLD);
-    let mut wrong = diary.check(&run.result, |record: &Record| match &other {
+    let old_on = |card: &dyn InspectableCard| card.pin_is(OLD);
+    let mut wrong = case_journal.check(&run.result, |record: &Record| match &other {
         None => (look(&old_on), on_a),
         Some(other) if strike == Strike::OtherId && record.card_id() == Some(kind.guid(CARD_B)) => {
             (other.with(|card| old_on(card.as_ref())), on_other)
@@ -142,18 +144,18 @@ fn case(
         // Two cards under one name: what is said must be true of both, what was done of one.
         Some(other) => (look(&old_on) && other.with(|card| old_on(card.as_ref())), on_a || on_other),
     });
-    wrong.extend(diary.leaks(&run.result, &secrets(world, &bench)));
+    wrong.extend(case_journal.leaks(&run.result, &secrets(setup, &inserted)));
     let mut insist = |holds: bool, what: &str| {
         if !holds {
             wrong.push(what.to_owned());
         }
     };
     // Whatever came of it.
-    insist(bench.admin_answers() <= 1, "one admin answer at most");
+    insist(inserted.admin_answers() <= 1, "one admin answer at most");
     // A reset before anything was risked is followed by one fresh start: at most the job twice.
-    insist(bench.apdus() <= 30, "a bounded number of commands");
+    insist(inserted.apdus() <= 30, "a bounded number of commands");
     // A card that was swapped unnoticed is not in the reader any more.
-    insist(other.is_some() || !bench.authenticated(), "nobody is left authenticated on the card");
+    insist(other.is_some() || !inserted.authenticated(), "nobody is left authenticated on the card");
     insist(!other.as_ref().is_some_and(|other| other.with(|card| card.authenticated())), "nor on the other one");
     insist(look(&|card| card.admin_failures() == 0), "no admin try lost");
     insist(look(&|card| card.code_tries_lost() == 0), "no try of a PUK or code lost");
@@ -169,7 +171,7 @@ fn case(
     match &run.result {
         Ok(outcome) => {
             insist(on_a || on_other, "success: the new PIN is on the card");
-            insist(bench.tries() == TRIES, "success: all tries");
+            insist(inserted.tries() == TRIES, "success: all tries");
             let id = if made_for_other { CARD_B } else { CARD_A };
             insist(outcome.card.card_id.guid() == kind.guid(id), "success: the right card is named");
         }
@@ -183,7 +185,7 @@ fn case(
                 },
                 "the stated card state is true",
             );
-            let lost = TRIES - bench.tries();
+            let lost = TRIES - inserted.tries();
             let stated = match failure.card_state() {
                 // The current PIN is right, so nothing is lost even where a try was risked.
                 CardState::Untouched | CardState::PinSet | CardState::TrySpent => 0,
@@ -195,7 +197,7 @@ fn case(
             let leaked = made.as_deref().is_some_and(|pin| told.contains(std::str::from_utf8(pin).unwrap_or("?")));
             insist(!leaked && !told.contains("24681357"), "no PIN in the error");
             if !matches!(strike, Strike::OtherId | Strike::SameId) {
-                wrong.extend(again(world, diary, (&bench, failure, strike, at), authority, tally));
+                wrong.extend(again(setup, case_journal, (&inserted, failure, strike, at), authority, counts));
             }
         }
     }
@@ -211,43 +213,43 @@ fn case(
 
 /// A rerun with the same card, put right again, ends well from any state and settles the earlier record.
 fn again(
-    world: &mut World,
-    diary: &Diary,
-    (bench, failure, strike, at): (&Bench, &Failure, Strike, usize),
+    setup: &mut JobSetup,
+    case_journal: &CaseJournal,
+    (inserted, failure, strike, at): (&InsertedCard, &Failure, Strike, usize),
     authority: &str,
-    tally: &mut Tally,
+    counts: &mut Counts,
 ) -> Vec<String> {
-    bench.honest();
+    inserted.honest();
     if strike == Strike::Removed {
-        bench.card.with(|tap| tap.faulty.reinsert());
-        bench.slot.insert(bench.card.clone());
+        inserted.card.with(|tap| tap.faulty.reinsert());
+        inserted.slot.insert(inserted.card.clone());
     }
-    let before = diary.open();
+    let before = case_journal.open();
     let mut wrong = Vec::new();
-    let Some(now) = current(world, bench) else { return vec!["a PIN that nobody knows".to_owned()] };
+    let Some(now) = current(setup, inserted) else { return vec!["a PIN that nobody knows".to_owned()] };
     // Every other time the person guesses which PIN it is, and wrongly.
     if authority == "current-pin" && !before.is_empty() && at.is_multiple_of(2) {
         let guess = if now == OLD { b"97531862".to_vec() } else { OLD.to_vec() };
-        let guessed = world.run(bench, &mut Person { current_pin: Some(guess), ..Person::knowing() });
-        if guessed.result.is_ok() || bench.tries() < MIN_TRIES || !bench.pin_is(&now) {
-            wrong.push(format!("a wrong guess: {:?}, {} tries left", guessed.result, bench.tries()));
+        let guessed = setup.run(inserted, &mut Person { current_pin: Some(guess), ..Person::knowing() });
+        if guessed.result.is_ok() || inserted.tries() < MIN_TRIES || !inserted.pin_is(&now) {
+            wrong.push(format!("a wrong guess: {:?}, {} tries left", guessed.result, inserted.tries()));
         }
-        wrong.extend(diary.check(&guessed.result, |_| (true, false)));
+        wrong.extend(case_journal.check(&guessed.result, |_| (true, false)));
     }
-    let (tries, risked) = (bench.tries(), bench.card.with(|tap| tap.risky()));
-    let rerun = world.run(bench, &mut Person { current_pin: Some(now.clone()), ..Person::knowing() });
+    let (tries, risked) = (inserted.tries(), inserted.card.with(|tap| tap.risky()));
+    let rerun = setup.run(inserted, &mut Person { current_pin: Some(now.clone()), ..Person::knowing() });
     let outcome = match rerun.result {
         Ok(outcome) => outcome,
         Err(error) if authority == "current-pin" && tries == MIN_TRIES && !before.is_empty() => {
             // One try too few to risk it: nothing was tried, and another authority leads out.
             let named = matches!(&*error.cause, Cause::UncertainPin { journal, .. } if *journal == before[0].id);
-            if !named || bench.tries() != MIN_TRIES || !bench.pin_is(&now) {
+            if !named || inserted.tries() != MIN_TRIES || !inserted.pin_is(&now) {
                 wrong.push(format!("the dead end: {}", told(&error)));
             }
-            tally.dead_ends += 1;
-            let rules = std::mem::replace(&mut world.config.rules.authorities, ways_out());
-            let other = world.run(bench, &mut Person::knowing());
-            world.config.rules.authorities = rules;
+            counts.dead_ends += 1;
+            let rules = std::mem::replace(&mut setup.config.rules.authorities, ways_out());
+            let other = setup.run(inserted, &mut Person::knowing());
+            setup.config.rules.authorities = rules;
             match other.result {
                 Ok(outcome) => outcome,
                 Err(error) => return vec![format!("no way out of the dead end: {}", told(&error))],
@@ -256,14 +258,14 @@ fn again(
         Err(error) if authority == "puk" && matches!(*error.cause, Cause::UncountedTry { .. }) => {
             // Nothing was tried, and somebody takes the risk.
             let named = matches!(&*error.cause, Cause::UncountedTry { journal, .. }
-                if diary.records().iter().any(|record| record.id == *journal));
-            if !named || bench.card.with(|tap| tap.risky()) > risked || !bench.pin_is(&now) {
+                if case_journal.records().iter().any(|record| record.id == *journal));
+            if !named || inserted.card.with(|tap| tap.risky()) > risked || !inserted.pin_is(&now) {
                 wrong.push(format!("the uncounted try: {}", told(&error)));
             }
-            tally.uncounted += 1;
-            world.config.rules.risk_uncounted = true;
-            let taken = world.run(bench, &mut Person::knowing());
-            world.config.rules.risk_uncounted = false;
+            counts.uncounted += 1;
+            setup.config.rules.risk_uncounted = true;
+            let taken = setup.run(inserted, &mut Person::knowing());
+            setup.config.rules.risk_uncounted = false;
             match taken.result {
                 Ok(outcome) => outcome,
                 Err(error) => return vec![format!("the risk was taken: {}", told(&error))],
@@ -271,10 +273,10 @@ fn again(
         }
         Err(error) => return vec![format!("rerun after {}: {}", failure.card_state().name(), told(&error))],
     };
-    if !bench.pin_is(&world.server.state().last_pin().unwrap_or_default()) {
+    if !inserted.pin_is(&setup.server.state().last_pin().unwrap_or_default()) {
         wrong.push("rerun: another PIN".to_owned());
     }
-    wrong.extend(diary.settled(&outcome, &before));
+    wrong.extend(case_journal.settled(&outcome, &before));
     wrong
 }
 
@@ -284,70 +286,44 @@ fn ways_out() -> Vec<Authority> {
 }
 
 /// Exchanges of a job without faults.
-pub fn exchanges(world: &mut World, kind: Kind) -> usize {
-    let bench = Bench::new(kind);
-    world.run(&bench, &mut Person::knowing()).ok("without faults");
-    bench.apdus()
+pub fn exchanges(setup: &mut JobSetup, kind: Kind) -> usize {
+    let inserted = InsertedCard::new(kind);
+    setup.run(&inserted, &mut Person::knowing()).ok("without faults");
+    inserted.apdus()
 }
-
-/// The families, with the exchanges of each job for [`crate::pairs`].
-pub const COMBINATIONS: [(Kind, &str); 10] = [
-    (Kind::Gids, "server"),
-    (Kind::Gids, "admin-key"),
-    (Kind::Gids, "current-pin"),
-    (Kind::GidsMutual, "admin-key"),
-    (Kind::Iso, "server"),
-    (Kind::Iso, "admin-key"),
-    (Kind::Iso, "current-pin"),
-    (Kind::IsoT0, "server"),
-    (Kind::IsoT0, "admin-key"),
-    (Kind::IsoT0, "current-pin"),
-];
-
-/// Families whose jobs look at counters and other objects first: where a reset by others is met differs, so that the other
-/// matrices leave them out.
-const MORE: [(Kind, &str); 7] = [
-    (Kind::IsoUnblocking, "puk"),
-    (Kind::Piv, "puk"),
-    (Kind::PivYubico, "puk"),
-    (Kind::Piv, "current-pin"),
-    (Kind::OpenPgp, "admin-pin"),
-    (Kind::OpenPgp, "resetting-code"),
-    (Kind::OpenPgp, "current-pin"),
-];
 
 #[test]
 fn every_failure_at_every_exchange() {
-    let work = Mutex::new([&COMBINATIONS[..], &MORE[..]].concat());
-    let result = Mutex::new((Tally::default(), Vec::new()));
+    let work = Mutex::new(all_combinations());
+    let result = Mutex::new((Counts::default(), Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 while let Some((kind, authority)) = { work.lock().unwrap().pop() } {
-                    let (mut tally, mut violations) = (Tally::default(), Vec::new());
-                    let mut world = World::new(kind, authority);
-                    let diary = Diary::of(&mut world);
-                    for at in 0..exchanges(&mut world, kind) {
+                    let (mut counts, mut violations) = (Counts::default(), Vec::new());
+                    let mut setup = JobSetup::new(kind, authority);
+                    let case_journal = CaseJournal::of(&mut setup);
+                    for at in 0..exchanges(&mut setup, kind) {
                         for strike in strikes() {
                             let point = (kind, authority, at, strike);
-                            violations.extend(case(&mut world, &diary, point, &mut tally).err());
+                            violations.extend(case(&mut setup, &case_journal, point, &mut counts).err());
                         }
                     }
                     let mut result = result.lock().unwrap();
-                    result.0.cases += tally.cases;
-                    result.0.dead_ends += tally.dead_ends;
-                    result.0.uncounted += tally.uncounted;
+                    result.0.cases += counts.cases;
+                    result.0.dead_ends += counts.dead_ends;
+                    result.0.uncounted += counts.uncounted;
                     result.1.extend(violations);
                 }
             });
         }
     });
-    let (tally, violations) = result.into_inner().unwrap();
+    let (counts, violations) = result.into_inner().unwrap();
     println!(
         "card faults: {} cases, {} of them through the dead end of the current PIN, {} with a PUK in doubt, {} violations",
-        tally.cases,
-        tally.dead_ends,
-        tally.uncounted,
+        counts.cases,
+        counts.dead_ends,
+        counts.uncounted,
         violations.len()
     );
     assert!(violations.is_empty(), "{}", violations.iter().take(20).cloned().collect::<Vec<_>>().join("\n"));

@@ -14,10 +14,11 @@ use pinwright::job::effect::ProofState;
 use pinwright::job::journal::v1::{File as Record, SCHEMA};
 use pinwright::job::journal::{JobKind, Journal, JournalError, Moment, Phase, Point, Stage, new_id};
 use pinwright::job::{CardState, Cause, Step};
+use support::provisioning::{CARD_A, InsertedCard, JobSetup, Kind, Person, guid, told};
+use support::waiting::say_skipped;
 use uuid::Uuid;
 
-use crate::bench::{Bench, CARD_A, Kind, Person, World, guid, told};
-use crate::diary::{Diary, KEEP, fast_folder, files_below};
+use crate::case_journal::{CaseJournal, KEEP, fast_folder, files_below};
 
 fn record(card_id: Uuid, point: Point) -> Record {
     Record {
@@ -46,49 +47,49 @@ fn put(folder: &Path, record: &Record) -> PathBuf {
 }
 
 /// Refused before anything is risked, in words that name the folder.
-fn refused(world: &mut World, case: &str) {
-    let bench = Bench::new(Kind::Gids);
-    let failure = world.run(&bench, &mut Person::default()).failed_untouched(case);
+fn refused(setup: &mut JobSetup, case: &str) {
+    let inserted = InsertedCard::new(Kind::Gids);
+    let failure = setup.run(&inserted, &mut Person::default()).failed_untouched(case);
     let Cause::Journal(JournalError::Io { path, .. }) = &*failure.cause else { panic!("{case}: {}", told(&failure)) };
     assert!(told(&failure).contains(&path.display().to_string()), "{case}");
     assert!(failure.cause.remedy().contains("journal.dir"), "{case}");
     assert_eq!(Exit::from(&failure), Exit::Usage, "{case}");
-    bench.assert_not_risked(case);
+    inserted.assert_not_risked(case);
 }
 
 #[test]
 fn a_folder_that_is_none() {
-    let mut world = World::new(Kind::Gids, "server");
+    let mut setup = JobSetup::new(Kind::Gids, "server");
     let folder = fast_folder();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let dangling = folder.path().join("dangling");
     std::os::unix::fs::symlink(folder.path().join("nowhere"), &dangling).unwrap();
     for path in [file.clone(), file.join("below"), dangling, PathBuf::from("/proc/pinwright")] {
-        world.journal = Some(Journal::new(path.clone(), KEEP));
-        refused(&mut world, &path.display().to_string());
+        setup.journal = Some(Journal::new(path.clone(), KEEP));
+        refused(&mut setup, &path.display().to_string());
     }
-    assert!(world.server.requests().is_empty(), "the server hears of no job that can't be journaled");
+    assert!(setup.server.requests().is_empty(), "the server hears of no job that can't be journaled");
 }
 
 #[test]
 fn a_folder_behind_a_link_is_one() {
-    let mut world = World::new(Kind::Gids, "server");
+    let mut setup = JobSetup::new(Kind::Gids, "server");
     let folder = fast_folder();
     let (real, link) = (folder.path().join("real"), folder.path().join("link"));
     fs::create_dir(&real).unwrap();
     std::os::unix::fs::symlink(&real, &link).unwrap();
-    world.journal = Some(Journal::new(link, KEEP));
-    world.run(&Bench::new(Kind::Gids), &mut Person::default()).ok("a link");
+    setup.journal = Some(Journal::new(link, KEEP));
+    setup.run(&InsertedCard::new(Kind::Gids), &mut Person::default()).ok("a link");
     let history = Journal::new(real, KEEP).history().unwrap();
     assert_eq!(history.records.len(), 1);
 }
 
 #[test]
 fn what_is_no_record_is_named_and_blocks_nothing() {
-    let mut world = World::new(Kind::Gids, "server");
-    let diary = Diary::of(&mut world);
-    let folder = world.journal.clone().unwrap().folder().to_owned();
+    let mut setup = JobSetup::new(Kind::Gids, "server");
+    let case_journal = CaseJournal::of(&mut setup);
+    let folder = setup.journal.clone().unwrap().folder().to_owned();
     fs::create_dir_all(&folder).unwrap();
     let newer = format!("{{\"schema\":\"pinwright.journal/2\",\"id\":\"newer\",\"card_id\":\"{}\"}}", guid(CARD_A));
     let mut later = serde_json::to_value(record(guid(CARD_A), Point::Unclear)).unwrap();
@@ -113,11 +114,11 @@ fn what_is_no_record_is_named_and_blocks_nothing() {
     assert!(Command::new("mkfifo").arg(folder.join("pipe.json")).status().unwrap().success());
     fs::write(folder.join("notes.txt"), "not looked at").unwrap();
 
-    let bench = Bench::new(Kind::Gids);
-    let outcome = world.run(&bench, &mut Person::default()).ok("among strangers");
+    let inserted = InsertedCard::new(Kind::Gids);
+    let outcome = setup.run(&inserted, &mut Person::default()).ok("among strangers");
     assert!(outcome.journal_failed.is_none() && outcome.settled.is_none());
-    let text = diary.history(false);
-    let json: serde_json::Value = serde_json::from_str(diary.history(true).lines().next().unwrap()).unwrap();
+    let text = case_journal.history(false);
+    let json: serde_json::Value = serde_json::from_str(case_journal.history(true).lines().next().unwrap()).unwrap();
     let named = json["unreadable"].as_array().unwrap();
     assert_eq!((named.len(), json["records"].as_array().unwrap().len()), (12, 1), "{json:#}");
     for file in named {
@@ -132,9 +133,9 @@ fn what_is_no_record_is_named_and_blocks_nothing() {
 
 #[test]
 fn a_clock_that_jumps_back_hides_nothing() {
-    let mut world = World::new(Kind::Gids, "server");
-    let diary = Diary::of(&mut world);
-    let folder = world.journal.clone().unwrap().folder().to_owned();
+    let mut setup = JobSetup::new(Kind::Gids, "server");
+    let case_journal = CaseJournal::of(&mut setup);
+    let folder = setup.journal.clone().unwrap().folder().to_owned();
     let future = |point| Record {
         started: "2199-01-01T00:00:00Z".to_owned(),
         changed: "2199-01-01T00:00:00Z".to_owned(),
@@ -145,18 +146,18 @@ fn a_clock_that_jumps_back_hides_nothing() {
     for record in [&doubt, &done, &broken] {
         put(&folder, record);
     }
-    let bench = Bench::new(Kind::Gids);
-    let outcome = world.run(&bench, &mut Person::default()).ok("a clock");
+    let inserted = InsertedCard::new(Kind::Gids);
+    let outcome = setup.run(&inserted, &mut Person::default()).ok("a clock");
     assert!(outcome.journal_failed.is_none() && outcome.settled.is_some());
-    assert!(diary.open().is_empty(), "both are settled");
-    assert_eq!(diary.records().len(), 4, "what seems to come from the future is not old");
+    assert!(case_journal.open().is_empty(), "both are settled");
+    assert_eq!(case_journal.records().len(), 4, "what seems to come from the future is not old");
 }
 
 #[test]
 fn settled_records_are_kept_as_long_as_configured() {
-    let mut world = World::new(Kind::Gids, "server");
-    let diary = Diary::of(&mut world);
-    let folder = world.journal.clone().unwrap().folder().to_owned();
+    let mut setup = JobSetup::new(Kind::Gids, "server");
+    let case_journal = CaseJournal::of(&mut setup);
+    let folder = setup.journal.clone().unwrap().folder().to_owned();
     let aged = |card: u128, point, days: u64| {
         let then = std::time::SystemTime::now() - Duration::from_secs(days * 86_400);
         let time = humantime::format_rfc3339_seconds(then).to_string();
@@ -172,26 +173,30 @@ fn settled_records_are_kept_as_long_as_configured() {
         aged(2, Point::Setting, 900),
     ];
     let gone = [aged(1, Point::Done, 91), aged(2, Point::Untouched, 91), aged(3, Point::Resolved, 91)];
-    let outcome = world.run(&Bench::new(Kind::Gids), &mut Person::default()).ok("prune");
-    assert_eq!(diary.records().len(), kept.len() + gone.len() + 1, "nothing is removed before the result is told");
+    let outcome = setup.run(&InsertedCard::new(Kind::Gids), &mut Person::default()).ok("prune");
+    assert_eq!(
+        case_journal.records().len(),
+        kept.len() + gone.len() + 1,
+        "nothing is removed before the result is told"
+    );
     // Each turn lasts 50 ms at most, and begins at another card.
     for _ in 0..200 {
-        world.journal.as_ref().unwrap().tidy(outcome.card.card_id.guid());
-        if diary.records().len() <= kept.len() + 1 {
+        setup.journal.as_ref().unwrap().tidy(outcome.card.card_id.guid());
+        if case_journal.records().len() <= kept.len() + 1 {
             break;
         }
     }
-    let left: Vec<String> = diary.records().into_iter().map(|record| record.id).collect();
+    let left: Vec<String> = case_journal.records().into_iter().map(|record| record.id).collect();
     assert!(kept.iter().all(|id| left.contains(id)) && !gone.iter().any(|id| left.contains(id)), "{left:?}");
     assert_eq!(left.len(), kept.len() + 1);
 }
 
 #[test]
 fn nobody_else_can_read_what_a_job_leaves() {
-    let mut world = World::new(Kind::Gids, "server");
-    let diary = Diary::of(&mut world);
-    world.run(&Bench::new(Kind::Gids), &mut Person::default()).ok("modes");
-    let folder = world.journal.clone().unwrap().folder().to_owned();
+    let mut setup = JobSetup::new(Kind::Gids, "server");
+    let case_journal = CaseJournal::of(&mut setup);
+    setup.run(&InsertedCard::new(Kind::Gids), &mut Person::default()).ok("modes");
+    let folder = setup.journal.clone().unwrap().folder().to_owned();
     assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
     let mut files: Vec<String> = Vec::new();
     for path in files_below(&folder) {
@@ -204,7 +209,7 @@ fn nobody_else_can_read_what_a_job_leaves() {
     files.sort();
     let expected = ["json", "json", "lock", "lock"];
     assert_eq!(files, expected, "a record, what version 1 finds, two claims, nothing half-written");
-    assert_eq!(diary.records().len(), 1);
+    assert_eq!(case_journal.records().len(), 1);
 }
 
 #[test]
@@ -276,20 +281,20 @@ fn on_a_tiny_disk() {
     ] {
         let case = format!("full at {full_at:?}, space again at {again_at:?}");
         let journal = Journal::new(folder.join("journal"), KEEP);
-        let mut world = World::new(Kind::Gids, "server");
-        world.journal = Some(journal.clone());
-        let bench = Bench::new(Kind::Gids);
+        let mut setup = JobSetup::new(Kind::Gids, "server");
+        setup.journal = Some(journal.clone());
+        let inserted = InsertedCard::new(Kind::Gids);
         if again_at.is_some() {
             // The card verifies the PIN between the record's last two points.
             let filler = folder.join("filler");
-            bench.forge(move |command, answer| {
+            inserted.forge(move |command, answer| {
                 if command.starts_with(&[0x00, 0x20]) && command.len() > 5 {
                     drop(fs::remove_file(&filler));
                 }
                 answer
             });
         }
-        let run = world.run_over(&bench.readers.clone(), &mut Person::default(), |step| {
+        let run = setup.run_over(&inserted.readers.clone(), &mut Person::default(), |step| {
             if step == full_at {
                 fill(&folder);
             }
@@ -307,19 +312,19 @@ fn on_a_tiny_disk() {
                     told(&failure)
                 );
                 assert_eq!(failure.card_state(), CardState::Untouched, "{case}");
-                assert!(bench.pin_is(crate::bench::OLD) && !bench.authenticated(), "{case}");
+                assert!(inserted.pin_is(support::provisioning::OLD) && !inserted.authenticated(), "{case}");
                 // Proved, and stopped before the write: the record says less than is known, and nothing wrong.
                 let left: &[Point] = if full_at == Step::SetPin { &[Point::Authorizing] } else { &[] };
                 assert_eq!(points, left, "{case}");
             }
             (_, again) => {
                 let outcome = run.ok(&case);
-                assert!(bench.pin_is(&world.server.state().last_pin().unwrap()), "{case}");
+                assert!(inserted.pin_is(&setup.server.state().last_pin().unwrap()), "{case}");
                 assert_eq!(outcome.journal_failed.is_none(), again.is_some(), "{case}");
                 assert_eq!(points, [if again.is_some() { Point::Done } else { Point::Setting }], "{case}");
             }
         }
-        let outcome = world.run(&bench, &mut Person::default()).ok(&case);
+        let outcome = setup.run(&inserted, &mut Person::default()).ok(&case);
         assert!(outcome.journal_failed.is_none(), "{case}");
         assert!(journal.history().unwrap().records.iter().all(|record| !record.is_open()), "{case}");
         fs::remove_dir_all(journal.folder()).unwrap();
@@ -350,7 +355,7 @@ fn a_disk_that_is_full_at_any_point() {
         assert!(text.contains("TINY DISK PASSED"), "{text}");
         return;
     }
-    drop(writeln!(std::io::stderr(), "SKIPPED: no file system can be mounted here"));
+    say_skipped("no file system can be mounted here");
 }
 
 /// Not a test: runs as a user who may only read.
@@ -377,7 +382,7 @@ fn a_folder_that_may_only_be_read() {
     mode(folder.path(), 0o755);
     mode(&journal, 0o555);
     mode(&program, 0o755);
-    let root = fs::metadata("/proc/self").map(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0).unwrap_or(false);
+    let root = rustix::process::geteuid().is_root();
     let mut command = Command::new(if root { "setpriv" } else { "env" });
     if root {
         command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
@@ -389,13 +394,11 @@ fn a_folder_that_may_only_be_read() {
         .output();
     mode(&journal, 0o755);
     let Ok(output) = output else {
-        drop(writeln!(std::io::stderr(), "SKIPPED: no setpriv"));
-        return;
+        return say_skipped("no setpriv");
     };
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     if text.contains("setpriv: ") {
-        drop(writeln!(std::io::stderr(), "SKIPPED: {text}"));
-        return;
+        return say_skipped(&text);
     }
     assert!(text.contains("REFUSED") && text.contains("PermissionDenied"), "{text}");
 }

@@ -9,17 +9,8 @@
     missing_docs
 )]
 
-#[allow(dead_code, unused_imports)]
-#[path = "../provisioning/bench.rs"]
-mod bench;
-#[path = "../support/forms.rs"]
-mod forms;
-#[allow(dead_code)]
-#[path = "../provisioning/plastic.rs"]
-mod plastic;
-
 mod card_faults;
-mod diary;
+mod case_journal;
 #[cfg(unix)]
 mod journal_folder;
 mod pairs;

@@ -5,10 +5,10 @@ use std::sync::Mutex;
 
 use pinwright::job::CardState;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
+use support::provisioning::{COMBINATIONS, InsertedCard, JobSetup, Kind, Lines, OLD, Person, TRIES, told};
 
-use crate::bench::{Bench, Kind, Lines, OLD, Person, TRIES, World, told};
-use crate::card_faults::{COMBINATIONS, Strike, exchanges, strikes};
-use crate::diary::{Diary, current, secrets};
+use crate::card_faults::{Strike, exchanges, strikes};
+use crate::case_journal::{CaseJournal, current, secrets};
 
 /// Pairs for each family and authority.
 const SAMPLE: usize = 50;
@@ -22,9 +22,9 @@ enum Trouble {
     Both(Endpoint, FaultKind, usize, Strike),
 }
 
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn below(&mut self, limit: usize) -> usize {
         // Numerical Recipes' generator: any will do, as long as it is always the same.
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -61,13 +61,13 @@ impl Dice {
     }
 }
 
-fn arm(world: &World, bench: &Bench, trouble: &Trouble) {
-    bench.honest();
+fn arm(setup: &JobSetup, inserted: &InsertedCard, trouble: &Trouble) {
+    inserted.honest();
     let card = |at: usize, strike: Strike| match (strike, strike.fault()) {
-        (_, Some(fault)) => bench.card.with(|tap| tap.faulty.after(at, fault)),
+        (_, Some(fault)) => inserted.card.with(|tap| tap.faulty.after(at, fault)),
         (Strike::Executed(word), None) => {
             let mut index = 0;
-            bench.forge(move |_, answer| {
+            inserted.forge(move |_, answer| {
                 index += 1;
                 if index == at + 1 { word.to_be_bytes().to_vec() } else { answer }
             });
@@ -76,35 +76,40 @@ fn arm(world: &World, bench: &Bench, trouble: &Trouble) {
     };
     match trouble {
         Trouble::Card(at, strike) => card(*at, *strike),
-        Trouble::Server(call, kind) => world.server.inject(Fault::on(*call, kind.clone())),
+        Trouble::Server(call, kind) => setup.server.inject(Fault::on(*call, kind.clone())),
         Trouble::Both(call, kind, at, strike) => {
-            world.server.inject(Fault::on(*call, kind.clone()));
+            setup.server.inject(Fault::on(*call, kind.clone()));
             card(*at, *strike);
         }
     }
 }
 
 /// A job under that trouble; `false` is an authority that could not know the PIN.
-fn job(world: &mut World, diary: &Diary, bench: &Bench, trouble: Option<&Trouble>) -> Result<bool, String> {
-    let before = current(world, bench).ok_or("a PIN that nobody knows")?;
-    let open = diary.open();
-    let made = world.server.state().pins().len();
-    bench.forget_sent();
+fn job(
+    setup: &mut JobSetup,
+    case_journal: &CaseJournal,
+    inserted: &InsertedCard,
+    trouble: Option<&Trouble>,
+) -> Result<bool, String> {
+    let before = current(setup, inserted).ok_or("a PIN that nobody knows")?;
+    let open = case_journal.open();
+    let made = setup.server.state().pins().len();
+    inserted.forget_sent();
     if let Some(trouble) = trouble {
-        arm(world, bench, trouble);
+        arm(setup, inserted, trouble);
     }
     let mut person = Person { current_pin: Some(before.clone()), ..Person::knowing() };
-    let run = world.run(bench, &mut person);
-    world.server.state().clear_faults();
-    bench.honest();
-    let new = world.server.state().pins().split_off(made).iter().any(|pin| bench.pin_is(pin));
-    let old = bench.pin_is(&before);
-    let mut wrong = diary.check(&run.result, |_| (old, new));
-    wrong.extend(diary.leaks(&run.result, &secrets(world, bench)));
-    if bench.tries() != TRIES || bench.card.with(|tap| tap.faulty.card().admin_failures()) != 0 {
-        wrong.push(format!("{} tries left", bench.tries()));
+    let run = setup.run(inserted, &mut person);
+    setup.server.state().clear_faults();
+    inserted.honest();
+    let new = setup.server.state().pins().split_off(made).iter().any(|pin| inserted.pin_is(pin));
+    let old = inserted.pin_is(&before);
+    let mut wrong = case_journal.check(&run.result, |_| (old, new));
+    wrong.extend(case_journal.leaks(&run.result, &secrets(setup, inserted)));
+    if inserted.tries() != TRIES || inserted.card.with(|tap| tap.faulty.card().admin_failures()) != 0 {
+        wrong.push(format!("{} tries left", inserted.tries()));
     }
-    if bench.admin_answers() > 1 || bench.authenticated() {
+    if inserted.admin_answers() > 1 || inserted.authenticated() {
         wrong.push("two answers, or somebody still authenticated".to_owned());
     }
     let done = run.result.is_ok();
@@ -113,7 +118,7 @@ fn job(world: &mut World, diary: &Diary, bench: &Bench, trouble: Option<&Trouble
             if !new {
                 wrong.push("success without the new PIN".to_owned());
             }
-            wrong.extend(diary.settled(outcome, &open));
+            wrong.extend(case_journal.settled(outcome, &open));
         }
         Err(failure) => {
             let truth = match failure.card_state() {
@@ -125,16 +130,16 @@ fn job(world: &mut World, diary: &Diary, bench: &Bench, trouble: Option<&Trouble
                 wrong.push(format!("{} is not so", failure.card_state().name()));
             }
             // Nothing is settled by a job that did not end well.
-            let still = diary.open();
+            let still = case_journal.open();
             if open.iter().any(|record| !still.contains(record)) {
                 wrong.push("an earlier record was settled by a failure".to_owned());
             }
         }
     }
     // The card is put right for the next job.
-    if bench.card.with(|tap| tap.faulty.removed()) {
-        bench.card.with(|tap| tap.faulty.reinsert());
-        bench.slot.insert(bench.card.clone());
+    if inserted.card.with(|tap| tap.faulty.removed()) {
+        inserted.card.with(|tap| tap.faulty.reinsert());
+        inserted.slot.insert(inserted.card.clone());
     }
     match (wrong.is_empty(), run.result) {
         (true, _) => Ok(done),
@@ -145,25 +150,25 @@ fn job(world: &mut World, diary: &Diary, bench: &Bench, trouble: Option<&Trouble
 
 fn pairs((kind, authority): (Kind, &str), seed: u64) -> (usize, Vec<String>) {
     let lines = Lines { server: "timeout = \"3s\"".to_owned(), ..Lines::default() };
-    let mut world = World::with(kind, authority, &lines, |_| {});
-    let length = exchanges(&mut world, kind);
-    let diary = Diary::of(&mut world);
-    let mut dice = Dice(seed);
+    let mut setup = JobSetup::with(kind, authority, &lines, |_| {});
+    let length = exchanges(&mut setup, kind);
+    let case_journal = CaseJournal::of(&mut setup);
+    let mut rng = Rng(seed);
     let mut violations = Vec::new();
     for _ in 0..SAMPLE {
-        let troubles = [dice.trouble(length), dice.trouble(length)];
-        diary.clear();
-        let bench = Bench::new(kind);
+        let troubles = [rng.trouble(length), rng.trouble(length)];
+        case_journal.clear();
+        let inserted = InsertedCard::new(kind);
         let case = |what: &str, violation: String| format!("{kind:?}, {authority}, {troubles:?}, {what}: {violation}");
         for (trouble, what) in troubles.iter().zip(["first", "second"]) {
-            if let Err(violation) = job(&mut world, &diary, &bench, Some(trouble)) {
+            if let Err(violation) = job(&mut setup, &case_journal, &inserted, Some(trouble)) {
                 violations.push(case(what, violation));
             }
         }
         // A fault that was planned beyond the end of its job must not strike now.
-        bench.card.with(|tap| tap.faulty.forget());
-        match job(&mut world, &diary, &bench, None) {
-            Ok(true) if !bench.pin_is(OLD) => {}
+        inserted.card.with(|tap| tap.faulty.forget());
+        match job(&mut setup, &case_journal, &inserted, None) {
+            Ok(true) if !inserted.pin_is(OLD) => {}
             Ok(_) => violations.push(case("rerun", "not done".to_owned())),
             Err(violation) => violations.push(case("rerun", violation)),
         }

@@ -9,39 +9,38 @@ use pinwright::job::secrets::Need;
 use pinwright::reader::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers};
 use pinwright::sim::card::{SharedCard, VirtualCard as _};
 use pinwright::sim::server::Endpoint;
+use support::provisioning::{COMBINATIONS, InsertedCard, JobSetup, Kind, OLD, Person, TRIES, TappedCard, told};
 
-use crate::bench::{Bench, Kind, OLD, Person, TRIES, Tap, World, told};
-use crate::card_faults::COMBINATIONS;
-use crate::diary::{Diary, current};
+use crate::case_journal::{CaseJournal, current};
 
 /// Readers that others use as well.
-struct Contended<'a> {
-    bench: &'a Bench,
+struct ContendedReaders<'a> {
+    inserted: &'a InsertedCard,
     strike: Arc<AtomicBool>,
     opened: AtomicUsize,
 }
 
-impl Readers for Contended<'_> {
+impl Readers for ContendedReaders<'_> {
     fn list(&self) -> Result<Vec<ReaderEntry>, ReaderError> {
-        self.bench.readers.list()
+        self.inserted.readers.list()
     }
 
     fn open(&self, reader: &str) -> Result<Box<dyn Connection>, ReaderError> {
         self.opened.fetch_add(1, Ordering::Relaxed);
-        let inner = self.bench.readers.open(reader)?;
-        let (card, strike) = (self.bench.card.clone(), Arc::clone(&self.strike));
-        Ok(Box::new(Shaken { inner, card, strike, reset: false }))
+        let inner = self.inserted.readers.open(reader)?;
+        let (card, strike) = (self.inserted.card.clone(), Arc::clone(&self.strike));
+        Ok(Box::new(ContendedConnection { inner, card, strike, reset: false }))
     }
 }
 
-struct Shaken {
+struct ContendedConnection {
     inner: Box<dyn Connection>,
-    card: SharedCard<Tap>,
+    card: SharedCard<TappedCard>,
     strike: Arc<AtomicBool>,
     reset: bool,
 }
 
-impl Shaken {
+impl ContendedConnection {
     fn usable(&mut self, operation: &'static str) -> Result<(), ReaderError> {
         if self.strike.swap(false, Ordering::Relaxed) {
             self.card.with(|tap| tap.reset());
@@ -54,7 +53,7 @@ impl Shaken {
     }
 }
 
-impl Connection for Shaken {
+impl Connection for ContendedConnection {
     fn reader(&self) -> &str {
         self.inner.reader()
     }
@@ -98,42 +97,42 @@ const STEPS: [Step; 9] = [
     Step::Verify,
 ];
 
-fn challenges(bench: &Bench) -> usize {
+fn challenges(inserted: &InsertedCard) -> usize {
     let challenge = |sent: &&Vec<u8>| sent.starts_with(&[0, 0x87, 0, 0, 4]) || sent.get(1) == Some(&0x84);
-    bench.card.with(|tap| tap.sent.iter().filter(challenge).count())
+    inserted.card.with(|tap| tap.sent.iter().filter(challenge).count())
 }
 
-fn strike(world: &mut World, diary: &Diary, (kind, authority): (Kind, &str), step: Step, times: usize) {
+fn strike(setup: &mut JobSetup, case_journal: &CaseJournal, (kind, authority): (Kind, &str), step: Step, times: usize) {
     let case = format!("{kind:?}, {authority}, reset at {step:?}, {times} times");
-    diary.clear();
-    let bench = Bench::new(kind);
+    case_journal.clear();
+    let inserted = InsertedCard::new(kind);
     let flag = Arc::new(AtomicBool::new(false));
-    let readers = Contended { bench: &bench, strike: Arc::clone(&flag), opened: AtomicUsize::new(0) };
-    world.server.state().clear_log();
-    let made = world.server.state().pins().len();
+    let readers = ContendedReaders { inserted: &inserted, strike: Arc::clone(&flag), opened: AtomicUsize::new(0) };
+    setup.server.state().clear_log();
+    let made = setup.server.state().pins().len();
     let mut left = times;
     // Nobody has to be waited for: one hold of the card for each run.
     let mut person = Person { at_hand: vec![Need::AdminKey, Need::CurrentPin], ..Person::knowing() };
-    let run = world.run_over(&readers, &mut person, |now| {
+    let run = setup.run_over(&readers, &mut person, |now| {
         if now == step && left > 0 {
             left -= 1;
             flag.store(true, Ordering::Relaxed);
         }
     });
     let opened = readers.opened.load(Ordering::Relaxed);
-    let new = current(world, &bench).is_some_and(|pin| pin != OLD);
-    assert_eq!(diary.check(&run.result, |_| (bench.pin_is(OLD), new)), Vec::<String>::new(), "{case}");
-    assert!(challenges(&bench) <= 2 && bench.admin_answers() <= 1, "{case}: one fresh challenge at most");
-    assert_eq!((bench.tries(), bench.card.with(|tap| tap.faulty.card().admin_failures())), (TRIES, 0), "{case}");
-    assert!(!bench.authenticated(), "{case}");
-    let asked = |endpoint| world.server.requests().iter().filter(|call| call.endpoint == Some(endpoint)).count();
-    assert!(asked(Endpoint::PinByCard) <= 1 && world.server.state().pins().len() <= made + 1, "{case}: one PIN");
+    let new = current(setup, &inserted).is_some_and(|pin| pin != OLD);
+    assert_eq!(case_journal.check(&run.result, |_| (inserted.pin_is(OLD), new)), Vec::<String>::new(), "{case}");
+    assert!(challenges(&inserted) <= 2 && inserted.admin_answers() <= 1, "{case}: one fresh challenge at most");
+    assert_eq!((inserted.tries(), inserted.card.with(|tap| tap.faulty.card().admin_failures())), (TRIES, 0), "{case}");
+    assert!(!inserted.authenticated(), "{case}");
+    let asked = |endpoint| setup.server.requests().iter().filter(|call| call.endpoint == Some(endpoint)).count();
+    assert!(asked(Endpoint::PinByCard) <= 1 && setup.server.state().pins().len() <= made + 1, "{case}: one PIN");
     assert!(asked(Endpoint::AuthenticationResponse) <= 2, "{case}");
-    world.assert_no_violations(&case);
-    let before = diary.open();
+    setup.assert_no_violations(&case);
+    let before = case_journal.open();
     if (step as u8) < Step::Authorize as u8 && times == 1 {
         run.ok(&case);
-        assert_eq!((opened, bench.admin_answers()), (2, usize::from(authority != "current-pin")), "{case}");
+        assert_eq!((opened, inserted.admin_answers()), (2, usize::from(authority != "current-pin")), "{case}");
         let twice = authority == "server" && step as u8 > Step::Challenge as u8;
         assert_eq!(asked(Endpoint::AuthenticationResponse) == 2, twice, "{case}: a fresh answer for a fresh challenge");
         return;
@@ -141,26 +140,26 @@ fn strike(world: &mut World, diary: &Diary, (kind, authority): (Kind, &str), ste
     let failure = run.failed(&case);
     if (step as u8) < Step::Authorize as u8 {
         assert_eq!(opened, 2, "{case}: no third time");
-        assert!(diary.records().is_empty(), "{case}");
-        bench.assert_not_risked(&case);
+        assert!(case_journal.records().is_empty(), "{case}");
+        inserted.assert_not_risked(&case);
     } else {
         assert_eq!(opened, 1, "{case}: what may have been written is not repeated: {}", told(&failure));
     }
-    let mut person = Person { current_pin: current(world, &bench), ..Person::knowing() };
-    let outcome = world.run(&bench, &mut person).ok(&case);
-    assert_eq!(diary.settled(&outcome, &before), Vec::<String>::new(), "{case}");
+    let mut person = Person { current_pin: current(setup, &inserted), ..Person::knowing() };
+    let outcome = setup.run(&inserted, &mut person).ok(&case);
+    assert_eq!(case_journal.settled(&outcome, &before), Vec::<String>::new(), "{case}");
 }
 
 #[test]
 fn a_reset_by_another_program_at_every_step() {
     let mut cases = 0;
     for combination in COMBINATIONS {
-        let mut world = World::new(combination.0, combination.1);
-        let diary = Diary::of(&mut world);
+        let mut setup = JobSetup::new(combination.0, combination.1);
+        let case_journal = CaseJournal::of(&mut setup);
         for step in STEPS {
             for times in [1, 2, 9] {
                 cases += 1;
-                strike(&mut world, &diary, combination, step, times);
+                strike(&mut setup, &case_journal, combination, step, times);
             }
         }
     }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use pinwright::job::{Cause, Step};
 use pinwright::server::ServerProblem;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
+use support::provisioning::{InsertedCard, JobSetup, Kind, Lines, Person, told};
 use uuid::Uuid;
 
-use crate::bench::{Bench, Kind, Lines, Person, World, told};
-use crate::diary::{Diary, current, secrets};
+use crate::case_journal::{CaseJournal, current, secrets};
 
 /// What the person types where the server has no PIN.
 const TYPED: &[u8] = b"11112222";
@@ -91,12 +91,12 @@ fn goes_on(call: Endpoint, fault: &str) -> bool {
 /// A family, its authority, the version of HTTP, the call and whether the fault stays.
 type Place = (Kind, &'static str, bool, Endpoint, bool);
 
-fn world((kind, authority, http2, call, _): Place, timeout: &str) -> (World, Diary) {
+fn setup((kind, authority, http2, call, _): Place, timeout: &str) -> (JobSetup, CaseJournal) {
     let route = if call == Endpoint::PinByRequest { "request" } else { "auto" };
     let lines = Lines { server: format!("timeout = \"{timeout}\"\npin_route = \"{route}\""), ..Lines::default() };
-    let mut world = World::with(kind, authority, &lines, |settings| settings.http2 = http2);
-    let diary = Diary::of(&mut world);
-    (world, diary)
+    let mut setup = JobSetup::with(kind, authority, &lines, |settings| settings.http2 = http2);
+    let case_journal = CaseJournal::of(&mut setup);
+    (setup, case_journal)
 }
 
 fn secret(call: Endpoint) -> bool {
@@ -107,22 +107,22 @@ fn strike(place: Place) -> usize {
     let (card, authority, http2, call, always) = place;
     let version = if http2 { "HTTP/2" } else { "HTTP/1.1" };
     // What never ends is waited for briefly; what is repeated gets the time for it.
-    let mut impatient = world(place, "350ms");
-    let mut patient = world(place, "6s");
+    let mut impatient = setup(place, "350ms");
+    let mut patient = setup(place, "6s");
     let mut cases = 0;
     for (name, kind, once) in faults() {
         cases += 1;
         let often = if always { "always" } else { "once" };
         let case = format!("{card:?}, {authority}, {version}, {call:?}, {name}, {often}");
         let endless = matches!(kind, FaultKind::Stall | FaultKind::SlowDrip(_));
-        let (world, diary) = if always || endless { &mut impatient } else { &mut patient };
-        diary.clear();
+        let (setup, case_journal) = if always || endless { &mut impatient } else { &mut patient };
+        case_journal.clear();
         let fault = Fault::on(call, kind);
-        world.server.inject(if always { fault.always() } else { fault });
-        let bench = Bench::new(card);
+        setup.server.inject(if always { fault.always() } else { fault });
+        let inserted = InsertedCard::new(card);
         let mut person = Person { new_pin: Some(TYPED.to_vec()), ..Person::knowing() };
         let started = Instant::now();
-        let run = world.run(&bench, &mut person);
+        let run = setup.run(&inserted, &mut person);
         assert!(started.elapsed() < Duration::from_secs(5), "{case}: took {:?}", started.elapsed());
         let expected = match once {
             _ if goes_on(call, name) => Some(true),
@@ -139,13 +139,13 @@ fn strike(place: Place) -> usize {
         match &run.result {
             Ok(_) => {
                 assert_ne!(expected, Some(false), "{case}: succeeded");
-                let made = world.server.state().last_pin();
-                assert!(bench.pin_is(TYPED) || made.is_some_and(|pin| bench.pin_is(&pin)), "{case}");
-                assert_eq!(bench.pin_is(TYPED), no_pin, "{case}: no other failure leads to the user's PIN");
-                assert_eq!(diary.records().len(), 1, "{case}");
+                let made = setup.server.state().last_pin();
+                assert!(inserted.pin_is(TYPED) || made.is_some_and(|pin| inserted.pin_is(&pin)), "{case}");
+                assert_eq!(inserted.pin_is(TYPED), no_pin, "{case}: no other failure leads to the user's PIN");
+                assert_eq!(case_journal.records().len(), 1, "{case}");
             }
             Err(failure) => {
-                assert!(diary.records().is_empty() && failure.journal.is_none(), "{case}: nothing was risked");
+                assert!(case_journal.records().is_empty() && failure.journal.is_none(), "{case}: nothing was risked");
                 assert_ne!(expected, Some(true), "{case}: {}", told(failure));
                 let empty = name == "204" && matches!(*failure.cause, Cause::Resolve(_));
                 assert!(empty || matches!(*failure.cause, Cause::Server(_)), "{case}: {}", told(failure));
@@ -154,31 +154,32 @@ fn strike(place: Place) -> usize {
                 let told = told(failure);
                 assert!(!secret(call) || !told.contains("CANARY"), "{case}: a secret route's body is shown: {told}");
                 assert_eq!(failure.card_state(), pinwright::job::CardState::Untouched, "{case}");
-                bench.assert_not_risked(&case);
+                inserted.assert_not_risked(&case);
             }
         }
         let asked = person.asked.contains(&"new PIN");
         assert_eq!(asked, no_pin, "{case}: no failure is a reason to ask the user for a PIN");
-        let mut hidden = secrets(world, &bench);
+        let mut hidden = secrets(setup, &inserted);
         hidden.push(TYPED.to_vec());
-        assert_eq!(diary.leaks(&run.result, &hidden), Vec::<String>::new(), "{case}");
-        assert!(!bench.authenticated(), "{case}");
+        assert_eq!(case_journal.leaks(&run.result, &hidden), Vec::<String>::new(), "{case}");
+        assert!(!inserted.authenticated(), "{case}");
         if once != Once::Either {
-            world.assert_no_violations(&case);
+            setup.assert_no_violations(&case);
         }
-        world.server.state().clear_faults();
-        world.server.state().clear_log();
+        setup.server.state().clear_faults();
+        setup.server.state().clear_log();
         // The same client again, without the fault.
-        let mut person = Person { current_pin: current(world, &bench).or(Some(TYPED.to_vec())), ..Person::knowing() };
-        let mut rerun = world.run(&bench, &mut person);
+        let mut person =
+            Person { current_pin: current(setup, &inserted).or(Some(TYPED.to_vec())), ..Person::knowing() };
+        let mut rerun = setup.run(&inserted, &mut person);
         if rerun.result.is_err() && (always || endless) {
             // 350 ms may be too short on a busy machine.
-            rerun = world.run(&bench, &mut person);
+            rerun = setup.run(&inserted, &mut person);
         }
         rerun.ok(&format!("{case}, rerun"));
-        assert!(bench.pin_is(&world.server.state().last_pin().unwrap()), "{case}, rerun");
-        assert!(diary.open().is_empty(), "{case}, rerun");
-        world.server.state().clear_log();
+        assert!(inserted.pin_is(&setup.server.state().last_pin().unwrap()), "{case}, rerun");
+        assert!(case_journal.open().is_empty(), "{case}, rerun");
+        setup.server.state().clear_log();
     }
     cases
 }
@@ -221,25 +222,25 @@ fn every_failure_at_every_call() {
 #[test]
 fn a_challenge_is_sent_twice_at_most() {
     for (name, kind) in [("503", FaultKind::status(503)), ("drop", FaultKind::DropBeforeHeaders)] {
-        let mut world = World::new(Kind::Gids, "server");
-        world.server.inject(Fault::on(Endpoint::AuthenticationResponse, kind).always());
-        let bench = Bench::new(Kind::Gids);
-        world.run(&bench, &mut Person::default()).failed_untouched(name);
-        let sent = world.server.requests();
+        let mut setup = JobSetup::new(Kind::Gids, "server");
+        setup.server.inject(Fault::on(Endpoint::AuthenticationResponse, kind).always());
+        let inserted = InsertedCard::new(Kind::Gids);
+        setup.run(&inserted, &mut Person::default()).failed_untouched(name);
+        let sent = setup.server.requests();
         let sent = sent.iter().filter(|call| call.endpoint == Some(Endpoint::AuthenticationResponse)).count();
         assert_eq!(sent, 2, "{name}");
-        bench.assert_not_risked(name);
+        inserted.assert_not_risked(name);
     }
 }
 
 #[test]
 fn the_deadline_covers_repeats() {
     let lines = Lines { server: "timeout = \"400ms\"".to_owned(), ..Lines::default() };
-    let mut world = World::with(Kind::Gids, "server", &lines, |_| {});
-    world.server.inject(Fault::on(Endpoint::Smartcards, FaultKind::status(503)).always());
-    let bench = Bench::new(Kind::Gids);
+    let mut setup = JobSetup::with(Kind::Gids, "server", &lines, |_| {});
+    setup.server.inject(Fault::on(Endpoint::Smartcards, FaultKind::status(503)).always());
+    let inserted = InsertedCard::new(Kind::Gids);
     let started = Instant::now();
-    let failure = world.run(&bench, &mut Person::default()).failed_untouched("503 for ever");
+    let failure = setup.run(&inserted, &mut Person::default()).failed_untouched("503 for ever");
     assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
     let Cause::Server(error) = &*failure.cause else { panic!("{}", told(&failure)) };
     assert!(matches!(error.problem, ServerProblem::Busy { status: 503, .. } | ServerProblem::Timeout { .. }));
@@ -249,10 +250,10 @@ fn the_deadline_covers_repeats() {
 #[test]
 fn a_stalled_server_can_be_interrupted() {
     use std::sync::atomic::{AtomicBool, Ordering};
-    let mut world = World::new(Kind::Gids, "server");
-    world.server.inject(Fault::on(Endpoint::AuthenticationResponse, FaultKind::Stall));
-    let bench = Bench::new(Kind::Gids);
-    let job = world.job();
+    let mut setup = JobSetup::new(Kind::Gids, "server");
+    setup.server.inject(Fault::on(Endpoint::AuthenticationResponse, FaultKind::Stall));
+    let inserted = InsertedCard::new(Kind::Gids);
+    let job = setup.job();
     let interrupted = AtomicBool::new(false);
     let started = Instant::now();
     let failure = std::thread::scope(|scope| {
@@ -263,8 +264,8 @@ fn a_stalled_server_can_be_interrupted() {
         pinwright::provision::set_pin(
             &job,
             &mut pinwright::job::desk::Desk {
-                readers: &bench.readers,
-                issuer: &mut world.issuer,
+                readers: &inserted.readers,
+                issuer: &mut setup.issuer,
                 journal: None,
                 supplier: &mut Person::default(),
                 interrupted: &interrupted,
@@ -275,18 +276,18 @@ fn a_stalled_server_can_be_interrupted() {
     });
     assert!(matches!(*failure.cause, Cause::Interrupted), "{}", told(&failure));
     assert!(started.elapsed() < Duration::from_secs(2));
-    bench.assert_not_risked("interrupted");
+    inserted.assert_not_risked("interrupted");
 }
 
 /// A card that is pulled while the server does not answer is noticed before the server's deadline.
 #[test]
 fn a_card_pulled_while_the_server_stalls() {
-    let mut world = World::new(Kind::Gids, "server");
-    world.server.inject(Fault::on(Endpoint::AuthenticationResponse, FaultKind::Stall));
-    let bench = Bench::new(Kind::Gids);
-    let (slot, readers) = (bench.slot.clone(), bench.readers.clone());
+    let mut setup = JobSetup::new(Kind::Gids, "server");
+    setup.server.inject(Fault::on(Endpoint::AuthenticationResponse, FaultKind::Stall));
+    let inserted = InsertedCard::new(Kind::Gids);
+    let (slot, readers) = (inserted.slot.clone(), inserted.readers.clone());
     let started = Instant::now();
-    let run = world.run_over(&readers, &mut Person::default(), |step| {
+    let run = setup.run_over(&readers, &mut Person::default(), |step| {
         if step == Step::Ask {
             slot.remove();
         }
@@ -294,5 +295,5 @@ fn a_card_pulled_while_the_server_stalls() {
     let failure = run.failed_untouched("pulled");
     assert!(matches!(*failure.cause, Cause::Reader(_)), "{}", told(&failure));
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
-    bench.assert_not_risked("pulled");
+    inserted.assert_not_risked("pulled");
 }

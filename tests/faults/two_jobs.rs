@@ -1,7 +1,5 @@
 //! Two jobs on one card: the claim stands where no transaction does, in this process and between processes.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 
 use pinwright::exit::Exit;
@@ -10,10 +8,11 @@ use pinwright::job::desk::Desk;
 use pinwright::job::journal::{Journal, JournalError, LockOf};
 use pinwright::provision::set_pin;
 use pinwright::sim::server::PinMaker;
+use support::helper::{Helper, wait_for_release};
+use support::provisioning::{InsertedCard, JobSetup, Kind, Lines, OLD, Person, issuer, told};
 use uuid::Uuid;
 
-use crate::bench::{Bench, Kind, Lines, OLD, Person, World, issuer, told};
-use crate::diary::{Diary, KEEP, fast_folder};
+use crate::case_journal::{CaseJournal, KEEP, fast_folder};
 
 const TYPED: &[u8] = b"97531862";
 
@@ -21,11 +20,11 @@ const TYPED: &[u8] = b"97531862";
 #[test]
 fn a_job_that_meets_another_one_is_told_and_nothing_is_touched() {
     for kind in [Kind::Gids, Kind::IsoT0] {
-        let mut world = World::new(kind, "server");
-        let diary = Diary::of(&mut world);
-        let bench = Bench::new(kind);
-        let (job, readers, journal) = (world.job(), bench.readers.clone(), world.journal.clone());
-        let mut second = issuer(&world.config);
+        let mut setup = JobSetup::new(kind, "server");
+        let case_journal = CaseJournal::of(&mut setup);
+        let inserted = InsertedCard::new(kind);
+        let (job, readers, journal) = (setup.job(), inserted.readers.clone(), setup.journal.clone());
+        let mut second = issuer(&setup.config);
         let mut told_of = Vec::new();
         let mut person = Person {
             thinking: Some(Box::new(|| {
@@ -42,7 +41,7 @@ fn a_job_that_meets_another_one_is_told_and_nothing_is_touched() {
             ..Person::default()
         };
         // The second job selects the application: the first one's challenge is gone, and it starts anew or says so.
-        let first = world.run(&bench, &mut person);
+        let first = setup.run(&inserted, &mut person);
         drop(person);
         assert!(!told_of.is_empty());
         for failure in &told_of {
@@ -51,21 +50,21 @@ fn a_job_that_meets_another_one_is_told_and_nothing_is_touched() {
             assert!(told(failure).contains("another pinwright process works on card"), "{}", told(failure));
             assert_eq!(failure.journal, None);
         }
-        assert!(bench.pin_is(OLD) || first.result.is_ok());
-        assert_eq!(bench.card.with(|tap| tap.faulty.card().admin_failures()), 0);
-        let outcome = world.run(&bench, &mut Person::default()).ok("afterwards");
-        assert!(diary.open().is_empty() && outcome.journal_failed.is_none());
+        assert!(inserted.pin_is(OLD) || first.result.is_ok());
+        assert_eq!(inserted.card.with(|tap| tap.faulty.card().admin_failures()), 0);
+        let outcome = setup.run(&inserted, &mut Person::default()).ok("afterwards");
+        assert!(case_journal.open().is_empty() && outcome.journal_failed.is_none());
     }
 }
 
 /// While a person types the card is free for others, and the claim is not: a second job is told, and the first goes on.
 #[test]
 fn a_job_that_waits_for_a_person_keeps_its_claim() {
-    let mut world = World::with(Kind::Gids, "server", &Lines::default(), |s| s.pin_maker = PinMaker::UserProvided);
-    let diary = Diary::of(&mut world);
-    let bench = Bench::new(Kind::Gids);
-    let (job, readers, journal) = (world.job(), bench.readers.clone(), world.journal.clone());
-    let mut second = issuer(&world.config);
+    let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), |s| s.pin_maker = PinMaker::UserProvided);
+    let case_journal = CaseJournal::of(&mut setup);
+    let inserted = InsertedCard::new(Kind::Gids);
+    let (job, readers, journal) = (setup.job(), inserted.readers.clone(), setup.journal.clone());
+    let mut second = issuer(&setup.config);
     let mut told_of = Vec::new();
     let mut person = Person {
         new_pin: Some(TYPED.to_vec()),
@@ -82,15 +81,16 @@ fn a_job_that_waits_for_a_person_keeps_its_claim() {
         })),
         ..Person::default()
     };
-    world.run(&bench, &mut person).ok("the first");
+    setup.run(&inserted, &mut person).ok("the first");
     drop(person);
     assert_eq!(told_of.len(), 1);
     assert!(matches!(&*told_of[0].cause, Cause::Journal(JournalError::Busy { .. })), "{}", told(&told_of[0]));
-    assert!(bench.pin_is(TYPED));
-    assert_eq!((diary.records().len(), diary.open().len()), (1, 0));
+    assert!(inserted.pin_is(TYPED));
+    assert_eq!((case_journal.records().len(), case_journal.open().len()), (1, 0));
 }
 
 const FOLDER: &str = "TEST_CLAIM_FOLDER";
+const CLAIMED: &str = "CLAIMED";
 const CARD: Uuid = Uuid::from_u128(0xCA2D);
 
 /// Not a test: the other process.
@@ -100,26 +100,19 @@ fn claim_a_card() {
     let Ok(folder) = std::env::var(FOLDER) else { return };
     let journal = Journal::new(folder.into(), KEEP);
     let _claim = journal.claim(CARD).unwrap();
-    println!("\nCLAIMED");
-    drop(std::io::stdin().read_to_end(&mut Vec::new()));
+    wait_for_release(CLAIMED);
 }
 
 #[test]
 fn a_claim_holds_between_processes_and_dies_with_its_own() {
     let folder = fast_folder();
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "two_jobs::claim_a_card", "--ignored", "--nocapture"])
-        .env(FOLDER, folder.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-    assert!(lines.map_while(Result::ok).any(|line| line == "CLAIMED"));
+    let other = Helper::start("two_jobs::claim_a_card", CLAIMED, |command| {
+        command.env(FOLDER, folder.path());
+    });
     let journal = Journal::new(folder.path().to_owned(), KEEP);
     assert!(matches!(journal.claim(CARD), Err(JournalError::Busy { of: LockOf::Card(CARD) })));
     assert!(journal.claim(Uuid::from_u128(1)).is_ok(), "another card is free");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    // Killed.
+    drop(other);
     assert!(journal.claim(CARD).is_ok(), "a dead process claims nothing");
 }

@@ -5,9 +5,9 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 
 use pinwright::job::{Cause, Step};
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
+use support::provisioning::{InsertedCard, JobSetup, Kind, Lines, Person, issuer, told};
 
-use crate::bench::{Bench, Kind, Lines, Person, World, issuer, told};
-use crate::diary::{Diary, secrets};
+use crate::case_journal::{CaseJournal, secrets};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
@@ -61,8 +61,8 @@ fn splice(client: TcpStream, port: u16) {
     }
 }
 
-fn port_of(world: &World) -> u16 {
-    let url = world.server.base_url();
+fn port_of(setup: &JobSetup) -> u16 {
+    let url = setup.server.base_url();
     url.split(':').nth(2).and_then(|rest| rest.split('/').next()).unwrap().parse().unwrap()
 }
 
@@ -77,12 +77,12 @@ fn a_connection_that_is_lost_at_any_call_and_not_had_again() {
         Some(Endpoint::AuthenticationResponse),
     ];
     let mut cases = 0;
-    let stranger = World::new(Kind::Gids, "server");
+    let stranger = JobSetup::new(Kind::Gids, "server");
     for (kind, authority) in [(Kind::Gids, "server"), (Kind::Iso, "admin-key"), (Kind::IsoT0, "current-pin")] {
         let lines = Lines { server: "timeout = \"700ms\"".to_owned(), ..Lines::default() };
-        let mut world = World::with(kind, authority, &lines, |_| {});
-        let diary = Diary::of(&mut world);
-        let direct = world.config.server.as_ref().unwrap().url.clone();
+        let mut setup = JobSetup::with(kind, authority, &lines, |_| {});
+        let case_journal = CaseJournal::of(&mut setup);
+        let direct = setup.config.server.as_ref().unwrap().url.clone();
         for call in calls {
             if call == Some(Endpoint::AuthenticationResponse) && authority != "server" {
                 continue;
@@ -90,34 +90,34 @@ fn a_connection_that_is_lost_at_any_call_and_not_had_again() {
             for then in [Then::Refused, Then::Stranger, Then::Mail, Then::Closed] {
                 cases += 1;
                 let case = format!("{kind:?}, {authority}, lost at {call:?}, then {then:?}");
-                diary.clear();
+                case_journal.clear();
                 // The first connection is the only good one, and it ends at the call.
-                let port = relay(port_of(&world), port_of(&stranger), usize::from(call.is_some()), then);
+                let port = relay(port_of(&setup), port_of(&stranger), usize::from(call.is_some()), then);
                 if let Some(call) = call {
-                    world.server.inject(Fault::on(call, FaultKind::DropBeforeHeaders));
+                    setup.server.inject(Fault::on(call, FaultKind::DropBeforeHeaders));
                 }
                 let mut url = direct.clone();
                 url.set_port(Some(port)).unwrap();
-                world.config.server.as_mut().unwrap().url = url;
-                world.issuer = issuer(&world.config);
-                let bench = Bench::new(kind);
-                let run = world.run(&bench, &mut Person::knowing());
-                let hidden = secrets(&world, &bench);
-                assert_eq!(diary.leaks(&run.result, &hidden), Vec::<String>::new(), "{case}");
+                setup.config.server.as_mut().unwrap().url = url;
+                setup.issuer = issuer(&setup.config);
+                let inserted = InsertedCard::new(kind);
+                let run = setup.run(&inserted, &mut Person::knowing());
+                let hidden = secrets(&setup, &inserted);
+                assert_eq!(case_journal.leaks(&run.result, &hidden), Vec::<String>::new(), "{case}");
                 let failure = run.failed_untouched(&case);
                 assert!(matches!(*failure.cause, Cause::Server(_)), "{case}: {}", told(&failure));
                 let ask = [Some(Endpoint::PinByCard), Some(Endpoint::AuthenticationResponse)].contains(&call);
                 assert_eq!(failure.step, if ask { Step::Ask } else { Step::Resolve }, "{case}");
-                bench.assert_not_risked(&case);
-                assert!(diary.records().is_empty(), "{case}");
+                inserted.assert_not_risked(&case);
+                assert!(case_journal.records().is_empty(), "{case}");
                 assert!(stranger.server.requests().is_empty(), "{case}: a stranger is told nothing");
 
-                world.server.state().clear_faults();
-                world.config.server.as_mut().unwrap().url = direct.clone();
-                world.issuer = issuer(&world.config);
-                world.run(&bench, &mut Person::knowing()).ok(&case);
-                assert!(bench.pin_is(&world.server.state().last_pin().unwrap()), "{case}");
-                assert!(diary.open().is_empty(), "{case}");
+                setup.server.state().clear_faults();
+                setup.config.server.as_mut().unwrap().url = direct.clone();
+                setup.issuer = issuer(&setup.config);
+                setup.run(&inserted, &mut Person::knowing()).ok(&case);
+                assert!(inserted.pin_is(&setup.server.state().last_pin().unwrap()), "{case}");
+                assert!(case_journal.open().is_empty(), "{case}");
             }
         }
     }

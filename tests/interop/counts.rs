@@ -1,11 +1,12 @@
 //! Commands on the wire for the same end, a new PIN that the card has verified: pinwright against the judges, by the card's own log.
 //! `make bench` prints the table.
 
+use support::pcscd::Pcscd;
+use support::vcard::Vcard;
+
 use super::gnupg::GnuPg;
 use super::job::{Authority, Job};
 use super::opensc::OpenSc;
-use super::pcscd::Pcscd;
-use super::vcard::Vcard;
 use super::ykman::Ykman;
 use super::yubico::Yubico;
 use super::{ADMIN_PIN, GUID, PIN, PUK, SERIAL, VENDOR};

@@ -9,9 +9,10 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use support::pcscd::Pcscd;
+use support::vcard::Vcard;
+
 use super::judge::{Verdict, command, run};
-use super::pcscd::Pcscd;
-use super::vcard::Vcard;
 use super::{ADMIN_PIN, PIN, SERIAL, VENDOR};
 
 /// How long an scdaemon may take to end.

@@ -2,10 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use support::pcscd::Pcscd;
+use support::vcard::{Exchange, Vcard};
+
 use super::apdu;
 use super::opensc::OpenSc;
-use super::pcscd::Pcscd;
-use super::vcard::{Exchange, Vcard};
 
 /// Drops the card as the end of a test does, and gives what it complained of.
 fn complaint(card: Vcard) -> Option<String> {

@@ -2,10 +2,9 @@
 
 use pinwright::sim::server::{PinMaker, Settings};
 use serde_json::Value;
+use support::installation::{Installation, Run};
+use support::pcscd::Pcscd;
 use uuid::Uuid;
-
-use super::pcscd::Pcscd;
-use super::workplace::{Run, Workplace};
 
 /// The ATR that the cards have unless told otherwise.
 const ATR: &str = "3b951381018073ff01000b";
@@ -14,7 +13,7 @@ const ATR: &str = "3b951381018073ff01000b";
 pub struct Job<'a> {
     pcscd: &'a Pcscd,
     /// The configuration, the journal and the server.
-    pub place: Workplace,
+    pub installation: Installation,
 }
 
 /// What a job proves its right with: the name in `card.authority`, and the secret.
@@ -35,12 +34,12 @@ impl<'a> Job<'a> {
         let card_id = Uuid::parse_str(card_id).unwrap();
         // Neither family has an admin key that could set a PIN: the server's is nobody's.
         let settings = Settings { pin_maker, ..Settings::for_card(card_id, ATR, [0x5A; 24]) };
-        Self { pcscd, place: Workplace::new(settings) }
+        Self { pcscd, installation: Installation::new(settings) }
     }
 
     /// `inspect --json`.
     pub fn inspect(&self) -> Value {
-        self.place.pinwright(self.pcscd, &["--json", "inspect"]).exits(0).json()
+        self.installation.pinwright(self.pcscd, &["--json", "inspect"]).exits(0).json()
     }
 
     /// `enroll --json` by this authority alone.
@@ -50,15 +49,15 @@ impl<'a> Job<'a> {
 
     /// A command that takes the secret of this authority from a descriptor.
     pub fn run(&self, authority: Authority<'_>, command: &[&str]) -> Run {
-        self.place.configure("", &format!("[card]\nauthority = [\"{}\"]", authority.name));
+        self.installation.configure("", &format!("[card]\nauthority = [\"{}\"]", authority.name));
         let descriptor = format!("--{}-fd", authority.name);
         let arguments = [command, &[&descriptor, "9"]].concat();
-        self.place.start_with_secret(&self.pcscd.socket(), &arguments, authority.secret.as_bytes()).finish()
+        self.installation.start_with_secret(&self.pcscd.socket(), &arguments, authority.secret.as_bytes()).finish()
     }
 
     /// The PIN that the server gave out last.
     pub fn pin(&self) -> String {
-        String::from_utf8(self.place.server.state().last_pin().expect("a PIN was asked for")).unwrap()
+        String::from_utf8(self.installation.server.state().last_pin().expect("a PIN was asked for")).unwrap()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::pcscd::Pcscd;
+use support::pcscd::Pcscd;
 
 /// How a judge ended.
 #[derive(Debug)]

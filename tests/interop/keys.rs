@@ -13,12 +13,12 @@ use pinwright::card::{Card, CardError, IdOrder, answer_with_admin_key, openpgp, 
 use pinwright::reader::pcsc::PcscReaders;
 use pinwright::reader::{EndAction, Readers};
 use pinwright::secret::{AdminKey, Code, SecretBytes};
+use support::pcscd::Pcscd;
+use support::vcard::{Exchange, Vcard};
 
 use super::gnupg::GnuPg;
 use super::judge::Verdict;
 use super::opensc::OpenSc;
-use super::pcscd::Pcscd;
-use super::vcard::{Exchange, Vcard};
 use super::yubico::Yubico;
 use super::{ADMIN_PIN, GUID, PIN, PUK, SERIAL, VENDOR, apdu};
 

@@ -17,17 +17,6 @@
     missing_docs
 )]
 
-#[path = "../support/kept.rs"]
-mod kept;
-#[allow(dead_code, reason = "shared with tests whose cards are our own")]
-#[path = "../support/pcscd.rs"]
-mod pcscd;
-#[path = "../support/vcard.rs"]
-mod vcard;
-#[allow(dead_code, reason = "shared with the other tests")]
-#[path = "../support/workplace.rs"]
-mod workplace;
-
 mod apdu;
 mod counts;
 mod gnupg;

@@ -1,12 +1,12 @@
 //! pinwright on an OpenPGP card, judged by GnuPG and OpenSC.
 
 use pinwright::sim::server::PinMaker;
+use support::pcscd::Pcscd;
+use support::vcard::{Exchange, Vcard};
 
 use super::gnupg::{GnuPg, Status};
 use super::job::{Authority, Job, assert_done, assert_refused, counted};
 use super::opensc::OpenSc;
-use super::pcscd::Pcscd;
-use super::vcard::{Exchange, Vcard};
 use super::{ADMIN_PIN, PIN, SERIAL, VENDOR, apdu, gnupg};
 
 /// Manufacturer and serial number, repeated to 16 bytes as OpenSC's minidriver does.
@@ -73,7 +73,7 @@ fn inspect_agrees_with_the_judges_and_spends_no_try() {
         assert_eq!(gnupg.status(), Status { aid: gnupg::aid(), tries_left: [left, 0, 3] });
         assert_eq!(tries(&exchanges), 0);
     }
-    assert!(job.place.server.requests().is_empty(), "looking at a card needs no server");
+    assert!(job.installation.server.requests().is_empty(), "looking at a card needs no server");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn the_judges_accept_the_pin_that_was_set() {
         // Admin PIN and resetting code are as they were.
         gnupg.unblock_pin(RESETTING_CODE, "1029384756").accepted();
         gnupg.reset_pin_as_admin(ADMIN_PIN, PIN).accepted();
-        assert!(job.place.server.violations().is_empty(), "{:?}", job.place.server.violations());
+        assert!(job.installation.server.violations().is_empty(), "{:?}", job.installation.server.violations());
     }
 }
 
@@ -226,7 +226,7 @@ fn a_terminated_card_is_named_so() {
     let ended = opensc.send(&[apdu::openpgp_verify_admin(ADMIN_PIN), apdu::OPENPGP_TERMINATE.to_owned()]);
     assert!(ended.iter().all(|exchange| exchange.status() == 0x9000), "{ended:?}");
     let job = Job::new(&pcscd, CARD_ID);
-    let run = job.place.pinwright(&pcscd, &["--json", "inspect"]);
+    let run = job.installation.pinwright(&pcscd, &["--json", "inspect"]);
     run.exits(3).says("terminat");
 }
 
@@ -303,12 +303,12 @@ fn the_server_is_no_authority_over_the_pin() {
         let card = card(&pcscd);
         set_resetting_code(&OpenSc::openpgp(&pcscd, &card));
         let job = Job::new(&pcscd, CARD_ID);
-        job.place.configure("", "[card]\nauthority = [\"server\", \"admin-key\"]");
-        let (run, exchanges) = card.watch(|| job.place.pinwright(&pcscd, command));
+        job.installation.configure("", "[card]\nauthority = [\"server\", \"admin-key\"]");
+        let (run, exchanges) = card.watch(|| job.installation.pinwright(&pcscd, command));
         assert_refused(&run, 2, "untouched", "an OpenPGP card has no admin key");
         run.says("admin-pin, resetting-code, current-pin");
         assert_eq!(tries(&exchanges), 0);
         assert!(exchanges.iter().all(|exchange| !exchange.is_secret()), "{exchanges:?}");
-        assert!(job.place.server.requests().is_empty(), "nor is the server asked for anything");
+        assert!(job.installation.server.requests().is_empty(), "nor is the server asked for anything");
     }
 }

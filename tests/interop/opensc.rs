@@ -1,9 +1,10 @@
 //! OpenSC as a judge: it knows both cards, and sends plain APDUs that a test needs.
 
+use support::pcscd::Pcscd;
+use support::vcard::{Exchange, Vcard};
+
 use super::apdu;
 use super::judge::{Verdict, command, run};
-use super::pcscd::Pcscd;
-use super::vcard::{Exchange, Vcard};
 use super::{ADMIN_PIN, GUID, PIN, PUK, SERIAL, VENDOR};
 
 /// OpenSC, for one card.

@@ -1,11 +1,11 @@
 //! pinwright on a PIV card, judged by OpenSC and yubico-piv-tool.
 
 use pinwright::sim::server::PinMaker;
+use support::pcscd::Pcscd;
+use support::vcard::{Exchange, Vcard};
 
 use super::job::{Authority, Job, assert_done, assert_refused, counted};
 use super::opensc::OpenSc;
-use super::pcscd::Pcscd;
-use super::vcard::{Exchange, Vcard};
 use super::yubico::{Status, Yubico};
 use super::{GUID, PIN, PUK, apdu};
 
@@ -51,12 +51,12 @@ fn inspect_agrees_with_the_judges_and_spends_no_try() {
         assert_eq!(counted(&inspected, "puk"), None);
         assert_eq!(tries(&exchanges), 0);
 
-        let readers = job.place.pinwright(&pcscd, &["--json", "readers"]).exits(0).json();
+        let readers = job.installation.pinwright(&pcscd, &["--json", "readers"]).exits(0).json();
         assert_eq!(readers["readers"][0]["family"], "piv");
         assert_eq!(readers["readers"][0]["card_id"], CARD_ID);
         assert_eq!(readers["readers"][0]["tries_left"]["left"], left);
     }
-    assert!(job.place.server.requests().is_empty(), "looking at a card needs no server");
+    assert!(job.installation.server.requests().is_empty(), "looking at a card needs no server");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn the_judges_accept_the_pin_that_was_set() {
         // And the PUK is as it was: the judge's own way to a PIN still works.
         yubico.unblock_pin(PUK, PIN).accepted();
         yubico.verify_pin(PIN).accepted();
-        assert!(job.place.server.violations().is_empty(), "{:?}", job.place.server.violations());
+        assert!(job.installation.server.violations().is_empty(), "{:?}", job.installation.server.violations());
     }
 }
 
@@ -252,13 +252,13 @@ fn the_server_is_no_authority_over_the_pin() {
         let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
         let card = card(&pcscd);
         let job = Job::new(&pcscd, CARD_ID);
-        job.place.configure("", "[card]\nauthority = [\"server\", \"admin-key\"]");
-        let (run, exchanges) = card.watch(|| job.place.pinwright(&pcscd, command));
+        job.installation.configure("", "[card]\nauthority = [\"server\", \"admin-key\"]");
+        let (run, exchanges) = card.watch(|| job.installation.pinwright(&pcscd, command));
         assert_refused(&run, 2, "untouched", "the management key of a PIV card gives no right to its PIN");
         run.says("puk, current-pin");
         // Nor is the management key tried, which has no counter.
         assert!(exchanges.iter().all(|exchange| exchange.command[1] != 0x87), "{exchanges:?}");
         assert_eq!(tries(&exchanges), 0);
-        assert!(job.place.server.requests().is_empty(), "nor is the server asked for anything");
+        assert!(job.installation.server.requests().is_empty(), "nor is the server asked for anything");
     }
 }

@@ -1,9 +1,10 @@
 //! `plan`, judged by the card: what it has announced is what `enroll` then sends.
 
+use support::pcscd::Pcscd;
+use support::vcard::{Exchange, Vcard};
+
 use super::job::{Authority, Job};
 use super::opensc::OpenSc;
-use super::pcscd::Pcscd;
-use super::vcard::{Exchange, Vcard};
 use super::{ADMIN_PIN, GUID, PIN, PUK, SERIAL, VENDOR, apdu, openpgp, piv};
 
 const RESETTING_CODE: &str = "resetting";

@@ -6,11 +6,12 @@
 use std::fs;
 use std::path::PathBuf;
 
+use support::kept;
+use support::pcscd::Pcscd;
+use support::vcard::Vcard;
+
 use super::job::{Authority, Job};
-use super::kept;
 use super::opensc::OpenSc;
-use super::pcscd::Pcscd;
-use super::vcard::Vcard;
 use super::{ADMIN_PIN, GUID, PIN, PUK, SERIAL, VENDOR, apdu, openpgp, piv};
 
 const SEED: &str = "7";
@@ -130,10 +131,10 @@ fn record(pcscd: &Pcscd, card: &Vcard, opensc: &OpenSc<'_>, case: &Case, card_id
         opensc.send(&case.before.0);
     }
     let job = Job::new(pcscd, card_id);
-    let file = job.place.path("recording.apdu");
+    let file = job.installation.path("recording.apdu");
     let out = file.to_str().unwrap();
     let run = match case.authority {
-        None => job.place.pinwright(pcscd, &["record", out, "inspect", "--card", make]),
+        None => job.installation.pinwright(pcscd, &["record", out, "inspect", "--card", make]),
         Some(authority) => job.run(authority, &["record", out, "enroll", "--yes", "--card", make]),
     };
     run.exits(case.ends.0);

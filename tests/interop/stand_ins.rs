@@ -7,10 +7,10 @@
 use pinwright::sim::card::VirtualCard;
 use pinwright::sim::openpgp::{OpenPgpCard, OpenPgpSettings};
 use pinwright::sim::piv::{PivCard, PivSettings};
+use support::pcscd::Pcscd;
+use support::vcard::{Exchange, Vcard};
 
 use super::opensc::OpenSc;
-use super::pcscd::Pcscd;
-use super::vcard::{Exchange, Vcard};
 use super::{ADMIN_PIN, GUID, PIN, PUK, SERIAL, VENDOR, apdu};
 
 const OTHER: &str = "24681357";

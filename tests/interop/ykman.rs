@@ -1,8 +1,9 @@
 //! ykman, for its count of commands: `make bench` installs it, the tests do without. The card needs `--lenient`.
 
+use support::pcscd::Pcscd;
+use support::vcard::Vcard;
+
 use super::judge::{Verdict, command, run};
-use super::pcscd::Pcscd;
-use super::vcard::Vcard;
 
 /// ykman, for one card.
 pub struct Ykman<'a> {

@@ -1,8 +1,9 @@
 //! yubico-piv-tool as a judge. It selects by the first five bytes of the AID: the card needs `--lenient`.
 
+use support::pcscd::Pcscd;
+use support::vcard::Vcard;
+
 use super::judge::{Verdict, command, run};
-use super::pcscd::Pcscd;
-use super::vcard::Vcard;
 use super::{GUID, PIN, PUK};
 
 /// yubico-piv-tool, for one card.

@@ -4,16 +4,9 @@
 #![cfg(feature = "sim")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
-#[allow(dead_code, unused_imports)]
-#[path = "../provisioning/bench.rs"]
-mod bench;
-#[allow(dead_code)]
-#[path = "../provisioning/plastic.rs"]
-mod plastic;
-
 use std::fmt::Write as _;
 use std::io::Write;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -21,35 +14,15 @@ use pinwright::job::Step;
 use pinwright::reader::record::Recording;
 use pinwright::reader::traffic::{Meter, Traffic};
 use pinwright::sim::server::{Endpoint, Fault, FaultKind, PinMaker};
-
-use crate::bench::{Bench, KEY, Kind, Lines, OLD, Person, World, told};
-
-#[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
-
-impl Sink {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use support::captured::Captured;
+use support::provisioning::{InsertedCard, JobSetup, KEY, Kind, Lines, OLD, Person, told};
 
 /// What libraries write through the `log` crate, from every thread of this process.
 struct LogCrate;
 
-fn log_sink() -> &'static Sink {
-    static SINK: OnceLock<Sink> = OnceLock::new();
-    SINK.get_or_init(Sink::default)
+fn log_sink() -> &'static Captured {
+    static SINK: OnceLock<Captured> = OnceLock::new();
+    SINK.get_or_init(Captured::default)
 }
 
 impl log::Log for LogCrate {
@@ -129,7 +102,7 @@ fn nothing_secret_is_logged() {
     const TYPED: &[u8] = b"CANARY-8402";
     log::set_logger(&LogCrate).unwrap();
     log::set_max_level(log::LevelFilter::Trace);
-    let sink = Sink::default();
+    let sink = Captured::default();
     let writer = sink.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
@@ -156,7 +129,7 @@ fn nothing_secret_is_logged() {
                     server: format!("auth = \"bearer\"\ntoken_file = {:?}\ntimeout = \"2s\"", token.path()),
                     ..Lines::default()
                 };
-                let mut world = World::with(Kind::Gids, authority, &lines, |settings| {
+                let mut setup = JobSetup::with(Kind::Gids, authority, &lines, |settings| {
                     settings.http2 = http2;
                     settings.token = Some(TOKEN.to_owned());
                     settings.pin_maker = PinMaker::Fixed(PIN.to_vec());
@@ -187,35 +160,35 @@ fn nothing_secret_is_logged() {
                     }
                 }
                 for (number, (maker, fault)) in jobs.into_iter().enumerate() {
-                    world.server.state().clear_faults();
-                    world.server.state().change(|settings| settings.pin_maker = maker);
+                    setup.server.state().clear_faults();
+                    setup.server.state().change(|settings| settings.pin_maker = maker);
                     if let Some(fault) = fault {
-                        world.server.inject(fault);
+                        setup.server.inject(fault);
                     }
-                    let bench = Bench::new(Kind::Gids);
+                    let inserted = InsertedCard::new(Kind::Gids);
                     if number == 0 {
-                        bench.forge(repeated);
+                        inserted.forge(repeated);
                     }
                     let meter = Arc::new(Meter::default());
-                    let readers = bench.readers.clone();
+                    let readers = inserted.readers.clone();
                     let traffic = Traffic::new(&readers, Arc::clone(&meter));
                     let mut person = Person { new_pin: Some(TYPED.to_vec()), ..Person::knowing() };
                     let recording = Recording::new(&traffic);
-                    let run = world.run_over(&recording, &mut person, |step: Step| tracing::info!(?step));
+                    let run = setup.run_over(&recording, &mut person, |step: Step| tracing::info!(?step));
                     match run.result {
                         Ok(outcome) => write!(said, "{outcome:?}").unwrap(),
                         Err(failure) => said.push_str(&told(&failure)),
                     }
                     assert!(meter.apdus() > 0);
                     said.push_str(&recording.fixture().to_string());
-                    let sent = bench.card.with(|tap| tap.sent.clone());
+                    let sent = inserted.card.with(|tap| tap.sent.clone());
                     secrets.extend(
                         sent.iter()
                             .filter(|command| command.starts_with(&[0, 0x87, 0, 0, 12]))
                             .map(|command| command[9..].to_vec()),
                     );
                 }
-                secrets.extend(world.server.state().answers());
+                secrets.extend(setup.server.state().answers());
             }
         }
         tracing::trace!(target: "h2::planted", "CANARYPLANTED");

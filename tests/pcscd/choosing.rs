@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
+use support::installation::{Installation, server_for};
 
-use super::workplace::{Workplace, server_for};
 use super::{pcscd_with, personalised};
 
 const ENROLL: &[&str] = &["--json", "enroll", "--yes"];
@@ -13,10 +13,10 @@ const ENROLL: &[&str] = &["--json", "enroll", "--yes"];
 #[test]
 fn no_card_is_exit_3_and_names_the_readers() {
     let Some(pcscd) = pcscd_with(2) else { return };
-    let place = Workplace::new(server_for(&GidsSettings::default()));
-    let run = place.pinwright(&pcscd, ENROLL);
+    let installation = Installation::new(server_for(&GidsSettings::default()));
+    let run = installation.pinwright(&pcscd, ENROLL);
     run.exits(3).says(&pcscd.readers()[0].name).says("insert the card");
-    assert!(place.server.requests().is_empty());
+    assert!(installation.server.requests().is_empty());
 }
 
 #[test]
@@ -27,41 +27,41 @@ fn two_cards_are_named_and_left_alone_until_one_is_chosen() {
     let second = personalised();
     let _first = pcscd.insert(0, first.clone());
     let _second = pcscd.insert(3, second.clone());
-    let place = Workplace::new(server_for(&GidsSettings::default()));
+    let installation = Installation::new(server_for(&GidsSettings::default()));
 
-    let run = place.pinwright(&pcscd, ENROLL);
+    let run = installation.pinwright(&pcscd, ENROLL);
     run.exits(3).says(&pcscd.readers()[0].name).says(&pcscd.readers()[3].name).says("--reader");
     assert_eq!(first.with(|card| card.commands_seen()), 0, "no command was sent to the first card");
     assert_eq!(second.with(|card| card.commands_seen()), 0, "no command was sent to the second card");
-    assert!(place.server.requests().is_empty());
+    assert!(installation.server.requests().is_empty());
 
-    place.pinwright(&pcscd, &["--json", "enroll", "--yes", "--reader", "3"]).exits(0);
-    let pin = place.server.state().last_pin().unwrap();
+    installation.pinwright(&pcscd, &["--json", "enroll", "--yes", "--reader", "3"]).exits(0);
+    let pin = installation.server.state().last_pin().unwrap();
     assert!(second.with(|card| card.pin_is(&pin)));
     assert_eq!(first.with(|card| card.commands_seen()), 0);
 
     // By its ID a card is found in whatever reader it is; the other one is asked for its own, no more.
     let id = "33221100-5544-7766-8899-aabbccddeeff";
-    let run = place.pinwright(&pcscd, &["--json", "enroll", "--yes", "--card-id", id]);
+    let run = installation.pinwright(&pcscd, &["--json", "enroll", "--yes", "--card-id", id]);
     assert_eq!(run.exits(0).json()["reader"], pcscd.readers()[3].name.as_str());
     assert!(first.with(|card| card.pin_is(super::OLD_PIN.as_bytes()) && card.tries_left() == 3));
 }
 
 #[test]
 fn no_pcscd_is_exit_3_and_says_how_to_start_it() {
-    let place = Workplace::new(server_for(&GidsSettings::default()));
+    let installation = Installation::new(server_for(&GidsSettings::default()));
     for command in [ENROLL, &["--json", "readers"]] {
-        let run = place.start(&place.path("no-such-socket"), command).finish();
+        let run = installation.start(&installation.path("no-such-socket"), command).finish();
         run.exits(3).says("not running").says("pcscd").within(Duration::from_secs(5));
     }
-    assert!(place.server.requests().is_empty());
+    assert!(installation.server.requests().is_empty());
 }
 
 #[test]
 fn no_reader_is_exit_3_for_the_job_and_an_empty_list_for_readers() {
     let Some(pcscd) = pcscd_with(0) else { return };
-    let place = Workplace::new(server_for(&GidsSettings::default()));
-    place.pinwright(&pcscd, ENROLL).exits(3).says("no smart card reader");
-    let listed = place.pinwright(&pcscd, &["--json", "readers"]).exits(0).json();
+    let installation = Installation::new(server_for(&GidsSettings::default()));
+    installation.pinwright(&pcscd, ENROLL).exits(3).says("no smart card reader");
+    let listed = installation.pinwright(&pcscd, &["--json", "readers"]).exits(0).json();
     assert_eq!(listed["readers"], serde_json::json!([]));
 }

@@ -3,9 +3,9 @@
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use serde_json::json;
+use support::installation::{Installation, server_for};
+use support::opensc::{self, ADMIN_KEY};
 
-use super::opensc::{self, ADMIN_KEY};
-use super::workplace::{Workplace, server_for};
 use super::{OLD_PIN, pcscd_with, personalised};
 
 const ENROLL: &[&str] = &["--json", "enroll", "--yes"];
@@ -15,10 +15,10 @@ fn opensc_accepts_the_pin_that_the_server_proposed_and_refuses_the_old_one() {
     let Some(pcscd) = pcscd_with(2) else { return };
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
-    let place = Workplace::new(server_for(&GidsSettings::default()));
+    let installation = Installation::new(server_for(&GidsSettings::default()));
     let before = card.with(|card| card.commands_seen());
 
-    let run = place.pinwright(&pcscd, ENROLL);
+    let run = installation.pinwright(&pcscd, ENROLL);
     let seen = card.with(|card| card.commands_seen()) - before;
 
     let result = run.exits(0).json();
@@ -34,14 +34,14 @@ fn opensc_accepts_the_pin_that_the_server_proposed_and_refuses_the_old_one() {
     for part in ["total", "card", "server"] {
         assert!(result["elapsed_ms"][part].as_f64().is_some_and(|time| time > 0.0), "{part}: {run}");
     }
-    assert_eq!(result["http_requests"], place.server.requests().len());
+    assert_eq!(result["http_requests"], installation.server.requests().len());
     assert_eq!(result["apdus"], seen);
     assert!(seen <= 9, "the budget is 9 APDUs, and these were {seen}");
 
-    let pin = String::from_utf8(place.server.state().last_pin().unwrap()).unwrap();
+    let pin = String::from_utf8(installation.server.state().last_pin().unwrap()).unwrap();
     assert!(card.with(|card| card.pin_is(pin.as_bytes())));
     assert!(!card.with(|card| card.user_authenticated() || card.admin_authenticated()), "the card was reset");
-    assert!(place.server.violations().is_empty(), "{:?}", place.server.violations());
+    assert!(installation.server.violations().is_empty(), "{:?}", installation.server.violations());
     assert_eq!(card.with(|card| card.tries_left()), 3, "no try is spent");
 
     assert!(opensc::accepts_pin(&pcscd, 0, &pin));
@@ -67,10 +67,10 @@ fn a_card_initialised_by_opensc_is_enrolled_and_opensc_can_go_on_with_it() {
 
     let mut known = GidsSettings::default();
     hex::decode_to_slice(serial, &mut known.card_id).unwrap();
-    let place = Workplace::new(server_for(&known));
-    let result = place.pinwright(&pcscd, ENROLL).exits(0).json();
+    let installation = Installation::new(server_for(&known));
+    let result = installation.pinwright(&pcscd, ENROLL).exits(0).json();
     assert_eq!(result["card_id"], "3c2d1e0f-5a4b-7869-8796-a5b4c3d2e1f0");
-    let pin = String::from_utf8(place.server.state().last_pin().unwrap()).unwrap();
+    let pin = String::from_utf8(installation.server.state().last_pin().unwrap()).unwrap();
     assert!(opensc::accepts_pin(&pcscd, 0, &pin));
 
     let unblocked = opensc::run(&pcscd, "gids-tool", 0, &["--unblock", "--admin-key", ADMIN_KEY, "--pin", "24681357"]);
@@ -85,10 +85,10 @@ fn a_blocked_card_is_unblocked_by_the_job() {
     let _inserted = pcscd.insert(0, card.clone());
     assert!(!opensc::accepts_pin(&pcscd, 0, OLD_PIN), "it is blocked");
 
-    let place = Workplace::new(server_for(&settings));
-    place.pinwright(&pcscd, ENROLL).exits(0);
+    let installation = Installation::new(server_for(&settings));
+    installation.pinwright(&pcscd, ENROLL).exits(0);
 
-    let pin = String::from_utf8(place.server.state().last_pin().unwrap()).unwrap();
+    let pin = String::from_utf8(installation.server.state().last_pin().unwrap()).unwrap();
     assert_eq!(card.with(|card| card.tries_left()), 3);
     assert!(opensc::accepts_pin(&pcscd, 0, &pin));
 }
@@ -99,9 +99,9 @@ fn readers_and_inspect_agree_with_opensc_and_spend_no_try() {
     let settings = GidsSettings { pin_left: Some(2), ..GidsSettings::default() };
     let card = SharedCard::new(GidsCard::personalised(settings.clone()));
     let _inserted = pcscd.insert(1, card.clone());
-    let place = Workplace::new(server_for(&settings));
+    let installation = Installation::new(server_for(&settings));
 
-    let readers = place.pinwright(&pcscd, &["--json", "readers"]).exits(0).json();
+    let readers = installation.pinwright(&pcscd, &["--json", "readers"]).exits(0).json();
     let listing = opensc::run(&pcscd, "opensc-tool", 0, &["--list-readers"]).text;
     let names: Vec<&str> = readers["readers"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect();
     let theirs: Vec<&str> = listing.lines().skip(2).collect();
@@ -113,7 +113,7 @@ fn readers_and_inspect_agree_with_opensc_and_spend_no_try() {
     assert_eq!(readers["readers"][1]["atr"], atr.as_str());
     assert_eq!(readers["readers"][1]["tries_left"]["left"], 2);
 
-    let inspected = place.pinwright(&pcscd, &["--json", "inspect"]).exits(0).json();
+    let inspected = installation.pinwright(&pcscd, &["--json", "inspect"]).exits(0).json();
     assert_eq!(inspected["reader"], pcscd.readers()[1].name.as_str());
     assert_eq!(inspected["atr"], atr.as_str());
     assert_eq!(inspected["card_id"], "33221100-5544-7766-8899-aabbccddeeff");
@@ -121,7 +121,7 @@ fn readers_and_inspect_agree_with_opensc_and_spend_no_try() {
     assert_eq!(inspected["pin"]["tries_left"]["left"], 2);
 
     assert_eq!(card.with(|card| card.tries_left()), 2);
-    assert!(place.server.requests().is_empty(), "looking at cards needs no server");
+    assert!(installation.server.requests().is_empty(), "looking at cards needs no server");
 }
 
 #[test]
@@ -129,14 +129,14 @@ fn opensc_accepts_the_pin_by_the_local_key_and_by_the_current_pin_that_it_has_se
     let Some(pcscd) = pcscd_with(2) else { return };
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
-    let place = Workplace::new(server_for(&GidsSettings::default()));
+    let installation = Installation::new(server_for(&GidsSettings::default()));
     let enroll = |authority: &str, secret: &str| {
-        place.configure("", &format!("[card]\nauthority = [\"{authority}\"]"));
+        installation.configure("", &format!("[card]\nauthority = [\"{authority}\"]"));
         let descriptor = format!("--{authority}-fd");
         let arguments = [ENROLL, &[descriptor.as_str(), "9"]].concat();
-        let run = place.start_with_secret(&pcscd.socket(), &arguments, secret.as_bytes()).finish();
+        let run = installation.start_with_secret(&pcscd.socket(), &arguments, secret.as_bytes()).finish();
         assert_eq!(run.exits(0).json()["authority"], authority);
-        String::from_utf8(place.server.state().last_pin().unwrap()).unwrap()
+        String::from_utf8(installation.server.state().last_pin().unwrap()).unwrap()
     };
     let pin = enroll("admin-key", ADMIN_KEY);
     assert!(opensc::accepts_pin(&pcscd, 0, &pin));
@@ -153,10 +153,10 @@ fn an_output_that_is_full_does_not_hide_that_the_card_is_done() {
     let Some(pcscd) = pcscd_with(2) else { return };
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
-    let place = Workplace::new(server_for(&GidsSettings::default()));
+    let installation = Installation::new(server_for(&GidsSettings::default()));
     for arguments in [&["enroll"][..], &["--json", "enroll"]] {
-        let run = place.start_by(&pcscd.socket(), "exec >/dev/full", arguments).finish();
-        let pin = place.server.state().last_pin().unwrap();
+        let run = installation.start_by(&pcscd.socket(), "exec >/dev/full", arguments).finish();
+        let pin = installation.server.state().last_pin().unwrap();
         assert!(card.with(|card| card.pin_is(&pin)));
         run.exits(2).says("error: the job is done: card ").says("but the result can't be written to standard output");
     }

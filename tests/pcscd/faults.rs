@@ -7,9 +7,9 @@ use pinwright::sim::card::{SharedCard, VirtualCard as _};
 use pinwright::sim::fault::{Fault, Faulty};
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::server::{self, Endpoint, FaultKind};
+use support::installation::{Installation, Run, Running, server_for};
+use support::pcscd::Pcscd;
 
-use super::pcscd::Pcscd;
-use super::workplace::{Run, Running, Workplace, server_for};
 use super::{OLD_PIN, pcscd_with, personalised};
 
 const ENROLL: &[&str] = &["--json", "enroll", "--yes"];
@@ -24,9 +24,9 @@ fn faulty(index: usize, fault: Fault) -> FaultyCard {
 }
 
 /// Holds what was said of the card against the card.
-fn stated_truly(run: &Run, card: &FaultyCard, place: &Workplace) {
+fn stated_truly(run: &Run, card: &FaultyCard, installation: &Installation) {
     let state = run.json()["card_state"].as_str().unwrap_or_else(|| panic!("no card_state: {run}")).to_owned();
-    let new = place.server.state().last_pin();
+    let new = installation.server.state().last_pin();
     let (old_pin, new_pin, wrote) = card.with(|card| {
         let card = card.card();
         let new_pin = new.as_ref().is_some_and(|pin| card.pin_is(pin));
@@ -50,9 +50,9 @@ fn a_card_pulled_at_any_exchange_is_told_of_truly() {
     let _inserted: Vec<_> = cards.iter().enumerate().map(|(reader, card)| pcscd.insert(reader, card.clone())).collect();
     let mut codes = Vec::new();
     for (index, card) in cards.iter().enumerate() {
-        let place = Workplace::new(server_for(&GidsSettings::default()));
+        let installation = Installation::new(server_for(&GidsSettings::default()));
         let reader = index.to_string();
-        let run = place.pinwright(&pcscd, &["--json", "enroll", "--yes", "--reader", &reader]);
+        let run = installation.pinwright(&pcscd, &["--json", "enroll", "--yes", "--reader", &reader]);
         if !card.with(|card| card.exhausted()) {
             // The job was done before that many exchanges.
             run.exits(0);
@@ -60,7 +60,7 @@ fn a_card_pulled_at_any_exchange_is_told_of_truly() {
         }
         run.within(Duration::from_secs(10));
         assert!(matches!(run.code(), 3 | 9), "pulled at exchange {index}: {run}");
-        stated_truly(&run, card, &place);
+        stated_truly(&run, card, &installation);
         codes.push(run.code());
     }
     assert!((7..=9).contains(&codes.len()), "the exchanges of the job ended with {codes:?}");
@@ -75,23 +75,23 @@ fn an_answer_lost_on_its_way_back_leaves_an_unknown_state_and_a_rerun_ends_well(
     // Found out by a job without a fault.
     let card = personalised();
     let inserted = pcscd.insert(0, card.clone());
-    let place = Workplace::new(server_for(&GidsSettings::default()));
-    place.pinwright(&pcscd, ENROLL).exits(0);
+    let installation = Installation::new(server_for(&GidsSettings::default()));
+    installation.pinwright(&pcscd, ENROLL).exits(0);
     let write = card.with(|card| card.headers().iter().position(|header| header[1] == WRITE)).unwrap();
     drop(inserted);
     pcscd.wait_for_card(0, false);
 
     let card = faulty(write, Fault::LostAnswer);
     let _inserted = pcscd.insert(0, card.clone());
-    let place = Workplace::new(server_for(&GidsSettings::default()));
-    let run = place.pinwright(&pcscd, ENROLL);
+    let installation = Installation::new(server_for(&GidsSettings::default()));
+    let run = installation.pinwright(&pcscd, ENROLL);
     run.exits(9);
     assert_eq!(run.json()["card_state"], "unknown", "{run}");
-    stated_truly(&run, &card, &place);
+    stated_truly(&run, &card, &installation);
 
     pcscd.wait_for_card(0, true);
-    place.pinwright(&pcscd, ENROLL).exits(0);
-    let pin = place.server.state().last_pin().unwrap();
+    installation.pinwright(&pcscd, ENROLL).exits(0);
+    let pin = installation.server.state().last_pin().unwrap();
     assert!(card.with(|card| card.card().pin_is(&pin)));
 }
 
@@ -102,23 +102,23 @@ fn a_card_that_never_answers_is_given_up_within_the_deadline() {
         let Some(pcscd) = pcscd_with(2) else { return };
         let card = faulty(index, Fault::Hang);
         let _inserted = pcscd.insert(0, card.clone());
-        let place = Workplace::new(server_for(&GidsSettings::default()));
-        place.configure("", "[reader]\ntimeout = \"2s\"");
-        let run = place.pinwright(&pcscd, ENROLL);
+        let installation = Installation::new(server_for(&GidsSettings::default()));
+        installation.configure("", "[reader]\ntimeout = \"2s\"");
+        let run = installation.pinwright(&pcscd, ENROLL);
         run.exits(code).says("no answer").within(Duration::from_secs(8));
         assert!(run.elapsed >= Duration::from_secs(2), "{run}");
         assert_eq!(run.json()["card_state"], state, "{run}");
-        stated_truly(&run, &card, &place);
+        stated_truly(&run, &card, &installation);
     }
 }
 
 /// A job that waits for the server's answer to the challenge, which is delayed.
-fn running_until_asked(place: &Workplace, pcscd: &Pcscd) -> Running {
+fn running_until_asked(installation: &Installation, pcscd: &Pcscd) -> Running {
     let delay = FaultKind::Delay(Duration::from_secs(3));
-    place.server.inject(server::Fault::on(Endpoint::AuthenticationResponse, delay));
-    let running = place.start(&pcscd.socket(), ENROLL);
+    installation.server.inject(server::Fault::on(Endpoint::AuthenticationResponse, delay));
+    let running = installation.start(&pcscd.socket(), ENROLL);
     let deadline = Instant::now() + Duration::from_secs(10);
-    while !place.server.requests().iter().any(|call| call.endpoint == Some(Endpoint::AuthenticationResponse)) {
+    while !installation.server.requests().iter().any(|call| call.endpoint == Some(Endpoint::AuthenticationResponse)) {
         if Instant::now() > deadline {
             panic!("the server is never asked: {}", running.finish());
         }
@@ -132,8 +132,8 @@ fn an_interruption_while_the_server_is_asked_leaves_the_card_as_it_was() {
     let Some(pcscd) = pcscd_with(2) else { return };
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
-    let place = Workplace::new(server_for(&GidsSettings::default()));
-    let running = running_until_asked(&place, &pcscd);
+    let installation = Installation::new(server_for(&GidsSettings::default()));
+    let running = running_until_asked(&installation, &pcscd);
     let before = Instant::now();
     assert!(Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap().success());
     let run = running.finish();
@@ -141,7 +141,7 @@ fn an_interruption_while_the_server_is_asked_leaves_the_card_as_it_was() {
     assert!(before.elapsed() < Duration::from_secs(1), "it did not wait for the server: {run}");
     assert_eq!(run.json()["card_state"], "untouched", "{run}");
     assert!(card.with(|card| card.pin_is(OLD_PIN.as_bytes()) && card.tries_left() == 3));
-    place.pinwright(&pcscd, ENROLL).exits(0);
+    installation.pinwright(&pcscd, ENROLL).exits(0);
 }
 
 #[test]
@@ -149,8 +149,8 @@ fn a_command_killed_in_mid_job_leaves_no_session_on_the_card() {
     let Some(pcscd) = pcscd_with(2) else { return };
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
-    let place = Workplace::new(server_for(&GidsSettings::default()));
-    let running = running_until_asked(&place, &pcscd);
+    let installation = Installation::new(server_for(&GidsSettings::default()));
+    let running = running_until_asked(&installation, &pcscd);
     // VERIFY without data, from behind the reader: 63Cx in a session, 6986 after a reset.
     let status = || card.with(|card| card.transmit(&[0x00, 0x20, 0x00, 0x80]).unwrap());
     assert_eq!(status(), [0x63, 0xC3]);
@@ -161,7 +161,7 @@ fn a_command_killed_in_mid_job_leaves_no_session_on_the_card() {
         assert!(Instant::now() < deadline, "the card is not reset");
         std::thread::sleep(Duration::from_millis(10));
     }
-    place.pinwright(&pcscd, ENROLL).exits(0);
+    installation.pinwright(&pcscd, ENROLL).exits(0);
 }
 
 #[test]
@@ -169,8 +169,8 @@ fn a_pcscd_killed_while_the_server_is_asked_leaves_the_card_as_it_was() {
     let Some(mut pcscd) = pcscd_with(2) else { return };
     let card = personalised();
     let inserted = pcscd.insert(0, card.clone());
-    let place = Workplace::new(server_for(&GidsSettings::default()));
-    let running = running_until_asked(&place, &pcscd);
+    let installation = Installation::new(server_for(&GidsSettings::default()));
+    let running = running_until_asked(&installation, &pcscd);
     pcscd.kill();
     let run = running.finish();
     run.exits(3).says("smart card service stopped").within(Duration::from_secs(10));
@@ -180,7 +180,7 @@ fn a_pcscd_killed_while_the_server_is_asked_leaves_the_card_as_it_was() {
 
     let Some(pcscd) = pcscd_with(2) else { return };
     let _inserted = pcscd.insert(0, card.clone());
-    place.pinwright(&pcscd, ENROLL).exits(0);
-    let pin = place.server.state().last_pin().unwrap();
+    installation.pinwright(&pcscd, ENROLL).exits(0);
+    let pin = installation.server.state().last_pin().unwrap();
     assert!(card.with(|card| card.pin_is(&pin)));
 }

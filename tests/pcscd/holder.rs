@@ -3,11 +3,18 @@
 use std::time::Duration;
 
 use pinwright::sim::gids::GidsSettings;
+use support::holding::Holder;
+use support::installation::{Installation, server_for};
+use support::pcscd::Pcscd;
 
-use super::holding::Holder;
-use super::pcscd::Pcscd;
-use super::workplace::{Workplace, server_for};
 use super::{OLD_PIN, pcscd_with, personalised};
+
+/// Not a test: what [`Holder`] runs.
+#[test]
+#[ignore = "helper process of other tests"]
+fn hold_the_card() {
+    support::holding::hold_the_card();
+}
 
 #[test]
 fn a_card_held_by_another_program_is_waited_for_and_then_left_to_it() {
@@ -20,11 +27,11 @@ fn a_card_held_by_another_program_is_waited_for_and_then_left_to_it() {
 fn is_left_to(pcscd: &Pcscd, take: fn(&Pcscd, usize) -> Holder) {
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
-    let place = Workplace::new(server_for(&GidsSettings::default()));
+    let installation = Installation::new(server_for(&GidsSettings::default()));
     let holder = take(pcscd, 0);
     let before = card.with(|card| card.commands_seen());
 
-    let run = place.pinwright(pcscd, &["--json", "enroll", "--yes"]);
+    let run = installation.pinwright(pcscd, &["--json", "enroll", "--yes"]);
     run.exits(3).says("held by another program").says("wait until the program").within(Duration::from_secs(8));
     assert!(run.elapsed > Duration::from_secs(1), "it was waited for: {run}");
     // By name and id, where the holder is one that the system tells us of.
@@ -34,7 +41,7 @@ fn is_left_to(pcscd: &Pcscd, take: fn(&Pcscd, usize) -> Holder) {
     assert_eq!(run.json()["card_state"], "untouched");
     assert_eq!(card.with(|card| card.commands_seen()), before);
     assert!(card.with(|card| card.pin_is(OLD_PIN.as_bytes())));
-    assert!(place.server.requests().is_empty());
+    assert!(installation.server.requests().is_empty());
     holder.release();
 }
 
@@ -43,14 +50,14 @@ fn a_card_released_in_time_is_enrolled() {
     let Some(pcscd) = pcscd_with(2) else { return };
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
-    let place = Workplace::new(server_for(&GidsSettings::default()));
+    let installation = Installation::new(server_for(&GidsSettings::default()));
     let holder = Holder::take(&pcscd, 0);
 
-    let running = place.start(&pcscd.socket(), &["--json", "enroll", "--yes"]);
+    let running = installation.start(&pcscd.socket(), &["--json", "enroll", "--yes"]);
     std::thread::sleep(Duration::from_millis(700));
     holder.release();
     running.finish().exits(0).within(Duration::from_secs(6));
-    let pin = place.server.state().last_pin().unwrap();
+    let pin = installation.server.state().last_pin().unwrap();
     assert!(card.with(|card| card.pin_is(&pin)));
 }
 
@@ -59,16 +66,16 @@ fn two_jobs_at_once_on_one_card_take_turns() {
     let Some(pcscd) = pcscd_with(2) else { return };
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
-    let place = Workplace::new(server_for(&GidsSettings::default()));
+    let installation = Installation::new(server_for(&GidsSettings::default()));
     // Long enough for the second to meet the first one's transaction.
-    place.server.state().change(|settings| settings.latency = Duration::from_millis(150));
-    let jobs = [(); 2].map(|()| place.start(&pcscd.socket(), &["--json", "enroll", "--yes"]));
+    installation.server.state().change(|settings| settings.latency = Duration::from_millis(150));
+    let jobs = [(); 2].map(|()| installation.start(&pcscd.socket(), &["--json", "enroll", "--yes"]));
     for job in jobs {
         job.finish().exits(0).within(Duration::from_secs(10));
     }
-    let pins = place.server.state().pins();
+    let pins = installation.server.state().pins();
     assert_eq!(pins.len(), 2);
     assert!(card.with(|card| card.pin_is(&pins[1])), "the later job's PIN is on the card");
     assert_eq!(card.with(|card| card.admin_failures()), 0);
-    assert!(place.server.violations().is_empty(), "{:?}", place.server.violations());
+    assert!(installation.server.violations().is_empty(), "{:?}", installation.server.violations());
 }

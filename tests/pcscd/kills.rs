@@ -8,20 +8,20 @@ use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::GidsSettings;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
 use pinwright::sim::vpcd::VpcdHandle;
+use support::installation::{Installation, Run, Running, server_for};
+use support::pcscd::Pcscd;
 
-use super::pcscd::Pcscd;
-use super::trap::{Before, Trap, Trigger, When, aftermath, kill, records, settled};
-use super::workplace::{Run, Running, Workplace, server_for};
+use super::killing_card::{Before, KillingCard, Trigger, When, aftermath, kill, records, settled};
 use super::{OLD_PIN, pcscd_with};
 
 const ENROLL: &[&str] = &["--json", "enroll", "--yes"];
 
-struct Scene {
+struct KilledJobs {
     /// The card in its reader; out of it before pcscd goes.
     inserted: Option<VpcdHandle>,
     pcscd: Pcscd,
-    place: Workplace,
-    card: SharedCard<Trap>,
+    installation: Installation,
+    card: SharedCard<KillingCard>,
     trigger: Trigger,
     /// The current PIN is the authority.
     by_pin: bool,
@@ -33,27 +33,27 @@ struct Scene {
     points: std::collections::BTreeMap<String, usize>,
 }
 
-impl Scene {
+impl KilledJobs {
     fn start(&self) -> Running {
         match self.by_pin {
-            false => self.place.start(&self.pcscd.socket(), ENROLL),
+            false => self.installation.start(&self.pcscd.socket(), ENROLL),
             true => {
                 let arguments = [ENROLL, &["--current-pin-fd", "9"]].concat();
-                self.place.start_with_secret(&self.pcscd.socket(), &arguments, &self.pin)
+                self.installation.start_with_secret(&self.pcscd.socket(), &arguments, &self.pin)
             }
         }
     }
 
     /// A job under attack, and all that must hold afterwards.
-    fn case(&mut self, case: &str, at: Option<(usize, When)>, attack: impl FnOnce(&Workplace, u32)) {
-        let before = Before::new(&self.place, &self.pin);
+    fn case(&mut self, case: &str, at: Option<(usize, When)>, attack: impl FnOnce(&Installation, u32)) {
+        let before = Before::new(&self.installation, &self.pin);
         self.trigger.set(at);
         let running = self.start();
         self.trigger.aim(running.id());
-        attack(&self.place, running.id());
+        attack(&self.installation, running.id());
         let run = running.finish();
         self.trigger.set(None);
-        self.place.server.state().clear_faults();
+        self.installation.server.state().clear_faults();
         match run.status.signal() {
             Some(9) => self.kills += 1,
             _ => {
@@ -68,12 +68,12 @@ impl Scene {
             self.inserted = Some(self.pcscd.insert(0, self.card.clone()));
         }
         // Whatever pcscd was still to do for the dead process is done before the card is asked.
-        let left = aftermath(case, &self.place, &self.card, &before);
+        let left = aftermath(case, &self.installation, &self.card, &before);
         let point = left.record.as_ref().map_or("none".to_owned(), |record| record.point().name().to_owned());
         *self.points.entry(point).or_default() += 1;
-        let history = self.place.pinwright(&self.pcscd, &["history", "--json"]).exits(0).json();
+        let history = self.installation.pinwright(&self.pcscd, &["history", "--json"]).exits(0).json();
         let shown = history["records"].as_array().unwrap();
-        assert_eq!(shown.len(), records(&self.place).len(), "{case}: {history}");
+        assert_eq!(shown.len(), records(&self.installation).len(), "{case}: {history}");
         assert_eq!(history["unreadable"], serde_json::json!([]), "{case}");
         assert_eq!(
             shown.iter().filter(|record| record["open"] == true).count(),
@@ -82,24 +82,24 @@ impl Scene {
         );
         self.pin.clone_from(&left.pin);
         let rerun = self.start().finish();
-        settled(case, &self.place, &rerun, &left);
-        self.pin = self.place.server.state().last_pin().unwrap();
-        assert!(self.card.with(|trap| trap.card.pin_is(&self.pin)), "{case}: the rerun's PIN");
+        settled(case, &self.installation, &rerun, &left);
+        self.pin = self.installation.server.state().last_pin().unwrap();
+        assert!(self.card.with(|killing| killing.card.pin_is(&self.pin)), "{case}: the rerun's PIN");
     }
 }
 
 /// The commands of a job without a fault.
-fn length(scene: &mut Scene) -> usize {
-    scene.trigger.set(None);
-    scene.start().finish().exits(0);
-    scene.pin = scene.place.server.state().last_pin().unwrap();
-    scene.trigger.seen()
+fn length(jobs: &mut KilledJobs) -> usize {
+    jobs.trigger.set(None);
+    jobs.start().finish().exits(0);
+    jobs.pin = jobs.installation.server.state().last_pin().unwrap();
+    jobs.trigger.seen()
 }
 
-fn at_every_command(scene: &mut Scene, times: &[When]) {
-    for at in 0..length(scene) {
+fn at_every_command(jobs: &mut KilledJobs, times: &[When]) {
+    for at in 0..length(jobs) {
         for when in times {
-            scene.case(&format!("command {at}, {when:?}, by PIN: {}", scene.by_pin), Some((at, *when)), |_, _| {});
+            jobs.case(&format!("command {at}, {when:?}, by PIN: {}", jobs.by_pin), Some((at, *when)), |_, _| {});
         }
     }
 }
@@ -117,30 +117,30 @@ fn until(pid: u32, reached: impl Fn() -> bool) {
     kill(pid);
 }
 
-fn at_every_call(scene: &mut Scene, calls: &[Endpoint]) {
+fn at_every_call(jobs: &mut KilledJobs, calls: &[Endpoint]) {
     for call in calls {
         let delay = FaultKind::Delay(Duration::from_millis(1500));
-        scene.place.server.state().clear_log();
-        scene.place.server.inject(Fault::on(*call, delay));
-        scene.case(&format!("{call:?}"), None, |place, pid| {
-            until(pid, || place.server.requests().iter().any(|seen| seen.endpoint == Some(*call)));
+        jobs.installation.server.state().clear_log();
+        jobs.installation.server.inject(Fault::on(*call, delay));
+        jobs.case(&format!("{call:?}"), None, |installation, pid| {
+            until(pid, || installation.server.requests().iter().any(|seen| seen.endpoint == Some(*call)));
         });
     }
 }
 
 /// As soon as a point is on disk, and as soon as the next one is half-written.
-fn at_every_point(scene: &mut Scene) {
+fn at_every_point(jobs: &mut KilledJobs) {
     for point in [Point::Authorizing, Point::Setting, Point::Set, Point::Done] {
         for half_written in [false, true, true] {
-            let folder = scene.place.journal();
-            let known = Before::new(&scene.place, &scene.pin).records;
-            scene.case(&format!("{point:?}, half-written: {half_written}"), None, |place, pid| {
+            let folder = jobs.installation.journal();
+            let known = Before::new(&jobs.installation, &jobs.pin).records;
+            jobs.case(&format!("{point:?}, half-written: {half_written}"), None, |installation, pid| {
                 let half = || {
                     let files = std::fs::read_dir(&folder).unwrap();
                     files.flatten().any(|file| file.path().extension().is_some_and(|extension| extension == "new"))
                 };
                 let at = |wanted| {
-                    records(place).iter().any(|record| record.point() == wanted && !known.contains(&record.id))
+                    records(installation).iter().any(|record| record.point() == wanted && !known.contains(&record.id))
                 };
                 until(pid, || match (half_written, point) {
                     (false, _) => at(point),
@@ -161,17 +161,17 @@ fn at_every_point(scene: &mut Scene) {
     }
 }
 
-fn scene(by_pin: bool) -> Option<Scene> {
+fn jobs(by_pin: bool) -> Option<KilledJobs> {
     let pcscd = pcscd_with(2)?;
-    let (card, trigger) = Trap::new();
-    let place = Workplace::new(server_for(&GidsSettings::default()));
+    let (card, trigger) = KillingCard::new();
+    let installation = Installation::new(server_for(&GidsSettings::default()));
     if by_pin {
-        place.configure("", "[card]\nauthority = [\"current-pin\"]");
+        installation.configure("", "[card]\nauthority = [\"current-pin\"]");
     }
     let pin = OLD_PIN.as_bytes().to_vec();
     let points = std::collections::BTreeMap::new();
     let inserted = Some(pcscd.insert(0, card.clone()));
-    Some(Scene { inserted, pcscd, place, card, trigger, by_pin, pin, kills: 0, survivors: 0, points })
+    Some(KilledJobs { inserted, pcscd, installation, card, trigger, by_pin, pin, kills: 0, survivors: 0, points })
 }
 
 #[test]
@@ -180,11 +180,11 @@ fn a_job_killed_anywhere_leaves_a_card_that_the_journal_tells_of_and_a_rerun_set
     let times = [&[When::InFlight, When::Lost, When::Executed], &pauses[..]].concat();
     let (mut kills, mut points) = (0, Vec::new());
     for by_pin in [false, true] {
-        let Some(mut scene) = scene(by_pin) else { return };
+        let Some(mut jobs) = jobs(by_pin) else { return };
         if by_pin {
-            at_every_command(&mut scene, &[When::InFlight, When::Executed, pauses[1]]);
+            at_every_command(&mut jobs, &[When::InFlight, When::Executed, pauses[1]]);
         } else {
-            at_every_command(&mut scene, &times);
+            at_every_command(&mut jobs, &times);
             let calls = [
                 Endpoint::Smartcards,
                 Endpoint::Requests,
@@ -192,11 +192,11 @@ fn a_job_killed_anywhere_leaves_a_card_that_the_journal_tells_of_and_a_rerun_set
                 Endpoint::PinByCard,
                 Endpoint::AuthenticationResponse,
             ];
-            at_every_call(&mut scene, &calls);
-            at_every_point(&mut scene);
+            at_every_call(&mut jobs, &calls);
+            at_every_point(&mut jobs);
         }
-        kills += scene.kills;
-        points.push(format!("{:?} and {} that were done before", scene.points, scene.survivors));
+        kills += jobs.kills;
+        points.push(format!("{:?} and {} that were done before", jobs.points, jobs.survivors));
     }
     println!(
         "{kills} kills, 0 cards in a state that a rerun can't resolve or name; records left: {}",
@@ -220,31 +220,31 @@ fn stated_truly(case: &str, run: &Run, old: bool, new: bool) {
 
 #[test]
 fn a_pcscd_killed_at_any_command_is_told_of_truly_and_the_next_one_serves_a_rerun() {
-    let Some(mut scene) = scene(false) else { return };
-    let length = { length(&mut scene) };
+    let Some(mut jobs) = jobs(false) else { return };
+    let length = { length(&mut jobs) };
     let mut ends = Vec::new();
     for at in 0..length {
         let when = if at.is_multiple_of(2) || at + 2 == length { When::Executed } else { When::InFlight };
         let case = format!("pcscd killed at command {at}, {when:?}");
         let Some(mut pcscd) = pcscd_with(2) else { return };
-        let inserted = pcscd.insert(0, scene.card.clone());
-        let before = Before::new(&scene.place, &scene.pin);
-        scene.trigger.set(Some((at, when)));
-        scene.trigger.aim(pcscd.id());
-        let run = scene.place.start(&pcscd.socket(), ENROLL).finish();
-        scene.trigger.set(None);
+        let inserted = pcscd.insert(0, jobs.card.clone());
+        let before = Before::new(&jobs.installation, &jobs.pin);
+        jobs.trigger.set(Some((at, when)));
+        jobs.trigger.aim(pcscd.id());
+        let run = jobs.installation.start(&pcscd.socket(), ENROLL).finish();
+        jobs.trigger.set(None);
         run.within(Duration::from_secs(10));
         pcscd.kill();
         drop((inserted, pcscd));
-        let left = aftermath(&case, &scene.place, &scene.card, &before);
-        stated_truly(&case, &run, left.pin == scene.pin, left.pin != scene.pin);
+        let left = aftermath(&case, &jobs.installation, &jobs.card, &before);
+        stated_truly(&case, &run, left.pin == jobs.pin, left.pin != jobs.pin);
         ends.push(run.code());
         let Some(pcscd) = pcscd_with(2) else { return };
-        let _inserted = pcscd.insert(0, scene.card.clone());
-        let rerun = scene.place.pinwright(&pcscd, ENROLL);
-        settled(&case, &scene.place, &rerun, &left);
-        scene.pin = scene.place.server.state().last_pin().unwrap();
-        assert!(scene.card.with(|trap| trap.card.pin_is(&scene.pin)), "{case}");
+        let _inserted = pcscd.insert(0, jobs.card.clone());
+        let rerun = jobs.installation.pinwright(&pcscd, ENROLL);
+        settled(&case, &jobs.installation, &rerun, &left);
+        jobs.pin = jobs.installation.server.state().last_pin().unwrap();
+        assert!(jobs.card.with(|killing| killing.card.pin_is(&jobs.pin)), "{case}");
     }
     println!("pcscd killed at each of {length} commands: exits {ends:?}, 0 untrue statements, every rerun done");
 }

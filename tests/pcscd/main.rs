@@ -11,35 +11,21 @@
     missing_docs
 )]
 
-#[path = "../support/forms.rs"]
-mod forms;
-#[path = "../support/holder.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod holding;
-#[path = "../support/kept.rs"]
-mod kept;
-#[path = "../support/opensc.rs"]
-mod opensc;
-#[path = "../support/pcscd.rs"]
-mod pcscd;
-#[path = "../support/workplace.rs"]
-mod workplace;
-
 mod choosing;
 mod descriptors;
 mod enroll;
 mod faults;
 mod holder;
+mod killing_card;
 mod kills;
 mod puk;
 mod recordings;
 mod resets;
 mod secrets;
-mod trap;
 
-use pcscd::Pcscd;
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
+use support::pcscd::Pcscd;
 
 /// The PIN that cards have before the job ([`GidsSettings::default`]).
 const OLD_PIN: &str = "12345678";

@@ -4,12 +4,12 @@
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::piv::{PivCard, PivSettings};
 use pinwright::sim::server::Settings;
+use support::installation::{Installation, Run};
+use support::opensc;
+use support::pcscd::Pcscd;
 use uuid::Uuid;
 
-use super::opensc;
-use super::pcscd::Pcscd;
 use super::pcscd_with;
-use super::workplace::{Run, Workplace};
 
 const PIN: &str = "123456";
 const PUK: &str = "12345678";
@@ -20,14 +20,14 @@ fn card(puk_left: u8) -> SharedCard<PivCard> {
     SharedCard::new(PivCard::new(PivSettings { yubico: true, puk_left: Some(puk_left), ..PivSettings::default() }))
 }
 
-fn with_the_puk(pcscd: &Pcscd, command: &[&str]) -> (Run, Workplace) {
+fn with_the_puk(pcscd: &Pcscd, command: &[&str]) -> (Run, Installation) {
     let settings = PivSettings::default();
     let known = Settings::for_card(Uuid::from_bytes(settings.guid.unwrap()), &hex::encode(&settings.atr), [0x5A; 24]);
-    let place = Workplace::new(known);
-    place.configure("", "[card]\nauthority = [\"puk\"]");
+    let installation = Installation::new(known);
+    installation.configure("", "[card]\nauthority = [\"puk\"]");
     let arguments = [command, &["--puk-fd", "9"]].concat();
-    let run = place.start_with_secret(&pcscd.socket(), &arguments, PUK.as_bytes()).finish();
-    (run, place)
+    let run = installation.start_with_secret(&pcscd.socket(), &arguments, PUK.as_bytes()).finish();
+    (run, installation)
 }
 
 fn unblock(pcscd: &Pcscd) -> opensc::Verdict {
@@ -54,9 +54,9 @@ fn a_puk_at_its_last_try_is_spared_and_opensc_has_that_try() {
     assert!(verdict.success, "{}", verdict.text);
     assert!(card.with(|card| card.pin_is(NEW.as_bytes()) && card.puk_tries_left() == 3));
     // And with a full counter it is pinwright's.
-    let (run, place) = with_the_puk(&pcscd, &["--json", "enroll", "--yes"]);
+    let (run, installation) = with_the_puk(&pcscd, &["--json", "enroll", "--yes"]);
     run.exits(0);
-    let pin = place.server.state().last_pin().unwrap();
+    let pin = installation.server.state().last_pin().unwrap();
     assert!(card.with(|card| card.pin_is(&pin)));
 }
 

@@ -7,11 +7,11 @@ use pinwright::sim::card::VirtualCard;
 use pinwright::sim::iso7816::{Iso7816Card, Iso7816Settings, Padding};
 use pinwright::sim::piv::{PivCard, PivSettings};
 use pinwright::sim::server::Settings;
+use support::installation::Installation;
+use support::kept;
 use uuid::Uuid;
 
-use super::kept;
 use super::pcscd_with;
-use super::workplace::Workplace;
 
 const PUK: &str = "12345678";
 const WRONG: &str = "99999999";
@@ -38,15 +38,15 @@ fn enroll<Card>(name: &'static str, card: Card, puk: &'static str, exit: i32) ->
 fn record(case: Case<impl VirtualCard + 'static>, server: Settings, make: &str, sections: &str) -> Option<String> {
     let pcscd = pcscd_with(2)?;
     let _inserted = pcscd.insert(0, case.card);
-    let place = Workplace::new(server);
-    place.configure("", &format!("[card]\nauthority = [\"puk\"]\n{sections}"));
-    let file = place.path("recording.apdu");
+    let installation = Installation::new(server);
+    installation.configure("", &format!("[card]\nauthority = [\"puk\"]\n{sections}"));
+    let file = installation.path("recording.apdu");
     let out = file.to_str().unwrap();
     let run = match case.puk {
-        None => place.pinwright(&pcscd, &["record", out, "inspect", "--card", make]),
+        None => installation.pinwright(&pcscd, &["record", out, "inspect", "--card", make]),
         Some(puk) => {
             let arguments = ["record", out, "enroll", "--yes", "--card", make, "--puk-fd", "9"];
-            place.start_with_secret(&pcscd.socket(), &arguments, puk.as_bytes()).finish()
+            installation.start_with_secret(&pcscd.socket(), &arguments, puk.as_bytes()).finish()
         }
     };
     run.exits(case.exit);

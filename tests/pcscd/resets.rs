@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use pinwright::sim::card::{LinkFault, SharedCard, VirtualCard};
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
+use support::installation::{Installation, server_for};
 
-use super::workplace::{Workplace, server_for};
 use super::{OLD_PIN, pcscd_with, personalised};
 
 const ENROLL: &[&str] = &["--json", "enroll", "--yes"];
@@ -62,38 +62,39 @@ fn a_reset_between_challenge_and_answer_costs_one_fresh_challenge_and_no_try() {
         let card = GidsCard::personalised(GidsSettings::default());
         let card = SharedCard::new(Forgetful { card, times, sent: Vec::new() });
         let _inserted = pcscd.insert(0, card.clone());
-        let place = Workplace::new(server_for(&GidsSettings::default()));
+        let installation = Installation::new(server_for(&GidsSettings::default()));
 
-        let run = place.pinwright(&pcscd, ENROLL);
+        let run = installation.pinwright(&pcscd, ENROLL);
         run.exits(code).within(Duration::from_secs(5));
         card.with(|card| {
             assert_eq!(card.count(CHALLENGE), 2, "one fresh challenge, whatever happens: {run}");
             assert_eq!(card.count(ANSWER), usize::from(code == 0), "the first answer is never sent: {run}");
             assert_eq!((card.card.tries_left(), card.card.admin_failures()), (3, 0));
         });
-        let asked = |endpoint| place.server.requests().iter().filter(|call| call.endpoint == Some(endpoint)).count();
+        let asked =
+            |endpoint| installation.server.requests().iter().filter(|call| call.endpoint == Some(endpoint)).count();
         assert_eq!((asked(Endpoint::AuthenticationResponse), asked(Endpoint::PinByCard)), (2, 1));
-        assert!(place.server.violations().is_empty(), "{:?}", place.server.violations());
+        assert!(installation.server.violations().is_empty(), "{:?}", installation.server.violations());
         if code == 0 {
-            let pin = place.server.state().last_pin().unwrap();
+            let pin = installation.server.state().last_pin().unwrap();
             assert!(card.with(|card| card.card.pin_is(&pin)));
         } else {
             assert_eq!(run.json()["card_state"], "untouched", "{run}");
             assert!(card.with(|card| card.card.pin_is(OLD_PIN.as_bytes())));
             card.with(|card| card.times = 0);
-            place.pinwright(&pcscd, ENROLL).exits(0);
+            installation.pinwright(&pcscd, ENROLL).exits(0);
         }
     }
 }
 
 /// The first job waits for the server's answer to the challenge for that long.
-fn wait_for_the_server(place: &Workplace, delay: Duration) {
-    place.server.inject(Fault::on(Endpoint::AuthenticationResponse, FaultKind::Delay(delay)));
+fn wait_for_the_server(installation: &Installation, delay: Duration) {
+    installation.server.inject(Fault::on(Endpoint::AuthenticationResponse, FaultKind::Delay(delay)));
 }
 
-fn until_asked(place: &Workplace) {
+fn until_asked(installation: &Installation) {
     let deadline = Instant::now() + Duration::from_secs(10);
-    while !place.server.requests().iter().any(|call| call.endpoint == Some(Endpoint::AuthenticationResponse)) {
+    while !installation.server.requests().iter().any(|call| call.endpoint == Some(Endpoint::AuthenticationResponse)) {
         assert!(Instant::now() < deadline, "the server is never asked");
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -106,17 +107,17 @@ fn a_second_job_on_a_card_that_is_held_for_long_is_told() {
     let Some(pcscd) = pcscd_with(2) else { return };
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
-    let place = Workplace::new(server_for(&GidsSettings::default()));
-    place.configure("", "[reader]\ntimeout = \"1s\"");
-    wait_for_the_server(&place, Duration::from_secs(6));
-    let first = place.start(&pcscd.socket(), ENROLL);
-    until_asked(&place);
+    let installation = Installation::new(server_for(&GidsSettings::default()));
+    installation.configure("", "[reader]\ntimeout = \"1s\"");
+    wait_for_the_server(&installation, Duration::from_secs(6));
+    let first = installation.start(&pcscd.socket(), ENROLL);
+    until_asked(&installation);
 
-    let second = place.pinwright(&pcscd, ENROLL);
+    let second = installation.pinwright(&pcscd, ENROLL);
     second.exits(3).says("held by another program").says("pinwright (pid ").says("leave the card in");
     assert_eq!(second.json()["card_state"], "untouched");
     first.finish().exits(0);
-    let pins = place.server.state().pins();
+    let pins = installation.server.state().pins();
     assert_eq!(pins.len(), 1, "the second job asked for no PIN");
     assert!(card.with(|card| card.pin_is(&pins[0]) && card.tries_left() == 3));
 }
@@ -128,23 +129,23 @@ fn a_second_job_on_the_same_card_id_elsewhere_is_told_of_the_first() {
     let (card, copy) = (personalised(), personalised());
     let _card = pcscd.insert(0, card.clone());
     let _copy = pcscd.insert(1, copy.clone());
-    let place = Workplace::new(server_for(&GidsSettings::default()));
+    let installation = Installation::new(server_for(&GidsSettings::default()));
     let enroll = |reader| ["--json", "enroll", "--yes", "--reader", reader];
-    wait_for_the_server(&place, Duration::from_secs(2));
-    let first = place.start(&pcscd.socket(), &enroll("0"));
-    until_asked(&place);
-    let calls = place.server.requests().len();
+    wait_for_the_server(&installation, Duration::from_secs(2));
+    let first = installation.start(&pcscd.socket(), &enroll("0"));
+    until_asked(&installation);
+    let calls = installation.server.requests().len();
 
-    let second = place.pinwright(&pcscd, &enroll("1"));
+    let second = installation.pinwright(&pcscd, &enroll("1"));
     second.exits(3).says("another pinwright process works on card 33221100-5544-7766-8899-aabbccddeeff");
     second.says("wait for the other process").within(Duration::from_secs(1));
     assert_eq!(second.json()["card_state"], "untouched");
-    assert_eq!(place.server.requests().len(), calls, "the server hears nothing of the second");
+    assert_eq!(installation.server.requests().len(), calls, "the server hears nothing of the second");
     assert!(copy.with(|card| card.pin_is(OLD_PIN.as_bytes()) && card.tries_left() == 3));
 
     // Killed, and its claim goes with it.
     drop(first);
-    place.pinwright(&pcscd, &enroll("1")).exits(0);
-    let pin = place.server.state().last_pin().unwrap();
+    installation.pinwright(&pcscd, &enroll("1")).exits(0);
+    let pin = installation.server.state().last_pin().unwrap();
     assert!(copy.with(|card| card.pin_is(&pin)) && card.with(|card| card.pin_is(OLD_PIN.as_bytes())));
 }

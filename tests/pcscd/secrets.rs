@@ -1,27 +1,26 @@
 //! The canary: at the loudest, nothing that the command says or leaves behind shows a secret in any usual form.
 
 use std::path::Path;
-use std::process::Command;
 
 use pinwright::sim::gids::GidsSettings;
 use pinwright::sim::server::PinMaker;
+use support::forms::forms;
+use support::installation::{Installation, Run, server_for};
+use support::opensc::ADMIN_KEY;
 
-use super::forms::forms;
-use super::opensc::ADMIN_KEY;
-use super::workplace::{Run, Workplace, server_for};
 use super::{pcscd_with, personalised};
 
 const PIN: &[u8] = b"zQ7vK2wX9pLm";
 const TOKEN: &str = "Tk-81fWq2Zr7Yb4Xc";
 
-fn assert_clean(run: &Run, place: &Workplace, secrets: &[(&str, Vec<u8>)]) {
+fn assert_clean(run: &Run, installation: &Installation, secrets: &[(&str, Vec<u8>)]) {
     let mut texts = vec![("stdout".to_owned(), run.stdout.clone()), ("stderr".to_owned(), run.stderr.clone())];
-    left_behind(&place.path("."), &mut texts);
+    left_behind(&installation.path("."), &mut texts);
     for (name, secret) in secrets {
         assert!(secret.len() >= 8, "{name}: a short one proves nothing");
         for form in forms(secret) {
-            for (place, text) in &texts {
-                assert!(!text.contains(&form), "{place} shows the {name} as {form:?}:\n{text}");
+            for (shown_by, text) in &texts {
+                assert!(!text.contains(&form), "{shown_by} shows the {name} as {form:?}:\n{text}");
             }
         }
     }
@@ -51,20 +50,20 @@ fn the_loudest_log_of_a_job_shows_neither_pin_nor_answer_nor_token() {
     let mut settings = server_for(&GidsSettings::default());
     settings.pin_maker = PinMaker::Fixed(PIN.to_vec());
     settings.token = Some(TOKEN.to_owned());
-    let place = Workplace::new(settings);
-    std::fs::write(place.path("secret-token"), TOKEN).unwrap();
-    let token_file = place.path("secret-token");
-    place.configure(&format!("auth = \"bearer\"\ntoken_file = \"{}\"", token_file.display()), "");
+    let installation = Installation::new(settings);
+    std::fs::write(installation.path("secret-token"), TOKEN).unwrap();
+    let token_file = installation.path("secret-token");
+    installation.configure(&format!("auth = \"bearer\"\ntoken_file = \"{}\"", token_file.display()), "");
 
     for arguments in [&["-vvv", "enroll", "--yes"][..], &["-vvv", "--json", "enroll", "--yes"]] {
-        let run = place.pinwright(&pcscd, arguments);
+        let run = installation.pinwright(&pcscd, arguments);
         run.exits(0);
         assert!(run.stderr.contains("00A4"), "the log shows the commands: {run}");
         assert!(card.with(|card| card.pin_is(PIN)));
         let mut secrets = vec![("PIN", PIN.to_vec()), ("token", TOKEN.as_bytes().to_vec())];
-        secrets.extend(place.server.state().answers().into_iter().map(|answer| ("admin answer", answer)));
+        secrets.extend(installation.server.state().answers().into_iter().map(|answer| ("admin answer", answer)));
         assert!(secrets.len() > 2);
-        assert_clean(&run, &place, &secrets);
+        assert_clean(&run, &installation, &secrets);
     }
 }
 
@@ -76,30 +75,30 @@ fn the_loudest_log_of_failures_shows_no_secret_either() {
     let _inserted = pcscd.insert(0, card.clone());
     let mut settings = server_for(&GidsSettings { admin_key: [0x5A; 24], ..GidsSettings::default() });
     settings.pin_maker = PinMaker::Fixed(PIN.to_vec());
-    let place = Workplace::new(settings);
+    let installation = Installation::new(settings);
 
-    let refused = place.pinwright(&pcscd, &["-vvv", "--json", "enroll", "--yes"]);
+    let refused = installation.pinwright(&pcscd, &["-vvv", "--json", "enroll", "--yes"]);
     refused.exits(4);
     let mut secrets = vec![("PIN", PIN.to_vec()), ("admin key", vec![0x5A; 24])];
-    secrets.extend(place.server.state().answers().into_iter().map(|answer| ("admin answer", answer)));
+    secrets.extend(installation.server.state().answers().into_iter().map(|answer| ("admin answer", answer)));
     assert!(secrets.len() > 2);
-    assert_clean(&refused, &place, &secrets);
+    assert_clean(&refused, &installation, &secrets);
 
     // A PIN that no card of this kind takes.
     let long = b"zQ7vK2wX9pLm-zQ7vK2wX9pLm".to_vec();
-    place.server.state().change(|settings| settings.pin_maker = PinMaker::Fixed(long.clone()));
-    let misfit = place.pinwright(&pcscd, &["-vvv", "--json", "enroll", "--yes"]);
+    installation.server.state().change(|settings| settings.pin_maker = PinMaker::Fixed(long.clone()));
+    let misfit = installation.pinwright(&pcscd, &["-vvv", "--json", "enroll", "--yes"]);
     misfit.exits(8);
     secrets.push(("long PIN", long));
-    assert_clean(&misfit, &place, &secrets);
+    assert_clean(&misfit, &installation, &secrets);
 
     // JSON of another kind around a PIN.
     let body = format!("{{\"pin\": \"{}\"}}", std::str::from_utf8(PIN).unwrap()).into_bytes();
     let maker = PinMaker::Raw { status: 200, content_type: "application/json".to_owned(), body };
-    place.server.state().change(|settings| settings.pin_maker = maker);
-    let malformed = place.pinwright(&pcscd, &["-vvv", "--json", "enroll", "--yes"]);
+    installation.server.state().change(|settings| settings.pin_maker = maker);
+    let malformed = installation.pinwright(&pcscd, &["-vvv", "--json", "enroll", "--yes"]);
     assert_ne!(malformed.code(), 0);
-    assert_clean(&malformed, &place, &secrets);
+    assert_clean(&malformed, &installation, &secrets);
     assert!(card.with(|card| card.pin_is(super::OLD_PIN.as_bytes())));
 }
 
@@ -108,30 +107,16 @@ fn secrets_from_descriptors_are_neither_in_the_log_nor_among_the_arguments() {
     let Some(pcscd) = pcscd_with(2) else { return };
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
-    let mut settings = server_for(&GidsSettings::default());
-    settings.pin_maker = PinMaker::UserProvided;
-    let place = Workplace::new(settings);
-    place.configure("", "[card]\nauthority = [\"admin-key\"]");
-    std::fs::write(place.path("secret-pin"), PIN).unwrap();
-    std::fs::write(place.path("secret-key"), ADMIN_KEY).unwrap();
+    let installation = Installation::for_gids(PinMaker::UserProvided);
+    installation.configure("", "[card]\nauthority = [\"admin-key\"]");
+    std::fs::write(installation.path("secret-pin"), PIN).unwrap();
+    std::fs::write(installation.path("secret-key"), ADMIN_KEY).unwrap();
 
-    // The shell opens the descriptors and becomes the command.
-    let mut command = Command::new("setsid");
-    command.args(["sh", "-c", r#"exec 8<secret-pin 9<secret-key; exec "$0" "$@""#, env!("CARGO_BIN_EXE_pinwright")]);
-    place.furnish(&mut command, &pcscd.socket());
-    let output = command
-        .args(["-vvv", "enroll", "--yes", "--pin-fd", "8", "--admin-key-fd", "9"])
-        .current_dir(place.path("."))
-        .output()
-        .unwrap();
-    let run = Run {
-        arguments: "enroll with descriptors".to_owned(),
-        status: output.status,
-        elapsed: std::time::Duration::ZERO,
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    };
+    let path = |name| installation.path(name).display().to_string();
+    let words = format!("exec 8<'{}' 9<'{}'", path("secret-pin"), path("secret-key"));
+    let arguments = ["-vvv", "enroll", "--yes", "--pin-fd", "8", "--admin-key-fd", "9"];
+    let run = installation.start_by(&pcscd.socket(), &words, &arguments).finish();
     run.exits(0);
     assert!(card.with(|card| card.pin_is(PIN)));
-    assert_clean(&run, &place, &[("PIN", PIN.to_vec()), ("admin key", hex::decode(ADMIN_KEY).unwrap())]);
+    assert_clean(&run, &installation, &[("PIN", PIN.to_vec()), ("admin key", hex::decode(ADMIN_KEY).unwrap())]);
 }

@@ -5,11 +5,10 @@ use pinwright::job::{CardState, Cause, Step};
 use pinwright::sim::fault::Faulty;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::server::{ENROLL, Endpoint, Fault, FaultKind, PinMaker, UNBLOCK};
+use support::provisioning::{CARD_A, InsertedCard, JobSetup, KEY, Kind, Lines, OLD, Person, TRIES, guid, told};
 
-use crate::bench::{Bench, CARD_A, KEY, Kind, Lines, OLD, Person, TRIES, World, guid, told};
-
-fn flags(world: &World) -> Vec<String> {
-    let seen = world.server.requests();
+fn flags(setup: &JobSetup) -> Vec<String> {
+    let seen = setup.server.requests();
     let answers = seen.iter().filter(|call| call.endpoint == Some(Endpoint::AuthenticationResponse));
     answers.map(|call| call.query.split("diversified=").nth(1).unwrap().split('&').next().unwrap().to_owned()).collect()
 }
@@ -34,7 +33,7 @@ fn the_flag_follows_the_rules() {
     ];
     for (diversify, request, status, expected) in cases {
         let case = format!("{diversify:?}, request {request}, card {status}");
-        let mut world = World::with(Kind::Gids, "server", &Lines::default(), |settings| {
+        let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), |settings| {
             settings.requests[0].kind = request;
             settings.cards[0].status = status;
             match diversify {
@@ -47,23 +46,23 @@ fn the_flag_follows_the_rules() {
                 settings.templates[0].omitted = vec!["DiversifyAdminKey".to_owned()];
             }
         });
-        let diversified = world.server.state().diversified_key(guid(CARD_A));
+        let diversified = setup.server.state().diversified_key(guid(CARD_A));
         let key = if expected == Some("True") { diversified } else { KEY };
-        let bench = Bench::of(Faulty::new(Kind::Gids.card(CARD_A, key, OLD)), Kind::Gids);
-        let run = world.run(&bench, &mut Person::default());
+        let inserted = InsertedCard::of(Faulty::new(Kind::Gids.card(CARD_A, key, OLD)), Kind::Gids);
+        let run = setup.run(&inserted, &mut Person::default());
         match expected {
             Some(flag) => {
                 run.ok(&case);
-                assert_eq!(flags(&world), [flag], "{case}");
+                assert_eq!(flags(&setup), [flag], "{case}");
             }
             None => {
                 let failure = run.failed_untouched(&case);
                 assert!(matches!(*failure.cause, Cause::Resolve(ResolveError::AdminKeyUnknown { .. })), "{case}");
-                assert_eq!(flags(&world), [""; 0], "{case}");
-                bench.assert_not_risked(&case);
+                assert_eq!(flags(&setup), [""; 0], "{case}");
+                inserted.assert_not_risked(&case);
             }
         }
-        world.assert_no_violations(&case);
+        setup.assert_no_violations(&case);
     }
 }
 
@@ -73,18 +72,18 @@ fn a_wrong_flag_costs_one_try_and_no_second_one() {
         for (rule, right) in [("default", "diversified"), ("diversified", "default")] {
             let case = format!("{kind:?}: told {rule}, on the card {right}");
             let lines = Lines { card: format!("admin_key = \"{rule}\""), ..Lines::default() };
-            let mut world = World::with(kind, "server", &lines, |_| {});
-            let diversified = world.server.state().diversified_key(guid(CARD_A));
+            let mut setup = JobSetup::with(kind, "server", &lines, |_| {});
+            let diversified = setup.server.state().diversified_key(guid(CARD_A));
             let key = if right == "diversified" { diversified } else { KEY };
-            let bench = Bench::of(Faulty::new(kind.card(CARD_A, key, OLD)), kind);
-            let failure = world.run(&bench, &mut Person::default()).failed(&case);
+            let inserted = InsertedCard::of(Faulty::new(kind.card(CARD_A, key, OLD)), kind);
+            let failure = setup.run(&inserted, &mut Person::default()).failed(&case);
             assert_eq!(failure.step, Step::Authorize, "{case}");
             assert_eq!(failure.card_state(), CardState::TrySpent, "{case}: {}", told(&failure));
             assert!(failure.cause.remedy().contains("--admin-key"), "{case}");
-            assert_eq!(bench.admin_answers(), 1, "{case}: never a second answer");
-            assert_eq!(bench.card.with(|tap| tap.faulty.card().admin_failures()), 1, "{case}");
-            assert!(bench.pin_is(OLD) && bench.tries() == TRIES && !bench.authenticated(), "{case}");
-            assert_eq!(flags(&world).len(), 1, "{case}");
+            assert_eq!(inserted.admin_answers(), 1, "{case}: never a second answer");
+            assert_eq!(inserted.card.with(|tap| tap.faulty.card().admin_failures()), 1, "{case}");
+            assert!(inserted.pin_is(OLD) && inserted.tries() == TRIES && !inserted.authenticated(), "{case}");
+            assert_eq!(flags(&setup).len(), 1, "{case}");
         }
     }
 }
@@ -92,13 +91,13 @@ fn a_wrong_flag_costs_one_try_and_no_second_one() {
 #[test]
 fn a_wrong_local_key_costs_one_try_too() {
     for kind in [Kind::Gids, Kind::IsoPadded] {
-        let mut world = World::new(kind, "admin-key");
-        let bench = Bench::new(kind);
+        let mut setup = JobSetup::new(kind, "admin-key");
+        let inserted = InsertedCard::new(kind);
         let mut person = Person { admin_key: Some(*b"another key of 24 bytes!"), ..Person::default() };
-        let failure = world.run(&bench, &mut person).failed("wrong key");
+        let failure = setup.run(&inserted, &mut person).failed("wrong key");
         assert_eq!((failure.step, failure.card_state()), (Step::Authorize, CardState::TrySpent));
-        assert_eq!(bench.admin_answers(), 1);
-        assert!(bench.pin_is(OLD) && bench.tries() == TRIES && !bench.authenticated());
+        assert_eq!(inserted.admin_answers(), 1);
+        assert!(inserted.pin_is(OLD) && inserted.tries() == TRIES && !inserted.authenticated());
         assert_eq!(person.asked, ["admin key"]);
     }
 }
@@ -106,26 +105,26 @@ fn a_wrong_local_key_costs_one_try_too() {
 #[test]
 fn a_wrong_current_pin_costs_one_try_and_few_tries_are_not_risked() {
     for kind in [Kind::Gids, Kind::Iso, Kind::IsoPadded, Kind::IsoT0] {
-        let mut world = World::new(kind, "current-pin");
-        let bench = Bench::new(kind);
+        let mut setup = JobSetup::new(kind, "current-pin");
+        let inserted = InsertedCard::new(kind);
         let mut person = Person { current_pin: Some(b"13572468".to_vec()), ..Person::default() };
-        let failure = world.run(&bench, &mut person).failed("wrong PIN");
+        let failure = setup.run(&inserted, &mut person).failed("wrong PIN");
         // Where the change would split old and new by length, the old PIN is verified by itself before it.
         let step = if matches!(kind, Kind::IsoPadded | Kind::IsoT0) { Step::SetPin } else { Step::Authorize };
         assert_eq!((failure.step, failure.card_state()), (step, CardState::TrySpent), "{kind:?}: {}", told(&failure));
-        assert_eq!(bench.tries(), TRIES - 1, "{kind:?}");
-        assert!(bench.pin_is(OLD) && !bench.authenticated(), "{kind:?}");
+        assert_eq!(inserted.tries(), TRIES - 1, "{kind:?}");
+        assert!(inserted.pin_is(OLD) && !inserted.authenticated(), "{kind:?}");
         // Two are left: one is risked. One is left: none is.
-        let failure = world.run(&bench, &mut person).failed("wrong PIN again");
-        assert_eq!((failure.card_state(), bench.tries()), (CardState::TrySpent, 1), "{kind:?}");
-        bench.forget_sent();
-        let failure = world.run(&bench, &mut person).failed_untouched("the last try");
+        let failure = setup.run(&inserted, &mut person).failed("wrong PIN again");
+        assert_eq!((failure.card_state(), inserted.tries()), (CardState::TrySpent, 1), "{kind:?}");
+        inserted.forget_sent();
+        let failure = setup.run(&inserted, &mut person).failed_untouched("the last try");
         assert!(
             matches!(*failure.cause, Cause::FewTries { what: "PIN", left: 1, min: 2 }),
             "{kind:?}: {}",
             told(&failure)
         );
-        assert_eq!((bench.tries(), bench.card.with(|tap| tap.risky())), (1, 0), "{kind:?}");
+        assert_eq!((inserted.tries(), inserted.card.with(|tap| tap.risky())), (1, 0), "{kind:?}");
     }
 }
 
@@ -136,14 +135,14 @@ fn the_beginning_of_the_current_pin_is_not_the_current_pin() {
     for kind in [Kind::Gids, Kind::Iso, Kind::IsoPadded] {
         let (beginning, rest) = OLD.split_at(4);
         let new = [rest, b"9753"].concat();
-        let mut world = World::with(kind, "current-pin", &Lines::default(), |settings| {
+        let mut setup = JobSetup::with(kind, "current-pin", &Lines::default(), |settings| {
             settings.pin_maker = PinMaker::Fixed(new.clone());
         });
-        let bench = Bench::new(kind);
+        let inserted = InsertedCard::new(kind);
         let mut person = Person { current_pin: Some(beginning.to_vec()), ..Person::default() };
-        let failure = world.run(&bench, &mut person).failed("the beginning of the PIN");
+        let failure = setup.run(&inserted, &mut person).failed("the beginning of the PIN");
         assert_eq!(failure.card_state(), CardState::TrySpent, "{kind:?}: {}", told(&failure));
-        assert!(bench.pin_is(OLD) && !bench.authenticated(), "{kind:?}");
+        assert!(inserted.pin_is(OLD) && !inserted.authenticated(), "{kind:?}");
     }
 }
 
@@ -151,12 +150,12 @@ fn the_beginning_of_the_current_pin_is_not_the_current_pin() {
 #[test]
 fn the_current_pin_does_on_a_card_whose_admin_key_is_locked() {
     let settings = GidsSettings { card_id: CARD_A, pin: OLD.to_vec(), admin_tries: Some(0), ..GidsSettings::default() };
-    let bench = Bench::of(Faulty::new(Box::new(GidsCard::personalised(settings))), Kind::Gids);
-    let mut world = World::new(Kind::Gids, "server");
-    world.run(&bench, &mut Person::default()).failed_untouched("the server as the authority");
-    let mut world = World::new(Kind::Gids, "current-pin");
-    world.run(&bench, &mut Person::knowing()).ok("the current PIN as the authority");
-    assert!(!bench.pin_is(OLD));
+    let inserted = InsertedCard::of(Faulty::new(Box::new(GidsCard::personalised(settings))), Kind::Gids);
+    let mut setup = JobSetup::new(Kind::Gids, "server");
+    setup.run(&inserted, &mut Person::default()).failed_untouched("the server as the authority");
+    let mut setup = JobSetup::new(Kind::Gids, "current-pin");
+    setup.run(&inserted, &mut Person::knowing()).ok("the current PIN as the authority");
+    assert!(!inserted.pin_is(OLD));
 }
 
 /// Answers that are none must not reach the card.
@@ -178,27 +177,27 @@ fn an_answer_of_another_shape_never_reaches_the_card() {
         ("{\"answer\":\"F0Zudm4wPLY=\"}", 200),
         ("not json at all", 200),
     ];
-    let mut world = World::new(Kind::Gids, "server");
+    let mut setup = JobSetup::new(Kind::Gids, "server");
     for (body, code) in answers {
         let case = format!("{code} {body:?}");
-        let bench = Bench::new(Kind::Gids);
+        let inserted = InsertedCard::new(Kind::Gids);
         let body = Some(body.to_owned()).filter(|_| code == 200);
         let fault = FaultKind::Status { code, headers: Vec::new(), body };
-        world.server.inject(Fault::on(Endpoint::AuthenticationResponse, fault));
-        let failure = world.run(&bench, &mut Person::default()).failed_untouched(&case);
+        setup.server.inject(Fault::on(Endpoint::AuthenticationResponse, fault));
+        let failure = setup.run(&inserted, &mut Person::default()).failed_untouched(&case);
         assert!(matches!(*failure.cause, Cause::Server(_)), "{case}: {}", told(&failure));
         assert!(!told(&failure).contains("F0Zudm4w") && !told(&failure).contains("17466E"), "{case}");
-        bench.assert_not_risked(&case);
-        world.server.state().clear_faults();
+        inserted.assert_not_risked(&case);
+        setup.server.state().clear_faults();
     }
     // The right length and the wrong bytes: the card decides, once.
-    let bench = Bench::new(Kind::Gids);
+    let inserted = InsertedCard::new(Kind::Gids);
     let body = Some("\"AAAAAAAAAAA=\"".to_owned());
-    world.server.inject(Fault::on(
+    setup.server.inject(Fault::on(
         Endpoint::AuthenticationResponse,
         FaultKind::Status { code: 200, headers: Vec::new(), body },
     ));
-    let failure = world.run(&bench, &mut Person::default()).failed("wrong bytes");
+    let failure = setup.run(&inserted, &mut Person::default()).failed("wrong bytes");
     assert_eq!((failure.step, failure.card_state()), (Step::Authorize, CardState::TrySpent));
-    assert_eq!(bench.admin_answers(), 1);
+    assert_eq!(inserted.admin_answers(), 1);
 }

@@ -1,8 +1,7 @@
 //! Answers without end, without content, and without measure: bounded, and told for what they are.
 
 use pinwright::job::CardState;
-
-use crate::bench::{Bench, Kind, OLD, Person, TRIES, World, told};
+use support::provisioning::{InsertedCard, JobSetup, Kind, OLD, PIV_AND_OPENPGP, Person, TRIES, told};
 
 type Forger = fn(&[u8], Vec<u8>) -> Vec<u8>;
 
@@ -34,27 +33,23 @@ const FORGERS: [(&str, Forger); 14] = [
 #[test]
 fn every_kind_of_answer_from_every_exchange_on() {
     let mut cases = 0;
-    for (kind, authority) in [
+    let others = [
         (Kind::Gids, "server"),
         (Kind::Gids, "current-pin"),
         (Kind::IsoPadded, "server"),
         (Kind::IsoPadded, "current-pin"),
         (Kind::IsoT0, "server"),
         (Kind::IsoUnblocking, "puk"),
-        (Kind::PivYubico, "puk"),
-        (Kind::Piv, "current-pin"),
-        (Kind::OpenPgp, "admin-pin"),
-        (Kind::OpenPgp, "resetting-code"),
-        (Kind::OpenPgp, "current-pin"),
-    ] {
-        let mut world = World::new(kind, authority);
-        let good = Bench::new(kind);
-        world.run(&good, &mut Person::knowing()).ok("good");
+    ];
+    for (kind, authority) in others.into_iter().chain(PIV_AND_OPENPGP) {
+        let mut setup = JobSetup::new(kind, authority);
+        let good = InsertedCard::new(kind);
+        setup.run(&good, &mut Person::knowing()).ok("good");
         for at in 0..good.apdus() {
             for (name, forger) in FORGERS {
                 for executed in [true, false] {
                     cases += 1;
-                    case(&mut world, kind, at, (name, forger), executed, &format!("{kind:?} {authority}"));
+                    case(&mut setup, kind, at, (name, forger), executed, &format!("{kind:?} {authority}"));
                 }
             }
         }
@@ -62,31 +57,31 @@ fn every_kind_of_answer_from_every_exchange_on() {
     println!("hostile answers: {cases} cases, 0 violations");
 }
 
-fn case(world: &mut World, kind: Kind, at: usize, (name, forger): (&str, Forger), executed: bool, who: &str) {
+fn case(setup: &mut JobSetup, kind: Kind, at: usize, (name, forger): (&str, Forger), executed: bool, who: &str) {
     let case = format!("{who}, from exchange {at} on, {}: {name}", if executed { "executed" } else { "not executed" });
-    let bench = Bench::new(kind);
+    let inserted = InsertedCard::new(kind);
     let mut index = 0;
     if executed {
-        bench.forge(move |command, answer| {
+        inserted.forge(move |command, answer| {
             index += 1;
             if index > at { forger(command, answer) } else { answer }
         });
     } else {
-        bench.instead(move |command| {
+        inserted.instead(move |command| {
             index += 1;
             (index > at).then(|| forger(command, vec![0xA5, 0x90, 0x00]))
         });
     }
-    let pins = world.server.state().pins().len();
-    let run = world.run(&bench, &mut Person::knowing());
-    let made = world.server.state().pins().get(pins..).and_then(|made| made.last().cloned());
-    let new_on = made.as_deref().is_some_and(|pin| bench.pin_is(pin));
-    assert!(bench.apdus() <= 320, "{case}: {} commands", bench.apdus());
+    let pins = setup.server.state().pins().len();
+    let run = setup.run(&inserted, &mut Person::knowing());
+    let made = setup.server.state().pins().get(pins..).and_then(|made| made.last().cloned());
+    let new_on = made.as_deref().is_some_and(|pin| inserted.pin_is(pin));
+    assert!(inserted.apdus() <= 320, "{case}: {} commands", inserted.apdus());
     // The current PIN or PW3 by itself, the change, the new PIN; or the new PIN, with a code or after the answer, and once more.
     let most = if who.contains("current-pin") || who.contains("admin-pin") { 3 } else { 2 };
-    assert!(bench.admin_answers() <= 1 && bench.card.with(|tap| tap.risky()) <= most, "{case}");
-    assert!(!bench.authenticated(), "{case}");
-    assert_eq!((bench.tries(), bench.code_tries_lost()), (TRIES, 0), "{case}");
+    assert!(inserted.admin_answers() <= 1 && inserted.card.with(|tap| tap.risky()) <= most, "{case}");
+    assert!(!inserted.authenticated(), "{case}");
+    assert_eq!((inserted.tries(), inserted.code_tries_lost()), (TRIES, 0), "{case}");
     match run.result {
         // A card that says 9000 to everything has the last word: nothing else can be asked.
         Ok(_) => assert!(new_on || !executed, "{case}: success without the PIN"),
@@ -94,9 +89,9 @@ fn case(world: &mut World, kind: Kind, at: usize, (name, forger): (&str, Forger)
             // What the card refuses (6Cxx) although it has carried it out, nobody can know.
             let lied = executed && name.starts_with("6C");
             let truth = match failure.card_state() {
-                CardState::Untouched | CardState::TrySpent => bench.pin_is(OLD) || lied,
+                CardState::Untouched | CardState::TrySpent => inserted.pin_is(OLD) || lied,
                 CardState::PinSet => new_on || !executed,
-                CardState::Unknown => bench.pin_is(OLD) || new_on,
+                CardState::Unknown => inserted.pin_is(OLD) || new_on,
             };
             assert!(truth, "{case}: {}", told(&failure));
             assert!(!failure.cause.remedy().is_empty(), "{case}");
@@ -107,11 +102,11 @@ fn case(world: &mut World, kind: Kind, at: usize, (name, forger): (&str, Forger)
 /// Pseudo-random answers of every length up to 40, to everything: no panic, no PIN at risk.
 #[test]
 fn noise() {
-    let mut world = World::new(Kind::Gids, "server");
+    let mut setup = JobSetup::new(Kind::Gids, "server");
     for seed in 1..400_u64 {
-        let bench = Bench::new(Kind::Gids);
+        let inserted = InsertedCard::new(Kind::Gids);
         let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        bench.forge(move |_, mut answer| {
+        inserted.forge(move |_, mut answer| {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
@@ -130,12 +125,12 @@ fn noise() {
             }
             answer
         });
-        let pins = world.server.state().pins().len();
-        let run = world.run(&bench, &mut Person::default());
-        assert!(bench.apdus() < 320 && bench.admin_answers() <= 1 && !bench.authenticated(), "seed {seed}");
-        let made = world.server.state().pins().get(pins..).and_then(|made| made.last().cloned());
-        let new_on = made.as_deref().is_some_and(|pin| bench.pin_is(pin));
-        assert!(bench.pin_is(OLD) || new_on, "seed {seed}");
+        let pins = setup.server.state().pins().len();
+        let run = setup.run(&inserted, &mut Person::default());
+        assert!(inserted.apdus() < 320 && inserted.admin_answers() <= 1 && !inserted.authenticated(), "seed {seed}");
+        let made = setup.server.state().pins().get(pins..).and_then(|made| made.last().cloned());
+        let new_on = made.as_deref().is_some_and(|pin| inserted.pin_is(pin));
+        assert!(inserted.pin_is(OLD) || new_on, "seed {seed}");
         assert!(run.result.is_err() || new_on, "seed {seed}");
     }
 }

@@ -5,31 +5,30 @@ use pinwright::job::{CardState, Cause, Step};
 use pinwright::sim::card::VirtualCard as _;
 use pinwright::sim::fault::Faulty;
 use pinwright::sim::piv::{PivCard, PivSettings};
-
-use crate::bench::{Bench, CARD_A, ISO_ATR, Kind, Lines, OLD, Person, TRIES, World, told};
+use support::provisioning::{CARD_A, ISO_ATR, InsertedCard, JobSetup, Kind, Lines, OLD, Person, TRIES, told};
 
 /// A wrong PUK on a YubiKey NEO with an old applet: `6302`, where the standard has `63C2`.
 #[test]
 fn a_wrong_puk_in_the_words_of_an_old_card_is_a_wrong_puk() {
-    let mut world = World::new(Kind::Piv, "puk");
-    let bench = Bench::new(Kind::Piv);
-    bench.forge(|_, mut answer| {
+    let mut setup = JobSetup::new(Kind::Piv, "puk");
+    let inserted = InsertedCard::new(Kind::Piv);
+    inserted.forge(|_, mut answer| {
         if let [0x63, sw2 @ 0xC0..=0xCF] = answer.as_mut_slice() {
             *sw2 &= 0x0F;
         }
         answer
     });
     let mut person = Person { code: Some(b"00000000".to_vec()), ..Person::default() };
-    let failure = world.run(&bench, &mut person).failed("a wrong PUK");
+    let failure = setup.run(&inserted, &mut person).failed("a wrong PUK");
     assert_eq!((failure.step, failure.card_state()), (Step::SetPin, CardState::TrySpent), "{}", told(&failure));
     assert!(told(&failure).contains("2 tries left now"), "{}", told(&failure));
-    assert!(bench.pin_is(OLD) && bench.tries() == TRIES);
+    assert!(inserted.pin_is(OLD) && inserted.tries() == TRIES);
 }
 
 /// Another program has left the PIN verified, so the card says `9000` where its counter would stand: one try, and it is not spent.
 #[test]
 fn the_last_try_is_not_risked_because_the_pin_was_left_verified() {
-    let mut world = World::new(Kind::Piv, "current-pin");
+    let mut setup = JobSetup::new(Kind::Piv, "current-pin");
     let settings = PivSettings {
         atr: ISO_ATR.to_vec(),
         guid: Some(Kind::Piv.guid(CARD_A).into_bytes()),
@@ -37,18 +36,18 @@ fn the_last_try_is_not_risked_because_the_pin_was_left_verified() {
         pin_tries: 1,
         ..PivSettings::default()
     };
-    let bench = Bench::of(Faulty::new(Box::new(PivCard::new(settings))), Kind::Piv);
+    let inserted = InsertedCard::of(Faulty::new(Box::new(PivCard::new(settings))), Kind::Piv);
     let verify = [&[0x00, 0x20, 0x00, 0x80, 0x08], OLD].concat();
-    bench.card.with(|tap| {
+    inserted.card.with(|tap| {
         for command in [&hex::decode("00A4040009A0000003080000100000").unwrap(), &verify] {
             assert!(tap.transmit(command).unwrap().ends_with(&[0x90, 0x00]));
         }
     });
-    bench.forget_sent();
+    inserted.forget_sent();
     let mut person = Person { current_pin: Some(b"13572468".to_vec()), ..Person::default() };
-    let failure = world.run(&bench, &mut person).failed_untouched("one try left");
+    let failure = setup.run(&inserted, &mut person).failed_untouched("one try left");
     assert!(matches!(*failure.cause, Cause::FewTries { left: 1, .. }), "{}", told(&failure));
-    assert_eq!((bench.tries(), bench.card.with(|tap| tap.risky())), (1, 0));
+    assert_eq!((inserted.tries(), inserted.card.with(|tap| tap.risky())), (1, 0));
 }
 
 /// Where nobody has to answer the challenge it is a parameter of the server's call, and none is as good.
@@ -64,14 +63,14 @@ fn a_challenge_that_nobody_answers_stops_no_job() {
         (Kind::Iso, "current-pin", random, &["9000", "00112233449000"]),
         (Kind::Gids, "current-pin", general, &["9000", "7C009000"]),
     ] {
-        let mut world = World::new(kind, authority);
+        let mut setup = JobSetup::new(kind, authority);
         for answer in answers {
             let case = format!("{kind:?} {authority}: {answer}");
-            let bench = Bench::new(kind);
+            let inserted = InsertedCard::new(kind);
             let given = hex::decode(answer).unwrap();
-            bench.instead(move |command| (command.get(1) == Some(&instruction)).then(|| given.clone()));
-            world.run(&bench, &mut Person::knowing()).ok(&case);
-            assert!(!bench.pin_is(OLD), "{case}");
+            inserted.instead(move |command| (command.get(1) == Some(&instruction)).then(|| given.clone()));
+            setup.run(&inserted, &mut Person::knowing()).ok(&case);
+            assert!(!inserted.pin_is(OLD), "{case}");
         }
     }
 }
@@ -79,12 +78,12 @@ fn a_challenge_that_nobody_answers_stops_no_job() {
 /// A card that has lost its selection has said nothing of the challenge.
 #[test]
 fn a_challenge_to_a_card_that_was_reset_stops_the_job() {
-    let mut world = World::new(Kind::OpenPgp, "admin-pin");
-    let bench = Bench::new(Kind::OpenPgp);
-    bench.instead(|command| (command.get(1) == Some(&0x84)).then(|| vec![0x69, 0x86]));
-    let failure = world.run(&bench, &mut Person::knowing()).failed_untouched("6986");
+    let mut setup = JobSetup::new(Kind::OpenPgp, "admin-pin");
+    let inserted = InsertedCard::new(Kind::OpenPgp);
+    inserted.instead(|command| (command.get(1) == Some(&0x84)).then(|| vec![0x69, 0x86]));
+    let failure = setup.run(&inserted, &mut Person::knowing()).failed_untouched("6986");
     assert_eq!(failure.step, Step::Challenge, "{}", told(&failure));
-    bench.assert_not_risked("6986");
+    inserted.assert_not_risked("6986");
 }
 
 /// Nine bytes where each PIN has a block of eight: the new PIN would begin one byte late.
@@ -92,13 +91,13 @@ fn a_challenge_to_a_card_that_was_reset_stops_the_job() {
 fn a_current_pin_that_can_not_be_the_cards_is_not_tried() {
     for (kind, pin) in [(Kind::IsoPadded, "246813579"), (Kind::Iso, "246813579"), (Kind::Piv, "246813579")] {
         let case = format!("{kind:?}");
-        let mut world = World::new(kind, "current-pin");
-        let bench = Bench::new(kind);
+        let mut setup = JobSetup::new(kind, "current-pin");
+        let inserted = InsertedCard::new(kind);
         let mut person = Person { current_pin: Some(pin.into()), ..Person::default() };
-        let failure = world.run(&bench, &mut person).failed_untouched(&case);
+        let failure = setup.run(&inserted, &mut person).failed_untouched(&case);
         assert_eq!(failure.step, Step::Supply, "{case}: {}", told(&failure));
         assert!(told(&failure).contains("to 8 bytes, and that has 9"), "{case}: {}", told(&failure));
-        bench.assert_not_risked(&case);
+        inserted.assert_not_risked(&case);
     }
 }
 
@@ -113,14 +112,14 @@ fn what_leads_out_of_an_uncertain_pin_is_named_for_the_card() {
     ] {
         let case = format!("{kind:?}");
         let lines = Lines { card: "min_tries_left = 3".to_owned(), ..Lines::default() };
-        let mut world = World::with(kind, "current-pin", &lines, |_| {});
+        let mut setup = JobSetup::with(kind, "current-pin", &lines, |_| {});
         let folder = tempfile::tempdir().unwrap();
-        world.journal = Some(Journal::new(folder.path().join("journal"), std::time::Duration::from_secs(3600)));
-        let bench = Bench::new(kind);
-        bench.instead(|command| (command.get(1) == Some(&0x24)).then(|| vec![0x6F, 0x00]));
-        let failure = world.run(&bench, &mut Person::knowing()).failed(&case);
+        setup.journal = Some(Journal::new(folder.path().join("journal"), std::time::Duration::from_secs(3600)));
+        let inserted = InsertedCard::new(kind);
+        inserted.instead(|command| (command.get(1) == Some(&0x24)).then(|| vec![0x6F, 0x00]));
+        let failure = setup.run(&inserted, &mut Person::knowing()).failed(&case);
         assert_eq!(failure.card_state(), CardState::Unknown, "{case}: {}", told(&failure));
-        let failure = world.run(&bench, &mut Person::knowing()).failed_untouched(&case);
+        let failure = setup.run(&inserted, &mut Person::knowing()).failed_untouched(&case);
         assert!(matches!(*failure.cause, Cause::UncertainPin { .. }), "{case}: {}", told(&failure));
         assert!(failure.cause.remedy().contains(others), "{case}: {}", failure.cause.remedy());
     }

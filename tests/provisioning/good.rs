@@ -10,8 +10,7 @@ use pinwright::sim::fault::Faulty;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::random::Randomness;
 use pinwright::sim::server::{Endpoint, PinMaker};
-
-use crate::bench::{Bench, CARD_A, CHALLENGE_SAMPLE, KEY, Kind, Lines, OLD, Person, TRIES, World};
+use support::provisioning::{CARD_A, CHALLENGE_SAMPLE, InsertedCard, JobSetup, KEY, Kind, Lines, OLD, Person, TRIES};
 
 /// Kinds of cards, and the least APDUs of a job with each of their authorities.
 type Jobs = (Kind, &'static [(Authority, usize)]);
@@ -19,7 +18,7 @@ type Jobs = (Kind, &'static [(Authority, usize)]);
 const JOBS: [Jobs; 10] = {
     use Authority::{AdminKey, AdminPin, CurrentPin, Puk, ResettingCode, Server};
     // Whoever has to be asked is asked with the card let go of, so that it is found and identified twice; the server's answer alone
-    // needs one hold. The cards of the bench are told by their ATR or preferred: no SELECT of another family.
+    // needs one hold. The cards are told by their ATR or preferred: no SELECT of another family.
     [
         (Kind::Gids, &[(Server, 9), (AdminKey, 12), (CurrentPin, 13)]),
         (Kind::Iso, &[(Server, 8), (AdminKey, 11), (CurrentPin, 12)]),
@@ -44,24 +43,24 @@ fn every_kind_of_card_with_every_authority() {
                     continue;
                 }
                 let case = format!("{kind:?} {name} {protocol}");
-                let mut world = World::new(kind, name);
-                let bench = Bench::new(kind);
-                bench.slot.set_protocol(protocol);
+                let mut setup = JobSetup::new(kind, name);
+                let inserted = InsertedCard::new(kind);
+                inserted.slot.set_protocol(protocol);
                 let mut person = Person::knowing();
-                let outcome = world.run(&bench, &mut person).ok(&case);
-                let pin = world.server.state().last_pin().unwrap();
-                assert!(bench.pin_is(&pin), "{case}: the server's PIN is on the card");
-                assert!(!bench.pin_is(OLD), "{case}");
-                assert_eq!(bench.tries(), TRIES, "{case}");
-                assert!(!bench.authenticated(), "{case}");
-                assert_eq!(bench.slot.resets(), 1, "{case}: reset at the end");
+                let outcome = setup.run(&inserted, &mut person).ok(&case);
+                let pin = setup.server.state().last_pin().unwrap();
+                assert!(inserted.pin_is(&pin), "{case}: the server's PIN is on the card");
+                assert!(!inserted.pin_is(OLD), "{case}");
+                assert_eq!(inserted.tries(), TRIES, "{case}");
+                assert!(!inserted.authenticated(), "{case}");
+                assert_eq!(inserted.slot.resets(), 1, "{case}: reset at the end");
                 assert_eq!(outcome.authority, authority, "{case}");
                 assert_eq!(outcome.pin_source, PinSource::Server, "{case}");
                 assert_eq!(outcome.card.card_id.guid(), kind.guid(CARD_A), "{case}");
                 if protocol == Protocol::T1 {
-                    assert_eq!(bench.apdus(), apdus, "{case}: as few commands as it takes");
+                    assert_eq!(inserted.apdus(), apdus, "{case}: as few commands as it takes");
                 }
-                assert_eq!(bench.card.with(|tap| tap.faulty.card().code_tries_lost()), 0, "{case}");
+                assert_eq!(inserted.card.with(|tap| tap.faulty.card().code_tries_lost()), 0, "{case}");
                 assert!(outcome.reset_failed.is_none(), "{case}");
                 let asked: &[&str] = match authority {
                     Authority::Server => &[],
@@ -73,9 +72,9 @@ fn every_kind_of_card_with_every_authority() {
                 };
                 assert_eq!(person.asked, asked, "{case}");
                 let answers = matches!(authority, Authority::Server | Authority::AdminKey);
-                assert_eq!(bench.admin_answers(), usize::from(answers), "{case}");
-                world.assert_no_violations(&case);
-                let seen = world.server.requests();
+                assert_eq!(inserted.admin_answers(), usize::from(answers), "{case}");
+                setup.assert_no_violations(&case);
+                let seen = setup.server.requests();
                 assert!(seen.iter().all(|call| call.version == "HTTP/2.0"), "{case}: {seen:?}");
                 // One is not kept open while a person types: what it has read would stay in its buffers.
                 let connections = seen.iter().map(|call| call.connection).max().map_or(0, |last| last + 1);
@@ -95,27 +94,27 @@ fn every_kind_of_card_with_every_authority() {
 #[test]
 fn the_budget_is_kept() {
     let latency = Duration::from_millis(250);
-    let mut world = World::with(Kind::Gids, "server", &Lines::default(), |settings| settings.latency = latency);
-    let bench = Bench::new(Kind::Gids);
-    let run = world.run(&bench, &mut Person::default());
+    let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), |settings| settings.latency = latency);
+    let inserted = InsertedCard::new(Kind::Gids);
+    let run = setup.run(&inserted, &mut Person::default());
     use Step::{Ask, Authorize, Bind, Challenge, Fit, Identify, Open, Resolve, SetPin, Verify};
     assert_eq!(run.steps, [Open, Identify, Resolve, Challenge, Ask, Fit, Bind, Authorize, SetPin, Verify]);
     run.ok("budget");
-    let apdus = bench.card.with(|tap| tap.faulty.card().commands());
+    let apdus = inserted.card.with(|tap| tap.faulty.card().commands());
     assert!(apdus <= 9, "{apdus} commands reached the card");
-    assert_eq!(world.server.requests().len(), 5);
-    let rounds = world.issuer.waited().as_secs_f32() / latency.as_secs_f32();
+    assert_eq!(setup.server.requests().len(), 5);
+    let rounds = setup.issuer.waited().as_secs_f32() / latency.as_secs_f32();
     assert!((3.0..4.0).contains(&rounds), "{rounds} rounds: three, the secrets together in the last");
     println!("GIDS with the server: {apdus} APDUs, 5 calls in {rounds:.2} round trips");
 }
 
 #[test]
 fn http_1_will_do() {
-    let mut world = World::with(Kind::Gids, "server", &Lines::default(), |settings| settings.http2 = false);
-    let bench = Bench::new(Kind::Gids);
-    world.run(&bench, &mut Person::default()).ok("HTTP/1.1");
-    assert!(bench.pin_is(&world.server.state().last_pin().unwrap()));
-    world.assert_no_violations("HTTP/1.1");
+    let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), |settings| settings.http2 = false);
+    let inserted = InsertedCard::new(Kind::Gids);
+    setup.run(&inserted, &mut Person::default()).ok("HTTP/1.1");
+    assert!(inserted.pin_is(&setup.server.state().last_pin().unwrap()));
+    setup.assert_no_violations("HTTP/1.1");
 }
 
 #[test]
@@ -127,11 +126,11 @@ fn a_blocked_card_is_unblocked() {
         pin_left: Some(0),
         ..GidsSettings::default()
     };
-    let bench = Bench::of(Faulty::new(Box::new(GidsCard::personalised(settings))), Kind::Gids);
-    let mut world = World::new(Kind::Gids, "server");
-    world.run(&bench, &mut Person::default()).ok("blocked");
-    assert!(bench.pin_is(&world.server.state().last_pin().unwrap()));
-    assert_eq!(bench.tries(), TRIES);
+    let inserted = InsertedCard::of(Faulty::new(Box::new(GidsCard::personalised(settings))), Kind::Gids);
+    let mut setup = JobSetup::new(Kind::Gids, "server");
+    setup.run(&inserted, &mut Person::default()).ok("blocked");
+    assert!(inserted.pin_is(&setup.server.state().last_pin().unwrap()));
+    assert_eq!(inserted.tries(), TRIES);
 }
 
 /// Microsoft's printed pair: `1hFD+cz/0so=` is answered with `F0Zudm4wPLY=` under the all-zero key.
@@ -139,7 +138,7 @@ fn a_blocked_card_is_unblocked() {
 fn the_known_answer_passes_through_both_ways() {
     for authority in ["server", "admin-key"] {
         let challenge = hex::decode("D61143F9CCFFD2CA").unwrap();
-        let mut world = World::with(Kind::Gids, authority, &Lines::default(), |settings| {
+        let mut setup = JobSetup::with(Kind::Gids, authority, &Lines::default(), |settings| {
             settings.templates[0].default_admin_key = [0; 24];
             settings.pin_maker = PinMaker::Fixed(b"31415926".to_vec());
         });
@@ -149,19 +148,19 @@ fn the_known_answer_passes_through_both_ways() {
             random: Randomness::script(&challenge),
             ..GidsSettings::default()
         };
-        let bench = Bench::of(Faulty::new(Box::new(GidsCard::personalised(settings))), Kind::Gids);
+        let inserted = InsertedCard::of(Faulty::new(Box::new(GidsCard::personalised(settings))), Kind::Gids);
         let mut person = Person { admin_key: Some([0; 24]), ..Person::default() };
-        world.run(&bench, &mut person).ok(authority);
-        assert!(bench.pin_is(b"31415926"));
-        let sent = bench.card.with(|tap| tap.sent.iter().map(hex::encode_upper).collect::<Vec<_>>());
+        setup.run(&inserted, &mut person).ok(authority);
+        assert!(inserted.pin_is(b"31415926"));
+        let sent = inserted.card.with(|tap| tap.sent.iter().map(hex::encode_upper).collect::<Vec<_>>());
         assert!(sent.contains(&"008700000C7C0A820817466E766E303CB6".to_owned()), "{authority}");
-        let asked = world.server.requests().into_iter().filter(|call| call.query.contains("challenge=")).count();
-        let encoded = world.server.requests().into_iter().filter(|call| call.query.contains(CHALLENGE_SAMPLE)).count();
+        let asked = setup.server.requests().into_iter().filter(|call| call.query.contains("challenge=")).count();
+        let encoded = setup.server.requests().into_iter().filter(|call| call.query.contains(CHALLENGE_SAMPLE)).count();
         assert_eq!((asked, encoded), if authority == "server" { (2, 2) } else { (1, 1) });
         if authority == "server" {
-            assert_eq!(world.server.state().answers(), [hex::decode("17466E766E303CB6").unwrap()]);
+            assert_eq!(setup.server.state().answers(), [hex::decode("17466E766E303CB6").unwrap()]);
         }
-        world.assert_no_violations(authority);
+        setup.assert_no_violations(authority);
     }
 }
 
@@ -169,19 +168,19 @@ fn the_known_answer_passes_through_both_ways() {
 fn an_interruption_stops_before_the_first_write_and_not_after_it() {
     use Step::{Ask, Authorize, Bind, Challenge, Fit, Identify, Resolve, SetPin, Verify};
     for kind in [Kind::Gids, Kind::Iso] {
-        let mut world = World::new(kind, "server");
+        let mut setup = JobSetup::new(kind, "server");
         for step in [Identify, Resolve, Challenge, Ask, Fit, Bind, Authorize] {
-            let bench = Bench::new(kind);
+            let inserted = InsertedCard::new(kind);
             let mut person = Person { interrupt_at: Some(step), ..Person::default() };
-            let failure = world.run(&bench, &mut person).failed_untouched("interrupted");
+            let failure = setup.run(&inserted, &mut person).failed_untouched("interrupted");
             assert_eq!(failure.step, step);
-            bench.assert_not_risked("interrupted");
+            inserted.assert_not_risked("interrupted");
         }
         for step in [SetPin, Verify] {
-            let bench = Bench::new(kind);
+            let inserted = InsertedCard::new(kind);
             let mut person = Person { interrupt_at: Some(step), ..Person::default() };
-            world.run(&bench, &mut person).ok("interrupted too late");
-            assert!(bench.pin_is(&world.server.state().last_pin().unwrap()));
+            setup.run(&inserted, &mut person).ok("interrupted too late");
+            assert!(inserted.pin_is(&setup.server.state().last_pin().unwrap()));
         }
     }
 }

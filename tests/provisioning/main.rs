@@ -4,8 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod admin_key;
-#[allow(dead_code, reason = "shared with other test binaries")]
-mod bench;
 mod card_answers;
 mod codes;
 mod good;
@@ -14,8 +12,6 @@ mod last_tries;
 mod misbehaving;
 mod pins;
 mod plan;
-#[allow(dead_code, reason = "shared with other test binaries")]
-mod plastic;
 mod records;
 mod swaps;
 mod tls;

@@ -8,23 +8,13 @@ mod words;
 
 use pinwright::job::secrets::Need;
 use pinwright::job::{CardState, Cause, Failure, Step};
-
-use crate::bench::{Bench, Kind, OLD, Person, TRIES, World, told};
+use support::provisioning::{InsertedCard, JobSetup, Kind, OLD, PIV_AND_OPENPGP, Person, TRIES, told};
 
 /// Exchanges that one command may cause, whatever the card answers: GET RESPONSE and the one correction of Le.
 const ROUNDS: usize = 300;
 
 /// SELECTs of the built-in families, and of one profile.
 const CANDIDATES: usize = 4;
-
-/// The PIV and OpenPGP cards, each with the authorities that are tried on them.
-const PIV_AND_OPENPGP: [(Kind, &str); 5] = [
-    (Kind::PivYubico, "puk"),
-    (Kind::Piv, "current-pin"),
-    (Kind::OpenPgp, "admin-pin"),
-    (Kind::OpenPgp, "resetting-code"),
-    (Kind::OpenPgp, "current-pin"),
-];
 
 /// Changes what the card has answered.
 type Forger = fn(&[u8], Vec<u8>) -> Vec<u8>;
@@ -55,9 +45,9 @@ fn fails(
     forger: impl FnMut(&[u8], Vec<u8>) -> Vec<u8> + Send + 'static,
     expected: &Expected,
 ) -> Failure {
-    let bench = Bench::new(kind);
-    bench.forge(forger);
-    ends(&bench, kind, authority, case, expected)
+    let inserted = InsertedCard::new(kind);
+    inserted.forge(forger);
+    ends(&inserted, kind, authority, case, expected)
 }
 
 #[track_caller]
@@ -68,25 +58,25 @@ fn is_refused(
     refusal: impl FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'static,
     expected: &Expected,
 ) -> Failure {
-    let bench = Bench::new(kind);
-    bench.instead(refusal);
-    ends(&bench, kind, authority, case, expected)
+    let inserted = InsertedCard::new(kind);
+    inserted.instead(refusal);
+    ends(&inserted, kind, authority, case, expected)
 }
 
 #[track_caller]
-fn ends(bench: &Bench, kind: Kind, authority: &str, case: &str, expected: &Expected) -> Failure {
+fn ends(inserted: &InsertedCard, kind: Kind, authority: &str, case: &str, expected: &Expected) -> Failure {
     let case = &format!("{kind:?} {authority}, {case}");
-    let mut world = World::new(kind, authority);
-    let failure = world.run(bench, &mut prepared()).failed(case);
+    let mut setup = JobSetup::new(kind, authority);
+    let failure = setup.run(inserted, &mut prepared()).failed(case);
     assert_eq!((failure.step, failure.card_state()), (expected.step, expected.state), "{case}: {}", told(&failure));
     assert!((expected.cause)(&failure.cause), "{case}: {}", told(&failure));
     assert!(!failure.cause.remedy().is_empty(), "{case}");
-    assert!(bench.apdus() <= expected.commands, "{case}: {} commands", bench.apdus());
+    assert!(inserted.apdus() <= expected.commands, "{case}: {} commands", inserted.apdus());
     let most = usize::from(expected.state != CardState::Untouched);
-    let offered = bench.admin_answers() + bench.card.with(|tap| tap.risky());
+    let offered = inserted.admin_answers() + inserted.card.with(|tap| tap.risky());
     assert!(offered <= most, "{case}: {offered} commands that could count or write");
-    assert_eq!((bench.tries(), bench.code_tries_lost()), (TRIES, 0), "{case}: no PIN and no code was wrong");
-    assert!(bench.pin_is(OLD) && !bench.authenticated(), "{case}");
+    assert_eq!((inserted.tries(), inserted.code_tries_lost()), (TRIES, 0), "{case}: no PIN and no code was wrong");
+    assert!(inserted.pin_is(OLD) && !inserted.authenticated(), "{case}");
     failure
 }
 
@@ -99,11 +89,11 @@ fn does_not_matter(
     forger: impl FnMut(&[u8], Vec<u8>) -> Vec<u8> + Send + 'static,
 ) {
     let case = &format!("{kind:?} {authority}, {case}");
-    let bench = Bench::new(kind);
-    bench.forge(forger);
-    World::new(kind, authority).run(&bench, &mut prepared()).ok(case);
-    assert_eq!((bench.tries(), bench.code_tries_lost()), (TRIES, 0), "{case}: no PIN and no code was wrong");
-    assert!(!bench.pin_is(OLD) && !bench.authenticated(), "{case}");
+    let inserted = InsertedCard::new(kind);
+    inserted.forge(forger);
+    JobSetup::new(kind, authority).run(&inserted, &mut prepared()).ok(case);
+    assert_eq!((inserted.tries(), inserted.code_tries_lost()), (TRIES, 0), "{case}: no PIN and no code was wrong");
+    assert!(!inserted.pin_is(OLD) && !inserted.authenticated(), "{case}");
 }
 
 fn is_select(command: &[u8]) -> bool {

@@ -6,37 +6,36 @@ use pinwright::job::secrets::SecretError;
 use pinwright::job::{Cause, Step};
 use pinwright::server::ServerProblem;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind, PinMaker, Settings, UserPinOption};
-
-use crate::bench::{Bench, Kind, Lines, Person, TRIES, World, told};
+use support::provisioning::{InsertedCard, JobSetup, Kind, Lines, Person, TRIES, told};
 
 const TYPED: &[u8] = b"86420975";
 
-fn count(world: &World, endpoint: Endpoint) -> usize {
-    world.server.requests().iter().filter(|call| call.endpoint == Some(endpoint)).count()
+fn count(setup: &JobSetup, endpoint: Endpoint) -> usize {
+    setup.server.requests().iter().filter(|call| call.endpoint == Some(endpoint)).count()
 }
 
 fn typing() -> Person<'static> {
     Person { new_pin: Some(TYPED.to_vec()), ..Person::default() }
 }
 
-fn challenges(bench: &Bench) -> usize {
-    bench.card.with(|tap| tap.sent.iter().filter(|command| command.starts_with(&[0, 0x87, 0, 0, 4])).count())
+fn challenges(inserted: &InsertedCard) -> usize {
+    inserted.card.with(|tap| tap.sent.iter().filter(|command| command.starts_with(&[0, 0x87, 0, 0, 4])).count())
 }
 
 #[test]
 fn no_pin_at_the_server_means_that_the_user_supplies_it() {
-    let mut world = World::with(Kind::Gids, "server", &Lines::default(), |s| s.pin_maker = PinMaker::UserProvided);
-    let bench = Bench::new(Kind::Gids);
+    let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), |s| s.pin_maker = PinMaker::UserProvided);
+    let inserted = InsertedCard::new(Kind::Gids);
     let mut person = typing();
-    let outcome = world.run(&bench, &mut person).ok("204");
+    let outcome = setup.run(&inserted, &mut person).ok("204");
     assert_eq!(outcome.pin_source, PinSource::User);
     assert_eq!(person.asked, ["new PIN"]);
-    assert!(bench.pin_is(TYPED) && bench.tries() == TRIES && !bench.authenticated());
-    assert_eq!(challenges(&bench), 2, "a new challenge after the typing");
-    assert_eq!(bench.admin_answers(), 1);
-    assert_eq!(bench.slot.resets(), 2, "the first challenge does not outlive the wait");
-    assert_eq!(count(&world, Endpoint::PinByCard), 1, "asked once");
-    let asked: Vec<String> = world
+    assert!(inserted.pin_is(TYPED) && inserted.tries() == TRIES && !inserted.authenticated());
+    assert_eq!(challenges(&inserted), 2, "a new challenge after the typing");
+    assert_eq!(inserted.admin_answers(), 1);
+    assert_eq!(inserted.slot.resets(), 2, "the first challenge does not outlive the wait");
+    assert_eq!(count(&setup, Endpoint::PinByCard), 1, "asked once");
+    let asked: Vec<String> = setup
         .server
         .requests()
         .into_iter()
@@ -45,7 +44,7 @@ fn no_pin_at_the_server_means_that_the_user_supplies_it() {
         .collect();
     assert_eq!(asked.len(), 2);
     assert_ne!(asked[0], asked[1], "another challenge");
-    world.assert_no_violations("204");
+    setup.assert_no_violations("204");
 }
 
 #[test]
@@ -53,14 +52,14 @@ fn a_policy_that_names_the_user_asks_no_route() {
     for option in [UserPinOption::Number(3), UserPinOption::Name("UserProvided".to_owned())] {
         let case = format!("{option:?}");
         let change = |settings: &mut Settings| settings.templates[0].user_pin_option = option;
-        let mut world = World::with(Kind::Gids, "server", &Lines::default(), change);
-        let bench = Bench::new(Kind::Gids);
-        let outcome = world.run(&bench, &mut typing()).ok(&case);
+        let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), change);
+        let inserted = InsertedCard::new(Kind::Gids);
+        let outcome = setup.run(&inserted, &mut typing()).ok(&case);
         assert_eq!(outcome.pin_source, PinSource::User, "{case}");
-        assert!(bench.pin_is(TYPED), "{case}");
-        assert_eq!(count(&world, Endpoint::PinByCard) + count(&world, Endpoint::PinByRequest), 0, "{case}");
-        assert_eq!(challenges(&bench), 1, "{case}: none before the typing");
-        world.assert_no_violations(&case);
+        assert!(inserted.pin_is(TYPED), "{case}");
+        assert_eq!(count(&setup, Endpoint::PinByCard) + count(&setup, Endpoint::PinByRequest), 0, "{case}");
+        assert_eq!(challenges(&inserted), 1, "{case}: none before the typing");
+        setup.assert_no_violations(&case);
     }
 }
 
@@ -71,13 +70,13 @@ fn a_contradiction_asks_nobody() {
             settings.templates[0].user_pin_option = UserPinOption::Name(option.to_owned());
             settings.pin_maker = PinMaker::UserProvided;
         };
-        let mut world = World::with(Kind::Gids, "server", &Lines::default(), change);
-        let bench = Bench::new(Kind::Gids);
+        let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), change);
+        let inserted = InsertedCard::new(Kind::Gids);
         let mut person = typing();
-        let failure = world.run(&bench, &mut person).failed_untouched(option);
+        let failure = setup.run(&inserted, &mut person).failed_untouched(option);
         assert!(matches!(*failure.cause, Cause::Resolve(ResolveError::PinDisagreement { .. })), "{}", told(&failure));
         assert!(person.asked.is_empty());
-        bench.assert_not_risked(option);
+        inserted.assert_not_risked(option);
     }
 }
 
@@ -85,11 +84,11 @@ fn a_contradiction_asks_nobody() {
 fn a_person_who_cancels_leaves_the_card_untouched() {
     for authority in ["server", "admin-key", "current-pin"] {
         let change = |settings: &mut Settings| settings.pin_maker = PinMaker::UserProvided;
-        let mut world = World::with(Kind::Gids, authority, &Lines::default(), change);
-        let bench = Bench::new(Kind::Gids);
-        let failure = world.run(&bench, &mut Person::default()).failed_untouched(authority);
+        let mut setup = JobSetup::with(Kind::Gids, authority, &Lines::default(), change);
+        let inserted = InsertedCard::new(Kind::Gids);
+        let failure = setup.run(&inserted, &mut Person::default()).failed_untouched(authority);
         assert!(matches!(*failure.cause, Cause::Secret(SecretError::Cancelled { .. })), "{}", told(&failure));
-        bench.assert_not_risked(authority);
+        inserted.assert_not_risked(authority);
     }
 }
 
@@ -97,32 +96,32 @@ fn a_person_who_cancels_leaves_the_card_untouched() {
 fn a_typed_pin_must_fit_as_well() {
     for (kind, pin) in [(Kind::Gids, &b"123"[..]), (Kind::Gids, b"12345678901234567"), (Kind::Iso, b"123456789")] {
         let change = |settings: &mut Settings| settings.pin_maker = PinMaker::UserProvided;
-        let mut world = World::with(kind, "server", &Lines::default(), change);
-        let bench = Bench::new(kind);
+        let mut setup = JobSetup::with(kind, "server", &Lines::default(), change);
+        let inserted = InsertedCard::new(kind);
         let mut person = Person { new_pin: Some(pin.to_vec()), ..Person::default() };
-        let failure = world.run(&bench, &mut person).failed_untouched("typed");
+        let failure = setup.run(&inserted, &mut person).failed_untouched("typed");
         assert!(matches!(*failure.cause, Cause::Fit(_)), "{}", told(&failure));
         assert!(!told(&failure).contains(std::str::from_utf8(pin).unwrap()));
-        bench.assert_not_risked("typed");
+        inserted.assert_not_risked("typed");
     }
 }
 
 #[test]
 fn only_a_404_leads_to_the_other_route() {
-    let mut world = World::with(Kind::Gids, "server", &Lines::default(), |settings| settings.pin_by_card = false);
-    let bench = Bench::new(Kind::Gids);
-    world.run(&bench, &mut Person::default()).ok("404");
-    assert_eq!((count(&world, Endpoint::PinByCard), count(&world, Endpoint::PinByRequest)), (1, 1));
-    assert!(bench.pin_is(&world.server.state().last_pin().unwrap()));
-    world.assert_no_violations("404");
+    let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), |settings| settings.pin_by_card = false);
+    let inserted = InsertedCard::new(Kind::Gids);
+    setup.run(&inserted, &mut Person::default()).ok("404");
+    assert_eq!((count(&setup, Endpoint::PinByCard), count(&setup, Endpoint::PinByRequest)), (1, 1));
+    assert!(inserted.pin_is(&setup.server.state().last_pin().unwrap()));
+    setup.assert_no_violations("404");
     for (code, attempts) in [(401, 1), (403, 1), (500, 1), (400, 1), (302, 1), (204, 1)] {
-        let mut world = World::new(Kind::Gids, "server");
-        world.server.inject(Fault::on(Endpoint::PinByCard, FaultKind::status(code)).always());
-        let bench = Bench::new(Kind::Gids);
-        world.run(&bench, &mut Person::default()).failed_untouched("no 404");
-        assert_eq!(count(&world, Endpoint::PinByCard), attempts, "{code}");
-        assert_eq!(count(&world, Endpoint::PinByRequest), 0, "{code}");
-        bench.assert_not_risked("no 404");
+        let mut setup = JobSetup::new(Kind::Gids, "server");
+        setup.server.inject(Fault::on(Endpoint::PinByCard, FaultKind::status(code)).always());
+        let inserted = InsertedCard::new(Kind::Gids);
+        setup.run(&inserted, &mut Person::default()).failed_untouched("no 404");
+        assert_eq!(count(&setup, Endpoint::PinByCard), attempts, "{code}");
+        assert_eq!(count(&setup, Endpoint::PinByRequest), 0, "{code}");
+        inserted.assert_not_risked("no 404");
     }
 }
 
@@ -133,18 +132,18 @@ fn a_fixed_route_stays_fixed() {
         ("request", Endpoint::PinByRequest, Endpoint::PinByCard),
     ] {
         let lines = Lines { server: format!("pin_route = \"{route}\""), ..Lines::default() };
-        let mut world = World::with(Kind::Gids, "server", &lines, |_| {});
-        let bench = Bench::new(Kind::Gids);
-        world.run(&bench, &mut Person::default()).ok(route);
-        assert_eq!((count(&world, used), count(&world, other)), (1, 0), "{route}");
-        world.server.inject(Fault::on(used, FaultKind::status(404)).always());
-        let bench = Bench::new(Kind::Gids);
-        let failure = world.run(&bench, &mut Person::default()).failed_untouched(route);
+        let mut setup = JobSetup::with(Kind::Gids, "server", &lines, |_| {});
+        let inserted = InsertedCard::new(Kind::Gids);
+        setup.run(&inserted, &mut Person::default()).ok(route);
+        assert_eq!((count(&setup, used), count(&setup, other)), (1, 0), "{route}");
+        setup.server.inject(Fault::on(used, FaultKind::status(404)).always());
+        let inserted = InsertedCard::new(Kind::Gids);
+        let failure = setup.run(&inserted, &mut Person::default()).failed_untouched(route);
         assert!(
             matches!(&*failure.cause, Cause::Server(error) if matches!(error.problem, ServerProblem::NotFound { api_answered: true }))
         );
-        assert_eq!(count(&world, other), 0, "{route}");
-        bench.assert_not_risked(route);
+        assert_eq!(count(&setup, other), 0, "{route}");
+        inserted.assert_not_risked(route);
     }
 }
 
@@ -178,16 +177,16 @@ const NO_PINS: [(&str, &str); 24] = [
 
 #[test]
 fn what_is_no_pin_is_not_written() {
-    let mut world = World::new(Kind::Gids, "server");
+    let mut setup = JobSetup::new(Kind::Gids, "server");
     let long = format!("\"{}\"", "CANARY73".repeat(25));
     let cases = NO_PINS.into_iter().chain([(long.as_str(), "CANARY73")]);
     for (body, canary) in cases {
-        let bench = Bench::new(Kind::Gids);
+        let inserted = InsertedCard::new(Kind::Gids);
         let raw =
             PinMaker::Raw { status: 200, content_type: "application/json".to_owned(), body: body.as_bytes().to_vec() };
-        world.server.state().change(|settings| settings.pin_maker = raw);
+        setup.server.state().change(|settings| settings.pin_maker = raw);
         let mut person = typing();
-        let failure = world.run(&bench, &mut person).failed_untouched(body);
+        let failure = setup.run(&inserted, &mut person).failed_untouched(body);
         let told = told(&failure);
         match (&*failure.cause, failure.step) {
             (Cause::Server(_), Step::Ask) | (Cause::Fit(_), Step::Fit) => {}
@@ -195,7 +194,7 @@ fn what_is_no_pin_is_not_written() {
         }
         assert!(canary.is_empty() || !told.contains(canary), "{body}: {told}");
         assert!(person.asked.is_empty(), "{body}: no reason to ask the user");
-        bench.assert_not_risked(body);
+        inserted.assert_not_risked(body);
     }
 }
 
@@ -211,18 +210,18 @@ fn a_server_pin_must_fit_card_and_policy() {
         (Kind::Iso, "CANAR739", (4, 16), true),
         (Kind::IsoPadded, "CANARY739", (4, 16), false),
     ] {
-        let mut world = World::with(kind, "server", &lines, |settings| {
+        let mut setup = JobSetup::with(kind, "server", &lines, |settings| {
             settings.templates[0].pin_length = length;
             settings.pin_maker = PinMaker::Fixed(pin.as_bytes().to_vec());
         });
         if digits_only {
-            world.config.families.profiles[0].pin.characters = pinwright::card::PinCharacters::Digits;
+            setup.config.families.profiles[0].pin.characters = pinwright::card::PinCharacters::Digits;
         }
-        let bench = Bench::new(kind);
-        let failure = world.run(&bench, &mut Person::default()).failed_untouched(pin);
+        let inserted = InsertedCard::new(kind);
+        let failure = setup.run(&inserted, &mut Person::default()).failed_untouched(pin);
         assert!(matches!(*failure.cause, Cause::Fit(_)), "{pin}: {}", told(&failure));
         assert!(!told(&failure).contains(pin), "{}", told(&failure));
-        bench.assert_not_risked(pin);
+        inserted.assert_not_risked(pin);
     }
 }
 
@@ -233,21 +232,21 @@ fn what_is_at_hand_needs_no_second_session() {
     for (authority, need, user) in
         [("admin-key", Need::AdminKey, false), ("current-pin", Need::CurrentPin, false), ("server", Need::NewPin, true)]
     {
-        let mut world = World::with(Kind::Gids, authority, &Lines::default(), |settings| {
+        let mut setup = JobSetup::with(Kind::Gids, authority, &Lines::default(), |settings| {
             if user {
                 settings.pin_maker = PinMaker::UserProvided;
             }
         });
-        let bench = Bench::new(Kind::Gids);
+        let inserted = InsertedCard::new(Kind::Gids);
         let mut person = Person { new_pin: Some(TYPED.to_vec()), at_hand: vec![need], ..Person::knowing() };
-        let run = world.run(&bench, &mut person);
+        let run = setup.run(&inserted, &mut person);
         assert_eq!(run.steps.iter().filter(|step| **step == Step::Open).count(), 1, "{authority}");
         run.ok(authority);
-        assert_eq!((challenges(&bench), bench.slot.resets()), (1, 1), "{authority}");
-        let pin = if user { TYPED.to_vec() } else { world.server.state().last_pin().unwrap() };
-        assert!(bench.pin_is(&pin) && !bench.authenticated(), "{authority}");
+        assert_eq!((challenges(&inserted), inserted.slot.resets()), (1, 1), "{authority}");
+        let pin = if user { TYPED.to_vec() } else { setup.server.state().last_pin().unwrap() };
+        assert!(inserted.pin_is(&pin) && !inserted.authenticated(), "{authority}");
         assert_eq!(person.consented, usize::from(!user), "{authority}: a PIN of one's own is consent");
-        world.assert_no_violations(authority);
+        setup.assert_no_violations(authority);
     }
 }
 
@@ -255,16 +254,16 @@ fn what_is_at_hand_needs_no_second_session() {
 #[test]
 fn a_pin_that_only_the_card_finds_too_long() {
     for pin in ["CANARY73918264551", "12345678901234567890"] {
-        let mut world = World::with(Kind::Gids, "server", &Lines::default(), |settings| {
+        let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), |settings| {
             settings.templates[0].pin_length = (0, 0);
             settings.pin_maker = PinMaker::Fixed(pin.as_bytes().to_vec());
         });
-        let bench = Bench::new(Kind::Gids);
-        let failure = world.run(&bench, &mut Person::default()).failed_untouched(pin);
+        let inserted = InsertedCard::new(Kind::Gids);
+        let failure = setup.run(&inserted, &mut Person::default()).failed_untouched(pin);
         assert_eq!(failure.step, Step::SetPin);
         assert!(!told(&failure).contains(pin));
         assert!(failure.cause.remedy().contains("PIN policy"), "{}", told(&failure));
-        assert!(bench.pin_is(crate::bench::OLD) && bench.tries() == TRIES && !bench.authenticated());
+        assert!(inserted.pin_is(support::provisioning::OLD) && inserted.tries() == TRIES && !inserted.authenticated());
     }
 }
 
@@ -279,9 +278,9 @@ fn unusual_pins_arrive_unchanged() {
     ] {
         let raw =
             PinMaker::Raw { status: 200, content_type: "application/json".to_owned(), body: body.as_bytes().to_vec() };
-        let mut world = World::with(Kind::Gids, "server", &Lines::default(), |settings| settings.pin_maker = raw);
-        let bench = Bench::new(Kind::Gids);
-        world.run(&bench, &mut Person::default()).ok(body);
-        assert!(bench.pin_is(pin), "{body}");
+        let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), |settings| settings.pin_maker = raw);
+        let inserted = InsertedCard::new(Kind::Gids);
+        setup.run(&inserted, &mut Person::default()).ok(body);
+        assert!(inserted.pin_is(pin), "{body}");
     }
 }

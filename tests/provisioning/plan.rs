@@ -5,12 +5,11 @@ use std::sync::atomic::AtomicBool;
 use pinwright::provision::plan::{Plan, PlannedStep, plan};
 use pinwright::reader::record::Recording;
 use pinwright::sim::server::{Endpoint, UserPinOption};
+use support::provisioning::{InsertedCard, JobSetup, Kind, Lines, OLD, Person, TRIES, issuer};
 
-use crate::bench::{Bench, Kind, Lines, OLD, Person, TRIES, World, issuer};
-
-fn planned(world: &World, bench: &Bench) -> Plan {
-    let mut client = issuer(&world.config);
-    plan(&world.job(), &bench.readers, &mut client, &AtomicBool::new(false)).unwrap()
+fn planned(setup: &JobSetup, inserted: &InsertedCard) -> Plan {
+    let mut client = issuer(&setup.config);
+    plan(&setup.job(), &inserted.readers, &mut client, &AtomicBool::new(false)).unwrap()
 }
 
 /// Frames with the secret part as the recording shows it, and calls with the challenge as the plan shows it.
@@ -45,10 +44,10 @@ fn without_challenge(url: &str) -> String {
     }
 }
 
-fn compare(case: &str, world: &mut World, bench: &Bench, person: &mut Person<'_>) {
-    let plan = planned(world, bench);
-    bench.assert_not_risked(case);
-    assert_eq!(bench.slot.resets(), 0, "{case}: nothing that needs a reset");
+fn compare(case: &str, setup: &mut JobSetup, inserted: &InsertedCard, person: &mut Person<'_>) {
+    let plan = planned(setup, inserted);
+    inserted.assert_not_risked(case);
+    assert_eq!(inserted.slot.resets(), 0, "{case}: nothing that needs a reset");
     let secret = |endpoint| {
         matches!(
             endpoint,
@@ -60,19 +59,19 @@ fn compare(case: &str, world: &mut World, bench: &Bench, person: &mut Person<'_>
             )
         )
     };
-    assert!(world.server.requests().iter().all(|call| !secret(call.endpoint)), "{case}: no secret is fetched");
+    assert!(setup.server.requests().iter().all(|call| !secret(call.endpoint)), "{case}: no secret is fetched");
     assert!(plan.obstacle.is_none(), "{case}: {:?}", plan.obstacle);
-    world.server.state().clear_log();
+    setup.server.state().clear_log();
 
-    let readers = bench.readers.clone();
+    let readers = inserted.readers.clone();
     let recording = Recording::new(&readers);
-    world.run_over(&recording, person, |_| {}).ok(case);
+    setup.run_over(&recording, person, |_| {}).ok(case);
     let sent: Vec<String> = recording.fixture().exchanges.iter().map(|exchange| exchange.command.to_string()).collect();
     assert_eq!(frames(&plan), sent, "{case}");
 
-    let host = world.server.base_url().split("/Cert").next().unwrap().to_owned();
+    let host = setup.server.base_url().split("/Cert").next().unwrap().to_owned();
     let query = |query: &str| if query.is_empty() { String::new() } else { format!("?{query}") };
-    let mut called: Vec<String> = world
+    let mut called: Vec<String> = setup
         .server
         .requests()
         .iter()
@@ -91,8 +90,8 @@ fn a_plan_is_what_is_then_sent() {
     let cases = [Kind::Gids, Kind::Iso, Kind::IsoPadded, Kind::IsoImplicit].into_iter().flat_map(with_admin);
     for (kind, authority) in cases.chain(["puk", "current-pin"].map(|authority| (Kind::IsoUnblocking, authority))) {
         let case = format!("{kind:?} {authority}");
-        let bench = Bench::new(kind);
-        compare(&case, &mut World::new(kind, authority), &bench, &mut Person::knowing());
+        let inserted = InsertedCard::new(kind);
+        compare(&case, &mut JobSetup::new(kind, authority), &inserted, &mut Person::knowing());
     }
 }
 
@@ -110,9 +109,9 @@ fn a_plan_follows_the_rules() {
         ("", "admin_key = \"default\"", 2),
     ] {
         let lines = Lines { server: server.to_owned(), card: card.to_owned() };
-        let mut world = World::with(Kind::Gids, "server", &lines, user(option));
-        let bench = Bench::new(Kind::Gids);
-        compare(&format!("{server} {card}"), &mut world, &bench, &mut Person::default());
+        let mut setup = JobSetup::with(Kind::Gids, "server", &lines, user(option));
+        let inserted = InsertedCard::new(Kind::Gids);
+        compare(&format!("{server} {card}"), &mut setup, &inserted, &mut Person::default());
     }
 }
 
@@ -122,10 +121,10 @@ fn a_plan_with_a_pin_of_the_user() {
     let change = |settings: &mut pinwright::sim::server::Settings| {
         settings.templates[0].user_pin_option = UserPinOption::Number(3);
     };
-    let mut world = World::with(Kind::Gids, "server", &Lines::default(), change);
-    let bench = Bench::new(Kind::Gids);
+    let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), change);
+    let inserted = InsertedCard::new(Kind::Gids);
     let mut person = Person { new_pin: Some(b"97531862".to_vec()), ..Person::default() };
-    compare("the user's PIN", &mut world, &bench, &mut person);
+    compare("the user's PIN", &mut setup, &inserted, &mut person);
     assert_eq!(person.asked, ["new PIN"]);
 }
 
@@ -133,19 +132,19 @@ fn a_plan_with_a_pin_of_the_user() {
 #[test]
 fn a_plan_tells_that_a_fixed_route_has_no_request() {
     let lines = Lines { server: "pin_route = \"request\"".to_owned(), card: String::new() };
-    let mut world = World::with(Kind::Gids, "current-pin", &lines, |settings| settings.requests.clear());
-    let bench = Bench::new(Kind::Gids);
-    assert!(planned(&world, &bench).obstacle.is_some());
-    world.run(&bench, &mut Person::knowing()).failed_untouched("no request");
+    let mut setup = JobSetup::with(Kind::Gids, "current-pin", &lines, |settings| settings.requests.clear());
+    let inserted = InsertedCard::new(Kind::Gids);
+    assert!(planned(&setup, &inserted).obstacle.is_some());
+    setup.run(&inserted, &mut Person::knowing()).failed_untouched("no request");
 }
 
 /// A card without an administrator gives no challenge: none is planned, none is sent.
 #[test]
 fn a_card_without_an_administrator() {
-    let mut world = World::new(Kind::Iso, "current-pin");
-    world.config.families.profiles[0].admin = None;
-    let bench = Bench::new(Kind::Iso);
-    compare("no administrator", &mut world, &bench, &mut Person::knowing());
+    let mut setup = JobSetup::new(Kind::Iso, "current-pin");
+    setup.config.families.profiles[0].admin = None;
+    let inserted = InsertedCard::new(Kind::Iso);
+    compare("no administrator", &mut setup, &inserted, &mut Person::knowing());
 }
 
 #[test]
@@ -153,16 +152,16 @@ fn a_plan_costs_nothing_even_on_a_card_with_one_try() {
     use pinwright::sim::fault::Faulty;
     use pinwright::sim::gids::{GidsCard, GidsSettings};
     let settings = GidsSettings {
-        card_id: crate::bench::CARD_A,
+        card_id: support::provisioning::CARD_A,
         pin: OLD.to_vec(),
         pin_left: Some(1),
         admin_tries: Some(1),
         ..GidsSettings::default()
     };
-    let bench = Bench::of(Faulty::new(Box::new(GidsCard::personalised(settings))), Kind::Gids);
-    let world = World::new(Kind::Gids, "server");
-    let plan = planned(&world, &bench);
+    let inserted = InsertedCard::of(Faulty::new(Box::new(GidsCard::personalised(settings))), Kind::Gids);
+    let setup = JobSetup::new(Kind::Gids, "server");
+    let plan = planned(&setup, &inserted);
     assert_eq!(plan.authority.name(), "server");
-    assert_eq!(bench.tries(), 1);
-    assert!(bench.tries() < TRIES && bench.admin_answers() == 0);
+    assert_eq!(inserted.tries(), 1);
+    assert!(inserted.tries() < TRIES && inserted.admin_answers() == 0);
 }

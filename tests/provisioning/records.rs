@@ -3,16 +3,15 @@
 use pinwright::job::Cause;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind, RequestStatus, Settings};
 use serde_json::json;
-
-use crate::bench::{Bench, CARD_A, CARD_B, Kind, Lines, Person, World, guid, told};
+use support::provisioning::{CARD_A, CARD_B, InsertedCard, JobSetup, Kind, Lines, Person, guid, told};
 
 const SCID: &str = "17cf063d-e337-4aa9-a822-346554ddd3c9";
 const REQUEST: &str = "a9b4b42c-cc50-4c9b-89d1-bbc0bcd5a099";
 const TEMPLATE: &str = "a039b4d0-5ce8-4eff-8651-181c6576fda3";
 
-fn says(world: &World, endpoint: Endpoint, body: &serde_json::Value) {
+fn says(setup: &JobSetup, endpoint: Endpoint, body: &serde_json::Value) {
     let body = Some(body.to_string());
-    world.server.inject(Fault::on(endpoint, FaultKind::Status { code: 200, headers: Vec::new(), body }).always());
+    setup.server.inject(Fault::on(endpoint, FaultKind::Status { code: 200, headers: Vec::new(), body }).always());
 }
 
 fn card(id: uuid::Uuid) -> serde_json::Value {
@@ -50,12 +49,12 @@ fn made_up_records() {
         ("a status of another type", json!({"Uuid": SCID, "Status": true, "SerialNumber": guid(CARD_A).to_string()})),
     ];
     for (case, body) in &cards {
-        let mut world = World::new(Kind::Gids, "server");
-        says(&world, Endpoint::Smartcards, body);
-        let bench = Bench::new(Kind::Gids);
-        let failure = world.run(&bench, &mut Person::default()).failed_untouched(case);
+        let mut setup = JobSetup::new(Kind::Gids, "server");
+        says(&setup, Endpoint::Smartcards, body);
+        let inserted = InsertedCard::new(Kind::Gids);
+        let failure = setup.run(&inserted, &mut Person::default()).failed_untouched(case);
         assert!(matches!(*failure.cause, Cause::Resolve(_) | Cause::Server(_)), "{case}: {}", told(&failure));
-        bench.assert_not_risked(case);
+        inserted.assert_not_risked(case);
     }
     let none = "00000000-0000-0000-0000-000000000000";
     let requests = [
@@ -69,12 +68,12 @@ fn made_up_records() {
         ("twice", json!([request(&[]), request(&[])])),
     ];
     for (case, body) in &requests {
-        let mut world = World::new(Kind::Gids, "server");
-        says(&world, Endpoint::Requests, body);
-        let bench = Bench::new(Kind::Gids);
-        let failure = world.run(&bench, &mut Person::default()).failed_untouched(case);
+        let mut setup = JobSetup::new(Kind::Gids, "server");
+        says(&setup, Endpoint::Requests, body);
+        let inserted = InsertedCard::new(Kind::Gids);
+        let failure = setup.run(&inserted, &mut Person::default()).failed_untouched(case);
         assert!(matches!(*failure.cause, Cause::Resolve(_) | Cause::Server(_)), "{case}: {}", told(&failure));
-        bench.assert_not_risked(case);
+        inserted.assert_not_risked(case);
     }
 }
 
@@ -85,24 +84,24 @@ fn an_older_record_of_another_kind_of_card() {
     older["Uuid"] = json!("27cf063d-e337-4aa9-a822-346554ddd3c9");
     older["Atr"] = json!("3b00");
     for records in [json!([older, card(guid(CARD_A))]), json!([card(guid(CARD_A)), older])] {
-        let mut world = World::new(Kind::Gids, "server");
-        says(&world, Endpoint::Smartcards, &records);
-        let bench = Bench::new(Kind::Gids);
-        world.run(&bench, &mut Person::default()).ok("the right one");
+        let mut setup = JobSetup::new(Kind::Gids, "server");
+        says(&setup, Endpoint::Smartcards, &records);
+        let inserted = InsertedCard::new(Kind::Gids);
+        setup.run(&inserted, &mut Person::default()).ok("the right one");
         // Where the request names the older one it is still another card.
-        let mut world = World::new(Kind::Gids, "server");
-        says(&world, Endpoint::Smartcards, &records);
-        says(&world, Endpoint::Requests, &request(&[("NewSmartcardUuid", older["Uuid"].clone())]));
-        let bench = Bench::new(Kind::Gids);
-        let failure = world.run(&bench, &mut Person::default()).failed_untouched("the other one");
+        let mut setup = JobSetup::new(Kind::Gids, "server");
+        says(&setup, Endpoint::Smartcards, &records);
+        says(&setup, Endpoint::Requests, &request(&[("NewSmartcardUuid", older["Uuid"].clone())]));
+        let inserted = InsertedCard::new(Kind::Gids);
+        let failure = setup.run(&inserted, &mut Person::default()).failed_untouched("the other one");
         assert!(told(&failure).contains("3b00"), "{}", told(&failure));
     }
     let mut retired = card(guid(CARD_A));
     retired["Status"] = json!(6);
-    let mut world = World::new(Kind::Gids, "server");
-    says(&world, Endpoint::Smartcards, &json!([retired, retired]));
-    let bench = Bench::new(Kind::Gids);
-    let failure = world.run(&bench, &mut Person::default()).failed_untouched("two retired ones");
+    let mut setup = JobSetup::new(Kind::Gids, "server");
+    says(&setup, Endpoint::Smartcards, &json!([retired, retired]));
+    let inserted = InsertedCard::new(Kind::Gids);
+    let failure = setup.run(&inserted, &mut Person::default()).failed_untouched("two retired ones");
     assert!(told(&failure).contains("retired"), "{}", told(&failure));
 }
 
@@ -115,11 +114,11 @@ fn a_long_list_of_requests() {
     };
     let mut list: Vec<_> = (1..3_000).map(other).collect();
     list.insert(2_000, request(&[]));
-    let mut world = World::new(Kind::Gids, "server");
-    says(&world, Endpoint::Requests, &json!(list));
-    let bench = Bench::new(Kind::Gids);
-    world.run(&bench, &mut Person::default()).ok("3,000 requests");
-    assert!(bench.pin_is(&world.server.state().last_pin().unwrap()));
+    let mut setup = JobSetup::new(Kind::Gids, "server");
+    says(&setup, Endpoint::Requests, &json!(list));
+    let inserted = InsertedCard::new(Kind::Gids);
+    setup.run(&inserted, &mut Person::default()).ok("3,000 requests");
+    assert!(inserted.pin_is(&setup.server.state().last_pin().unwrap()));
 }
 
 /// Policies that can't be met, or that are of another kind.
@@ -135,12 +134,12 @@ fn made_up_policies() {
         ("depth", deep),
     ];
     for (case, body) in &policies {
-        let mut world = World::new(Kind::Gids, "server");
-        says(&world, Endpoint::CardPolicy, body);
-        let bench = Bench::new(Kind::Gids);
-        let failure = world.run(&bench, &mut Person::default()).failed_untouched(case);
+        let mut setup = JobSetup::new(Kind::Gids, "server");
+        says(&setup, Endpoint::CardPolicy, body);
+        let inserted = InsertedCard::new(Kind::Gids);
+        let failure = setup.run(&inserted, &mut Person::default()).failed_untouched(case);
         assert!(matches!(*failure.cause, Cause::Server(_) | Cause::Fit(_)), "{case}: {}", told(&failure));
-        bench.assert_not_risked(case);
+        inserted.assert_not_risked(case);
     }
 }
 
@@ -163,12 +162,12 @@ fn records_that_lead_to_no_job() {
         ("somebody else's request", |settings| settings.requests[0].user = uuid::Uuid::from_u128(78)),
     ];
     for (case, change) in cases {
-        let mut world = World::with(Kind::Gids, "server", &Lines::default(), change);
-        let bench = Bench::new(Kind::Gids);
-        let failure = world.run(&bench, &mut Person::default()).failed_untouched(case);
+        let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), change);
+        let inserted = InsertedCard::new(Kind::Gids);
+        let failure = setup.run(&inserted, &mut Person::default()).failed_untouched(case);
         assert!(matches!(*failure.cause, Cause::Resolve(_)), "{case}: {}", told(&failure));
         assert!(!failure.cause.remedy().is_empty(), "{case}");
-        bench.assert_not_risked(case);
-        world.assert_no_violations(case);
+        inserted.assert_not_risked(case);
+        setup.assert_no_violations(case);
     }
 }

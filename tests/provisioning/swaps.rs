@@ -3,8 +3,7 @@
 use pinwright::job::{Cause, Step};
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::server::PinMaker;
-
-use crate::bench::{Bench, CARD_A, CARD_B, KEY, Kind, Lines, OLD, Person, TRIES, World, told};
+use support::provisioning::{CARD_A, CARD_B, InsertedCard, JobSetup, KEY, Kind, Lines, OLD, Person, TRIES, told};
 
 const STEPS: [Step; 8] =
     [Step::Identify, Step::Resolve, Step::Challenge, Step::Ask, Step::Fit, Step::Bind, Step::Authorize, Step::SetPin];
@@ -15,24 +14,24 @@ fn a_swap_at_every_step() {
     let mut cases = 0;
     for kind in [Kind::Gids, Kind::Iso, Kind::IsoImplicit] {
         for authority in ["server", "admin-key", "current-pin"] {
-            let mut world = World::new(kind, authority);
+            let mut setup = JobSetup::new(kind, authority);
             for step in STEPS {
                 for id in [CARD_A, CARD_B] {
                     let case = format!(
                         "{kind:?} {authority}, at {step:?}, {}",
                         if id == CARD_A { "same ID" } else { "other ID" }
                     );
-                    let bench = Bench::new(kind);
+                    let inserted = InsertedCard::new(kind);
                     let other = SharedCard::new(kind.card(id, KEY, OLD));
-                    let (slot, readers, inserted) = (bench.slot.clone(), bench.readers.clone(), other.clone());
+                    let (slot, readers, swapped_in) = (inserted.slot.clone(), inserted.readers.clone(), other.clone());
                     let (mut done, mut sessions) = (false, 0);
                     // Where a person is asked, the card is free meanwhile: swap it in the session that writes.
                     let last = if authority == "server" { 1 } else { 2 };
-                    let run = world.run_over(&readers, &mut Person::knowing(), |now| {
+                    let run = setup.run_over(&readers, &mut Person::knowing(), |now| {
                         sessions += usize::from(now == Step::Open);
                         if now == step && sessions == last {
                             done = true;
-                            slot.insert(inserted.clone());
+                            slot.insert(swapped_in.clone());
                         }
                     });
                     if !done {
@@ -48,11 +47,11 @@ fn a_swap_at_every_step() {
                         told(&failure)
                     );
                     for card in
-                        [bench.card.with(|tap| tap.faulty.card().pin_is(OLD)), other.with(|card| card.pin_is(OLD))]
+                        [inserted.card.with(|tap| tap.faulty.card().pin_is(OLD)), other.with(|card| card.pin_is(OLD))]
                     {
                         assert!(card, "{case}: no PIN was changed");
                     }
-                    assert_eq!((bench.tries(), other.with(|card| card.tries())), (TRIES, TRIES), "{case}");
+                    assert_eq!((inserted.tries(), other.with(|card| card.tries())), (TRIES, TRIES), "{case}");
                     assert!(!other.with(|card| card.authenticated()), "{case}");
                 }
             }
@@ -65,23 +64,23 @@ fn a_swap_at_every_step() {
 #[test]
 fn a_swap_while_a_person_types() {
     for kind in [Kind::Gids, Kind::Iso] {
-        let mut world = World::with(kind, "server", &Lines::default(), |s| s.pin_maker = PinMaker::UserProvided);
-        let bench = Bench::new(kind);
+        let mut setup = JobSetup::with(kind, "server", &Lines::default(), |s| s.pin_maker = PinMaker::UserProvided);
+        let inserted = InsertedCard::new(kind);
         let other = SharedCard::new(kind.card(CARD_B, KEY, OLD));
-        let (slot, inserted) = (bench.slot.clone(), other.clone());
+        let (slot, swapped_in) = (inserted.slot.clone(), other.clone());
         let mut person = Person {
             new_pin: Some(b"97531862".to_vec()),
-            meanwhile: Some(Box::new(move || slot.insert(inserted.clone()))),
+            meanwhile: Some(Box::new(move || slot.insert(swapped_in.clone()))),
             ..Person::default()
         };
-        let failure = world.run(&bench, &mut person).failed_untouched("swapped");
+        let failure = setup.run(&inserted, &mut person).failed_untouched("swapped");
         assert!(matches!(*failure.cause, Cause::Binding(_)), "{}", told(&failure));
         assert!(other.with(|card| card.pin_is(OLD) && card.tries() == TRIES));
-        bench.assert_not_risked("swapped");
+        inserted.assert_not_risked("swapped");
 
         // Pulled and put back is the same card: nothing is wrong with that.
-        let bench = Bench::new(kind);
-        let (slot, card) = (bench.slot.clone(), bench.card.clone());
+        let inserted = InsertedCard::new(kind);
+        let (slot, card) = (inserted.slot.clone(), inserted.card.clone());
         let mut person = Person {
             new_pin: Some(b"97531862".to_vec()),
             meanwhile: Some(Box::new(move || {
@@ -90,8 +89,8 @@ fn a_swap_while_a_person_types() {
             })),
             ..Person::default()
         };
-        world.run(&bench, &mut person).ok("pulled and put back");
-        assert!(bench.pin_is(b"97531862"));
+        setup.run(&inserted, &mut person).ok("pulled and put back");
+        assert!(inserted.pin_is(b"97531862"));
     }
 }
 
@@ -100,23 +99,23 @@ fn a_swap_while_a_person_types() {
 fn while_a_person_thinks() {
     for kind in [Kind::Gids, Kind::Iso] {
         for authority in ["server", "admin-key", "current-pin"] {
-            let mut world = World::new(kind, authority);
-            let bench = Bench::new(kind);
+            let mut setup = JobSetup::new(kind, authority);
+            let inserted = InsertedCard::new(kind);
             let mut person = Person { declines: true, ..Person::knowing() };
-            let failure = world.run(&bench, &mut person).failed_untouched("no");
+            let failure = setup.run(&inserted, &mut person).failed_untouched("no");
             assert!(matches!(*failure.cause, Cause::Secret(_)), "{}", told(&failure));
             assert_eq!(person.consented, 1);
-            bench.assert_not_risked("no");
+            inserted.assert_not_risked("no");
 
             for id in [CARD_A, CARD_B] {
-                let bench = Bench::new(kind);
+                let inserted = InsertedCard::new(kind);
                 let other = SharedCard::new(kind.card(id, KEY, OLD));
-                let (slot, inserted) = (bench.slot.clone(), other.clone());
-                let thinking: Box<dyn FnMut()> = Box::new(move || slot.insert(inserted.clone()));
+                let (slot, swapped_in) = (inserted.slot.clone(), other.clone());
+                let thinking: Box<dyn FnMut()> = Box::new(move || slot.insert(swapped_in.clone()));
                 let mut person = Person { thinking: Some(thinking), ..Person::knowing() };
-                world.run(&bench, &mut person).failed_untouched("swapped");
+                setup.run(&inserted, &mut person).failed_untouched("swapped");
                 assert!(other.with(|card| card.pin_is(OLD) && card.tries() == TRIES && !card.authenticated()));
-                bench.assert_not_risked("swapped");
+                inserted.assert_not_risked("swapped");
             }
         }
     }
@@ -127,15 +126,15 @@ fn while_a_person_thinks() {
 fn a_card_that_was_not_meant() {
     use pinwright::card::{CardId, IdOrder};
     use std::sync::atomic::AtomicBool;
-    let mut world = World::new(Kind::Gids, "server");
-    let bench = Bench::new(Kind::Gids);
+    let mut setup = JobSetup::new(Kind::Gids, "server");
+    let inserted = InsertedCard::new(Kind::Gids);
     let job =
-        pinwright::provision::Job { card_id: Some(CardId::new(&CARD_B, IdOrder::Windows).unwrap()), ..world.job() };
+        pinwright::provision::Job { card_id: Some(CardId::new(&CARD_B, IdOrder::Windows).unwrap()), ..setup.job() };
     let failure = pinwright::provision::set_pin(
         &job,
         &mut pinwright::job::desk::Desk {
-            readers: &bench.readers,
-            issuer: &mut world.issuer,
+            readers: &inserted.readers,
+            issuer: &mut setup.issuer,
             journal: None,
             supplier: &mut Person::default(),
             interrupted: &AtomicBool::new(false),
@@ -144,8 +143,8 @@ fn a_card_that_was_not_meant() {
     )
     .unwrap_err();
     assert!(matches!(*failure.cause, Cause::Binding(_)), "{}", told(&failure));
-    assert!(world.server.requests().is_empty());
-    bench.assert_not_risked("not meant");
+    assert!(setup.server.requests().is_empty());
+    inserted.assert_not_risked("not meant");
 }
 
 /// An undetected swap of a card that needs no SELECT: only the ID tells.
@@ -153,21 +152,21 @@ fn a_card_that_was_not_meant() {
 fn an_unnoticed_swap_of_a_card_without_select() {
     use pinwright::sim::fault::{Fault, Faulty};
     for authority in ["server", "admin-key"] {
-        let mut world = World::new(Kind::IsoImplicit, authority);
-        let good = Bench::new(Kind::IsoImplicit);
-        world.run(&good, &mut Person::knowing()).ok("good");
+        let mut setup = JobSetup::new(Kind::IsoImplicit, authority);
+        let good = InsertedCard::new(Kind::IsoImplicit);
+        setup.run(&good, &mut Person::knowing()).ok("good");
         for at in 0..good.apdus() {
             let other = SharedCard::new(Kind::IsoImplicit.card(CARD_B, KEY, OLD));
             let faulty =
                 Faulty::new(Kind::IsoImplicit.card(CARD_A, KEY, OLD)).at(at, Fault::Swap(Box::new(other.clone())));
-            let bench = Bench::of(faulty, Kind::IsoImplicit);
-            world.server.state().clear_log();
-            let run = world.run(&bench, &mut Person::knowing());
-            let pin = world.server.state().last_pin().unwrap();
+            let inserted = InsertedCard::of(faulty, Kind::IsoImplicit);
+            setup.server.state().clear_log();
+            let run = setup.run(&inserted, &mut Person::knowing());
+            let pin = setup.server.state().last_pin().unwrap();
             let for_b =
-                world.server.requests().iter().any(|call| call.path.contains("17cf063d-e337-4aa9-a822-346554ddd3ca"));
+                setup.server.requests().iter().any(|call| call.path.contains("17cf063d-e337-4aa9-a822-346554ddd3ca"));
             assert!(for_b || !other.with(|card| card.pin_is(&pin)), "{authority} {at}: A's PIN on B");
-            assert!(!bench.pin_is(&pin) || at + 1 == good.apdus(), "{authority} {at}");
+            assert!(!inserted.pin_is(&pin) || at + 1 == good.apdus(), "{authority} {at}");
             assert_eq!(other.with(|card| card.admin_failures()), 0, "{authority} {at}");
             assert_eq!(run.result.is_ok(), for_b, "{authority} {at}");
         }

@@ -8,16 +8,15 @@ use pinwright::job::Cause;
 use pinwright::server::ServerProblem;
 use pinwright::server::error::TlsReason;
 use pinwright::sim::server::TlsKind;
+use support::provisioning::{InsertedCard, JobSetup, Kind, Lines, Person, issuer, told};
 
-use crate::bench::{Bench, Kind, Lines, Person, World, issuer, told};
-
-fn problem(world: &mut World, case: &str) -> String {
-    let bench = Bench::new(Kind::Gids);
-    let failure = world.run(&bench, &mut Person::default()).failed_untouched(case);
+fn problem(setup: &mut JobSetup, case: &str) -> String {
+    let inserted = InsertedCard::new(Kind::Gids);
+    let failure = setup.run(&inserted, &mut Person::default()).failed_untouched(case);
     let Cause::Server(error) = &*failure.cause else { panic!("{case}: {}", told(&failure)) };
     assert!(!failure.cause.remedy().is_empty());
-    bench.assert_not_risked(case);
-    assert_eq!(world.server.requests().len(), 0, "{case}: nothing is said to a stranger");
+    inserted.assert_not_risked(case);
+    assert_eq!(setup.server.requests().len(), 0, "{case}: nothing is said to a stranger");
     match &error.problem {
         ServerProblem::Tls { reason, .. } => format!("{reason:?}"),
         other => format!("{other:?}"),
@@ -32,23 +31,23 @@ fn a_stranger_is_told_nothing() {
         // Same name, another key.
         (TlsKind::OtherAuthority, vec![TlsReason::UnknownAuthority]),
     ] {
-        let mut world = World::with(Kind::Gids, "server", &Lines::default(), |settings| settings.tls = tls);
-        let found = problem(&mut world, &format!("{tls:?}"));
+        let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), |settings| settings.tls = tls);
+        let found = problem(&mut setup, &format!("{tls:?}"));
         assert!(reasons.iter().any(|reason| format!("{reason:?}") == found), "{tls:?}: {found}");
     }
     // An authority of another name altogether.
-    let other = World::new(Kind::Gids, "server");
-    let mut world = World::new(Kind::Gids, "server");
+    let other = JobSetup::new(Kind::Gids, "server");
+    let mut setup = JobSetup::new(Kind::Gids, "server");
     let mut ca = tempfile::NamedTempFile::new().unwrap();
     ca.write_all(other.server.ca_pem().as_bytes()).unwrap();
-    world.config.server.as_mut().unwrap().ca_file = Some(ca.path().to_owned());
-    world.issuer = issuer(&world.config);
-    assert_eq!(problem(&mut world, "another CA"), "UnknownAuthority");
+    setup.config.server.as_mut().unwrap().ca_file = Some(ca.path().to_owned());
+    setup.issuer = issuer(&setup.config);
+    assert_eq!(problem(&mut setup, "another CA"), "UnknownAuthority");
     // The system's store does not know the stand-in either.
-    world.config.server.as_mut().unwrap().ca_file = None;
-    if let Ok(client) = pinwright::server::Client::new(world.config.server.as_ref().unwrap()) {
-        world.issuer = pinwright::provision::mimcm::MimCm::new(client, world.config.rules.clone()).unwrap();
-        let found = problem(&mut world, "the system's store");
+    setup.config.server.as_mut().unwrap().ca_file = None;
+    if let Ok(client) = pinwright::server::Client::new(setup.config.server.as_ref().unwrap()) {
+        setup.issuer = pinwright::provision::mimcm::MimCm::new(client, setup.config.rules.clone()).unwrap();
+        let found = problem(&mut setup, "the system's store");
         assert!(["UnknownAuthority", "BadCertificate"].contains(&found.as_str()), "{found}");
     }
 }
@@ -65,18 +64,20 @@ fn plain_http_is_for_this_machine_alone() {
         assert!(error.to_string().contains("plain http"), "{url}: {error}");
     }
     // On the loopback it works, for tests and tunnels.
-    let mut world = World::with(Kind::Gids, "server", &Lines::default(), |settings| settings.tls = TlsKind::PlainHttp);
-    let bench = Bench::new(Kind::Gids);
-    world.run(&bench, &mut Person::default()).ok("plain http on loopback");
+    let mut setup =
+        JobSetup::with(Kind::Gids, "server", &Lines::default(), |settings| settings.tls = TlsKind::PlainHttp);
+    let inserted = InsertedCard::new(Kind::Gids);
+    setup.run(&inserted, &mut Person::default()).ok("plain http on loopback");
 }
 
 #[test]
 fn tls_to_a_plain_port_and_to_nobody() {
-    let mut world = World::with(Kind::Gids, "server", &Lines::default(), |settings| settings.tls = TlsKind::PlainHttp);
-    let url = world.server.base_url().replace("http://", "https://");
-    world.config.server.as_mut().unwrap().url = url.parse().unwrap();
-    world.issuer = issuer(&world.config);
-    assert_eq!(problem(&mut world, "TLS to a plain port"), "Handshake");
+    let mut setup =
+        JobSetup::with(Kind::Gids, "server", &Lines::default(), |settings| settings.tls = TlsKind::PlainHttp);
+    let url = setup.server.base_url().replace("http://", "https://");
+    setup.config.server.as_mut().unwrap().url = url.parse().unwrap();
+    setup.issuer = issuer(&setup.config);
+    assert_eq!(problem(&mut setup, "TLS to a plain port"), "Handshake");
 
     // A port that is taken and says something else.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -89,14 +90,14 @@ fn tls_to_a_plain_port_and_to_nobody() {
             let _ = stream.write_all(b"220 mail.contoso.com ESMTP\r\n");
         }
     });
-    world.config.server.as_mut().unwrap().url = format!("https://127.0.0.1:{port}/x").parse().unwrap();
-    world.issuer = issuer(&world.config);
-    assert_eq!(problem(&mut world, "SMTP"), "Handshake");
+    setup.config.server.as_mut().unwrap().url = format!("https://127.0.0.1:{port}/x").parse().unwrap();
+    setup.issuer = issuer(&setup.config);
+    assert_eq!(problem(&mut setup, "SMTP"), "Handshake");
     drop(thread);
 
     // Nobody at all.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    world.config.server.as_mut().unwrap().url = format!("https://127.0.0.1:{free}/x").parse().unwrap();
-    world.issuer = issuer(&world.config);
-    assert!(problem(&mut world, "nobody").starts_with("Unreachable"));
+    setup.config.server.as_mut().unwrap().url = format!("https://127.0.0.1:{free}/x").parse().unwrap();
+    setup.issuer = issuer(&setup.config);
+    assert!(problem(&mut setup, "nobody").starts_with("Unreachable"));
 }

@@ -5,12 +5,12 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
+use support::worker::{ANSWER, serve};
 
+use super::canary_setup::CanarySetup;
 use super::forms::Canary;
 use super::scan::Hit;
-use super::scene::Scene;
 use super::subject::Subject;
-use super::worker::{ANSWER, serve};
 
 const TOLD: &str = "RESIDUE_WORKER";
 
@@ -23,25 +23,25 @@ pub struct Agent {
 
 impl Agent {
     /// This program again, as a worker.
-    pub fn new(scene: &Scene) -> Self {
+    pub fn new(setup: &CanarySetup) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
         command.args(["--exact", "agent::the_worker", "--nocapture", "--test-threads", "1"]).env(TOLD, "1");
-        Self::start(scene, command)
+        Self::start(setup, command)
     }
 
     /// A program that takes the same orders.
-    pub fn start(scene: &Scene, mut command: Command) -> Self {
+    pub fn start(setup: &CanarySetup, mut command: Command) -> Self {
         let subject = Subject::new(&mut command);
         command
-            .env("PCSCLITE_CSOCK_NAME", scene.pcscd.socket())
-            .env("HOME", scene.place.path("."))
-            .env("XDG_STATE_HOME", scene.place.path("state"))
+            .env("PCSCLITE_CSOCK_NAME", setup.pcscd.socket())
+            .env("HOME", setup.installation.path("."))
+            .env("XDG_STATE_HOME", setup.installation.path("state"))
             .env("RUST_BACKTRACE", "0")
-            .env("TMPDIR", scene.place.path("tmp"))
-            .current_dir(scene.place.path("tmp"))
+            .env("TMPDIR", setup.installation.path("tmp"))
+            .current_dir(setup.installation.path("tmp"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(File::create(scene.place.path("worker-stderr")).expect("a file for stderr"));
+            .stderr(File::create(setup.installation.path("worker-stderr")).expect("a file for stderr"));
         let mut child = command.spawn().expect("the worker starts");
         let input = child.stdin.take().expect("it was asked for");
         let output = BufReader::new(child.stdout.take().expect("it was asked for"));
@@ -55,12 +55,11 @@ impl Agent {
     }
 
     /// Runs one command line in it: the exit code, or `panicked`.
-    pub fn job(&mut self, scene: &Scene, arguments: &[&str], more: Value) -> String {
-        let config = scene.place.path("config.toml");
+    pub fn job(&mut self, setup: &CanarySetup, arguments: &[&str], more: Value) -> String {
+        let config = setup.installation.path("config.toml");
         let mut all = vec!["pinwright".to_owned(), "--config".to_owned(), config.display().to_string()];
         all.extend(arguments.iter().map(ToString::to_string));
-        let mut order =
-            json!({ "arguments": all, "out": scene.place.path("stdout"), "err": scene.place.path("stderr") });
+        let mut order = json!({ "arguments": all, "out": setup.installation.path("stdout"), "err": setup.installation.path("stderr") });
         for (key, value) in more.as_object().into_iter().flatten() {
             order[key] = value.clone();
         }
@@ -89,8 +88,8 @@ impl Agent {
     }
 
     /// What is in a core that is taken of it now; `None` without gdb.
-    pub fn core(&self, scene: &Scene, canaries: &[Canary]) -> Option<Vec<Hit>> {
-        self.subject.core(self.id(), &scene.place.path("tmp"), canaries)
+    pub fn core(&self, setup: &CanarySetup, canaries: &[Canary]) -> Option<Vec<Hit>> {
+        self.subject.core(self.id(), &setup.installation.path("tmp"), canaries)
     }
 }
 

@@ -4,12 +4,13 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
 use rustix::process::{Pid, Signal, kill_process};
+use support::waiting::say_skipped;
 
+use super::canary_setup::{By, CanarySetup, Spelling};
 use super::forms::{Canary, Kind};
 use super::held::Held;
 use super::long_lived::assert_none;
 use super::scan::{Hit, Scanner};
-use super::scene::{By, Scene, Spelling};
 
 /// Arguments of the loudest run.
 pub const LOUD: &[&str] = &["-vvv", "--json", "enroll", "--yes"];
@@ -22,25 +23,25 @@ pub struct Left {
 }
 
 /// One job of the command, looked at when it is over.
-pub fn job(scene: &Scene, pin_length: usize, spelling: Spelling, arguments: &[&str]) -> Left {
-    let mut canaries = scene.arm(pin_length, spelling);
-    let held = Held::new(scene, arguments);
-    canaries.extend(scene.answers());
+pub fn job(setup: &CanarySetup, pin_length: usize, spelling: Spelling, arguments: &[&str]) -> Left {
+    let mut canaries = setup.arm(pin_length, spelling);
+    let held = Held::new(setup, arguments);
+    canaries.extend(setup.answers());
     let mut hits = held.scan(&canaries);
     let ended = held.release();
-    std::fs::write(scene.place.path("stdout"), &ended.stdout).unwrap();
-    hits.extend(scene.left_on_disk(&Scanner::new(&canaries)));
+    std::fs::write(setup.installation.path("stdout"), &ended.stdout).unwrap();
+    hits.extend(setup.left_on_disk(&Scanner::new(&canaries)));
     Left { hits, canaries, code: ended.status.code().expect("an exit code") }
 }
 
 #[test]
 fn the_command_leaves_nothing() {
     let Some(pcscd) = super::pcscd() else { return };
-    let scene = Scene::new(pcscd, By::Server, |_| {});
+    let setup = CanarySetup::new(pcscd, By::Server, |_| {});
     for (round, length) in [8, 6, 16].into_iter().enumerate() {
-        let left = job(&scene, length, Spelling::After(round), LOUD);
+        let left = job(&setup, length, Spelling::After(round), LOUD);
         assert_eq!(left.code, 0);
-        assert!(scene.has_pin(&left.canaries[0]));
+        assert!(setup.has_pin(&left.canaries[0]));
         assert!(left.canaries.iter().any(|canary| canary.kind == Kind::Answer));
         assert_none(&left.hits);
     }
@@ -49,30 +50,30 @@ fn the_command_leaves_nothing() {
 #[test]
 fn a_core_that_root_takes_of_the_command_holds_nothing() {
     let Some(pcscd) = super::pcscd() else { return };
-    let scene = Scene::new(pcscd, By::Server, |_| {});
-    let mut canaries = scene.arm(8, Spelling::Escaped);
-    let held = Held::new(&scene, LOUD);
-    canaries.extend(scene.answers());
-    match held.core(&scene, &canaries) {
+    let setup = CanarySetup::new(pcscd, By::Server, |_| {});
+    let mut canaries = setup.arm(8, Spelling::Escaped);
+    let held = Held::new(&setup, LOUD);
+    canaries.extend(setup.answers());
+    match held.core(&setup, &canaries) {
         Some(hits) => assert_none(&hits),
         // No failure in CI either: the long run insists on it.
-        None => println!("SKIPPED: there is no gcore (Debian: gdb)"),
+        None => say_skipped("there is no gcore (Debian: gdb)"),
     }
     assert_eq!(held.release().status.code(), Some(0));
-    assert!(scene.has_pin(&canaries[0]));
+    assert!(setup.has_pin(&canaries[0]));
 }
 
 #[test]
 fn signals_amid_the_secrets_leave_nothing() {
     let Some(pcscd) = super::pcscd() else { return };
-    let scene = Scene::new(pcscd, By::Server, |_| {});
+    let setup = CanarySetup::new(pcscd, By::Server, |_| {});
     // The handler's frame is put on the stack of the job. Before the answer is sent it backs out, later it goes on.
     for (number, code) in [(6, 10), (7, 0), (8, 0)] {
-        let mut canaries = scene.arm(8, Spelling::Plain);
+        let mut canaries = setup.arm(8, Spelling::Plain);
         let (tell, told) = mpsc::channel();
         let mut seen = 0;
-        scene.card.with(|plastic| {
-            plastic.witness = Some(Box::new(move |_| {
+        setup.card.with(|card| {
+            card.witness = Some(Box::new(move |_| {
                 seen += 1;
                 if seen == number {
                     let pid = told.recv().unwrap();
@@ -82,15 +83,15 @@ fn signals_amid_the_secrets_leave_nothing() {
         });
         let mut command = Command::new("setsid");
         command.arg(env!("CARGO_BIN_EXE_pinwright"));
-        let held = Held::start(&scene, command, LOUD, Stdio::null());
+        let held = Held::start(&setup, command, LOUD, Stdio::null());
         tell.send(Pid::from_raw(held.id().cast_signed()).unwrap()).unwrap();
         held.wait();
         // Also one that the card was never sent.
-        let answer = scene.place.server.state().answers().pop().unwrap();
+        let answer = setup.installation.server.state().answers().pop().unwrap();
         canaries.push(Canary::of(Kind::Answer, &answer));
         assert_none(&held.scan(&canaries));
-        assert_none(&scene.left_on_disk(&Scanner::new(&canaries)));
+        assert_none(&setup.left_on_disk(&Scanner::new(&canaries)));
         assert_eq!(held.release().status.code(), Some(code));
-        assert_eq!(scene.has_pin(&canaries[0]), code == 0);
+        assert_eq!(setup.has_pin(&canaries[0]), code == 0);
     }
 }

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::canary_setup::CanarySetup;
 use super::forms::Canary;
 use super::scan::Hit;
-use super::scene::Scene;
 use super::subject::Subject;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,25 +35,25 @@ pub struct Ended {
 
 impl Held {
     /// Runs it until it is held.
-    pub fn new(scene: &Scene, arguments: &[&str]) -> Self {
+    pub fn new(setup: &CanarySetup, arguments: &[&str]) -> Self {
         let mut command = Command::new("setsid");
         command.arg(env!("CARGO_BIN_EXE_pinwright"));
-        let held = Self::start(scene, command, arguments, Stdio::null());
+        let held = Self::start(setup, command, arguments, Stdio::null());
         held.wait();
         held
     }
 
     /// Starts a program that becomes the command.
-    pub fn start(scene: &Scene, mut command: Command, arguments: &[&str], input: Stdio) -> Self {
+    pub fn start(setup: &CanarySetup, mut command: Command, arguments: &[&str], input: Stdio) -> Self {
         let (out, mut full) = std::io::pipe().expect("a pipe");
         let filled = fill(&mut full);
-        let errors = scene.place.path("stderr");
-        scene.place.furnish(&mut command, &scene.pcscd.socket());
+        let errors = setup.installation.path("stderr");
+        setup.installation.furnish(&mut command, &setup.pcscd.socket());
         let subject = Subject::new(&mut command);
         command
             .args(arguments)
-            .env("TMPDIR", scene.place.path("tmp"))
-            .current_dir(scene.place.path("tmp"))
+            .env("TMPDIR", setup.installation.path("tmp"))
+            .current_dir(setup.installation.path("tmp"))
             .stdin(input)
             .stdout(Stdio::from(full))
             .stderr(File::create(&errors).expect("a file for stderr"));
@@ -87,8 +87,8 @@ impl Held {
     }
 
     /// What is in a core that is taken of it now; `None` without gdb.
-    pub fn core(&self, scene: &Scene, canaries: &[Canary]) -> Option<Vec<Hit>> {
-        self.subject.core(self.id(), &scene.place.path("tmp"), canaries)
+    pub fn core(&self, setup: &CanarySetup, canaries: &[Canary]) -> Option<Vec<Hit>> {
+        self.subject.core(self.id(), &setup.installation.path("tmp"), canaries)
     }
 
     /// Ends it by a signal that leaves a core where one is allowed.

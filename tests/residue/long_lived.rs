@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::agent::Agent;
+use super::canary_setup::{By, CanarySetup, Spelling};
 use super::command::LOUD;
 use super::forms::{Canary, Kind, forms, planted};
 use super::scan::{Hit, Scanner};
-use super::scene::{By, Scene, Spelling};
 
 /// What `jobs` jobs left, of so many secrets.
 pub struct Series {
@@ -15,22 +15,22 @@ pub struct Series {
 }
 
 /// Jobs that all end well, in lengths and spellings that vary.
-pub fn jobs(scene: &Scene, agent: &mut Agent, jobs: usize) -> Series {
+pub fn jobs(setup: &CanarySetup, agent: &mut Agent, jobs: usize) -> Series {
     let mut canaries = Vec::new();
     for job in 0..jobs {
         let spelling = match job % 8 {
             7 => Spelling::Escaped,
             _ => Spelling::After(job % 32),
         };
-        let armed = scene.arm([8, 6, 16, 8][job % 4], spelling);
-        let ended = agent.job(scene, LOUD, json!({}));
-        assert_eq!(ended, "0", "{}", std::fs::read_to_string(scene.place.path("stderr")).unwrap());
-        assert!(scene.has_pin(&armed[0]));
+        let armed = setup.arm([8, 6, 16, 8][job % 4], spelling);
+        let ended = agent.job(setup, LOUD, json!({}));
+        assert_eq!(ended, "0", "{}", std::fs::read_to_string(setup.installation.path("stderr")).unwrap());
+        assert!(setup.has_pin(&armed[0]));
         canaries.extend(armed);
-        canaries.extend(scene.answers());
+        canaries.extend(setup.answers());
     }
     let mut hits = agent.scan(&canaries);
-    hits.extend(scene.left_on_disk(&Scanner::new(&canaries)));
+    hits.extend(setup.left_on_disk(&Scanner::new(&canaries)));
     Series { hits, canaries }
 }
 
@@ -43,8 +43,8 @@ pub fn assert_none(hits: &[Hit]) {
 #[test]
 fn whatever_is_planted_is_found() {
     let Some(pcscd) = super::pcscd() else { return };
-    let scene = Scene::new(pcscd, By::Server, |_| {});
-    let mut agent = Agent::new(&scene);
+    let setup = CanarySetup::new(pcscd, By::Server, |_| {});
+    let mut agent = Agent::new(&setup);
     let controls = [
         Canary::text(Kind::Pin, 8),
         Canary::digits(Kind::CurrentPin, 8),
@@ -56,11 +56,11 @@ fn whatever_is_planted_is_found() {
     let contents: Vec<&[u8]> =
         planted.iter().flat_map(|(_, contents)| contents).map(|(_, content)| &content[..]).collect();
     // Not one of them in the other's surroundings.
-    let file = scene.place.path("tmp/planted");
+    let file = setup.installation.path("tmp/planted");
     std::fs::write(&file, contents.join(&[0xFF; 16][..])).unwrap();
     assert_eq!(agent.order(&json!({ "plant": file })), "planted");
     let mut looks = vec![agent.scan(&controls), Scanner::new(&controls).file(&file).unwrap()];
-    looks.extend(agent.core(&scene, &controls));
+    looks.extend(agent.core(&setup, &controls));
     for hits in looks {
         for (kind, contents) in &planted {
             let hits: Vec<_> = hits.iter().filter(|hit| hit.kind == *kind).collect();
@@ -76,12 +76,12 @@ fn whatever_is_planted_is_found() {
 fn a_process_that_lives_on_keeps_nothing() {
     for http2 in [true, false] {
         let Some(pcscd) = super::pcscd() else { return };
-        let scene = Scene::new(pcscd, By::Server, |settings| settings.http2 = http2);
-        let mut agent = Agent::new(&scene);
-        let series = jobs(&scene, &mut agent, 50);
+        let setup = CanarySetup::new(pcscd, By::Server, |settings| settings.http2 = http2);
+        let mut agent = Agent::new(&setup);
+        let series = jobs(&setup, &mut agent, 50);
         assert_eq!(series.canaries.len(), 200);
         assert_none(&series.hits);
         // Registers are in a core, too.
-        assert_none(&agent.core(&scene, &series.canaries).unwrap_or_default());
+        assert_none(&agent.core(&setup, &series.canaries).unwrap_or_default());
     }
 }

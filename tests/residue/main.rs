@@ -12,17 +12,8 @@
     missing_docs
 )]
 
-#[allow(dead_code, reason = "shared with the other tests")]
-#[path = "../support/pcscd.rs"]
-mod pcscd;
-#[allow(dead_code, reason = "shared with the other tests")]
-#[path = "../support/vcard.rs"]
-mod vcard;
-#[allow(dead_code, reason = "shared with the other tests")]
-#[path = "../support/workplace.rs"]
-mod workplace;
-
 mod agent;
+mod canary_setup;
 mod command;
 mod daemon;
 mod failures;
@@ -36,18 +27,16 @@ mod process;
 mod prompt;
 mod scan;
 mod scdaemon;
-mod scene;
 mod subject;
 mod table;
 mod ways;
-mod worker;
 
 use std::alloc::System;
-use std::io::Write as _;
 use std::process::Command;
 
-use pcscd::Pcscd;
 use pinwright::secret::ZeroAlloc;
+use support::pcscd::Pcscd;
+use support::waiting::skip;
 
 /// As in the binary: this program plays the agent, too.
 #[global_allocator]
@@ -72,16 +61,10 @@ fn pcscd() -> Option<Pcscd> {
         Ok(_) => "only root can read the memory of a closed process".to_owned(),
         Err(skip) => skip.to_string(),
     };
-    skipped(&reason);
+    skip(&reason);
     None
 }
 
 fn namespaces() -> bool {
     Command::new("unshare").args(["--map-root-user", "true"]).output().is_ok_and(|output| output.status.success())
-}
-
-fn skipped(reason: &str) {
-    assert!(!std::env::var("CI").is_ok_and(|ci| ci == "true"), "the test can't run: {reason}");
-    // Not by `eprintln!`, which the harness keeps to itself for tests that pass.
-    drop(writeln!(std::io::stderr(), "SKIPPED: {reason}"));
 }

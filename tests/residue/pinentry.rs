@@ -3,10 +3,10 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
+use super::canary_setup::{By, CanarySetup, Spelling};
 use super::daemon::{Daemon, scene_without_card};
 use super::forms::{Canary, Kind};
 use super::long_lived::assert_none;
-use super::scene::{By, Scene, Spelling};
 
 /// A pinentry that answers GETPIN with the next file, and then does what that file says.
 struct Person {
@@ -43,9 +43,9 @@ done
     }
 
     /// In their dialog, and none longer than the least that can be configured.
-    fn configure(&self, scene: &Scene) {
+    fn configure(&self, setup: &CanarySetup) {
         let program = self.folder.path().join("pinentry");
-        scene.configure("", &format!("[agent]\npinentry = {program:?}\npinentry_timeout = \"10s\"\n"));
+        setup.configure("", &format!("[agent]\npinentry = {program:?}\npinentry_timeout = \"10s\"\n"));
     }
 }
 
@@ -58,55 +58,55 @@ fn line_with(secret: &Canary) -> String {
 #[test]
 fn a_pin_from_a_dialog_leaves_nothing_whether_it_is_set_cancelled_or_comes_too_late() {
     let Some(pcscd) = super::pcscd() else { return };
-    let scene = scene_without_card(pcscd, By::Server);
+    let setup = scene_without_card(pcscd, By::Server);
     let person = Person::new();
-    person.configure(&scene);
-    let agent = Daemon::start(&scene);
+    person.configure(&setup);
+    let agent = Daemon::start(&setup);
     let mut all = Vec::new();
     // `abandoned`: the program hangs until after the agent has given the dialog up, and then says it all.
     let (cancelled, abandoned) = ("echo 'ERR 83886179 Operation cancelled'", "sleep 16");
     for (what, ends) in [("", "done"), ("", "done"), ("", "done"), (cancelled, "needs-pin"), (abandoned, "needs-pin")] {
-        let canaries = agent.next(&scene, 8, Spelling::Nothing);
+        let canaries = agent.next(&setup, 8, Spelling::Nothing);
         person.will(&match what {
             "" => format!("{}\necho OK", line_with(&canaries[0])),
             what if what == abandoned => format!("{what}\n{}\necho OK", line_with(&canaries[0])),
             // Half of it was handed over by then.
             what => format!("{}\n{what}", line_with(&canaries[0])),
         });
-        scene.insert();
+        setup.insert();
         let phase = agent.ends();
-        assert_eq!(phase, ends, "{what}: {}", fs::read_to_string(scene.place.path("stderr")).unwrap());
-        assert_eq!(scene.has_pin(&canaries[0]), phase == "done");
+        assert_eq!(phase, ends, "{what}: {}", fs::read_to_string(setup.installation.path("stderr")).unwrap());
+        assert_eq!(setup.has_pin(&canaries[0]), phase == "done");
         all.extend(canaries);
-        all.extend(scene.answers());
+        all.extend(setup.answers());
     }
-    assert_none(&agent.left(&scene, &all));
+    assert_none(&agent.left(&setup, &all));
     // The abandoned one has come by then.
     std::thread::sleep(std::time::Duration::from_secs(4));
-    assert_none(&agent.left(&scene, &all));
+    assert_none(&agent.left(&setup, &all));
 }
 
 #[test]
 fn the_current_pin_from_a_dialog_leaves_nothing() {
     let Some(pcscd) = super::pcscd() else { return };
-    let scene = scene_without_card(pcscd, By::CurrentPin);
+    let setup = scene_without_card(pcscd, By::CurrentPin);
     let person = Person::new();
     let program = person.folder.path().join("pinentry");
-    let token = scene.secret(Kind::Token);
-    scene.place.configure(
+    let token = setup.secret(Kind::Token);
+    setup.installation.configure(
         &format!("auth = \"bearer\"\ntoken_file = {token:?}"),
         &format!("[card]\nauthority = [\"current-pin\"]\n[agent]\npinentry = {program:?}\n"),
     );
-    let agent = Daemon::start(&scene);
+    let agent = Daemon::start(&setup);
     let mut all = Vec::new();
     for _ in 0..3 {
-        let canaries = agent.next(&scene, 8, Spelling::Plain);
+        let canaries = agent.next(&setup, 8, Spelling::Plain);
         let current = canaries.iter().find(|canary| canary.kind == Kind::CurrentPin).unwrap();
         person.will(&format!("{}\necho OK", line_with(current)));
-        scene.insert();
+        setup.insert();
         assert_eq!(agent.ends(), "done");
-        assert!(scene.has_pin(&canaries[0]));
+        assert!(setup.has_pin(&canaries[0]));
         all.extend(canaries);
     }
-    assert_none(&agent.left(&scene, &all));
+    assert_none(&agent.left(&setup, &all));
 }

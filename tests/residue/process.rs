@@ -6,9 +6,11 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
+use support::waiting::skip;
+
+use super::canary_setup::{By, CanarySetup, SET_PIN, Spelling};
 use super::command::LOUD;
 use super::held::Held;
-use super::scene::{By, SET_PIN, Scene, Spelling};
 
 /// Runs what follows with cores allowed, as far as the caller may.
 const WITH_CORES: &str = r#"ulimit -c unlimited; exec "$@""#;
@@ -16,19 +18,19 @@ const WITH_CORES: &str = r#"ulimit -c unlimited; exec "$@""#;
 #[test]
 fn no_core_is_written() {
     let Some(pcscd) = super::pcscd() else { return };
-    let scene = Scene::new(pcscd, By::Server, |_| {});
+    let setup = CanarySetup::new(pcscd, By::Server, |_| {});
     let dumped = Command::new("sh")
         .args(["-c", WITH_CORES, "sh", "sh", "-c", "kill -ABRT $$"])
-        .current_dir(scene.place.path("tmp"))
+        .current_dir(setup.installation.path("tmp"))
         .status()
         .unwrap();
     if !dumped.core_dumped() {
-        return super::skipped("no process leaves a core here");
+        return skip("no process leaves a core here");
     }
-    scene.arm(8, Spelling::Plain);
+    setup.arm(8, Spelling::Plain);
     let mut command = Command::new("setsid");
     command.args(["sh", "-c", WITH_CORES, "sh", env!("CARGO_BIN_EXE_pinwright")]);
-    let held = Held::start(&scene, command, LOUD, Stdio::null());
+    let held = Held::start(&setup, command, LOUD, Stdio::null());
     held.wait();
     let ended = held.abort();
     assert_eq!(ended.signal(), Some(6));
@@ -44,9 +46,9 @@ fn the_same_user_can_not_read_its_memory() {
         command
     };
     if !nobody("true").status().is_ok_and(|status| status.success()) {
-        return super::skipped("there is no other user here");
+        return skip("there is no other user here");
     }
-    let scene = Scene::new(pcscd, By::Server, |_| {});
+    let setup = CanarySetup::new(pcscd, By::Server, |_| {});
     let readable = |pid: u32| {
         let maps = nobody("cat").arg(format!("/proc/{pid}/maps")).output().unwrap();
         maps.status.success() && !maps.stdout.is_empty()
@@ -61,7 +63,7 @@ fn the_same_user_can_not_read_its_memory() {
     command.args(["sh", "-c", r#"cd "$0"; exec "$@""#]).arg(folder.path());
     command.args(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
     // Its result does not matter: it can't even read its configuration.
-    let held = Held::start(&scene, command, &["--json", "history"], Stdio::null());
+    let held = Held::start(&setup, command, &["--json", "history"], Stdio::null());
     held.wait();
     let (open, closed) = (readable(others.id()), readable(held.id()));
     others.kill().and_then(|()| others.wait()).unwrap();
@@ -79,12 +81,12 @@ fn locked(pid: u32) -> u32 {
 #[test]
 fn pages_with_secrets_are_locked_while_there_are_any() {
     let Some(pcscd) = super::pcscd() else { return };
-    let scene = Scene::new(pcscd, By::Server, |_| {});
-    scene.arm(8, Spelling::Plain);
+    let setup = CanarySetup::new(pcscd, By::Server, |_| {});
+    setup.arm(8, Spelling::Plain);
     let (tell, told) = mpsc::channel();
     let (say, said) = mpsc::channel();
-    scene.card.with(|plastic| {
-        plastic.witness = Some(Box::new(move |command| {
+    setup.card.with(|card| {
+        card.witness = Some(Box::new(move |command| {
             if command.get(1) == Some(&SET_PIN) {
                 let pid = told.recv().unwrap();
                 say.send(locked(pid)).unwrap();
@@ -93,7 +95,7 @@ fn pages_with_secrets_are_locked_while_there_are_any() {
     });
     let mut command = Command::new("setsid");
     command.arg(env!("CARGO_BIN_EXE_pinwright"));
-    let held = Held::start(&scene, command, LOUD, Stdio::null());
+    let held = Held::start(&setup, command, LOUD, Stdio::null());
     tell.send(held.id()).unwrap();
     held.wait();
     let during: Vec<u32> = said.try_iter().collect();
@@ -104,18 +106,18 @@ fn pages_with_secrets_are_locked_while_there_are_any() {
 #[test]
 fn a_limit_on_locked_memory_is_told_and_no_failure() {
     let Some(pcscd) = super::pcscd() else { return };
-    let scene = Scene::new(pcscd, By::Server, |_| {});
-    let armed = scene.arm(8, Spelling::Plain);
+    let setup = CanarySetup::new(pcscd, By::Server, |_| {});
+    let armed = setup.arm(8, Spelling::Plain);
     // Root is exempt by a capability.
     let mut command = Command::new("setsid");
     command.args(["setpriv", "--bounding-set=-ipc_lock", "--inh-caps=-ipc_lock", "sh", "-c"]);
     command.args([r#"ulimit -l 0; exec "$@""#, "sh", env!("CARGO_BIN_EXE_pinwright")]);
-    let held = Held::start(&scene, command, &["--json", "enroll", "--yes"], Stdio::null());
+    let held = Held::start(&setup, command, &["--json", "enroll", "--yes"], Stdio::null());
     held.wait();
     assert_eq!(locked(held.id()), 0);
     assert_eq!(held.release().status.code(), Some(0));
-    assert!(scene.has_pin(&armed[0]));
-    let said = fs::read_to_string(scene.place.path("stderr")).unwrap();
+    assert!(setup.has_pin(&armed[0]));
+    let said = fs::read_to_string(setup.installation.path("stderr")).unwrap();
     assert_eq!(said.matches("can't be kept out of swap").count(), 1, "{said}");
     assert!(said.contains("LimitMEMLOCK"), "{said}");
 }

@@ -6,12 +6,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use support::pcscd::Pcscd;
+use support::vcard::Vcard;
+
 use super::forms::{Canary, Kind};
 use super::long_lived::Series;
-use super::pcscd::Pcscd;
 use super::scan::{Hit, Scanner};
 use super::subject::Subject;
-use super::vcard::Vcard;
 
 /// What the card is born with: known to everybody, and not looked for.
 const FACTORY_PIN: &[u8] = b"123456";

@@ -8,13 +8,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::agent::Agent;
+use super::canary_setup::{By, CanarySetup, Spelling};
 use super::command::{self, LOUD};
 use super::daemon;
 use super::forms::{Canary, Kind};
 use super::long_lived::{self, Series};
 use super::scan::{Hit, Scanner, count};
 use super::scdaemon;
-use super::scene::{By, Scene, Spelling};
 
 const RUNS: usize = 5;
 const JOBS: usize = 50;
@@ -48,12 +48,12 @@ impl Row {
     }
 }
 
-fn scene(by: By, http2: bool) -> Scene {
+fn setup(by: By, http2: bool) -> CanarySetup {
     let pcscd = super::pcscd().expect("the long run needs root and a pcscd");
-    Scene::new(pcscd, by, |settings| settings.http2 = http2)
+    CanarySetup::new(pcscd, by, |settings| settings.http2 = http2)
 }
 
-/// `runs` times a scene of its own.
+/// `runs` times a set-up of its own.
 fn row(name: &'static str, clean: bool, run: impl Fn() -> Series) -> Row {
     let row = Row { name, runs: (0..RUNS).map(|_| run()).collect(), clean };
     row.print();
@@ -62,10 +62,10 @@ fn row(name: &'static str, clean: bool, run: impl Fn() -> Series) -> Row {
 
 /// A process a job, in the order of lengths and spellings that one process has.
 fn commands() -> Series {
-    let scene = scene(By::Server, true);
+    let setup = setup(By::Server, true);
     let mut all = Series { hits: Vec::new(), canaries: Vec::new() };
     for job in 0..JOBS {
-        let left = command::job(&scene, [8, 6, 16, 8][job % 4], Spelling::After(job % 32), LOUD);
+        let left = command::job(&setup, [8, 6, 16, 8][job % 4], Spelling::After(job % 32), LOUD);
         assert_eq!(left.code, 0);
         all.hits.extend(left.hits);
         all.canaries.extend(left.canaries);
@@ -75,22 +75,22 @@ fn commands() -> Series {
 
 /// One process for all jobs.
 fn one_process(by: By, http2: bool, jobs: usize) -> Series {
-    let scene = scene(by, http2);
-    let mut agent = Agent::new(&scene);
-    let series = long_lived::jobs(&scene, &mut agent, jobs);
+    let setup = setup(by, http2);
+    let mut agent = Agent::new(&setup);
+    let series = long_lived::jobs(&setup, &mut agent, jobs);
     // Registers are in a core, too.
-    long_lived::assert_none(&agent.core(&scene, &series.canaries).expect("the long run needs gdb"));
+    long_lived::assert_none(&agent.core(&setup, &series.canaries).expect("the long run needs gdb"));
     series
 }
 
 /// The agent, which lives on between its cards, and pcscd beside it.
 fn agent(by: By, cards: usize) -> Series {
     let pcscd = super::pcscd().expect("the long run needs root and a pcscd");
-    let scene = daemon::scene_without_card(pcscd, by);
-    let running = daemon::Daemon::start(&scene);
-    let series = daemon::cards(&scene, &running, cards);
-    long_lived::assert_none(&running.core(&scene, &series.canaries).expect("the long run needs gdb"));
-    long_lived::assert_none(&scene.left_in_pcscd(&series.canaries));
+    let setup = daemon::scene_without_card(pcscd, by);
+    let running = daemon::Daemon::start(&setup);
+    let series = daemon::cards(&setup, &running, cards);
+    long_lived::assert_none(&running.core(&setup, &series.canaries).expect("the long run needs gdb"));
+    long_lived::assert_none(&setup.left_in_pcscd(&series.canaries));
     series
 }
 
@@ -112,32 +112,32 @@ fn plain_client() -> PathBuf {
 }
 
 fn without_measures() -> Series {
-    let scene = scene(By::Server, true);
+    let setup = setup(By::Server, true);
     let mut command = Command::new(plain_client());
     command.arg("--pinwright");
-    let mut agent = Agent::start(&scene, command);
-    long_lived::jobs(&scene, &mut agent, JOBS)
+    let mut agent = Agent::start(&setup, command);
+    long_lived::jobs(&setup, &mut agent, JOBS)
 }
 
 /// The usual client: its own memory, or that of pcscd beside it, whose context stays open.
 fn usual(http2: bool, beside: bool) -> Series {
-    let scene = scene(By::Server, http2);
-    let mut agent = Agent::start(&scene, Command::new(plain_client()));
-    let canaries = usual_jobs(&scene, &mut agent);
-    let hits = if beside { pcscd(&scene, &canaries) } else { agent.scan(&canaries) };
+    let setup = setup(By::Server, http2);
+    let mut agent = Agent::start(&setup, Command::new(plain_client()));
+    let canaries = usual_jobs(&setup, &mut agent);
+    let hits = if beside { pcscd(&setup, &canaries) } else { agent.scan(&canaries) };
     Series { hits, canaries }
 }
 
-fn usual_jobs(scene: &Scene, agent: &mut Agent) -> Vec<Canary> {
+fn usual_jobs(setup: &CanarySetup, agent: &mut Agent) -> Vec<Canary> {
     let mut canaries = Vec::new();
     for job in 0..JOBS {
-        let armed = scene.arm([8, 6, 16, 8][job % 4], Spelling::After(job % 32));
-        let order = scene.place.server.state().change(|settings| {
+        let armed = setup.arm([8, 6, 16, 8][job % 4], Spelling::After(job % 32));
+        let order = setup.installation.server.state().change(|settings| {
             json!({
-                "ca": scene.place.path("ca.pem"),
-                "url": scene.place.server.base_url(),
-                "reader": scene.pcscd.readers()[0].name,
-                "token": scene.secret(Kind::Token),
+                "ca": setup.installation.path("ca.pem"),
+                "url": setup.installation.server.base_url(),
+                "reader": setup.pcscd.readers()[0].name,
+                "token": setup.secret(Kind::Token),
                 "card_id": settings.cards[0].card_id,
                 "smartcard": settings.cards[0].uuid,
                 "request": settings.requests[0].uuid,
@@ -145,23 +145,23 @@ fn usual_jobs(scene: &Scene, agent: &mut Agent) -> Vec<Canary> {
             })
         });
         assert_eq!(agent.order(&order), "0");
-        assert!(scene.has_pin(&armed[0]));
+        assert!(setup.has_pin(&armed[0]));
         canaries.extend(armed);
-        canaries.extend(scene.answers());
+        canaries.extend(setup.answers());
     }
     canaries
 }
 
-fn pcscd(scene: &Scene, canaries: &[Canary]) -> Vec<Hit> {
-    Scanner::new(canaries).process(scene.pcscd.id()).expect("pcscd's memory can be read")
+fn pcscd(setup: &CanarySetup, canaries: &[Canary]) -> Vec<Hit> {
+    Scanner::new(canaries).process(setup.pcscd.id()).expect("pcscd's memory can be read")
 }
 
 /// pcscd after as many jobs of ours, in one process that lives on.
 fn pcscd_beside_ours() -> Series {
-    let scene = scene(By::Server, true);
-    let mut agent = Agent::new(&scene);
-    let canaries = long_lived::jobs(&scene, &mut agent, JOBS).canaries;
-    Series { hits: scene.left_in_pcscd(&canaries), canaries }
+    let setup = setup(By::Server, true);
+    let mut agent = Agent::new(&setup);
+    let canaries = long_lived::jobs(&setup, &mut agent, JOBS).canaries;
+    Series { hits: setup.left_in_pcscd(&canaries), canaries }
 }
 
 #[test]
@@ -211,9 +211,9 @@ fn the_table() {
 #[test]
 #[ignore = "the long run: make residue"]
 fn the_cost() {
-    let scene = scene(By::Server, true);
-    let mut ours = Agent::new(&scene);
-    let mut usual = Agent::start(&scene, Command::new(plain_client()));
+    let setup = setup(By::Server, true);
+    let mut ours = Agent::new(&setup);
+    let mut usual = Agent::start(&setup, Command::new(plain_client()));
     for size in [64, 1024, 16 * 1024, 256 * 1024] {
         let order = json!({ "allocate": size.to_string() });
         let mut once = || {
@@ -227,9 +227,9 @@ fn the_cost() {
     }
     let Some(baseline) = std::env::var_os("PINWRIGHT_BASELINE") else { return };
     let wall = |program: &Path| {
-        scene.arm(8, Spelling::Plain);
+        setup.arm(8, Spelling::Plain);
         let mut command = Command::new(program);
-        scene.place.furnish(&mut command, &scene.pcscd.socket());
+        setup.installation.furnish(&mut command, &setup.pcscd.socket());
         let start = Instant::now();
         let output = command.args(["--json", "enroll", "--yes"]).output().expect("it runs");
         let elapsed = start.elapsed();

@@ -6,10 +6,10 @@ use pinwright::sim::iso7816::{Iso7816Card, Iso7816Settings};
 use pinwright::sim::openpgp::{OpenPgpCard, OpenPgpSettings};
 use pinwright::sim::piv::{PivCard, PivSettings};
 use pinwright::sim::server::Settings;
+use support::installation::server_for;
 use uuid::Uuid;
 
 use super::forms::{Canary, Kind};
-use super::workplace::server_for;
 
 /// GENERAL AUTHENTICATE with the answer to an 8-byte challenge, and with a token of mutual authentication.
 const GIDS_ANSWERS: [&[u8]; 2] =

@@ -2,9 +2,9 @@
 
 use pinwright::card::CardError;
 use pinwright::job::{CardState, Cause, Step};
+use support::provisioning::Kind;
 
 use super::{CANDIDATES, Expected, Forger, PIV_AND_OPENPGP, does_not_matter, fails, identifying, is_ok, reads};
-use crate::bench::Kind;
 
 /// Where the length of the first data object stands.
 fn length_at(answer: &[u8]) -> usize {

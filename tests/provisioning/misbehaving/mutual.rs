@@ -3,9 +3,9 @@
 use pinwright::apdu::Status;
 use pinwright::card::CardError;
 use pinwright::job::{CardState, Cause, Step};
+use support::provisioning::{InsertedCard, JobSetup, Kind, Lines, OLD, Person, told};
 
 use super::{Expected, Forger, fails, prepared};
-use crate::bench::{Bench, Kind, Lines, OLD, Person, World, told};
 
 /// A card that accepts the token and can't prove that it has the key gets no PIN.
 #[test]
@@ -59,16 +59,16 @@ fn a_card_that_only_a_local_key_can_answer() {
         told(&failure)
     );
 
-    let mut world = World::with(Kind::GidsMutual, "admin-key", &Lines::default(), |_| {});
-    let bench = Bench::new(Kind::GidsMutual);
-    world.run(&bench, &mut prepared()).ok("the local key");
-    assert!(!bench.pin_is(OLD) && !bench.authenticated());
-    assert_eq!(bench.apdus(), 10, "one more than with the short challenge");
-    world.assert_no_violations("half a challenge is no parameter");
+    let mut setup = JobSetup::with(Kind::GidsMutual, "admin-key", &Lines::default(), |_| {});
+    let inserted = InsertedCard::new(Kind::GidsMutual);
+    setup.run(&inserted, &mut prepared()).ok("the local key");
+    assert!(!inserted.pin_is(OLD) && !inserted.authenticated());
+    assert_eq!(inserted.apdus(), 10, "one more than with the short challenge");
+    setup.assert_no_violations("half a challenge is no parameter");
     // The key of another card: one try, and the card's refusal is the end.
-    let bench = Bench::new(Kind::GidsMutual);
+    let inserted = InsertedCard::new(Kind::GidsMutual);
     let mut stranger = Person { admin_key: Some([0x11; 24]), ..Person::default() };
-    let failure = world.run(&bench, &mut stranger).failed("another key");
+    let failure = setup.run(&inserted, &mut stranger).failed("another key");
     assert_eq!((failure.step, failure.card_state()), (Step::Authorize, CardState::TrySpent), "{}", told(&failure));
-    assert_eq!((bench.admin_answers(), failure.cause.status()), (1, Some(Status::SECURITY_STATUS)));
+    assert_eq!((inserted.admin_answers(), failure.cause.status()), (1, Some(Status::SECURITY_STATUS)));
 }

@@ -4,12 +4,12 @@ use pinwright::apdu::ApduError;
 use pinwright::card::CardError;
 use pinwright::card::family::DetectError;
 use pinwright::job::{CardState, Cause, Step};
+use support::provisioning::{InsertedCard, JobSetup, Kind, OLD, Person, TRIES, told};
 
 use super::{
     CANDIDATES, Expected, Forger, PIV_AND_OPENPGP, ROUNDS, Refusal, carries_a_secret, fails, first_risk, is_ok,
     is_refused,
 };
-use crate::bench::{Bench, Kind, OLD, Person, TRIES, World, told};
 
 const OTHERS: [(Kind, &str); 3] = [(Kind::Gids, "server"), (Kind::Iso, "server"), (Kind::IsoT0, "server")];
 
@@ -18,15 +18,15 @@ const OTHERS: [(Kind, &str); 3] = [(Kind::Gids, "server"), (Kind::Iso, "server")
 fn an_answer_in_two_pieces() {
     let others = [(Kind::Gids, "server"), (Kind::GidsMutual, "admin-key"), (Kind::IsoPadded, "server")];
     for (kind, authority) in [&others[..], &PIV_AND_OPENPGP].concat() {
-        let mut world = World::new(kind, authority);
-        let bench = Bench::new(kind);
+        let mut setup = JobSetup::new(kind, authority);
+        let inserted = InsertedCard::new(kind);
         let rest = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
         let (kept, waiting) = (rest.clone(), rest);
-        bench.instead(move |command| match command.get(1) {
+        inserted.instead(move |command| match command.get(1) {
             Some(0xC0) => Some(std::mem::take(&mut *waiting.lock().unwrap())),
             _ => None,
         });
-        bench.forge(move |_, answer| {
+        inserted.forge(move |_, answer| {
             if answer.len() < 6 || !is_ok(&answer) {
                 return answer;
             }
@@ -35,10 +35,10 @@ fn an_answer_in_two_pieces() {
             let more = u8::try_from(tail.len() - 2).unwrap_or(0);
             [head, &[0x61, more]].concat()
         });
-        world.run(&bench, &mut Person::knowing()).ok("two pieces");
-        assert!(!bench.pin_is(OLD) && !bench.authenticated(), "{kind:?}");
-        assert_eq!((bench.tries(), bench.code_tries_lost()), (TRIES, 0), "{kind:?} {authority}");
-        assert!(bench.card.with(|tap| tap.sent.iter().any(|command| command.starts_with(&[0, 0xC0]))));
+        setup.run(&inserted, &mut Person::knowing()).ok("two pieces");
+        assert!(!inserted.pin_is(OLD) && !inserted.authenticated(), "{kind:?}");
+        assert_eq!((inserted.tries(), inserted.code_tries_lost()), (TRIES, 0), "{kind:?} {authority}");
+        assert!(inserted.card.with(|tap| tap.sent.iter().any(|command| command.starts_with(&[0, 0xC0]))));
     }
 }
 
@@ -117,12 +117,12 @@ fn a_le_that_is_never_right() {
         _ => answer,
     };
     for kind in [Kind::Gids, Kind::Iso] {
-        let mut world = World::new(kind, "server");
-        let bench = Bench::new(kind);
-        bench.forge(answer);
-        let failure = world.run(&bench, &mut Person::default()).failed("6C08 to the admin answer");
+        let mut setup = JobSetup::new(kind, "server");
+        let inserted = InsertedCard::new(kind);
+        inserted.forge(answer);
+        let failure = setup.run(&inserted, &mut Person::default()).failed("6C08 to the admin answer");
         assert_eq!((failure.step, failure.card_state()), (Step::Authorize, CardState::TrySpent), "{}", told(&failure));
-        assert_eq!(bench.admin_answers(), 1);
+        assert_eq!(inserted.admin_answers(), 1);
     }
 }
 

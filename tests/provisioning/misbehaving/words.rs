@@ -4,12 +4,12 @@ use pinwright::apdu::Status;
 use pinwright::card::CardError;
 use pinwright::card::family::DetectError;
 use pinwright::job::{CardState, Cause, Step};
+use support::provisioning::{InsertedCard, JobSetup, Kind, Person, TRIES, told};
 
 use super::{
     CANDIDATES, Expected, Forger, PIV_AND_OPENPGP, Refusal, carries_a_secret, fails, first_risk, is_refused, is_select,
     prepared,
 };
-use crate::bench::{Bench, Kind, Person, TRIES, World, told};
 
 /// 63C0 where others say 6983: to the question, nothing is risked; to the PIN, one try was spent and no second follows.
 #[test]
@@ -43,15 +43,15 @@ fn a_blocked_pin_that_is_told_as_63c0() {
 fn a_wrong_secret_that_is_told_as_6300() {
     for (kind, authority) in [&[(Kind::Iso, "current-pin")][..], &PIV_AND_OPENPGP].concat() {
         let case = format!("{kind:?} {authority}");
-        let mut world = World::new(kind, authority);
-        let bench = Bench::new(kind);
-        bench.forge(|command, answer| match answer.as_slice() {
+        let mut setup = JobSetup::new(kind, authority);
+        let inserted = InsertedCard::new(kind);
+        inserted.forge(|command, answer| match answer.as_slice() {
             [0x63, _] if carries_a_secret(command) => vec![0x63, 0x00],
             _ => answer,
         });
         let wrong = b"97531862".to_vec();
         let mut wrong = Person { current_pin: Some(wrong.clone()), code: Some(wrong), ..prepared() };
-        let failure = world.run(&bench, &mut wrong).failed(&case);
+        let failure = setup.run(&inserted, &mut wrong).failed(&case);
         let ended = (failure.step, failure.card_state());
         assert_eq!(ended, (first_risk(kind, authority), CardState::TrySpent), "{case}: {}", told(&failure));
         assert_eq!(failure.cause.status(), Some(Status::WRONG), "{case}: {}", told(&failure));
@@ -59,9 +59,9 @@ fn a_wrong_secret_that_is_told_as_6300() {
         let counted = authority != "puk";
         assert_eq!(told(&failure).contains("it has 2 tries left now"), counted, "{case}: {}", told(&failure));
         let lost = if authority == "current-pin" { (TRIES - 1, 0) } else { (TRIES, 1) };
-        assert_eq!((bench.tries(), bench.code_tries_lost()), lost, "{case}: one try, of the authority");
-        assert_eq!(bench.card.with(|tap| tap.risky()), 1, "{case}: the secret was sent once");
-        assert!(bench.apdus() <= 11, "{case}: {}", bench.apdus());
+        assert_eq!((inserted.tries(), inserted.code_tries_lost()), lost, "{case}: one try, of the authority");
+        assert_eq!(inserted.card.with(|tap| tap.risky()), 1, "{case}: the secret was sent once");
+        assert!(inserted.apdus() <= 11, "{case}: {}", inserted.apdus());
     }
 }
 
@@ -74,12 +74,12 @@ fn unknown_things_that_are_told_as_6a81() {
     };
     let own = [(Kind::Gids, "server"), (Kind::Iso, "server"), (Kind::Piv, "puk"), (Kind::OpenPgpOther, "admin-pin")];
     for (kind, authority) in [&own[..], &PIV_AND_OPENPGP].concat() {
-        let mut world = World::new(kind, authority);
-        world.config.families.prefer.clear();
-        let bench = Bench::new(kind);
-        bench.forge(forger);
-        world.run(&bench, &mut prepared()).ok("6A81 for what is not there");
-        assert_eq!((bench.tries(), bench.code_tries_lost()), (TRIES, 0), "{kind:?} {authority}");
+        let mut setup = JobSetup::new(kind, authority);
+        setup.config.families.prefer.clear();
+        let inserted = InsertedCard::new(kind);
+        inserted.forge(forger);
+        setup.run(&inserted, &mut prepared()).ok("6A81 for what is not there");
+        assert_eq!((inserted.tries(), inserted.code_tries_lost()), (TRIES, 0), "{kind:?} {authority}");
     }
     let unknown = Expected {
         step: Step::Identify,

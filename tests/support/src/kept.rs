@@ -4,14 +4,16 @@
 //! `PINWRIGHT_UPDATE_RECORDINGS=1` writes what was got into the files, to be reviewed as a diff.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use crate::repository::root;
 
 /// Commands that are answered with a challenge: GENERAL AUTHENTICATE with the management key, and GET CHALLENGE.
 const CHALLENGES: [&str; 2] = ["> 0087039B", "> 00840000"];
 
 /// The file `fixtures/apdu/FAMILY/NAME.apdu`.
 pub fn path(family: &str, name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/apdu").join(family).join(format!("{name}.apdu"))
+    root().join("fixtures/apdu").join(family).join(format!("{name}.apdu"))
 }
 
 /// All but the day, and of a challenge its length.

@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 use pinwright::sim::card::VirtualCard;
 use pinwright::sim::vpcd::{VpcdHandle, VpcdOptions};
+
+use crate::waiting;
 
 const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
 
@@ -98,19 +100,8 @@ impl Pcscd {
     }
 
     /// The same for a test: nothing, with the reason on stderr, or a panic in CI.
-    #[allow(dead_code, reason = "shared with the benchmark")]
     pub fn start_or_skip(readers: u16) -> Option<Self> {
-        match Self::start(readers) {
-            Ok(started) => Some(started),
-            Err(reason) if std::env::var("CI").is_ok_and(|ci| ci == "true") => {
-                panic!("no pcscd for the test: {reason}")
-            }
-            Err(reason) => {
-                // Not by `eprintln!`, which the harness keeps to itself for tests that pass.
-                drop(writeln!(io::stderr(), "SKIPPED: {reason}"));
-                None
-            }
-        }
+        Self::start(readers).inspect_err(|reason| waiting::skip(&format!("no pcscd: {reason}"))).ok()
     }
 
     fn attempt(wanted: u16) -> Result<Self, Skip> {
@@ -219,20 +210,17 @@ impl Pcscd {
     }
 
     /// The daemon's process: each program on the way to it becomes the next.
-    #[allow(dead_code, reason = "shared with the benchmark")]
     pub fn id(&self) -> u32 {
         self.daemon.id()
     }
 
     /// Ends the daemon as the system's own service manager does.
-    #[allow(dead_code, reason = "shared with other tests")]
     pub fn terminate(&mut self) {
         self.signal(rustix::process::Signal::TERM);
         drop(self.daemon.wait());
     }
 
     /// Starts it again in the same place, with the same readers.
-    #[allow(dead_code, reason = "shared with other tests")]
     pub fn start_again(&mut self) {
         for left in ["pcscd.comm", "pcscd.pid"] {
             // A daemon that ended in good order has removed them itself.
@@ -248,7 +236,6 @@ impl Pcscd {
 
     /// The same with the first pairs of readers only, as if the others were unplugged meanwhile; all of them with a number
     /// that is large enough.
-    #[allow(dead_code, reason = "shared with other tests")]
     pub fn start_again_with(&mut self, pairs: usize) {
         let numbered = (0_u16..).zip(self.readers.chunks(2)).take(pairs);
         let entries = numbered.map(|(pair, slots)| entry(pair, slots[0].port, &library(self.folder.path(), pair)));
@@ -257,13 +244,11 @@ impl Pcscd {
     }
 
     /// Makes the daemon hang, as one does whose driver never returns: it takes connections and answers nobody.
-    #[allow(dead_code, reason = "shared with other tests")]
     pub fn hang(&self) {
         self.signal(rustix::process::Signal::STOP);
     }
 
     /// Lets it go on.
-    #[allow(dead_code, reason = "shared with other tests")]
     pub fn go_on(&self) {
         self.signal(rustix::process::Signal::CONT);
     }
@@ -301,7 +286,7 @@ impl Home {
                 return Ok(Self::Namespace(options));
             }
         }
-        if !am_root() {
+        if !rustix::process::geteuid().is_root() {
             return Err(Skip("no mount namespace can be made here (try as root)".to_owned()));
         }
         let cannot = |error: io::Error| Skip(format!("no lock on the system's pcscd: {error}"));
@@ -346,10 +331,4 @@ fn free_pair() -> Option<u16> {
         let free = |port: u16| std::net::TcpListener::bind(("0.0.0.0", port)).is_ok();
         (free(port) && free(port + 1)).then_some(port)
     })
-}
-
-fn am_root() -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    // The owner of our own entry is our effective user.
-    fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }

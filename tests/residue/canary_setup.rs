@@ -1,4 +1,4 @@
-//! A place of work whose secrets are new for every job: server, card, and a real pcscd between them and the program.
+//! A set-up whose secrets are new for every job: server, card, and a real pcscd between them and the program.
 
 use std::cell::Cell;
 use std::fs;
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use pinwright::sim::card::{LinkFault, SharedCard, VirtualCard};
 use pinwright::sim::server::{PinMaker, Settings};
 use pinwright::sim::vpcd::{VpcdHandle, VpcdOptions};
+use support::installation::Installation;
+use support::pcscd::Pcscd;
 
 use super::forms::{Canary, Kind};
-use super::pcscd::Pcscd;
 use super::scan::{Hit, Scanner};
 use super::ways::{Inside, Secrets, answer_in};
-use super::workplace::Workplace;
 
 pub use super::ways::By;
 
@@ -38,14 +38,14 @@ pub enum Pulled {
 type Witness = Box<dyn FnMut(&[u8]) + Send>;
 
 /// A card that keeps what it was sent and can leave.
-pub struct Plastic {
+pub struct WitnessedCard {
     pub card: Box<dyn Inside>,
     pub sent: Vec<Vec<u8>>,
     pub pulled: Option<Pulled>,
     pub witness: Option<Witness>,
 }
 
-impl VirtualCard for Plastic {
+impl VirtualCard for WitnessedCard {
     fn atr(&self) -> &[u8] {
         self.card.atr()
     }
@@ -84,27 +84,27 @@ pub enum Spelling {
     Nothing,
 }
 
-pub struct Scene {
+pub struct CanarySetup {
     // The card goes before the reader.
     pub inserted: Cell<Option<VpcdHandle>>,
     pub pcscd: Pcscd,
-    pub place: Workplace,
-    pub card: SharedCard<Plastic>,
+    pub installation: Installation,
+    pub card: SharedCard<WitnessedCard>,
     by: By,
 }
 
-impl Scene {
+impl CanarySetup {
     pub fn new(pcscd: Pcscd, by: By, change: impl FnOnce(&mut Settings)) -> Self {
         let card = by.card(&FACTORY);
-        let card = SharedCard::new(Plastic { card, sent: Vec::new(), pulled: None, witness: None });
+        let card = SharedCard::new(WitnessedCard { card, sent: Vec::new(), pulled: None, witness: None });
         let mut server = by.server();
         change(&mut server);
-        let place = Workplace::new(server);
-        let scene = Self { inserted: Cell::default(), pcscd, place, card, by };
-        fs::create_dir(scene.place.path("tmp")).expect("a folder for temporary files");
-        scene.configure("", "");
-        scene.insert();
-        scene
+        let installation = Installation::new(server);
+        let setup = Self { inserted: Cell::default(), pcscd, installation, card, by };
+        fs::create_dir(setup.installation.path("tmp")).expect("a folder for temporary files");
+        setup.configure("", "");
+        setup.insert();
+        setup
     }
 
     /// Writes the configuration, with more keys for `[server]`, and more sections.
@@ -114,7 +114,7 @@ impl Scene {
             format!("{}_file = {:?}", key.replace('-', "_"), self.secret(kind))
         });
         let token = self.secret(Kind::Token);
-        self.place.configure(
+        self.installation.configure(
             &format!("auth = \"bearer\"\ntoken_file = {token:?}\n{server}"),
             &format!("[card]\nauthority = [\"{}\"]\n{proof}\n{}\n{sections}", self.by.authority(), self.by.profile()),
         );
@@ -137,10 +137,10 @@ impl Scene {
 
     /// The file in which a secret is handed over: not looked into.
     pub fn secret(&self, kind: Kind) -> PathBuf {
-        self.place.path(&format!("secret-{}", kind.name().replace(' ', "-")))
+        self.installation.path(&format!("secret-{}", kind.name().replace(' ', "-")))
     }
 
-    /// New secrets everywhere. What the card will be sent as an answer is known only afterwards: [`Scene::answers`].
+    /// New secrets everywhere. What the card will be sent as an answer is known only afterwards: [`CanarySetup::answers`].
     pub fn arm(&self, pin_length: usize, spelling: Spelling) -> Vec<Canary> {
         let pin = self.by.pin(Kind::Pin, pin_length);
         let key = Canary::binary(Kind::AdminKey, 24);
@@ -155,22 +155,22 @@ impl Scene {
         [Some(&pin), Some(&token), proof.as_ref()].into_iter().flatten().for_each(|secret| {
             self.hand_over(secret.kind, secret.as_text());
         });
-        self.place.server.state().change(|settings| {
+        self.installation.server.state().change(|settings| {
             settings.pin_maker = maker(&pin, spelling);
             settings.token = Some(token.as_text().to_owned());
             settings.templates[0].default_admin_key = admin_key;
         });
-        self.card.with(|plastic| {
+        self.card.with(|card| {
             let mut secrets = Secrets { admin_key, ..FACTORY };
             match &proof {
                 Some(secret) if secret.kind == Kind::CurrentPin => secrets.pin = &secret.bytes,
                 Some(secret) => secrets.code = &secret.bytes,
                 None => {}
             }
-            plastic.card = self.by.card(&secrets);
-            plastic.card.reset();
-            plastic.pulled = None;
-            plastic.sent.clear();
+            card.card = self.by.card(&secrets);
+            card.card.reset();
+            card.pulled = None;
+            card.sent.clear();
         });
         [pin, key, token].into_iter().chain(proof).collect()
     }
@@ -180,16 +180,16 @@ impl Scene {
         file.write_all(text.as_bytes()).expect("it is written");
     }
 
-    /// The admin answers that the card was sent since [`Scene::arm`].
+    /// The admin answers that the card was sent since [`CanarySetup::arm`].
     pub fn answers(&self) -> Vec<Canary> {
-        let sent = self.card.with(|plastic| plastic.sent.clone());
+        let sent = self.card.with(|card| card.sent.clone());
         let answers = sent.iter().filter_map(|command| answer_in(command));
         answers.map(|answer| Canary::of(Kind::Answer, answer)).collect()
     }
 
     /// The PIN was given out in the last job: it has come to the program, or to a deadline on its way.
     pub fn has_given_out_the_pin(&self) -> bool {
-        let requests = self.place.server.requests();
+        let requests = self.installation.server.requests();
         let job = requests.iter().rposition(|request| request.path.ends_with("/smartcards")).unwrap_or_default();
         requests[job..].iter().any(|request| request.path.ends_with("serverproposedpin") && request.status == Some(200))
     }
@@ -197,7 +197,7 @@ impl Scene {
     /// Everything on disk but the secrets that were handed over.
     pub fn left_on_disk(&self, scanner: &Scanner) -> Vec<Hit> {
         let given: Vec<PathBuf> = Kind::SECRETS.into_iter().map(|kind| self.secret(kind)).collect();
-        scanner.folder(&self.place.path("."), &given).expect("the folder can be read")
+        scanner.folder(&self.installation.path("."), &given).expect("the folder can be read")
     }
 
     /// What pcscd beside the program has: its threads end a moment after the program has let go of the card.
@@ -213,7 +213,7 @@ impl Scene {
     }
 
     pub fn has_pin(&self, pin: &Canary) -> bool {
-        self.card.with(|plastic| plastic.card.pin_is(&pin.bytes))
+        self.card.with(|card| card.card.pin_is(&pin.bytes))
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use pinwright::fuzzing::{Call, dialogue};
 use pinwright::reader::fixture::Fixture;
 
+use crate::repository::{self, root};
+
 /// All seeds of one target, each with a name of its own.
 pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     let mut seeds: Vec<_> = match target {
@@ -19,16 +21,12 @@ pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
         "config" => configurations(),
         _ => Vec::new(),
     };
-    for path in walk(&root().join("fuzz/seeds").join(target)) {
+    for path in repository::files(&format!("fuzz/seeds/{target}")) {
         seeds.push((name_of(&path), fs::read(&path).unwrap()));
     }
     seeds.sort();
     seeds.dedup_by(|a, b| a.1 == b.1);
     seeds
-}
-
-pub fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// What cards answered, without the status word: data objects, and tables of files.
@@ -103,7 +101,7 @@ fn recordings() -> impl Iterator<Item = (String, Fixture)> {
 
 fn files(folder: &str, ending: &str) -> Vec<(String, Vec<u8>)> {
     let ended = |path: &PathBuf| path.extension().is_some_and(|extension| extension == ending);
-    let paths = walk(&root().join("fixtures").join(folder)).into_iter().filter(ended);
+    let paths = repository::files(&format!("fixtures/{folder}")).into_iter().filter(ended);
     paths.map(|path| (name_of(&path), fs::read(&path).unwrap())).collect()
 }
 
@@ -115,15 +113,4 @@ fn numbered(name: &str, inputs: Vec<Vec<u8>>) -> Vec<(String, Vec<u8>)> {
 fn name_of(path: &Path) -> String {
     let below = path.strip_prefix(root().join("fixtures")).or_else(|_| path.strip_prefix(root().join("fuzz/seeds")));
     below.unwrap().display().to_string()
-}
-
-fn walk(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let mut found = Vec::new();
-    for entry in entries {
-        let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(walk(&path)) } else { found.push(path) }
-    }
-    found.sort();
-    found
 }

@@ -9,9 +9,8 @@ use pinwright::cli;
 use pinwright::job::Failure;
 use pinwright::job::journal::{Journal, Point, Record};
 use pinwright::provision::Outcome;
-
-use crate::bench::{Bench, KEY, OLD, World, told};
-use crate::forms::forms;
+use support::forms::forms;
+use support::provisioning::{InsertedCard, JobSetup, KEY, OLD, told};
 
 pub const KEEP: Duration = Duration::from_secs(90 * 86_400);
 
@@ -26,19 +25,19 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
-pub struct Diary {
+pub struct CaseJournal {
     folder: tempfile::TempDir,
     journal: Journal,
 }
 
-impl Diary {
-    /// Gives the world a journal.
-    pub fn of(world: &mut World) -> Self {
+impl CaseJournal {
+    /// Gives the set-up a journal.
+    pub fn of(setup: &mut JobSetup) -> Self {
         let folder = fast_folder();
         let journal = Journal::new(folder.path().join("journal"), KEEP);
         let text = format!("[journal]\ndir = {:?}\n", journal.folder());
         std::fs::write(folder.path().join("config.toml"), text).unwrap();
-        world.journal = Some(journal.clone());
+        setup.journal = Some(journal.clone());
         Self { folder, journal }
     }
 
@@ -170,18 +169,18 @@ pub fn is_true(point: Point, old: bool, new: bool) -> bool {
     }
 }
 
-/// All that is secret in a world: PINs, keys, challenges' answers.
-pub fn secrets(world: &World, bench: &Bench) -> Vec<Vec<u8>> {
-    let state = world.server.state();
+/// All that is secret in a set-up: PINs, keys, challenges' answers.
+pub fn secrets(setup: &JobSetup, inserted: &InsertedCard) -> Vec<Vec<u8>> {
+    let state = setup.server.state();
     let mut secrets = vec![OLD.to_vec(), KEY.to_vec(), KEY[..8].to_vec()];
     secrets.extend(state.pins().into_iter().rev().take(3));
     secrets.extend(state.answers().into_iter().rev().take(3));
-    secrets.extend(bench.card.with(|tap| tap.answers()));
+    secrets.extend(inserted.card.with(|tap| tap.answers()));
     secrets
 }
 
 /// The PIN that the card has now, among those that there are.
-pub fn current(world: &World, bench: &Bench) -> Option<Vec<u8>> {
-    let made = world.server.state().pins();
-    made.into_iter().rev().chain([OLD.to_vec()]).find(|pin| bench.pin_is(pin))
+pub fn current(setup: &JobSetup, inserted: &InsertedCard) -> Option<Vec<u8>> {
+    let made = setup.server.state().pins();
+    made.into_iter().rev().chain([OLD.to_vec()]).find(|pin| inserted.pin_is(pin))
 }

@@ -6,11 +6,12 @@
 use std::cell::Cell;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use super::pcscd::Pcscd;
+use crate::pcscd::Pcscd;
+use crate::repository;
 
 /// A card process in a reader; removed and judged when dropped.
 pub struct Vcard {
@@ -161,6 +162,6 @@ pub const MISSING: &str = "there is no `vcard` beside the test's own programs: `
 
 /// The program, in the folder `vcard` of the target folder.
 fn program() -> Option<PathBuf> {
-    let own = Path::new(env!("CARGO_BIN_EXE_pinwright"));
+    let own = repository::pinwright();
     own.ancestors().map(|folder| folder.join("vcard/debug/vcard")).find(|program| program.is_file())
 }

@@ -74,14 +74,14 @@ fn job(order: &Value) -> io::Result<String> {
     }
     let mut out = File::create(text(&order["out"]))?;
     let err = File::create(text(&order["err"]))?;
-    let trap = order["panic_at"].as_str().map(ToOwned::to_owned);
+    let panic_at = order["panic_at"].as_str().map(ToOwned::to_owned);
     let mut world = World {
         readers: None,
         environment: Vec::new(),
         out: &mut out,
         // On a terminal each step is told as it comes.
-        err_is_terminal: trap.is_some(),
-        err: &mut Trapped { inner: err, trap },
+        err_is_terminal: panic_at.is_some(),
+        err: &mut Panicking { inner: err, panic_at },
         may_prompt: false,
         interrupted: Arc::new(AtomicBool::new(false)),
     };
@@ -91,15 +91,15 @@ fn job(order: &Value) -> io::Result<String> {
 }
 
 /// Talk that fails in a way that nobody reckons with.
-struct Trapped {
+struct Panicking {
     inner: File,
-    trap: Option<String>,
+    panic_at: Option<String>,
 }
 
-impl Write for Trapped {
+impl Write for Panicking {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
-        assert!(!self.trap.as_ref().is_some_and(|trap| text.contains(trap)), "the trap");
+        assert!(!self.panic_at.as_ref().is_some_and(|word| text.contains(word)), "the panic that was ordered");
         self.inner.write(bytes)
     }
 

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use super::pcscd::Pcscd;
+use crate::pcscd::Pcscd;
 
 /// The admin key of a card that nobody has personalised, as OpenSC and the virtual card know it.
 pub const ADMIN_KEY: &str = "010203040506070801020304050607080102030405060708";

@@ -1,4 +1,4 @@
-//! A person's place of work: a home of its own, a configuration, the stand-in server, and the command without a terminal.
+//! pinwright as a person has it: a home, a configuration, a server (the stand-in), and the command without a terminal.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,16 +7,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pinwright::sim::gids::GidsSettings;
-use pinwright::sim::server::{Settings, StandIn};
+use pinwright::sim::server::{PinMaker, Settings, StandIn};
 use uuid::Uuid;
 
-use super::pcscd::Pcscd;
+use crate::pcscd::Pcscd;
+use crate::repository;
 
 /// Longer than any deadline under test: a command that needs it hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Home, configuration and server.
-pub struct Workplace {
+pub struct Installation {
     folder: tempfile::TempDir,
     /// The stand-in.
     pub server: StandIn,
@@ -27,15 +28,20 @@ pub fn server_for(card: &GidsSettings) -> Settings {
     Settings::for_card(Uuid::from_bytes_le(card.card_id), &hex::encode(&card.atr), card.admin_key)
 }
 
-impl Workplace {
+impl Installation {
+    /// With a server that knows the GIDS card of the default settings, and makes its PIN so.
+    pub fn for_gids(pin_maker: PinMaker) -> Self {
+        Self::new(Settings { pin_maker, ..server_for(&GidsSettings::default()) })
+    }
+
     /// With a server over TLS.
     pub fn new(settings: Settings) -> Self {
-        let folder = tempfile::Builder::new().prefix("workplace").tempdir().expect("a temporary folder");
+        let folder = tempfile::Builder::new().prefix("installation").tempdir().expect("a temporary folder");
         let server = StandIn::start(settings).expect("the stand-in starts");
         fs::write(folder.path().join("ca.pem"), server.ca_pem()).expect("the CA is written");
-        let place = Self { folder, server };
-        place.configure("", "");
-        place
+        let installation = Self { folder, server };
+        installation.configure("", "");
+        installation
     }
 
     /// Writes the configuration anew: more keys for `[server]`, and more sections.
@@ -60,12 +66,11 @@ impl Workplace {
     pub fn start(&self, socket: &Path, arguments: &[&str]) -> Running {
         // A session of its own: no terminal to ask on, whatever the tests were started from.
         let mut command = Command::new("setsid");
-        command.arg(env!("CARGO_BIN_EXE_pinwright"));
+        command.arg(repository::pinwright());
         self.launch(command, socket, arguments)
     }
 
     /// The same with this secret on descriptor 9.
-    #[allow(dead_code, reason = "shared with the benchmark")]
     pub fn start_with_secret(&self, socket: &Path, arguments: &[&str], secret: &[u8]) -> Running {
         let file = self.path("secret-pin");
         fs::write(&file, secret).expect("the secret is written");
@@ -73,16 +78,14 @@ impl Workplace {
     }
 
     /// The same after these words to the shell.
-    #[allow(dead_code, reason = "shared with the benchmark")]
     pub fn start_by(&self, socket: &Path, words: &str, arguments: &[&str]) -> Running {
         // The shell opens descriptors and becomes the command.
         let mut command = Command::new("setsid");
-        command.args(["sh", "-c", &format!("{words}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_pinwright")]);
+        command.args(["sh", "-c", &format!("{words}; exec \"$@\""), "sh"]).arg(repository::pinwright());
         self.launch(command, socket, arguments)
     }
 
     /// Where the command keeps its journal.
-    #[allow(dead_code, reason = "shared with the benchmark")]
     pub fn journal(&self) -> PathBuf {
         self.path("state/pinwright")
     }
@@ -131,7 +134,6 @@ impl Running {
     }
 
     /// Waits until it has said that on stderr.
-    #[allow(dead_code, reason = "shared with the benchmark")]
     pub fn says(&mut self, part: &str) {
         loop {
             let said = text(&mut self.err);

@@ -8,8 +8,8 @@ use pinwright::sim::server::{RequestStatus, Settings, StandIn};
 use pinwright::sim::vpcd::{VpcdHandle, VpcdOptions};
 use uuid::Uuid;
 
+use crate::installation::Installation;
 use crate::pcscd::Pcscd;
-use crate::workplace::Workplace;
 
 const OLD_PIN: &[u8] = b"12345678";
 
@@ -30,27 +30,27 @@ pub fn id(number: u32) -> String {
     guid(number).to_string()
 }
 
-/// A place with a server that has an approved request for each of the cards 0 to `count`.
-pub fn place_for(count: u32) -> Workplace {
+/// An installation with a server that has an approved request for each of the cards 0 to `count`.
+pub fn installation_for(count: u32) -> Installation {
     let gids = settings(0);
     let atr = hex::encode(&gids.atr);
     let mut server = Settings::for_card(guid(0), &atr, gids.admin_key);
     for number in 1..count {
         server.add_card(guid(number), &atr);
     }
-    Workplace::new(server)
+    Installation::new(server)
 }
 
 /// The same, with no request approved yet: nobody has a thousand open ones, and each card's job would read them all.
-pub fn place_to_come(count: u32) -> Workplace {
-    let place = place_for(count);
-    set(&place, &(0..count).collect::<Vec<_>>(), RequestStatus::Pending);
-    place
+pub fn installation_to_come(count: u32) -> Installation {
+    let installation = installation_for(count);
+    set(&installation, &(0..count).collect::<Vec<_>>(), RequestStatus::Pending);
+    installation
 }
 
 /// Sets the status of these cards' requests.
-pub fn set(place: &Workplace, numbers: &[u32], status: RequestStatus) {
-    place.server.state().change(|settings| {
+pub fn set(installation: &Installation, numbers: &[u32], status: RequestStatus) {
+    installation.server.state().change(|settings| {
         for number in numbers {
             settings.requests[*number as usize].status = status;
         }

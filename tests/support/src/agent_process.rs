@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use pinwright::agent::report::{Event, Phase, ReaderReport, Snapshot, What};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::workplace::Workplace;
+use crate::installation::Installation;
+use crate::repository;
 
 /// Far longer than anything takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -26,17 +27,17 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts one and waits until it says so. `name` tells its control socket and log from others'.
-    pub fn start(place: &Workplace, socket: &Path, name: &str) -> Self {
-        Self::start_with(place, socket, name, &[])
+    pub fn start(installation: &Installation, socket: &Path, name: &str) -> Self {
+        Self::start_with(installation, socket, name, &[])
     }
 
     /// The same with more variables in its environment.
-    pub fn start_with(place: &Workplace, socket: &Path, name: &str, variables: &[(&str, &str)]) -> Self {
-        let err = place.path(&format!("{name}.log"));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pinwright"));
-        place.furnish(&mut command, socket);
+    pub fn start_with(installation: &Installation, socket: &Path, name: &str, variables: &[(&str, &str)]) -> Self {
+        let err = installation.path(&format!("{name}.log"));
+        let mut command = Command::new(repository::pinwright());
+        installation.furnish(&mut command, socket);
         command
-            .env("PINWRIGHT_AGENT_CONTROL", place.path(&format!("{name}.sock")))
+            .env("PINWRIGHT_AGENT_CONTROL", installation.path(&format!("{name}.sock")))
             .args(["--json", "agent"])
             .envs(variables.iter().copied());
         command.stdout(Stdio::piped()).stderr(std::fs::File::create(&err).unwrap());
@@ -106,6 +107,30 @@ impl Daemon {
         }
     }
 
+    /// The ends of the jobs on these cards. One that waits is looked at again: pcscd was still giving the card power, or others
+    /// had it.
+    #[track_caller]
+    pub fn all_end(&mut self, cards: impl IntoIterator<Item = String>) -> Vec<ReaderReport> {
+        let mut left: Vec<String> = cards.into_iter().collect();
+        let mut reports = Vec::new();
+        while !left.is_empty() {
+            let report = self.until("another end", |event| event.event == What::Phase).reader.unwrap();
+            if report.phase != Phase::Waiting {
+                left.retain(|id| Some(id) != report.card_id.as_ref());
+                reports.push(report);
+            }
+        }
+        reports
+    }
+
+    /// The same, and each has ended well.
+    #[track_caller]
+    pub fn all_finish(&mut self, cards: impl IntoIterator<Item = String>) {
+        for report in self.all_end(cards) {
+            assert_eq!(report.phase, Phase::Done, "{report:?}");
+        }
+    }
+
     /// Waits for a step of a job.
     #[track_caller]
     pub fn reaches(&mut self, step: &str) {
@@ -132,10 +157,10 @@ impl Daemon {
     }
 
     /// Asked through the control socket.
-    pub fn status(&self, place: &Workplace, socket: &Path, name: &str) -> Snapshot {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pinwright"));
-        place.furnish(&mut command, socket);
-        command.env("PINWRIGHT_AGENT_CONTROL", place.path(&format!("{name}.sock")));
+    pub fn status(&self, installation: &Installation, socket: &Path, name: &str) -> Snapshot {
+        let mut command = Command::new(repository::pinwright());
+        installation.furnish(&mut command, socket);
+        command.env("PINWRIGHT_AGENT_CONTROL", installation.path(&format!("{name}.sock")));
         let output = command.args(["--json", "agent", "status"]).output().unwrap();
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
     }

@@ -1,4 +1,4 @@
-//! The cards on the bench, seen from inside, and what stands between them and the reader.
+//! The virtual cards, seen from inside, and what stands between them and the reader.
 
 use pinwright::sim::card::{LinkFault, VirtualCard};
 use pinwright::sim::fault::Faulty;
@@ -8,17 +8,29 @@ use pinwright::sim::openpgp::{OpenPgpCard, OpenPgpSettings};
 use pinwright::sim::piv::{PivCard, PivSettings};
 use uuid::Uuid;
 
-use crate::bench::ISO_ATR;
+/// The PIN that every card begins with.
+pub const OLD: &[u8] = b"24681357";
+/// The admin key of every card: three different parts, none of them weak.
+pub const KEY: [u8; 24] =
+    *b"\x98\x15\x40\xF8\x7A\x29\x07\xF8\x1C\xFB\xA1\x6E\x2A\xC4\x2A\xC7\xE3\x97\xD3\x58\x4A\xD5\x64\x08";
+/// The bytes of a card's ID.
+pub const CARD_A: [u8; 16] = *b"\x3F\xF1\x88\xBC\xBA\x83\x37\x40\x82\x62\x46\xEB\xA1\x29\x1C\x6E";
+/// Those of another.
+pub const CARD_B: [u8; 16] = *b"\x4A\x02\x88\xBC\xBA\x83\x37\x40\x82\x62\x46\xEB\xA1\x29\x1C\x6F";
+/// The documented challenge as it must stand in a query.
+pub const CHALLENGE_SAMPLE: &str = "challenge=1hFD%2Bcz%2F0so%3D";
+/// The ATR of cards that have none of their family's own.
+pub const ISO_ATR: &[u8] = b"\x3B\x80\x80\x01\x01";
 
 /// What the server calls a card with these bytes in its `cardid` file.
 pub fn guid(raw: [u8; 16]) -> Uuid {
     Uuid::from_bytes_le(raw)
 }
 
-/// PUK, PW3 and resetting code of every card on the bench that has one.
+/// PUK, PW3 and resetting code of every card that has one.
 pub const CODE: &[u8] = b"97310864";
 
-/// The kinds of cards on the bench.
+/// The kinds of cards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Gids,
@@ -61,7 +73,7 @@ impl Kind {
         }
     }
 
-    pub fn card(self, id: [u8; 16], key: [u8; 24], pin: &[u8]) -> Box<dyn Plastic> {
+    pub fn card(self, id: [u8; 16], key: [u8; 24], pin: &[u8]) -> Box<dyn InspectableCard> {
         let pin = pin.to_vec();
         if matches!(self, Self::Gids | Self::GidsMutual) {
             let mutual_only = self == Self::GidsMutual;
@@ -133,8 +145,40 @@ impl Kind {
     }
 }
 
+/// The families with an administrator or a current PIN, each with the authorities that its jobs can have: every matrix has these.
+pub const COMBINATIONS: [(Kind, &str); 10] = [
+    (Kind::Gids, "server"),
+    (Kind::Gids, "admin-key"),
+    (Kind::Gids, "current-pin"),
+    (Kind::GidsMutual, "admin-key"),
+    (Kind::Iso, "server"),
+    (Kind::Iso, "admin-key"),
+    (Kind::Iso, "current-pin"),
+    (Kind::IsoT0, "server"),
+    (Kind::IsoT0, "admin-key"),
+    (Kind::IsoT0, "current-pin"),
+];
+
+/// Families whose jobs look at counters and other objects first: where a reset by others is met differs, so that some matrices
+/// leave them out. Beside them [`PIV_AND_OPENPGP`].
+pub const WITHOUT_COUNTERS: [(Kind, &str); 2] = [(Kind::IsoUnblocking, "puk"), (Kind::Piv, "puk")];
+
+/// The PIV and OpenPGP cards that tell how many tries are left, each with its authorities.
+pub const PIV_AND_OPENPGP: [(Kind, &str); 5] = [
+    (Kind::PivYubico, "puk"),
+    (Kind::Piv, "current-pin"),
+    (Kind::OpenPgp, "admin-pin"),
+    (Kind::OpenPgp, "resetting-code"),
+    (Kind::OpenPgp, "current-pin"),
+];
+
+/// All of them.
+pub fn all_combinations() -> Vec<(Kind, &'static str)> {
+    [&COMBINATIONS[..], &WITHOUT_COUNTERS[..], &PIV_AND_OPENPGP[..]].concat()
+}
+
 /// A card seen from inside.
-pub trait Plastic: VirtualCard {
+pub trait InspectableCard: VirtualCard {
     fn pin_is(&self, pin: &[u8]) -> bool;
     fn tries(&self) -> u8;
     fn admin_failures(&self) -> usize;
@@ -144,9 +188,9 @@ pub trait Plastic: VirtualCard {
     fn commands(&self) -> usize;
 }
 
-macro_rules! plastic {
+macro_rules! inspectable {
     ($card:ty, $lost:expr) => {
-        impl Plastic for $card {
+        impl InspectableCard for $card {
             fn pin_is(&self, pin: &[u8]) -> bool {
                 self.pin_is(pin)
             }
@@ -174,27 +218,27 @@ macro_rules! plastic {
         }
     };
 }
-plastic!(GidsCard, |_| 0);
-plastic!(Iso7816Card, |card| card.puk_tries_left().map_or(0, |left| TRIES - left));
-plastic!(PivCard, |card| TRIES - card.puk_tries_left());
-plastic!(OpenPgpCard, |card| (TRIES - card.admin_tries_left()) + (TRIES - card.code_tries_left()));
+inspectable!(GidsCard, |_| 0);
+inspectable!(Iso7816Card, |card| card.puk_tries_left().map_or(0, |left| TRIES - left));
+inspectable!(PivCard, |card| TRIES - card.puk_tries_left());
+inspectable!(OpenPgpCard, |card| (TRIES - card.admin_tries_left()) + (TRIES - card.code_tries_left()));
 
-/// Tries of every card on the bench.
+/// Tries of every card.
 pub const TRIES: u8 = 3;
 
 pub type Forge = Box<dyn FnMut(&[u8], Vec<u8>) -> Vec<u8> + Send>;
 pub type Instead = Box<dyn FnMut(&[u8]) -> Option<Vec<u8>> + Send>;
 
 /// Every command is kept as it was sent; a forger may change any answer after the card has given it.
-pub struct Tap {
-    pub faulty: Faulty<Box<dyn Plastic>>,
+pub struct TappedCard {
+    pub faulty: Faulty<Box<dyn InspectableCard>>,
     pub sent: Vec<Vec<u8>>,
     pub forge: Option<Forge>,
     pub instead: Option<Instead>,
 }
 
-impl Tap {
-    pub fn new(faulty: Faulty<Box<dyn Plastic>>) -> Self {
+impl TappedCard {
+    pub fn new(faulty: Faulty<Box<dyn InspectableCard>>) -> Self {
         Self { faulty, sent: Vec::new(), forge: None, instead: None }
     }
 
@@ -209,7 +253,6 @@ impl Tap {
     }
 
     /// The same, as eight bytes each.
-    #[allow(dead_code, reason = "shared with the fault matrix")]
     pub fn answers(&self) -> Vec<Vec<u8>> {
         let answer = |command: &Vec<u8>| match command.as_slice() {
             [0x00, 0x87, 0x00, 0x00, 0x0C, 0x7C, 0x0A, 0x82, 0x08, answer @ ..]
@@ -228,7 +271,7 @@ impl Tap {
     }
 }
 
-impl VirtualCard for Tap {
+impl VirtualCard for TappedCard {
     fn atr(&self) -> &[u8] {
         self.faulty.atr()
     }

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use pinwright::job::journal::{Journal, Point, Record};
 use pinwright::sim::card::{LinkFault, SharedCard, VirtualCard};
 use pinwright::sim::gids::{GidsCard, GidsSettings};
-
-use super::workplace::{Run, Workplace};
+use support::installation::{Installation, Run};
 
 /// When the process is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +29,7 @@ struct Plan {
     seen: usize,
 }
 
-/// The strings of the trap.
+/// When the card kills, and whom.
 #[derive(Clone, Default)]
 pub struct Trigger(Arc<Mutex<Plan>>);
 
@@ -45,7 +44,7 @@ impl Trigger {
         self.0.lock().unwrap().victim = Some(pid);
     }
 
-    /// Commands since the trap was set.
+    /// Commands since it was armed.
     pub fn seen(&self) -> usize {
         self.0.lock().unwrap().seen
     }
@@ -84,14 +83,14 @@ pub fn kill(pid: u32) {
     }
 }
 
-/// A card in a trap.
-pub struct Trap {
+/// A card that kills the client at a command.
+pub struct KillingCard {
     pub card: GidsCard,
     trigger: Trigger,
     pub sent: Vec<Vec<u8>>,
 }
 
-impl Trap {
+impl KillingCard {
     pub fn new() -> (SharedCard<Self>, Trigger) {
         let trigger = Trigger::default();
         let card = GidsCard::personalised(GidsSettings::default());
@@ -99,7 +98,7 @@ impl Trap {
     }
 }
 
-impl VirtualCard for Trap {
+impl VirtualCard for KillingCard {
     fn atr(&self) -> &[u8] {
         self.card.atr()
     }
@@ -155,9 +154,9 @@ pub struct Before {
 }
 
 impl Before {
-    pub fn new(place: &Workplace, pin: &[u8]) -> Self {
-        let records = records(place).into_iter().map(|record| record.id).collect();
-        Self { pin: pin.to_vec(), records, pins: place.server.state().pins().len() }
+    pub fn new(installation: &Installation, pin: &[u8]) -> Self {
+        let records = records(installation).into_iter().map(|record| record.id).collect();
+        Self { pin: pin.to_vec(), records, pins: installation.server.state().pins().len() }
     }
 }
 
@@ -169,19 +168,24 @@ pub struct Aftermath {
     pub pin: Vec<u8>,
 }
 
-/// The journal of the place, with no file in it that is none.
-pub fn records(place: &Workplace) -> Vec<Record> {
-    let history = Journal::new(place.journal(), Duration::from_secs(86_400)).history().unwrap();
+/// The journal of the installation, with no file in it that is none.
+pub fn records(installation: &Installation) -> Vec<Record> {
+    let history = Journal::new(installation.journal(), Duration::from_secs(86_400)).history().unwrap();
     assert!(history.unreadable.is_empty(), "{:?}", history.unreadable);
     history.records
 }
 
 /// Holds the journal against the card, from both sides.
-pub fn aftermath(case: &str, place: &Workplace, card: &SharedCard<Trap>, before: &Before) -> Aftermath {
-    let made = place.server.state().pins().split_off(before.pins);
-    let old = card.with(|trap| trap.card.pin_is(&before.pin));
-    let new = made.into_iter().find(|pin| card.with(|trap| trap.card.pin_is(pin)));
-    let records = records(place);
+pub fn aftermath(
+    case: &str,
+    installation: &Installation,
+    card: &SharedCard<KillingCard>,
+    before: &Before,
+) -> Aftermath {
+    let made = installation.server.state().pins().split_off(before.pins);
+    let old = card.with(|killing| killing.card.pin_is(&before.pin));
+    let new = made.into_iter().find(|pin| card.with(|killing| killing.card.pin_is(pin)));
+    let records = records(installation);
     assert!(records.len() <= before.records.len() + 1, "{case}: one record a job");
     let record = records.into_iter().find(|record| !before.records.contains(&record.id));
     let point = record.as_ref().map(|record| record.point());
@@ -192,16 +196,16 @@ pub fn aftermath(case: &str, place: &Workplace, card: &SharedCard<Trap>, before:
         Some(Point::Resolved) => false,
     };
     assert!(truth, "{case}: the journal says {point:?}, old {old}, new {}", new.is_some());
-    assert_eq!(card.with(|trap| trap.card.tries_left()), 3, "{case}: no try is lost");
-    assert_eq!(card.with(|trap| trap.card.admin_failures()), 0, "{case}: no admin try is lost");
+    assert_eq!(card.with(|killing| killing.card.tries_left()), 3, "{case}: no try is lost");
+    assert_eq!(card.with(|killing| killing.card.admin_failures()), 0, "{case}: no admin try is lost");
     Aftermath { record, pin: new.unwrap_or_else(|| before.pin.clone()) }
 }
 
 /// `pinwright history --json` shows it, and a rerun has ended well and settled it.
-pub fn settled(case: &str, place: &Workplace, rerun: &Run, left: &Aftermath) {
+pub fn settled(case: &str, installation: &Installation, rerun: &Run, left: &Aftermath) {
     let open = left.record.as_ref().filter(|record| record.is_open());
     let result = rerun.exits(0).json();
     let expected = open.map_or(serde_json::Value::Null, |record| record.id.as_str().into());
     assert_eq!(result["settled"], expected, "{case}: {rerun}");
-    assert!(records(place).iter().all(|record| !record.is_open()), "{case}: nothing is left open");
+    assert!(records(installation).iter().all(|record| !record.is_open()), "{case}: nothing is left open");
 }

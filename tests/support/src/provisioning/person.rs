@@ -1,0 +1,92 @@
+//! A person who is asked for secrets and for consent.
+
+use pinwright::card::PinLimits;
+use pinwright::job::secrets::{Need, SecretError};
+use pinwright::job::supplier::Supplier;
+use pinwright::job::{Cause, Step};
+use pinwright::secret::{AdminKey, Code, Pin};
+
+use super::cards::{CODE, KEY, OLD};
+
+/// A person with answers prepared; asked for anything else they cancel.
+#[derive(Default)]
+pub struct Person<'a> {
+    pub new_pin: Option<Vec<u8>>,
+    pub current_pin: Option<Vec<u8>>,
+    pub admin_key: Option<[u8; 24]>,
+    /// The PUK, the admin PIN or the resetting code.
+    pub code: Option<Vec<u8>>,
+    pub asked: Vec<&'static str>,
+    /// What is in a file: nobody has to be waited for.
+    pub at_hand: Vec<Need>,
+    /// What happens while they type.
+    pub meanwhile: Option<Box<dyn FnMut() + 'a>>,
+    /// How often they were asked whether to go on.
+    pub consented: usize,
+    /// What happens while they think about it.
+    pub thinking: Option<Box<dyn FnMut() + 'a>>,
+    /// They say no.
+    pub declines: bool,
+    /// Presses Ctrl-C at this step.
+    pub interrupt_at: Option<Step>,
+}
+
+impl Person<'_> {
+    /// Knows the old PIN, the admin key and the code.
+    pub fn knowing() -> Self {
+        Self { current_pin: Some(OLD.to_vec()), admin_key: Some(KEY), code: Some(CODE.to_vec()), ..Self::default() }
+    }
+
+    fn ask(&mut self, what: &'static str) {
+        self.asked.push(what);
+        if let Some(meanwhile) = &mut self.meanwhile {
+            meanwhile();
+        }
+    }
+}
+
+impl Supplier for Person<'_> {
+    fn at_hand(&self, need: Need) -> bool {
+        self.at_hand.contains(&need)
+    }
+
+    fn consent(&mut self, _card: &str, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
+        self.consented += 1;
+        if let Some(thinking) = &mut self.thinking {
+            thinking();
+        }
+        match self.declines {
+            true => Err(SecretError::Cancelled { what: "the consent" }.into()),
+            false => watch(),
+        }
+    }
+
+    fn new_pin(&mut self, _: PinLimits) -> Result<Pin, SecretError> {
+        self.ask("new PIN");
+        let pin = self.new_pin.as_ref().ok_or(SecretError::Cancelled { what: "the new PIN" })?;
+        Ok(Pin::new(pin).unwrap())
+    }
+
+    fn current_pin(&mut self) -> Result<Pin, SecretError> {
+        self.ask("current PIN");
+        let pin = self.current_pin.as_ref().ok_or(SecretError::Cancelled { what: "the current PIN" })?;
+        Ok(Pin::new(pin).unwrap())
+    }
+
+    fn admin_key(&mut self) -> Result<AdminKey, SecretError> {
+        self.ask("admin key");
+        let key = self.admin_key.as_ref().ok_or(SecretError::Cancelled { what: "the admin key" })?;
+        Ok(AdminKey::new(key).unwrap())
+    }
+
+    fn code(&mut self, need: Need) -> Result<Code, SecretError> {
+        self.ask(match need {
+            Need::Puk => "PUK",
+            Need::AdminPin => "admin PIN",
+            Need::ResettingCode => "resetting code",
+            Need::NewPin | Need::CurrentPin | Need::AdminKey => panic!("{need:?} is no code"),
+        });
+        let code = self.code.as_ref().ok_or(SecretError::Cancelled { what: need.what() })?;
+        Ok(Code::new(code).unwrap())
+    }
+}
