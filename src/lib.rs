@@ -17,6 +17,7 @@ pub mod card;
 pub mod cli;
 pub mod config;
 pub mod exit;
+pub mod os;
 pub mod provision;
 pub mod reader;
 pub mod secret;
