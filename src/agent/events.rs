@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::SyncSender;
 use std::time::{Instant, SystemTime};
 
+use super::notifier::ServiceNotifier;
 use super::phrase::Sentence;
-use super::pulse::Pulse;
 use super::report::{
     EVENT_SCHEMA, Event, Phase, ReaderReport, STATUS_SCHEMA, ServiceState, Snapshot, Totals, What, timestamp,
 };
@@ -17,21 +17,21 @@ pub(super) struct Teller {
     service: ServiceState,
     followers: Vec<SyncSender<Event>>,
     totals: Totals,
-    pulse: Pulse,
+    notifier: ServiceNotifier,
     next_beat: Option<Instant>,
     ready: bool,
     changed: bool,
 }
 
 impl Teller {
-    pub fn new(pulse: Pulse) -> Self {
+    pub fn new(notifier: ServiceNotifier) -> Self {
         Self {
             started: SystemTime::now(),
             service: ServiceState::Starting,
             followers: Vec::new(),
             totals: Totals::default(),
-            next_beat: pulse.interval().map(|_| Instant::now()),
-            pulse,
+            next_beat: notifier.interval().map(|_| Instant::now()),
+            notifier,
             ready: false,
             changed: true,
         }
@@ -45,8 +45,8 @@ impl Teller {
     /// Gives a sign of life when it is due.
     pub fn beat(&mut self, now: Instant) {
         if self.next_beat.is_some_and(|due| due <= now) {
-            self.pulse.beat();
-            self.next_beat = self.pulse.interval().map(|interval| now + interval);
+            self.notifier.alive();
+            self.next_beat = self.notifier.interval().map(|interval| now + interval);
         }
     }
 
@@ -55,9 +55,9 @@ impl Teller {
     pub fn show(&mut self, slots: &BTreeMap<String, Slot>) {
         if std::mem::take(&mut self.changed) {
             let snapshot = self.snapshot(slots, None);
-            self.pulse.state(&snapshot);
+            self.notifier.state(&snapshot);
             if self.service != ServiceState::Starting && !std::mem::replace(&mut self.ready, true) {
-                self.pulse.ready();
+                self.notifier.ready();
             }
         }
     }
@@ -96,7 +96,7 @@ impl Teller {
         match what {
             What::ServerDown => self.totals.server_failures += 1,
             What::ServiceLost => self.totals.service_losses += 1,
-            What::Stopping => self.pulse.stopping(),
+            What::Stopping => self.notifier.stopping(),
             _ => {}
         }
         self.changed = true;

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,7 +18,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use nix::unistd::Gid;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -31,10 +29,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
 use super::Post;
-use super::account::Account;
-use super::control::place::{Lock, Place, PlaceError};
 use super::report::{Event, Phase, What};
 use super::settings::MetricsPlace;
+use crate::os::account::{Account, Group};
+use crate::os::endpoint::{Endpoint, EndpointError};
 
 /// How many are served at once; others wait in the system's queue.
 const SEATS: usize = 8;
@@ -64,7 +62,7 @@ pub enum MetricsError {
     },
     /// The socket can't be made.
     #[error("the metrics can't be served")]
-    Socket(#[source] PlaceError),
+    Socket(#[source] EndpointError),
 }
 
 /// A place that listens; nobody is answered yet.
@@ -74,7 +72,7 @@ pub struct Window(Listener);
 #[derive(Debug)]
 enum Listener {
     Loopback(TcpListener),
-    Socket(UnixListener, Lock),
+    Socket(Endpoint),
 }
 
 impl Window {
@@ -82,15 +80,14 @@ impl Window {
     ///
     /// # Errors
     /// The place is taken, or the system refuses.
-    pub fn open(place: &MetricsPlace, group: Option<Gid>, owner: Option<&Account>) -> Result<Self, MetricsError> {
+    pub fn open(place: &MetricsPlace, group: Option<Group>, owner: Option<&Account>) -> Result<Self, MetricsError> {
         match place {
             MetricsPlace::Loopback(address) => TcpListener::bind(address)
                 .map(|listener| Self(Listener::Loopback(listener)))
                 .map_err(|source| MetricsError::Address { address: *address, source }),
-            MetricsPlace::Socket(path) => {
-                let Place { listener, lock, .. } = Place::take(path, group, owner).map_err(MetricsError::Socket)?;
-                Ok(Self(Listener::Socket(listener, lock)))
-            }
+            MetricsPlace::Socket(path) => Endpoint::open(path, group, owner)
+                .map(|endpoint| Self(Listener::Socket(endpoint)))
+                .map_err(MetricsError::Socket),
         }
     }
 
@@ -136,12 +133,10 @@ async fn serve(listener: Listener, figures: &Arc<Figures>) -> io::Result<()> {
                 seat(taken, &seats, figures).await;
             }
         }
-        Listener::Socket(listener, _lock) => {
-            listener.set_nonblocking(true)?;
-            let listener = tokio::net::UnixListener::from_std(listener)?;
+        Listener::Socket(endpoint) => {
+            let endpoint = endpoint.into_async()?;
             loop {
-                let taken = listener.accept().await.map(|(stream, _)| stream);
-                seat(taken, &seats, figures).await;
+                seat(endpoint.accept().await, &seats, figures).await;
             }
         }
     }

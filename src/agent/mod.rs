@@ -4,27 +4,19 @@
 //! moment at which something is due, and with nothing due it sleeps for good. Each card's job has a thread of its own
 //! ([`jobs`]), so that a reader that hangs holds up no other.
 
-#[cfg(target_os = "linux")]
-pub mod account;
 pub mod backoff;
-#[cfg(target_os = "linux")]
-pub mod clock;
-#[cfg(target_os = "linux")]
 pub mod control;
 mod events;
 pub mod jobs;
 pub mod mailbox;
-#[cfg(target_os = "linux")]
 pub mod metrics;
+pub mod notifier;
 mod phrase;
-#[cfg(target_os = "linux")]
 pub mod pinentry;
-pub mod pulse;
 pub mod report;
 pub mod settings;
-#[cfg(target_os = "linux")]
-pub mod signals;
 mod slot;
+pub mod system_events;
 pub mod verdict;
 
 use std::collections::BTreeMap;
@@ -37,7 +29,7 @@ use self::backoff::{Backoff, Gate};
 use self::events::Teller;
 use self::jobs::{Ending, JobReport, News, Workshop};
 pub use self::mailbox::{Mailbox, Message, Post, mailbox};
-pub use self::pulse::Pulse;
+pub use self::notifier::ServiceNotifier;
 use self::report::{Phase, ServiceState, What};
 pub use self::settings::Settings;
 use self::slot::{Slot, needs_attention};
@@ -55,7 +47,7 @@ pub struct Station {
     /// Entries of `reader.ignore`: readers that are not looked at.
     pub ignored_readers: Vec<String>,
     /// Who is told that the agent is ready and alive.
-    pub pulse: Pulse,
+    pub notifier: ServiceNotifier,
 }
 
 /// How the agent ended.
@@ -86,7 +78,7 @@ pub fn run(settings: Settings, station: Station, mailbox: Mailbox) -> std::io::R
         post,
         handle: handle.clone(),
         slots: BTreeMap::new(),
-        teller: Teller::new(station.pulse),
+        teller: Teller::new(station.notifier),
         probe: None,
         settle: None,
         stopping: None,

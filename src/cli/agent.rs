@@ -20,15 +20,16 @@ use self::feed::Feed;
 use self::outfit::Configured;
 use super::error::CliError;
 use super::world::World;
-use crate::agent::account::{self, Account};
-use crate::agent::control::{self, Control, place::Place};
+use crate::agent::control::{self, Control};
 use crate::agent::jobs::Workshop;
 use crate::agent::metrics::Window;
-use crate::agent::{self, Mailbox, Pulse, Station, Stopped, clock, mailbox, signals};
+use crate::agent::{self, Mailbox, ServiceNotifier, Station, Stopped, mailbox, system_events};
 use crate::config::Config;
+use crate::os::account::{self, Account, Group};
+use crate::os::endpoint::Endpoint;
+use crate::os::{process, service};
 use crate::provision::journal::Journal;
 use crate::reader::pcsc::PcscReaders;
-use crate::secret::process;
 
 /// What to do with the agent.
 #[derive(Debug, Args)]
@@ -80,6 +81,7 @@ impl AgentArgs {
 /// # Errors
 /// See [`CliError`].
 pub fn run(config: &Config, args: &AgentArgs, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
+    service::available().map_err(AgentError::NotHere)?;
     match &args.ask {
         Some(Ask::Status { follow }) => ask::status(&config.agent, *follow, json, world),
         Some(Ask::History) => ask::history(&config.agent, json, world),
@@ -95,9 +97,9 @@ fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliEr
         Some(name) => Account::to_become(name).map_err(AgentError::Account)?,
         None => None,
     };
-    let group = settings.control_group.as_deref().map(account::group).transpose().map_err(AgentError::Account)?;
-    let place = match &settings.control {
-        Some(path) => Some(Place::take(path, group, account.as_ref()).map_err(AgentError::Place)?),
+    let group = settings.control_group.as_deref().map(Group::named).transpose().map_err(AgentError::Account)?;
+    let endpoint = match &settings.control {
+        Some(path) => Some(Endpoint::open(path, group, account.as_ref()).map_err(AgentError::Endpoint)?),
         None => None,
     };
     let window = match &settings.metrics {
@@ -111,7 +113,7 @@ fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliEr
             tracing::warn!("{error}: {}", error.source);
         }
         tracing::info!("working as user {}", account.name);
-    } else if nix::unistd::geteuid().is_root() {
+    } else if account::is_root() {
         tracing::warn!("working as root: set `agent.user` to a user of its own");
     }
     // Without a journal no card is written to, and that is better known now than at the first card.
@@ -119,17 +121,15 @@ fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliEr
     journal.probe()?;
     let system = |what| move |source| CliError::System { what, source };
     let (post, mailbox) = mailbox();
-    signals::forward(&post).map_err(system("signals can't be listened to"))?;
-    if let Err(error) = clock::watch(&post) {
+    system_events::forward_signals(&post).map_err(system("signals can't be listened to"))?;
+    if let Err(error) = system_events::watch_clock(&post) {
         tracing::warn!("suspend and resume go unseen: {error}");
     }
-    let control = match place {
-        Some(place) => {
-            tracing::info!("answering on {}", place.path().display());
-            Some(
-                Control::start(place, &post, Some(journal.clone()))
-                    .map_err(system("the control socket can't be served"))?,
-            )
+    let control = match endpoint {
+        Some(endpoint) => {
+            tracing::info!("answering on {}", endpoint.path().display());
+            let control = Control::start(endpoint, group, &post, Some(journal.clone()));
+            Some(control.map_err(system("the control socket can't be served"))?)
         }
         None => {
             tracing::warn!("no control socket: set `agent.control`, or XDG_RUNTIME_DIR in the environment");
@@ -166,7 +166,7 @@ fn serve(config: &Config, journal: &Journal, mailbox: Mailbox) -> Result<(), Cli
         workshop: Arc::new(workshop),
         status: service,
         ignored_readers: config.ignored_readers.clone(),
-        pulse: Pulse::systemd(config.agent.stop_timeout),
+        notifier: ServiceNotifier::of_system(config.agent.stop_timeout),
     };
     let stopped = agent::run(config.agent.clone(), station, mailbox)
         .map_err(|source| CliError::System { what: "the card monitor can't be started", source })?;

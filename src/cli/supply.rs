@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use self::descriptors::{Descriptors, Handed};
 use self::source::Patience;
-use super::prompt::{Terminal, is_interactive};
 use crate::card::{PinCharacters, PinLimits};
 use crate::config::{SecretFile, Sources};
+use crate::os::files::open_regular;
+use crate::os::prompt::{Terminal, is_interactive};
 use crate::provision::Cause;
 use crate::provision::issuer::Watch;
 use crate::provision::supplier::{Need, SecretError, Supplier};
@@ -71,7 +72,7 @@ impl CommandSupplier {
             }
         };
         let origin = path.display().to_string();
-        match source::open(&path) {
+        match open_regular(&path) {
             Ok(file) => source::line(what, &file, &origin, self.patience()),
             Err(source) => Err(SecretError::Unreadable { what, origin, source }),
         }

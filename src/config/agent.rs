@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{ConfigError, value, variable};
 use crate::agent::settings::{MetricsPlace, OnInsert, Settings};
+use crate::os::account::is_root;
 
 /// Where the machine's agent listens.
 const SYSTEM_SOCKET: &str = "/run/pinwright/agent.sock";
@@ -153,13 +154,6 @@ fn control(
     let own = own.filter(|path| path.is_absolute() && path.as_os_str().len() <= SOCKET_MAX);
     let next = (own.as_ref() != Some(&system)).then_some(system);
     Ok((own, next))
-}
-
-fn is_root() -> bool {
-    #[cfg(unix)]
-    return rustix::process::geteuid().is_root();
-    #[cfg(not(unix))]
-    return false;
 }
 
 fn socket(key: &'static str, path: PathBuf) -> Result<PathBuf, ConfigError> {

@@ -5,10 +5,9 @@
 //!
 //! Types keep our own code honest; they don't reach the copies that TLS, HTTP and JSON libraries make and free. What does:
 //! [`ZeroAlloc`] as the binary's allocator, [`scrub::on_own_stack`] around everything that touches a secret, and
-//! [`process::harden`] against cores and other processes of the same user.
+//! [`crate::os::process::harden`] against cores and other processes of the same user.
 
 mod pages;
-pub mod process;
 pub mod scrub;
 
 mod code;

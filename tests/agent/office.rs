@@ -166,7 +166,7 @@ impl Office {
             workshop: Arc::new(workshop),
             status: self.status.clone().unwrap_or_else(|| Arc::new(self.readers.clone())),
             ignored_readers: self.ignored_readers.clone(),
-            pulse: pinwright::agent::Pulse::silent(),
+            notifier: pinwright::agent::ServiceNotifier::silent(),
         };
         Agent::start(self.settings.clone(), station, waiting)
     }

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use nix::unistd::Gid;
-use pinwright::agent::control::place::Place;
 use pinwright::agent::control::{Control, SEATS};
 use pinwright::agent::report::{EVENT_SCHEMA, Event, Snapshot, What, timestamp};
 use pinwright::agent::{Mailbox, Message, Post, Settings, mailbox};
+use pinwright::os::account::Group;
+use pinwright::os::endpoint::Endpoint;
 use pinwright::provision::journal::Journal;
 use serde_json::Value;
 
@@ -24,12 +24,12 @@ pub struct Agent {
 }
 
 impl Agent {
-    pub fn start(group: Option<Gid>) -> Self {
+    pub fn start(group: Option<Group>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::take(&folder.path().join("run/agent.sock"), group, None).unwrap();
+        let endpoint = Endpoint::open(&folder.path().join("run/agent.sock"), group, None).unwrap();
         let (post, mailbox) = mailbox();
         let journal = Journal::new(folder.path().join("journal"), Duration::from_secs(60));
-        let control = Control::start(place, &post, Some(journal)).unwrap();
+        let control = Control::start(endpoint, group, &post, Some(journal)).unwrap();
         let work = thread::spawn(move || serve(&mailbox));
         Self { folder, post, control: Some(control), work: Some(work) }
     }

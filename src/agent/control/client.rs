@@ -1,7 +1,6 @@
 //! The client's end of the control socket.
 
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use thiserror::Error;
 
 use super::protocol::{Command, Refusal, Why};
 use crate::agent::Settings;
+use crate::os::endpoint::{self, Stream};
 
 /// How long the agent may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -63,7 +63,7 @@ fn places(paths: &[PathBuf]) -> String {
 #[derive(Debug)]
 pub struct Answers {
     path: PathBuf,
-    lines: BufReader<UnixStream>,
+    lines: BufReader<Stream>,
 }
 
 /// Asks the agent where the settings say that one listens.
@@ -76,7 +76,7 @@ pub fn ask(settings: &Settings, command: Command) -> Result<Answers, AskError> {
         return Err(AskError::NoPlace);
     }
     for path in &paths {
-        match UnixStream::connect(path) {
+        match endpoint::connect(path) {
             Ok(stream) => return send(path, stream, command),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {}
             Err(source) if source.kind() == ErrorKind::PermissionDenied => {
@@ -88,7 +88,7 @@ pub fn ask(settings: &Settings, command: Command) -> Result<Answers, AskError> {
     Err(AskError::NotRunning { paths })
 }
 
-fn send(path: &Path, mut stream: UnixStream, command: Command) -> Result<Answers, AskError> {
+fn send(path: &Path, mut stream: Stream, command: Command) -> Result<Answers, AskError> {
     let failed = |source| AskError::Io { path: path.to_owned(), source };
     // Events come when they come; an answer comes soon.
     let patience = (command != Command::Follow).then_some(PATIENCE);

@@ -2,19 +2,18 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::unistd::Gid;
 use serde::Serialize;
 
 use super::PATIENCE;
 use super::followers::Followers;
-use super::peer;
 use super::protocol::{Command, Done, REQUEST_MAX, Reason, Refusal, Request, SCHEMA};
 use crate::agent::{Post, mailbox};
+use crate::os::account::Group;
+use crate::os::endpoint::{self, Stream};
 use crate::provision::journal::{Journal, Listing};
 
 /// How long a client has for its request.
@@ -24,12 +23,12 @@ const REQUEST_TIME: Duration = Duration::from_secs(5);
 pub(super) struct Desk {
     pub post: Post,
     pub journal: Option<Journal>,
-    pub group: Option<Gid>,
+    pub group: Option<Group>,
     pub followers: Arc<Followers>,
 }
 
 /// Talks to a client until it has its answer, or until it goes.
-pub(super) fn hold(stream: &UnixStream, desk: &Desk) {
+pub(super) fn hold(stream: &Stream, desk: &Desk) {
     let command = match admit(stream, desk).and_then(|()| listen(stream)) {
         Ok(command) => command,
         Err(refusal) => return refuse(stream, &refusal),
@@ -47,13 +46,13 @@ pub(super) fn hold(stream: &UnixStream, desk: &Desk) {
 }
 
 /// Says no. Nobody is left to tell where that fails.
-pub(super) fn refuse(stream: &UnixStream, refusal: &Refusal) {
+pub(super) fn refuse(stream: &Stream, refusal: &Refusal) {
     say(stream, refusal);
 }
 
-fn admit(stream: &UnixStream, desk: &Desk) -> Result<(), Refusal> {
-    peer::admit(stream, desk.group).map_err(|stranger| {
-        match stranger.uid {
+fn admit(stream: &Stream, desk: &Desk) -> Result<(), Refusal> {
+    endpoint::admit(stream, desk.group).map_err(|refused| {
+        match refused.uid {
             Some(uid) => tracing::warn!(uid, "the control socket refused a user: {uid}"),
             None => tracing::warn!("the control socket refused a client: the system does not say whose it is"),
         }
@@ -63,7 +62,7 @@ fn admit(stream: &UnixStream, desk: &Desk) -> Result<(), Refusal> {
 }
 
 /// The request, which has to arrive in time and as a whole.
-fn listen(stream: &UnixStream) -> Result<Command, Refusal> {
+fn listen(stream: &Stream) -> Result<Command, Refusal> {
     let line = read_line(stream)?;
     let malformed = |_| {
         let message = format!("one line of JSON is needed: {{\"schema\":\"{SCHEMA}\",\"command\":\"status\"}}");
@@ -76,7 +75,7 @@ fn listen(stream: &UnixStream) -> Result<Command, Refusal> {
     Ok(request.command)
 }
 
-fn read_line(mut stream: &UnixStream) -> Result<Vec<u8>, Refusal> {
+fn read_line(mut stream: &Stream) -> Result<Vec<u8>, Refusal> {
     let slow = || Refusal::new(Reason::TooSlow, format!("no request line within {} s", REQUEST_TIME.as_secs()));
     let deadline = Instant::now() + REQUEST_TIME;
     let mut line = Vec::new();
@@ -120,7 +119,7 @@ fn history(desk: &Desk) -> Result<Listing, Refusal> {
     Ok(Listing::new(journal, history))
 }
 
-fn follow(stream: &UnixStream, desk: &Desk) -> Result<(), Refusal> {
+fn follow(stream: &Stream, desk: &Desk) -> Result<(), Refusal> {
     let (number, lines) = desk.followers.join().ok_or(ending(mailbox::Ended))?;
     // Joined first, so that nothing is missed: an event may tell what the state shows already.
     match desk.post.status() {
@@ -160,7 +159,7 @@ fn ending(_: mailbox::Ended) -> Refusal {
 }
 
 /// One line. A client that has gone, or does not take it in time, is not waited for.
-fn say(stream: &UnixStream, answer: &impl Serialize) {
+fn say(stream: &Stream, answer: &impl Serialize) {
     let line = match serde_json::to_vec(answer) {
         Ok(line) => line,
         Err(error) => return tracing::error!("an answer of the control socket can't be told as JSON: {error}"),
@@ -171,7 +170,7 @@ fn say(stream: &UnixStream, answer: &impl Serialize) {
 }
 
 /// A client that takes nothing for a while is given up.
-fn write(mut stream: &UnixStream, bytes: &[u8]) -> io::Result<()> {
+fn write(mut stream: &Stream, bytes: &[u8]) -> io::Result<()> {
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.write_all(bytes)
 }

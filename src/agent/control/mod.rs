@@ -2,33 +2,26 @@
 //!
 //! One JSON request line a connection, answers as JSON lines ([`protocol`]). The kernel says who has connected
 //! (`peer`): root, the agent's own user and members of one group are answered, others are told no. Nothing that is asked
-//! or answered here holds a secret, and nothing writes to a card. [`place`] makes the socket, `conversation` talks to one
+//! or answered here holds a secret, and nothing writes to a card. [`Endpoint`] is the socket, `conversation` talks to one
 //! client, [`client`] is the other end.
 
 pub mod client;
 mod conversation;
 mod followers;
-mod peer;
-pub mod place;
 pub mod protocol;
-mod rights;
 
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use nix::sys::socket::{Shutdown, shutdown};
-
 use self::conversation::Desk;
 use self::followers::Followers;
-use self::place::Place;
 use self::protocol::{Reason, Refusal};
 use super::Post;
+use crate::os::account::Group;
+use crate::os::endpoint::{Endpoint, Stream};
 use crate::provision::journal::Journal;
 
 /// How many clients are talked to at once.
@@ -42,25 +35,23 @@ const RECOVERY: Duration = Duration::from_secs(1);
 
 /// A control socket that answers; it ends, and its file goes, when dropped.
 pub struct Control {
-    listener: OwnedFd,
-    path: PathBuf,
+    endpoint: Arc<Endpoint>,
     closing: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
-    _lock: place::Lock,
 }
 
 impl Control {
-    /// Answers on the socket from now on, on threads that sleep until somebody talks.
+    /// Answers root, this process's user and the members of `group` on the socket from now on, on threads that sleep until
+    /// somebody talks.
     ///
     /// # Errors
-    /// No thread or descriptor is to be had.
-    pub fn start(place: Place, post: &Post, journal: Option<Journal>) -> io::Result<Self> {
-        let Place { listener, path, group, lock } = place;
+    /// No thread is to be had.
+    pub fn start(endpoint: Endpoint, group: Option<Group>, post: &Post, journal: Option<Journal>) -> io::Result<Self> {
         let closing = Arc::new(AtomicBool::new(false));
         let followers = Arc::new(Followers::default());
         let desk = Arc::new(Desk { post: post.clone(), journal, group, followers: Arc::clone(&followers) });
-        let mut control =
-            Self { listener: listener.try_clone()?.into(), path, closing, threads: Vec::new(), _lock: lock };
+        let endpoint = Arc::new(endpoint);
+        let mut control = Self { endpoint: Arc::clone(&endpoint), closing, threads: Vec::new() };
         // An agent that has ended already has no events; then there is nothing to follow, and its clients are told so.
         if let Ok(events) = post.follow() {
             let feed = thread::Builder::new().name("control-events".to_owned());
@@ -70,7 +61,7 @@ impl Control {
         }
         let closing = Arc::clone(&control.closing);
         let door = thread::Builder::new().name("control".to_owned());
-        control.threads.push(door.spawn(move || let_in(&listener, &desk, &closing))?);
+        control.threads.push(door.spawn(move || let_in(&endpoint, &desk, &closing))?);
         Ok(control)
     }
 }
@@ -79,27 +70,27 @@ impl Drop for Control {
     fn drop(&mut self) {
         self.closing.store(true, Ordering::SeqCst);
         // Wakes the thread that waits for clients; where that fails it ends with the process.
-        let woken = shutdown(self.listener.as_raw_fd(), Shutdown::Both).is_ok();
+        let woken = self.endpoint.stop_accepting().is_ok();
         // The agent's loop has ended, and with it the events; a client that is still talked to does not hold us up.
         if let (Some(door), true) = (self.threads.pop(), woken) {
             drop(door.join());
         }
         // A socket that stays behind is found dead by the next agent, and replaced.
-        drop(std::fs::remove_file(&self.path));
+        drop(self.endpoint.remove());
     }
 }
 
-fn let_in(listener: &UnixListener, desk: &Arc<Desk>, closing: &AtomicBool) {
+fn let_in(endpoint: &Endpoint, desk: &Arc<Desk>, closing: &AtomicBool) {
     // Held by each conversation; the one more is ours.
     let seats = Arc::new(());
     loop {
-        let accepted = listener.accept();
+        let accepted = endpoint.accept();
         if closing.load(Ordering::SeqCst) {
             return;
         }
         match accepted {
-            Ok((stream, _)) if Arc::strong_count(&seats) > SEATS => turn_away(&stream),
-            Ok((stream, _)) => seat(stream, desk, &seats),
+            Ok(stream) if Arc::strong_count(&seats) > SEATS => turn_away(&stream),
+            Ok(stream) => seat(stream, desk, &seats),
             Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
             Err(error) => {
                 tracing::error!("the control socket can't take a connection: {error}");
@@ -109,7 +100,7 @@ fn let_in(listener: &UnixListener, desk: &Arc<Desk>, closing: &AtomicBool) {
     }
 }
 
-fn seat(stream: UnixStream, desk: &Arc<Desk>, seats: &Arc<()>) {
+fn seat(stream: Stream, desk: &Arc<Desk>, seats: &Arc<()>) {
     let (desk, seat) = (Arc::clone(desk), Arc::clone(seats));
     let talk = move || {
         conversation::hold(&stream, &desk);
@@ -120,7 +111,7 @@ fn seat(stream: UnixStream, desk: &Arc<Desk>, seats: &Arc<()>) {
     }
 }
 
-fn turn_away(stream: &UnixStream) {
+fn turn_away(stream: &Stream) {
     let message = format!("{SEATS} clients are being served already: try again when one has gone");
     tracing::warn!("a client of the control socket was turned away: {message}");
     conversation::refuse(stream, &Refusal::new(Reason::TooMany, message));

@@ -4,16 +4,15 @@ mod metrics;
 
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, access};
 use serde::Serialize;
 
 use super::AgentError;
-use crate::agent::account::{self, Account};
 use crate::agent::settings::MetricsPlace;
 use crate::cli::error::CliError;
-use crate::cli::supply::source;
 use crate::cli::world::World;
 use crate::config::{Config, SecretFile};
+use crate::os::account::{self, Account, Group};
+use crate::os::files::{can_create_in, open_regular};
 use crate::provision::journal::Journal;
 use crate::provision::supplier::Need;
 use crate::server::auth::{Auth, TokenSource};
@@ -73,9 +72,9 @@ pub(super) fn run(config: &Config, json: bool, world: &mut World<'_>) -> Result<
     let settings = &config.agent;
     report.add("configuration", Ok("can be used".to_owned()));
     if let Some(name) = &settings.control_group {
-        report.add("agent.control_group", account::group(name).map(|_| name.clone()).map_err(text));
+        report.add("agent.control_group", Group::named(name).map(|_| name.clone()).map_err(text));
     }
-    let is_root = nix::unistd::geteuid().is_root();
+    let is_root = account::is_root();
     let mut metrics = match &settings.metrics {
         Some(MetricsPlace::Loopback(address)) => Some(metrics::address(*address, settings.control.as_deref())),
         Some(MetricsPlace::Socket(_)) | None => None,
@@ -127,10 +126,9 @@ fn print(report: &Report, world: &mut World<'_>) -> Result<(), CliError> {
 }
 
 fn work_as(name: Option<&str>) -> Result<String, String> {
-    let own = || nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|user| user.name);
     match name.map(Account::to_become).transpose().map_err(text)?.flatten() {
         Some(account) => account.become_it().map(|()| account.name).map_err(text),
-        None => Ok(own().unwrap_or_else(|| "a user without a name".to_owned())),
+        None => Ok(account::own_name().unwrap_or_else(|| "a user without a name".to_owned())),
     }
 }
 
@@ -150,7 +148,7 @@ fn journal(journal: Option<&Journal>) -> Result<String, String> {
         return Ok(folder.display().to_string());
     }
     let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
-    match access(there, Access::WRITE_OK | Access::EXEC_OK) {
+    match can_create_in(there) {
         Ok(()) => Ok(format!("{} (will be made)", folder.display())),
         Err(error) => Err(format!("{} can't be made in {}: {error}", folder.display(), there.display())),
     }
@@ -186,7 +184,7 @@ fn secret_file(file: &SecretFile) -> Result<String, String> {
         (SecretFile::Credential(name), Some(folder)) => folder.join(name),
         (SecretFile::Credential(name), None) => return Ok(only_in_the_unit(name)),
     };
-    source::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    open_regular(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(path.display().to_string())
 }
 

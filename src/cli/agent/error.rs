@@ -3,22 +3,26 @@
 use thiserror::Error;
 
 use super::Report;
-use crate::agent::account::AccountError;
 use crate::agent::control::client::AskError;
-use crate::agent::control::place::PlaceError;
 use crate::agent::control::protocol::Reason;
 use crate::agent::metrics::MetricsError;
 use crate::exit::Exit;
+use crate::os::NotHere;
+use crate::os::account::AccountError;
+use crate::os::endpoint::EndpointError;
 
 /// An agent that can't start, or can't be asked.
 #[derive(Debug, Error)]
 pub enum AgentError {
+    /// The system can't run one.
+    #[error(transparent)]
+    NotHere(#[from] NotHere),
     /// The user or group of the configuration.
     #[error(transparent)]
     Account(#[from] AccountError),
     /// The control socket.
     #[error(transparent)]
-    Place(#[from] PlaceError),
+    Endpoint(#[from] EndpointError),
     /// The place for the figures.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -48,7 +52,7 @@ impl AgentError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Account(AccountError::Refused { .. } | AccountError::Regained { .. }) => Exit::Defect,
-            Self::Account(_) | Self::Place(_) | Self::Metrics(_) | Self::Check(_) => Exit::Usage,
+            Self::NotHere(_) | Self::Account(_) | Self::Endpoint(_) | Self::Metrics(_) | Self::Check(_) => Exit::Usage,
             Self::Ask(error) => match error {
                 AskError::NoPlace | AskError::Unknown(_) => Exit::Usage,
                 AskError::Refused(why) if matches!(why.reason, Reason::Journal | Reason::NotARequest) => Exit::Usage,
@@ -64,15 +68,18 @@ impl AgentError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::NotHere(_) | Self::Account(AccountError::NotHere(_)) | Self::Endpoint(EndpointError::NotHere(_)) => {
+                "use `pinwright enroll`, or run the agent on Linux".to_owned()
+            }
             Self::Account(AccountError::Unknown { .. } | AccountError::Lookup { .. }) => {
                 "create it (packaging/sysusers.d has one), or correct the configuration".to_owned()
             }
             Self::Account(AccountError::NotRoot { name }) => format!("start the agent as root or as {name}"),
             Self::Account(AccountError::Refused { .. }) => "start the agent as that user".to_owned(),
             Self::Account(AccountError::Regained { .. }) => "report this; start the agent as that user meanwhile".to_owned(),
-            Self::Place(PlaceError::Running { .. }) => "ask it with `pinwright agent status`, or stop it first".to_owned(),
-            Self::Place(PlaceError::Occupied { .. }) => "set `agent.control` to another path".to_owned(),
-            Self::Place(PlaceError::Io { .. }) => {
+            Self::Endpoint(EndpointError::Running { .. }) => "ask it with `pinwright agent status`, or stop it first".to_owned(),
+            Self::Endpoint(EndpointError::Occupied { .. }) => "set `agent.control` to another path".to_owned(),
+            Self::Endpoint(EndpointError::Io { .. }) => {
                 "set `agent.control` to a path in a folder that the agent's user may write to, and `agent.control_group` to \
                  a group of that user"
                     .to_owned()

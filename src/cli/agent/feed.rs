@@ -1,8 +1,6 @@
 //! `agent --json`: each event as a line on standard output, from a thread of its own, since whoever reads there may stop.
 
-use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::AsFd as _;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
@@ -12,6 +10,7 @@ use crate::agent::Post;
 use crate::agent::report::Event;
 use crate::cli::error::CliError;
 use crate::cli::world::World;
+use crate::os::descriptor::standard_output;
 
 /// How long whoever reads has for what was said last.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -28,7 +27,7 @@ impl Feed {
     /// Standard output is closed, or no thread is to be had.
     pub fn start(post: &Post, events: Receiver<Event>) -> io::Result<Self> {
         // A descriptor, and not the process's buffer: a thread that hangs would keep it locked.
-        let mut out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        let mut out = standard_output()?;
         let (end, ended) = channel();
         let post = post.clone();
         // Nobody may wait for the end any more.

@@ -38,11 +38,15 @@ fn open_question(mut terminal: Terminal) -> JoinHandle<(Terminal, Asked)> {
     asking
 }
 
-/// All that the terminal has shown.
+/// What the terminal has shown, up to an end of line: it comes in one piece or in several.
 fn shown(person: &mut File) -> String {
-    let mut shown = [0; 1000];
-    let length = person.read(&mut shown).unwrap();
-    String::from_utf8_lossy(&shown[..length]).into_owned()
+    let mut shown = Vec::new();
+    let mut piece = [0; 1000];
+    while !shown.ends_with(b"\n") {
+        let length = person.read(&mut piece).unwrap();
+        shown.extend_from_slice(&piece[..length]);
+    }
+    String::from_utf8(shown).unwrap()
 }
 
 /// What the next program reads when the person then enters `line`.
