@@ -28,13 +28,13 @@ const CURRENT_PIN: &str = "the current PIN";
 const DIFFERENT: &str = "The two entries differ.";
 
 /// How often a new PIN is asked for that the card would not take.
-const ENTRIES: u32 = 3;
+const MAX_ENTRIES: u32 = 3;
 
 /// How long the program may take to end by itself once its time is over.
-const GRACE: Duration = Duration::from_secs(5);
+const EXIT_GRACE: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether the job was called off, while a dialog is open.
-const LOOK: Duration = Duration::from_millis(200);
+const INTERRUPT_POLL: Duration = Duration::from_millis(200);
 
 /// Bytes of a name in a dialog: a line of the protocol has at most 1,000, and a byte may take three.
 const NAME_MAX: usize = 200;
@@ -85,9 +85,9 @@ impl<S: Supplier> PinentrySupplier<S> {
     }
 
     fn wait(&self, what: &'static str, answers: &Answers) -> Result<pinentry::Result<SecretBytes>, SecretError> {
-        let deadline = Instant::now() + self.timeout + GRACE;
+        let deadline = Instant::now() + self.timeout + EXIT_GRACE;
         loop {
-            match answers.recv_timeout(LOOK) {
+            match answers.recv_timeout(INTERRUPT_POLL) {
                 Ok(answer) => return Ok(answer),
                 Err(RecvTimeoutError::Disconnected) => return Err(SecretError::Cancelled { what }),
                 Err(RecvTimeoutError::Timeout) if self.interrupted.load(Ordering::Relaxed) => {
@@ -134,7 +134,7 @@ impl<S: Supplier> Supplier for PinentrySupplier<S> {
             return self.files.new_pin(limits);
         }
         let mut error = None;
-        for _ in 1..ENTRIES {
+        for _ in 1..MAX_ENTRIES {
             match self.enter_new(limits, error.take()) {
                 Ok(entry) => match fitting(&entry, limits) {
                     Ok(pin) => return Ok(pin),

@@ -173,7 +173,7 @@ pub enum ServiceState {
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum What {
+pub enum EventKind {
     /// The agent serves.
     Started,
     /// The agent was asked to stop.
@@ -210,7 +210,7 @@ pub struct Event {
     /// When, RFC 3339 with milliseconds.
     pub time: String,
     /// What.
-    pub event: What,
+    pub event: EventKind,
     /// The reader that it happened in, as it is now; `null` where it concerns none.
     #[serde(flatten)]
     pub reader: Option<ReaderReport>,

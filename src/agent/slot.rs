@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::backoff::{Backoff, Recheck};
-use super::jobs::{Ending, News, Task};
+use super::job_report::{Ending, JobEvent};
+use super::jobs::Task;
 use super::report::{Phase, ReaderReport, timestamp};
 use super::settings::Settings;
 use crate::provision::look::Identity;
@@ -13,10 +14,10 @@ use crate::provision::{CardState, Step};
 use crate::reader::Presence;
 
 /// First and longest pause where another program has the card.
-const SOON: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const IN_USE_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// How often a card with a bad contact is tried again.
-const AGAIN: u32 = 2;
+const MAX_CONTACT_RETRIES: u32 = 2;
 
 /// A reader.
 pub(super) struct Slot {
@@ -36,7 +37,7 @@ pub(super) struct Slot {
     identity: Option<Identity>,
     recheck: Recheck,
     soon: Backoff,
-    again: u32,
+    contact_retries: u32,
 }
 
 /// A job.
@@ -63,8 +64,8 @@ impl Slot {
             running: None,
             identity: None,
             recheck: Recheck::new(settings.recheck_first, settings.recheck_longest),
-            soon: Backoff::new(SOON.0, SOON.1),
-            again: 0,
+            soon: Backoff::new(IN_USE_PAUSES.0, IN_USE_PAUSES.1),
+            contact_retries: 0,
         }
     }
 
@@ -74,8 +75,8 @@ impl Slot {
         self.gone = false;
         self.present = Some(insertion);
         self.recheck = Recheck::new(settings.recheck_first, settings.recheck_longest);
-        self.soon = Backoff::new(SOON.0, SOON.1);
-        self.again = 0;
+        self.soon = Backoff::new(IN_USE_PAUSES.0, IN_USE_PAUSES.1);
+        self.contact_retries = 0;
         self.report.insertion = insertion;
         self.report.atr = presence.atr.as_ref().map(ToString::to_string);
         if presence.mute {
@@ -164,30 +165,30 @@ impl Slot {
         true
     }
 
-    /// News of the running job short of its end; tells whether it is about the card that is there now.
-    pub fn news(&mut self, insertion: u64, news: News, settings: &Settings, now: Instant) -> bool {
+    /// Takes an event of the running job short of its end; tells whether it is about the card that is there now.
+    pub fn job_event(&mut self, insertion: u64, event: JobEvent, settings: &Settings, now: Instant) -> bool {
         let Some(running) = self.running.as_mut().filter(|running| running.insertion == insertion) else {
             return false;
         };
         let current = self.present == Some(insertion) && running.pulled.is_none();
         let report = running.pulled.as_mut().unwrap_or(&mut self.report);
-        match news {
-            News::Began(enrollment) => report.enrollment = Some(enrollment),
-            News::Step(step) => {
+        match event {
+            JobEvent::Began(enrollment) => report.enrollment = Some(enrollment),
+            JobEvent::Step(step) => {
                 report.step = Some(step.name().to_owned());
                 let asks = step == Step::Supply;
                 running.deadline =
                     if asks { None } else { running.deadline.or_else(|| Some(now + settings.job_timeout)) };
             }
-            News::Found(request) => report.request = Some(request),
-            News::Identified(identity) => {
+            JobEvent::Found(request) => report.request = Some(request),
+            JobEvent::Identified(identity) => {
                 report.family = Some(identity.family.to_owned());
                 report.card_id = Some(identity.card_id.to_string());
                 if current {
                     self.identity = Some(identity);
                 }
             }
-            News::Ended(_) => {}
+            JobEvent::Ended(_) => {}
         }
         current
     }
@@ -233,15 +234,15 @@ impl Slot {
 
     /// When a card is tried again that another program has.
     pub fn due_soon(&mut self, now: Instant) {
-        let pause = self.soon.failed(None).max(SOON.0 / 2);
+        let pause = self.soon.failed(None).max(IN_USE_PAUSES.0 / 2);
         self.due_in(now, pause);
     }
 
     /// When a card with a bad contact is tried again; it has failed when that was often enough.
     pub fn due_again(&mut self, now: Instant) {
-        if self.again < AGAIN {
-            self.again += 1;
-            self.due_in(now, SOON.0);
+        if self.contact_retries < MAX_CONTACT_RETRIES {
+            self.contact_retries += 1;
+            self.due_in(now, IN_USE_PAUSES.0);
         } else {
             self.report.phase = Phase::Failed;
         }

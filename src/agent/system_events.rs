@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use super::mailbox::{Message, Post};
+use super::mailbox::{MailboxSender, Message};
 use crate::os::clock;
 use crate::os::signals::{self, Signal};
 
@@ -12,10 +12,10 @@ use crate::os::signals::{self, Signal};
 ///
 /// # Errors
 /// The handlers can't be set, or no thread is to be had.
-pub fn forward_signals(post: &Post) -> io::Result<()> {
-    let post = post.clone();
+pub fn forward_signals(mailbox: &MailboxSender) -> io::Result<()> {
+    let mailbox = mailbox.clone();
     signals::forward(move |signal| {
-        go_on(post.send(match signal {
+        go_on(mailbox.send(match signal {
             Signal::Terminate => Message::Shutdown,
             Signal::Reload => Message::Recheck(None),
         }))
@@ -26,9 +26,9 @@ pub fn forward_signals(post: &Post) -> io::Result<()> {
 ///
 /// # Errors
 /// The system does not tell, or no thread is to be had.
-pub fn watch_clock(post: &Post) -> io::Result<()> {
-    let post = post.clone();
-    clock::watch(move || go_on(post.send(Message::ClockJumped)))
+pub fn watch_clock(mailbox: &MailboxSender) -> io::Result<()> {
+    let mailbox = mailbox.clone();
+    clock::watch(move || go_on(mailbox.send(Message::ClockJumped)))
 }
 
 /// Nobody is left to tell once the loop has ended.

@@ -23,8 +23,8 @@ pub enum Next {
     Recheck,
     /// The server has failed and is asked again when it may be back; it may have said when.
     Retry(Option<Duration>),
-    /// The server asked to be left alone, and was: when that time is over.
-    AtGate,
+    /// The server was not called, because it has asked for a pause: when that is over.
+    AfterPause,
     /// Another program has the card, or has reset it: once more, soon.
     Soon,
     /// The contact was bad before anything was risked: once more, a few times.

@@ -7,7 +7,7 @@ mod ask;
 mod check;
 mod error;
 mod feed;
-mod outfit;
+mod services;
 mod wording;
 
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use clap::{Args, Subcommand};
 pub use self::check::Report;
 pub use self::error::AgentError;
 use self::feed::Feed;
-use self::outfit::Configured;
+use self::services::ConfiguredServices;
 use super::error::CliError;
 use super::world::World;
 use crate::agent::control::{self, Control};
-use crate::agent::jobs::Workshop;
-use crate::agent::metrics::Window;
-use crate::agent::{self, Mailbox, ServiceNotifier, Station, Stopped, mailbox, system_events};
+use crate::agent::jobs::JobContext;
+use crate::agent::metrics::MetricsServer;
+use crate::agent::{self, AgentContext, Mailbox, ServiceNotifier, Stopped, mailbox, system_events};
 use crate::config::Config;
 use crate::os::account::{self, Account, Group};
 use crate::os::endpoint::Endpoint;
@@ -102,8 +102,8 @@ fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliEr
         Some(path) => Some(Endpoint::open(path, group, account.as_ref()).map_err(AgentError::Endpoint)?),
         None => None,
     };
-    let window = match &settings.metrics {
-        Some(place) => Some(Window::open(place, group, account.as_ref()).map_err(AgentError::Metrics)?),
+    let metrics = match &settings.metrics {
+        Some(address) => Some(MetricsServer::open(address, group, account.as_ref()).map_err(AgentError::Metrics)?),
         None => None,
     };
     if let Some(account) = &account {
@@ -120,15 +120,15 @@ fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliEr
     let journal = config.journal.as_ref().ok_or(crate::provision::journal::JournalError::NoFolder)?;
     journal.probe()?;
     let system = |what| move |source| CliError::System { what, source };
-    let (post, mailbox) = mailbox();
-    system_events::forward_signals(&post).map_err(system("signals can't be listened to"))?;
-    if let Err(error) = system_events::watch_clock(&post) {
+    let (sender, mailbox) = mailbox();
+    system_events::forward_signals(&sender).map_err(system("signals can't be listened to"))?;
+    if let Err(error) = system_events::watch_clock(&sender) {
         tracing::warn!("suspend and resume go unseen: {error}");
     }
     let control = match endpoint {
         Some(endpoint) => {
             tracing::info!("answering on {}", endpoint.path().display());
-            let control = Control::start(endpoint, group, &post, Some(journal.clone()));
+            let control = Control::start(endpoint, group, &sender, Some(journal.clone()));
             Some(control.map_err(system("the control socket can't be served"))?)
         }
         None => {
@@ -136,43 +136,43 @@ fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliEr
             None
         }
     };
-    if let Some(window) = window {
-        window.serve(&post).map_err(system("the metrics can't be served"))?;
+    if let Some(metrics) = metrics {
+        metrics.serve(&sender).map_err(system("the metrics can't be served"))?;
     }
     let feed = if json {
-        let events = post.follow().map_err(|_| AgentError::Ended)?;
-        Some(Feed::start(&post, events).map_err(system("the events can't be printed"))?)
+        let events = sender.follow().map_err(|_| AgentError::Ended)?;
+        Some(Feed::start(&sender, events).map_err(system("the events can't be printed"))?)
     } else {
         None
     };
     let result = serve(config, journal, mailbox);
     drop(control);
-    // Cards matter more than a full disk at the end of the pipe: the agent has gone on, and says now what happened.
+    // A failure of standard output did not end the agent, since cards matter more: it is the result now.
     result.and(feed.map_or(Ok(()), |feed| feed.finish(world)))
 }
 
 /// Serves until it is asked to end, and until running jobs have brought their cards to a good end.
 fn serve(config: &Config, journal: &Journal, mailbox: Mailbox) -> Result<(), CliError> {
     let service = Arc::new(PcscReaders::new(config.reader_timeout));
-    let workshop = Workshop {
+    let jobs = JobContext {
         readers: service.clone(),
-        outfit: Arc::new(Configured::new(config)?),
+        services: Arc::new(ConfiguredServices::new(config)?),
         journal: journal.clone(),
         rules: config.rules.clone(),
         families: config.families.clone(),
         on_insert: config.agent.on_insert,
     };
-    let station = Station {
-        workshop: Arc::new(workshop),
+    let context = AgentContext {
+        jobs: Arc::new(jobs),
         status: service,
         ignored_readers: config.ignored_readers.clone(),
         notifier: ServiceNotifier::of_system(config.agent.stop_timeout),
     };
-    let stopped = agent::run(config.agent.clone(), station, mailbox)
+    let stopped = agent::run(config.agent.clone(), context, mailbox)
         .map_err(|source| CliError::System { what: "the card monitor can't be started", source })?;
     match stopped {
         Stopped { unfinished, .. } if !unfinished.is_empty() => Err(AgentError::Unfinished(unfinished).into()),
-        Stopped { deaf: true, .. } => Err(AgentError::Deaf.into()),
+        Stopped { monitor_failed: true, .. } => Err(AgentError::MonitorFailed.into()),
         Stopped { .. } => Ok(()),
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::agent::settings::{MetricsPlace, OnInsert, Settings};
+use crate::agent::settings::{MetricsAddress, OnInsert, Settings};
 use crate::os::account::is_root;
 use crate::os::testing;
 
@@ -187,9 +187,9 @@ fn the_agents_keys_become_settings() {
     assert_eq!(agent.retry_first, Duration::from_secs(2), "not given");
     assert_eq!(agent.control.as_deref(), Some(Path::new("/run/pinwright/agent.sock")));
     assert_eq!(agent.control_of_system, None, "who names a socket means that one");
-    assert_eq!(agent.metrics, Some(MetricsPlace::Loopback("[::1]:9912".parse().unwrap())));
+    assert_eq!(agent.metrics, Some(MetricsAddress::Loopback("[::1]:9912".parse().unwrap())));
     let socket = Config::from_toml("[agent]\nmetrics = \"unix:/run/x/m.sock\"").unwrap().agent.metrics;
-    assert_eq!(socket, Some(MetricsPlace::Socket("/run/x/m.sock".into())));
+    assert_eq!(socket, Some(MetricsAddress::Socket("/run/x/m.sock".into())));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use pinwright::agent::report::{Event, Phase, ReaderReport, Snapshot, What};
+use pinwright::agent::report::{Event, EventKind, Phase, ReaderReport, Snapshot};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::workplace::Workplace;
@@ -52,7 +52,7 @@ impl Daemon {
             }
         });
         let mut daemon = Self { child, events, log: Vec::new(), err };
-        daemon.until("Started", |event| event.event == What::Started);
+        daemon.until("Started", |event| event.event == EventKind::Started);
         daemon
     }
 
@@ -82,7 +82,7 @@ impl Daemon {
     }
 
     #[track_caller]
-    pub fn hears(&mut self, what: What) {
+    pub fn hears(&mut self, what: EventKind) {
         self.until(&format!("{what:?}"), |event| event.event == what);
     }
 
@@ -90,7 +90,7 @@ impl Daemon {
     #[track_caller]
     pub fn ends(&mut self, card: &str) -> ReaderReport {
         let of_card = |event: &Event| {
-            event.event == What::Phase && event.reader.as_ref().is_some_and(|r| r.card_id.as_deref() == Some(card))
+            event.event == EventKind::Phase && event.reader.as_ref().is_some_and(|r| r.card_id.as_deref() == Some(card))
         };
         self.until(&format!("end of the job on {card}"), of_card).reader.unwrap()
     }
@@ -110,7 +110,7 @@ impl Daemon {
     #[track_caller]
     pub fn reaches(&mut self, step: &str) {
         self.until(step, |event| {
-            event.event == What::Step && event.reader.as_ref().is_some_and(|r| r.step.as_deref() == Some(step))
+            event.event == EventKind::Step && event.reader.as_ref().is_some_and(|r| r.step.as_deref() == Some(step))
         });
     }
 

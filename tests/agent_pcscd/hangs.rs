@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pinwright::agent::report::{ServiceState, What};
+use pinwright::agent::report::{EventKind, ServiceState};
 use rustix::process::Signal;
 
 use crate::cards::{assert_done, card, id, insert, place_for};
@@ -14,7 +14,7 @@ fn sigterm_ends_an_idle_agent_while_the_service_hangs() {
     let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
     let place = place_for(1);
     let mut agent = Daemon::start(&place, &pcscd.socket(), "agent");
-    agent.hears(What::ServiceFound);
+    agent.hears(EventKind::ServiceFound);
     pcscd.hang();
     agent.signal(Signal::TERM);
     assert_eq!(agent.exit(), Some(0));
@@ -27,13 +27,13 @@ fn an_agent_that_finds_a_hanging_service_is_ready_says_so_and_goes_on_when_it_an
     let place = place_for(1);
     pcscd.hang();
     let mut agent = Daemon::start_with(&place, &pcscd.socket(), "agent", &[("PINWRIGHT_READER_TIMEOUT", "1s")]);
-    agent.hears(What::ServiceLost);
+    agent.hears(EventKind::ServiceLost);
     match agent.status(&place, &pcscd.socket(), "agent").service {
         ServiceState::Absent { reason } => assert!(reason.contains("gave no answer for 1 s"), "{reason}"),
         other => panic!("{other:?}"),
     }
     pcscd.go_on();
-    agent.hears(What::ServiceFound);
+    agent.hears(EventKind::ServiceFound);
     let plastic = card(0);
     let _handle = insert(&pcscd, 0, &plastic, Duration::ZERO);
     agent.finishes(&id(0));

@@ -54,7 +54,7 @@ fn eight_readers_at_once() {
         plastic.iter().enumerate().map(|(at, card)| insert(&pcscd, at, card, Duration::from_millis(5))).collect();
     let mut left: Vec<String> = (0..u32::from(READERS)).map(id).collect();
     while !left.is_empty() {
-        let event = agent.until("another end", |event| event.event == pinwright::agent::report::What::Phase);
+        let event = agent.until("another end", |event| event.event == pinwright::agent::report::EventKind::Phase);
         let report = event.reader.unwrap();
         if report.phase == Phase::Waiting {
             // Found while pcscd was still giving it power: looked at again.

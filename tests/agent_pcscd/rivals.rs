@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pinwright::agent::report::{Phase, What};
+use pinwright::agent::report::{EventKind, Phase};
 
 use crate::cards::{assert_done, card, id, insert, place_for};
 use crate::daemon::Daemon;
@@ -28,7 +28,7 @@ fn of_two_agents_one_writes_and_the_other_finds_it_done() {
         for agent in &mut agents {
             let mut left: Vec<String> = numbers.iter().map(|number| id(*number)).collect();
             while !left.is_empty() {
-                let report = agent.until("an end", |event| event.event == What::Phase).reader.unwrap();
+                let report = agent.until("an end", |event| event.event == EventKind::Phase).reader.unwrap();
                 // In use, reset by the other, claimed by the other: both come back to it.
                 if report.phase == Phase::Waiting {
                     continue;

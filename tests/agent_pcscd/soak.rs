@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pinwright::agent::report::{Phase, What};
+use pinwright::agent::report::{EventKind, Phase};
 use pinwright::sim::server::RequestStatus;
 
 use crate::cards::{assert_done, card, id, insert, place_to_come, set};
@@ -53,7 +53,7 @@ fn many_insertions_leave_nothing_behind() {
             plastic.iter().enumerate().map(|(at, card)| insert(&pcscd, at, card, Duration::ZERO)).collect();
         let mut left: Vec<String> = numbers.iter().map(|number| id(*number)).collect();
         while !left.is_empty() {
-            let report = agent.until("an end", |event| event.event == What::Phase).reader.unwrap();
+            let report = agent.until("an end", |event| event.event == EventKind::Phase).reader.unwrap();
             if report.phase == Phase::Waiting {
                 // Found while pcscd was still giving it power: looked at again.
                 continue;
@@ -66,7 +66,7 @@ fn many_insertions_leave_nothing_behind() {
         drop(handles);
         let mut in_place = usize::from(READERS);
         while in_place > 0 {
-            agent.hears(What::Removed);
+            agent.hears(EventKind::Removed);
             in_place -= 1;
         }
         if round + 1 == rounds / 4 {

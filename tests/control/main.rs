@@ -4,8 +4,8 @@
 
 mod agent;
 mod clients;
+mod endpoints;
 mod peers;
-mod places;
 
 use std::time::{Duration, Instant};
 

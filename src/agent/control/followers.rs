@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::agent::report::Event;
 
 /// How many lines a follower may lag behind before it is dropped.
-const LAG: usize = 1024;
+const MAX_LAG: usize = 1024;
 
-/// Whoever follows now.
+/// The clients that follow now.
 #[derive(Default)]
 pub(super) struct Followers(Mutex<List>);
 
@@ -30,7 +30,7 @@ impl Followers {
         if list.over {
             return None;
         }
-        let (sender, lines) = sync_channel(LAG);
+        let (sender, lines) = sync_channel(MAX_LAG);
         let number = list.next;
         list.next += 1;
         list.senders.insert(number, sender);

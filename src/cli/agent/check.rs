@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::AgentError;
-use crate::agent::settings::MetricsPlace;
+use crate::agent::settings::MetricsAddress;
 use crate::cli::error::CliError;
 use crate::cli::world::World;
 use crate::config::{Config, SecretFile};
@@ -76,8 +76,8 @@ pub(super) fn run(config: &Config, json: bool, world: &mut World<'_>) -> Result<
     }
     let is_root = account::is_root();
     let mut metrics = match &settings.metrics {
-        Some(MetricsPlace::Loopback(address)) => Some(metrics::address(*address, settings.control.as_deref())),
-        Some(MetricsPlace::Socket(_)) | None => None,
+        Some(MetricsAddress::Loopback(address)) => Some(metrics::address(*address, settings.control.as_deref())),
+        Some(MetricsAddress::Socket(_)) | None => None,
     };
     // What comes after is looked at with the eyes of the agent's user.
     let seen = work_as(settings.user.as_deref());
@@ -85,7 +85,7 @@ pub(super) fn run(config: &Config, json: bool, world: &mut World<'_>) -> Result<
     report.add("agent.user", seen);
     if seen_well {
         report.add("agent.control", Ok(control(settings.control.as_deref())));
-        if let Some(MetricsPlace::Socket(path)) = &settings.metrics {
+        if let Some(MetricsAddress::Socket(path)) = &settings.metrics {
             metrics = Some(metrics::socket(path, settings.control.as_deref(), is_root));
         }
         if let Some(found) = metrics {

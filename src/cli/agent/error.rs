@@ -23,7 +23,7 @@ pub enum AgentError {
     /// The control socket.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// The place for the figures.
+    /// The metrics.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
     /// A running agent gives no answer.
@@ -40,7 +40,7 @@ pub enum AgentError {
     Unfinished(Vec<String>),
     /// The card monitor has failed.
     #[error("the card monitor has failed by a defect, and without it no card is seen")]
-    Deaf,
+    MonitorFailed,
     /// The loop ended by itself.
     #[error("the agent ended by itself")]
     Ended,
@@ -54,13 +54,13 @@ impl AgentError {
             Self::Account(AccountError::Refused { .. } | AccountError::Regained { .. }) => Exit::Defect,
             Self::NotHere(_) | Self::Account(_) | Self::Endpoint(_) | Self::Metrics(_) | Self::Check(_) => Exit::Usage,
             Self::Ask(error) => match error {
-                AskError::NoPlace | AskError::Unknown(_) => Exit::Usage,
+                AskError::NoSocket | AskError::Unknown(_) => Exit::Usage,
                 AskError::Refused(why) if matches!(why.reason, Reason::Journal | Reason::NotARequest) => Exit::Usage,
                 // Like a service that gives no access to a card.
                 _ => Exit::NoCard,
             },
             Self::Unfinished(_) => Exit::Attention,
-            Self::Json(_) | Self::Deaf | Self::Ended => Exit::Defect,
+            Self::Json(_) | Self::MonitorFailed | Self::Ended => Exit::Defect,
         }
     }
 
@@ -85,7 +85,7 @@ impl AgentError {
                     .to_owned()
             }
             Self::Metrics(_) => "set `agent.metrics` to a place that is free".to_owned(),
-            Self::Ask(AskError::NoPlace) => "set `agent.control` in the configuration".to_owned(),
+            Self::Ask(AskError::NoSocket) => "set `agent.control` in the configuration".to_owned(),
             Self::Ask(AskError::NotRunning { .. }) => {
                 "start one with `systemctl start pinwright-agent` or `pinwright agent`; `agent.control` says where it listens"
                     .to_owned()
@@ -99,7 +99,7 @@ impl AgentError {
             Self::Ask(AskError::Refused(_)) => return None,
             Self::Check(_) => "see to what is marked, and check again".to_owned(),
             Self::Unfinished(_) => "look at those cards with `pinwright inspect` and `pinwright history`".to_owned(),
-            Self::Json(_) | Self::Deaf | Self::Ended => "report this, with the log".to_owned(),
+            Self::Json(_) | Self::MonitorFailed | Self::Ended => "report this, with the log".to_owned(),
         })
     }
 }
@@ -110,6 +110,6 @@ mod tests {
 
     #[test]
     fn an_agent_that_fails_by_a_defect_ends_with_its_exit_code() {
-        assert_eq!(AgentError::Deaf.exit() as u8, 70);
+        assert_eq!(AgentError::MonitorFailed.exit() as u8, 70);
     }
 }
