@@ -1,7 +1,6 @@
 //! Logs: on stderr, or in the journal where systemd started us with stderr connected to it; this crate's own events only.
 //!
-//! Libraries below us are not listened to, at any level: what an HTTP or TLS library logs at trace level is not ours to
-//! promise.
+//! Events of libraries are dropped at every level: what an HTTP or TLS library logs at trace level may hold a secret.
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -10,7 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::os;
 
-/// How much is said: warnings, then `-v` what happens, `-vv` each call, `-vvv` each APDU (secrets masked).
+/// How much is logged: warnings, then `-v` what happens, `-vv` each call, `-vvv` each APDU (secrets masked).
 #[must_use]
 pub fn level(verbose: u8, quiet: bool) -> LevelFilter {
     match (quiet, verbose) {

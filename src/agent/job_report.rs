@@ -42,7 +42,7 @@ pub struct Ending {
     pub server_answered: bool,
     /// Why, and what to do.
     pub reason: Option<String>,
-    /// Where it stopped, in which state the card is, and the exit code of a command that ends so.
+    /// The step at which it stopped, the card's state, and the exit code of a command that ends so.
     pub stopped: Option<(Step, CardState, u8)>,
     /// The job's id in the journal.
     pub journal: Option<String>,

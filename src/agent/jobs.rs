@@ -43,11 +43,11 @@ pub struct JobContext {
     pub services: Arc<dyn JobServices>,
     /// The journal.
     pub journal: Journal,
-    /// How to decide.
+    /// The rules that the configuration sets.
     pub rules: Rules,
-    /// What is known of cards.
+    /// The card families, built in and from profiles.
     pub families: Families,
-    /// Whether to write.
+    /// Whether jobs write to cards.
     pub on_insert: OnInsert,
 }
 
@@ -56,9 +56,9 @@ pub struct JobContext {
 pub struct Task {
     /// The reader.
     pub reader: String,
-    /// The insertion.
+    /// The number of the insertion.
     pub insertion: u64,
-    /// What an earlier look has found: then only the server is asked at first.
+    /// Which card it is, where an earlier look has found that out: then only the server is asked at first.
     pub identity: Option<Identity>,
     /// The server has asked to be left alone: look at the card only.
     pub look_only: bool,
@@ -184,7 +184,7 @@ fn failed(task: &Task, identity: &Identity, cause: Cause) -> Failure {
     }
 }
 
-/// No request: usual, unless an earlier job was cut off on this card.
+/// The reason where there is no request. It names an earlier job that was cut off on this card.
 fn no_request(context: &JobContext, identity: &Identity, assignment: &Assignment) -> String {
     let none = ResolveError::NoRequest { smartcard: assignment.smartcard }.to_string();
     let mut records = context.journal.of_card(identity.card_id.guid()).unwrap_or_default();

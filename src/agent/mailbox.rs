@@ -11,11 +11,11 @@ use crate::reader::monitor::CardEvent;
 pub enum Message {
     /// A reader, a card, the PC/SC service.
     Card(CardEvent),
-    /// A job has something to say.
+    /// A job's thread tells how far it has come.
     Job(JobReport),
-    /// Somebody wants to know the state.
+    /// The state is asked for; the answer goes to this sender.
     Status(SyncSender<Snapshot>),
-    /// Somebody wants every event from now on; the subscription ends when its receiver is dropped or does not keep up.
+    /// Every event from now on goes to this sender, until its receiver is dropped or does not keep up.
     Follow(SyncSender<Event>),
     /// Ask the server now about every card that waits; answers how many that are.
     Recheck(Option<SyncSender<usize>>),

@@ -48,7 +48,7 @@ pub struct AgentContext {
     pub status: Arc<dyn StatusService>,
     /// Entries of `reader.ignore`: readers that are not looked at.
     pub ignored_readers: Vec<String>,
-    /// Who is told that the agent is ready and alive.
+    /// How the service manager is told that the agent is ready and alive.
     pub notifier: ServiceNotifier,
 }
 
@@ -61,7 +61,8 @@ pub struct Stopped {
     pub monitor_failed: bool,
 }
 
-/// After a change of readers or cards the list is looked at once more: a change between look and wait is not announced.
+/// The pause after a change of readers or cards, before the list is read once more: PC/SC announces no change that falls between
+/// a look at the list and the next wait.
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// Serves until [`Message::Shutdown`].
@@ -86,7 +87,7 @@ pub fn run(settings: Settings, context: AgentContext, mailbox: Mailbox) -> std::
         stopping: None,
         monitor_failed: false,
     };
-    // Whoever follows from the beginning is to see the beginning, and it first: the monitor may have spoken already.
+    // Followers that wait already get `started` as their first event, though the monitor may have sent messages before it.
     let (followers, others): (Vec<_>, Vec<_>) =
         messages.try_iter().partition(|message| matches!(message, Message::Follow(_)));
     followers.into_iter().for_each(|message| agent.take(message));
@@ -162,7 +163,7 @@ impl Agent {
             },
             Message::Status(reply) => {
                 let snapshot = self.publisher.snapshot(&self.slots, self.server_pause.until());
-                // Whoever asked may have gone meanwhile.
+                // The client may have gone meanwhile.
                 reply.try_send(snapshot).unwrap_or_else(|_| tracing::debug!("nobody waits for the status any more"));
             }
             Message::Follow(follower) => self.publisher.follow(follower),
@@ -225,13 +226,13 @@ impl Agent {
 
     fn service_lost(&mut self, error: &ReaderError) {
         let reason = match error {
-            // Whoever held a card is told by the end of that job.
+            // A job that held a card reports the loss itself.
             ReaderError::ServiceLost { .. } => format!("{error}; the agent goes on when it is back"),
             error => format!("{error}. {}", error.remedy()),
         };
         self.publisher.service(ServiceState::Absent { reason: reason.clone() });
         self.publisher.publish(EventKind::ServiceLost, None, Some(reason));
-        // What is in the readers when it is back is found out then.
+        // When the service is back the monitor reports readers and cards anew.
         for reader in self.slots.keys().cloned().collect::<Vec<_>>() {
             self.reader_removed(&reader);
         }
@@ -255,7 +256,7 @@ impl Agent {
             self.publisher.publish(EventKind::Step, Some(&slot.report), None);
         }
         if is_answer {
-            // Not at the job's end only: it may wait for a person, and the others need not.
+            // Not at the job's end only: this job may yet wait for a person, and the others need not wait with it.
             self.server_answered(Instant::now());
         }
     }
@@ -275,13 +276,13 @@ impl Agent {
             }
             self.publisher.ended(&slot.report, needs_attention(ending));
         } else if needs_attention(ending) || report.phase == Phase::Done {
-            // The card was pulled under the job: told all the same, since somebody has to look at it, or it is done.
+            // The card was pulled under the job. Published all the same: somebody has to look at the card, or it is done.
             self.publisher.ended(&report, needs_attention(ending));
         }
         self.slots.retain(|_, slot| !slot.gone || slot.is_running());
     }
 
-    /// What a job's end says of the server.
+    /// Begins or ends the server's pause by what a job's end says of the server.
     fn server_has(&mut self, ending: &Ending, now: Instant) {
         if let Next::Retry(retry_after) = ending.verdict.next {
             let was_open = self.server_pause.until().is_none();
@@ -304,7 +305,8 @@ impl Agent {
         }
     }
 
-    /// A person wants it, so the pause that the server has asked for is over, too.
+    /// Makes a job due for every card that waits, and gives their number. A person wants it, so the pause that the server has
+    /// asked for ends, too.
     fn recheck(&mut self, now: Instant) -> usize {
         let settings = &self.settings;
         let count = self.slots.values_mut().map(|slot| usize::from(slot.recheck_now(now, settings))).sum();
@@ -369,14 +371,14 @@ impl Agent {
             return;
         }
         let waiting = self.slots.values_mut().filter(|slot| slot.waits_for_server && !slot.is_running());
-        // In turn: it may be one card alone that the server fails at.
+        // The card whose last job is the oldest: the server may fail at one card alone.
         if let Some(slot) = waiting.min_by_key(|slot| slot.last_job) {
             slot.due = Some(now);
             self.probe = slot.present.map(|insertion| (slot.report.reader.clone(), insertion));
         }
     }
 
-    /// On a thread of its own: the monitor may hang in the service, and this loop must not.
+    /// Calls the monitor on a thread of its own: it may hang in the service, and this loop must not.
     fn call_monitor(&self, call: fn(&Handle)) {
         let handle = self.handle.clone();
         let spawned = std::thread::Builder::new().name("monitor-call".to_owned()).spawn(move || call(&handle));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::report::{Phase, ServiceState, Snapshot};
 use crate::os::service::{self, Notice};
 
-/// What the end takes beside the jobs: a monitor that hangs, an output that nobody reads.
+/// What ending may take beyond the jobs: a monitor that hangs, an output that nobody reads.
 const STOP_MARGIN: Duration = Duration::from_secs(15);
 
 /// How the service manager is told, and how often it wants a sign of life.

@@ -61,7 +61,7 @@ impl fmt::Display for Sentence<'_> {
             write!(f, " {:?}", reader.reader)?;
             match self.what {
                 EventKind::Step => write!(f, ": {}", reader.step.as_deref().unwrap_or("?"))?,
-                // A job that failed had no word from the server on requests.
+                // The phrase speaks of requests, and a job that failed has heard of none.
                 EventKind::Phase if reader.phase == Phase::Waiting && reader.exit.is_some() => {
                     f.write_str(": tried again later")?;
                 }

@@ -23,7 +23,7 @@ pub enum Phase {
     NotOurs,
     /// No open request for it, or something that may pass: tried again later.
     Waiting,
-    /// The server can't be used as things are (token, certificate, right): asked again later, and somebody has to see to it.
+    /// The server refuses (token, certificate, right) or can't be called as configured: asked again later, and a person has to act.
     NoAccess,
     /// The server can't be reached or fails: tried again later.
     ServerDown,
@@ -163,7 +163,7 @@ pub enum ServiceState {
     Starting,
     /// It answers.
     Running,
-    /// It does not; looked for again and again.
+    /// It does not answer; it is looked for again and again.
     Absent {
         /// Why, and what to do.
         reason: String,

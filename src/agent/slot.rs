@@ -21,7 +21,7 @@ const MAX_CONTACT_RETRIES: u32 = 2;
 
 /// A reader.
 pub(super) struct Slot {
-    /// What is told of it.
+    /// What status and events say of it.
     pub report: ReaderReport,
     /// The insertion that is in it now.
     pub present: Option<u64>,
@@ -44,11 +44,11 @@ pub(super) struct Slot {
 struct Running {
     insertion: u64,
     interrupted: Arc<AtomicBool>,
-    /// `None` while a person is asked, who has a time of his own.
+    /// When it is told to back out; `None` while a person is asked, since the dialog has a timeout of its own.
     deadline: Option<Instant>,
-    /// It has had its time.
+    /// The deadline has passed, and the job was told to back out.
     overdue: bool,
-    /// What was told of the card when it was pulled under the job.
+    /// The report on the card as it was when the card was pulled under the job.
     pulled: Option<ReaderReport>,
 }
 
@@ -69,7 +69,7 @@ impl Slot {
         }
     }
 
-    /// A card is there: a job is due, unless the card gives no sign of life.
+    /// A card was inserted: a job is due, unless the card is mute.
     pub fn inserted(&mut self, insertion: u64, presence: &Presence, settings: &Settings, now: Instant) {
         self.removed();
         self.gone = false;
@@ -90,7 +90,7 @@ impl Slot {
         }
     }
 
-    /// The card is gone, and with it all that was known of it. A running job backs out, or carries its write to the end.
+    /// The card was pulled: what was known of it is forgotten. A running job backs out, or carries its write to the end.
     pub fn removed(&mut self) {
         let nothing = ReaderReport::empty(&self.report.reader);
         let last = std::mem::replace(&mut self.report, nothing);
@@ -123,7 +123,7 @@ impl Slot {
         }
     }
 
-    /// The job that is due now.
+    /// The job that is due now, which counts as running from here on.
     pub fn take_task(&mut self, now: Instant, look_only: bool, settings: &Settings) -> Option<Task> {
         let insertion = self.present?;
         if self.running.is_some() || self.due.is_none_or(|due| due > now) {
@@ -219,26 +219,26 @@ impl Slot {
         Some((report, current))
     }
 
-    /// When a card is asked about again that has no request, or whose reader or journal failed.
+    /// Makes a job due after a pause that grows: the card has no request, or reader, server or journal refused.
     pub fn due_for_recheck(&mut self, now: Instant) {
         let pause = self.recheck.pause();
         self.due_in(now, pause);
     }
 
-    /// The server is down: when it is back, a job is due.
+    /// Makes a job due when the server is back.
     pub fn wait_for_server(&mut self, until: Option<Instant>, now: Instant) {
         self.waits_for_server = true;
         let until = until.map(|until| SystemTime::now() + until.saturating_duration_since(now));
         self.report.next_check = until.map(timestamp);
     }
 
-    /// When a card is tried again that another program has.
+    /// Makes a job due soon: another program has the card.
     pub fn due_soon(&mut self, now: Instant) {
         let pause = self.soon.failed(None).max(IN_USE_PAUSES.0 / 2);
         self.due_in(now, pause);
     }
 
-    /// When a card with a bad contact is tried again; it has failed when that was often enough.
+    /// Makes a job due soon for a card with a bad contact; after [`MAX_CONTACT_RETRIES`] of them the card has failed.
     pub fn due_again(&mut self, now: Instant) {
         if self.contact_retries < MAX_CONTACT_RETRIES {
             self.contact_retries += 1;
@@ -253,7 +253,7 @@ impl Slot {
         self.report.next_check = Some(timestamp(SystemTime::now() + pause));
     }
 
-    /// Has the server asked at once, where a card waits for that; tells whether it does.
+    /// Makes a job due now where the card waits for anything; tells whether it does.
     pub fn recheck_now(&mut self, now: Instant, settings: &Settings) -> bool {
         let waits = matches!(
             self.report.phase,

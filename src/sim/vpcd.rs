@@ -210,7 +210,7 @@ fn serve_on<C: VirtualCard + ?Sized>(
             Err(error) => break Err(error.into()),
         }
     };
-    // Whoever ended first: nothing of this session may survive in the card.
+    // Whichever side ended first, nothing of this session may survive in the card.
     card.power_off();
     ended
 }

@@ -47,7 +47,7 @@ pub enum AskError {
         #[source]
         source: io::Error,
     },
-    /// The agent said no.
+    /// The agent refused the request.
     #[error("the agent refused: {}", .0.message)]
     Refused(RefusalDetail),
     /// Not an answer of a version that is known here.
@@ -90,7 +90,7 @@ pub fn ask(settings: &Settings, command: Command) -> Result<Answers, AskError> {
 
 fn send(path: &Path, mut stream: Stream, command: Command) -> Result<Answers, AskError> {
     let failed = |source| AskError::Io { path: path.to_owned(), source };
-    // Events come when they come; an answer comes soon.
+    // An answer comes soon; the next event may take any time.
     let timeout = (command != Command::Follow).then_some(ANSWER_TIMEOUT);
     stream.set_read_timeout(timeout).map_err(failed)?;
     stream.set_write_timeout(Some(ANSWER_TIMEOUT)).map_err(failed)?;

@@ -123,7 +123,7 @@ fn history(context: &ControlContext) -> Result<Listing, Refusal> {
 
 fn follow(stream: &Stream, context: &ControlContext) -> Result<(), Refusal> {
     let (number, lines) = context.followers.join().ok_or(ending(mailbox::Ended))?;
-    // Joined first, so that nothing is missed: an event may tell what the state shows already.
+    // Joined before the state is asked for, so that no event is missed; one may tell what the state shows already.
     match context.agent.status() {
         Ok(snapshot) => write_answer(stream, &snapshot),
         Err(ended) => {

@@ -19,7 +19,7 @@ struct List {
     over: bool,
     /// The number of the next one.
     next: u64,
-    /// The only sender of each: without it the follower's lines end.
+    /// The only sender of each follower: its lines end when this is dropped.
     senders: BTreeMap<u64, SyncSender<Arc<str>>>,
 }
 
@@ -72,7 +72,7 @@ impl Followers {
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {
-        // A panic elsewhere leaves the list as it is: whole.
+        // No code panics between two changes of the list that belong together.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

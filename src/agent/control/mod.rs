@@ -1,7 +1,6 @@
 //! The control socket, on which the agent is asked for its state, its events, its journal, or for a re-check.
 //!
-//! One JSON request line a connection, answers as JSON lines ([`protocol`]). The kernel says who has connected
-//! (`peer`): root, the agent's own user and members of one group are answered, others are told no. Nothing that is asked
+//! One JSON request line a connection, answers as JSON lines ([`protocol`]). The system says who has connected: root, the agent's own user and members of one group are answered, others are told no. Nothing that is asked
 //! or answered here holds a secret, and nothing writes to a card. [`Endpoint`] is the socket, `connection` answers one
 //! client, [`client`] is the other end.
 
@@ -58,7 +57,7 @@ impl Control {
             Arc::new(ControlContext { agent: agent.clone(), journal, group, followers: Arc::clone(&followers) });
         let endpoint = Arc::new(endpoint);
         let mut control = Self { endpoint: Arc::clone(&endpoint), closing, threads: Vec::new() };
-        // An agent that has ended already has no events; then there is nothing to follow, and its clients are told so.
+        // A loop that has ended already sends no events; clients that want to follow are then told so.
         if let Ok(events) = agent.follow() {
             let feed = thread::Builder::new().name("control-events".to_owned());
             control.threads.push(feed.spawn(move || followers.feed(&events))?);
@@ -77,11 +76,11 @@ impl Drop for Control {
         self.closing.store(true, Ordering::SeqCst);
         // Wakes the thread that waits for clients; where that fails it ends with the process.
         let woken = self.endpoint.stop_accepting().is_ok();
-        // The agent's loop has ended, and with it the events; a client that is still talked to does not hold us up.
+        // Threads of clients are not waited for: the agent's loop has ended, and they end with the process.
         if let (Some(acceptor), true) = (self.threads.pop(), woken) {
             drop(acceptor.join());
         }
-        // A socket that stays behind is found dead by the next agent, and replaced.
+        // Where this fails the next agent finds a socket on which nobody listens, and replaces it.
         drop(self.endpoint.remove());
     }
 }

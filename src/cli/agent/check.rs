@@ -79,7 +79,7 @@ pub(super) fn run(config: &Config, json: bool, world: &mut World<'_>) -> Result<
         Some(MetricsAddress::Loopback(address)) => Some(metrics::address(*address, settings.control.as_deref())),
         Some(MetricsAddress::Socket(_)) | None => None,
     };
-    // What comes after is looked at with the eyes of the agent's user.
+    // What follows is looked at with the rights of the agent's user.
     let seen = work_as(settings.user.as_deref());
     let seen_well = seen.is_ok();
     report.add("agent.user", seen);
@@ -109,7 +109,7 @@ pub(super) fn run(config: &Config, json: bool, world: &mut World<'_>) -> Result<
         if !json {
             print(&report, world)?;
         }
-        // As JSON the error tells all.
+        // The error's JSON has all checks.
         return Err(AgentError::Check(report).into());
     }
     if json {
@@ -177,7 +177,7 @@ fn only_in_the_unit(credential: &str) -> String {
     format!("credential {credential}: systemd gives it to the unit alone, not looked at here")
 }
 
-/// Opened, not read: what is in it is nobody's business yet.
+/// Opens the file and does not read it: no secret is needed yet.
 fn secret_file(file: &SecretFile) -> Result<String, String> {
     let path = match (file, credentials()) {
         (SecretFile::Path(path), _) => path.clone(),

@@ -12,10 +12,10 @@ use crate::cli::error::CliError;
 use crate::cli::world::World;
 use crate::os::descriptor::standard_output;
 
-/// How long whoever reads has for what was said last.
+/// How long the reader of standard output has for the last events.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The thread; it is left behind where it hangs.
+/// The thread that prints. It is left behind where it hangs.
 pub(super) struct Feed {
     ended: Receiver<Result<(), CliError>>,
 }
@@ -30,7 +30,7 @@ impl Feed {
         let mut out = standard_output()?;
         let (end, ended) = channel();
         let sender = sender.clone();
-        // Nobody may wait for the end any more.
+        // The command may have stopped waiting for the end.
         let print = move || drop(end.send(print(&mut out, &sender, events)));
         thread::Builder::new().name("events".to_owned()).spawn(print)?;
         Ok(Self { ended })
@@ -43,15 +43,15 @@ impl Feed {
     pub fn finish(self, world: &mut World<'_>) -> Result<(), CliError> {
         self.ended.recv_timeout(DRAIN_TIMEOUT).unwrap_or_else(|_| {
             tracing::warn!("nobody reads standard output: the last events were not printed");
-            // Nor would anything else that the command has to say there.
+            // Nothing else that the command prints there would be read either.
             world.out = Box::leak(Box::new(io::sink()));
             Ok(())
         })
     }
 }
 
-/// Prints until there are no more events. The agent does not wait for a reader that is slow: it lets go of us once we lag too far
-/// behind, and we begin anew.
+/// Prints until there are no more events. The agent's loop drops a follower that lags too far behind; then the events are followed
+/// anew from there on.
 fn print(out: &mut impl Write, sender: &MailboxSender, mut events: Receiver<Event>) -> Result<(), CliError> {
     let mut lagged = false;
     loop {
@@ -73,7 +73,7 @@ fn print(out: &mut impl Write, sender: &MailboxSender, mut events: Receiver<Even
         }
         match sender.follow() {
             Ok(next) if !is_over => events = next,
-            // One that told nothing was the agent's end.
+            // A subscription without any event means that the agent has ended.
             _ => return Ok(()),
         }
         lagged = true;

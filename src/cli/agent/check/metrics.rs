@@ -1,4 +1,4 @@
-//! Whether there is a place for the figures: found out by trying, and left as it was.
+//! Whether the metrics can have their address: found out by trying, and left as it was.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::os::endpoint::{connect, is_no_endpoint};
 use crate::os::files::can_create_in;
 
-/// An address, as whoever starts the agent: it is opened before another user is become.
+/// A loopback address, tried with the rights of whoever starts the agent: it is opened before the agent becomes another user.
 pub(super) fn address(address: SocketAddr, control: Option<&Path>) -> Result<String, String> {
     let is_running = || control.is_some_and(|path| connect(path).is_ok());
     match TcpListener::bind(address) {
@@ -19,7 +19,7 @@ pub(super) fn address(address: SocketAddr, control: Option<&Path>) -> Result<Str
     }
 }
 
-/// A socket, as the agent's user; root makes the folder for it.
+/// A socket, looked at with the rights of the agent's user; root makes the folder for it.
 pub(super) fn socket(path: &Path, control: Option<&Path>, root_starts: bool) -> Result<String, String> {
     let shown = path.display();
     if is_no_endpoint(path) {

@@ -1,7 +1,7 @@
 //! The file rights of the user that the agent is to become, before it becomes that user.
 //!
-//! The sockets are opened while there is still a way to say that they can't be; but what root does in a folder of that user's it
-//! does for that user: by a link in there a file of root's would be handed over, and with it the machine.
+//! The sockets are opened before the agent becomes its user, so that a failure can be told to whoever starts it. With root's own
+//! rights a link in a folder of that user's could have a file of root's handed over to the user.
 
 use std::io;
 
