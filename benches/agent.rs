@@ -16,7 +16,7 @@ use std::process::{Child, ExitCode, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use pinwright::agent::report::{Phase, What};
+use pinwright::agent::report::{EventKind, Phase};
 use pinwright::sim::card::{LinkFault, VirtualCard};
 use pinwright::sim::vpcd::{VpcdHandle, VpcdOptions};
 use serde_json::{Value, json};
@@ -185,11 +185,11 @@ fn reaction() -> Value {
             let first = Arc::new(Mutex::new(None));
             let watched = Watched { card: card(round), first: Arc::clone(&first) };
             let handle = VpcdHandle::insert(watched, &VpcdOptions::local(pcscd.readers()[0].port)).unwrap();
-            let inserted = agent.until("insertion", |event| event.event == What::Inserted).time;
+            let inserted = agent.until("insertion", |event| event.event == EventKind::Inserted).time;
             agent.finishes(&id(round));
             let first = first.lock().unwrap().expect("a command came");
             drop(handle);
-            agent.hears(What::Removed);
+            agent.hears(EventKind::Removed);
             // The event's time is cut to whole milliseconds: what is told here is up to one too long.
             let inserted = humantime::parse_rfc3339(&inserted).unwrap();
             first.duration_since(inserted).unwrap().as_secs_f64() * 1000.0
@@ -212,11 +212,11 @@ fn batch(readers: u16) -> Duration {
     (0..usize::from(readers)).for_each(|reader| pcscd.wait_for_card(reader, true));
     let mut agent = Daemon::start(&installation, &pcscd.socket(), "agent");
     let time = |text: &str| humantime::parse_rfc3339(text).unwrap();
-    let first = time(&agent.until("insertion", |event| event.event == What::Inserted).time);
+    let first = time(&agent.until("insertion", |event| event.event == EventKind::Inserted).time);
     let mut last = first;
     let mut left = readers;
     while left > 0 {
-        let event = agent.until("an end", |event| event.event == What::Phase);
+        let event = agent.until("an end", |event| event.event == EventKind::Phase);
         if event.reader.as_ref().unwrap().phase == Phase::Waiting {
             continue;
         }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use pinwright::cli::{self, Color, world::World};
-use pinwright::secret::{ZeroAlloc, process};
+use pinwright::os::{process, signals};
+use pinwright::secret::ZeroAlloc;
 use pinwright::telemetry;
 
 /// TLS, HTTP and JSON libraries free buffers that held a secret: what is freed here is zero.
@@ -34,7 +35,9 @@ fn main() -> ExitCode {
         Err(exit) => return exit.into(),
     };
     if arguments.backs_out() {
-        backs_out_on_signals(&interrupted);
+        // Each wait of a job is bounded, and a process that ends between two commands leaves a card in doubt: however often a
+        // signal comes, the job backs out in order. Commands that only look keep the usual way out.
+        signals::set_on_interrupt(&interrupted);
     }
     let color = match arguments.color() {
         Color::Always => true,
@@ -48,19 +51,6 @@ fn main() -> ExitCode {
         tracing::warn!("{error}: {}", error.source);
     }
     cli::run(&arguments, &mut world).into()
-}
-
-/// Ctrl-C, a closed terminal or SIGTERM ask the job to back out, however often they come: each of its waits is bounded, and a
-/// process that ends between two commands leaves a card in doubt. Commands that only look keep the usual way out.
-fn backs_out_on_signals(interrupted: &Arc<AtomicBool>) {
-    #[cfg(unix)]
-    let signals = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP];
-    #[cfg(not(unix))]
-    let signals = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
-    for signal in signals {
-        // Without the handler the signal ends the process: the service then resets the card, and the journal tells.
-        drop(signal_hook::flag::register(signal, Arc::clone(interrupted)));
-    }
 }
 
 /// Names are text; a value may be any path.

@@ -1,4 +1,4 @@
-//! The agent's figures, as Prometheus fetches them.
+//! The agent's metrics, as Prometheus fetches them.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -10,26 +10,27 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use pinwright::agent::metrics::{MetricsError, Window};
-use pinwright::agent::report::{EVENT_SCHEMA, Event, Phase, ReaderReport, What, timestamp};
-use pinwright::agent::settings::MetricsPlace;
+use pinwright::agent::metrics::{MetricsError, MetricsServer};
+use pinwright::agent::report::{EVENT_SCHEMA, Event, EventKind, Phase, ReaderReport, timestamp};
+use pinwright::agent::settings::MetricsAddress;
 use pinwright::agent::{Mailbox, Message, mailbox};
 
 /// Far beyond what counting takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Figures {
+struct Served {
     folder: tempfile::TempDir,
     mailbox: Mailbox,
     events: SyncSender<Event>,
 }
 
-impl Figures {
+impl Served {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let window = Window::open(&MetricsPlace::Socket(folder.path().join("run/metrics.sock")), None, None).unwrap();
-        let (post, mailbox) = mailbox();
-        window.serve(&post).unwrap();
+        let server =
+            MetricsServer::open(&MetricsAddress::Socket(folder.path().join("run/metrics.sock")), None, None).unwrap();
+        let (sender, mailbox) = mailbox();
+        server.serve(&sender).unwrap();
         let events = follower(&mailbox);
         Self { folder, mailbox, events }
     }
@@ -38,7 +39,7 @@ impl Figures {
         self.folder.path().join("run/metrics.sock")
     }
 
-    fn tell(&self, event: What, reader: Option<ReaderReport>) {
+    fn tell(&self, event: EventKind, reader: Option<ReaderReport>) {
         let (schema, time) = (EVENT_SCHEMA.to_owned(), timestamp(std::time::SystemTime::now()));
         self.events.send(Event { schema, time, event, reader, detail: None }).unwrap();
     }
@@ -105,24 +106,24 @@ fn reader(name: &str, insertion: u64, phase: Phase, exit: Option<u8>) -> Option<
 
 #[test]
 fn what_happens_is_counted_once() {
-    let figures = Figures::start();
-    figures.show(&["pinwright_agent_insertions_total 0", "pinwright_agent_provisioned_total 0"]);
-    figures.tell(What::ReaderAdded, reader("Desk 1", 0, Phase::Empty, None));
-    figures.tell(What::ReaderAdded, reader("Desk 2", 0, Phase::Empty, None));
-    figures.tell(What::Inserted, reader("Desk 1", 1, Phase::Working, None));
-    figures.tell(What::Step, reader("Desk 1", 1, Phase::Working, None));
-    figures.show(&["pinwright_agent_readers{phase=\"working\"} 1", "pinwright_agent_readers{phase=\"empty\"} 1"]);
-    figures.tell(What::Phase, reader("Desk 1", 1, Phase::Done, None));
-    figures.tell(What::Phase, reader("Desk 1", 1, Phase::Done, None));
-    figures.tell(What::Removed, reader("Desk 1", 0, Phase::Empty, None));
+    let served = Served::start();
+    served.show(&["pinwright_agent_insertions_total 0", "pinwright_agent_provisioned_total 0"]);
+    served.tell(EventKind::ReaderAdded, reader("Desk 1", 0, Phase::Empty, None));
+    served.tell(EventKind::ReaderAdded, reader("Desk 2", 0, Phase::Empty, None));
+    served.tell(EventKind::Inserted, reader("Desk 1", 1, Phase::Working, None));
+    served.tell(EventKind::Step, reader("Desk 1", 1, Phase::Working, None));
+    served.show(&["pinwright_agent_readers{phase=\"working\"} 1", "pinwright_agent_readers{phase=\"empty\"} 1"]);
+    served.tell(EventKind::Phase, reader("Desk 1", 1, Phase::Done, None));
+    served.tell(EventKind::Phase, reader("Desk 1", 1, Phase::Done, None));
+    served.tell(EventKind::Removed, reader("Desk 1", 0, Phase::Empty, None));
     for (insertion, exit) in [(2, 9), (3, 4), (4, 4)] {
-        figures.tell(What::Inserted, reader("Desk 2", insertion, Phase::Working, None));
-        figures.tell(What::Phase, reader("Desk 2", insertion, Phase::Failed, Some(exit)));
+        served.tell(EventKind::Inserted, reader("Desk 2", insertion, Phase::Working, None));
+        served.tell(EventKind::Phase, reader("Desk 2", insertion, Phase::Failed, Some(exit)));
     }
-    figures.tell(What::ReaderRemoved, reader("Desk 1", 0, Phase::Empty, None));
-    figures.tell(What::ServerDown, None);
-    figures.tell(What::ServiceLost, None);
-    figures.show(&[
+    served.tell(EventKind::ReaderRemoved, reader("Desk 1", 0, Phase::Empty, None));
+    served.tell(EventKind::ServerDown, None);
+    served.tell(EventKind::ServiceLost, None);
+    served.show(&[
         "pinwright_agent_insertions_total 4",
         "pinwright_agent_provisioned_total 1",
         "pinwright_agent_failures_total{exit=\"9\"} 1",
@@ -133,44 +134,44 @@ fn what_happens_is_counted_once() {
         "pinwright_agent_readers{phase=\"empty\"} 0",
         "pinwright_agent_readers{phase=\"failed\"} 1",
     ]);
-    assert!(figures.fetch().contains("\npinwright_agent_silence_seconds "));
-    // No name of a reader or card: figures are for many to see.
-    assert!(!figures.fetch().contains("Desk"));
+    assert!(served.fetch().contains("\npinwright_agent_silence_seconds "));
+    // No name of a reader or card: metrics are for many to see.
+    assert!(!served.fetch().contains("Desk"));
 }
 
 #[test]
 fn counting_goes_on_after_a_follower_was_dropped() {
-    let mut figures = Figures::start();
-    figures.tell(What::Inserted, reader("Desk 1", 1, Phase::Working, None));
+    let mut served = Served::start();
+    served.tell(EventKind::Inserted, reader("Desk 1", 1, Phase::Working, None));
     // The loop drops a follower that lags; it comes again.
-    figures.events = std::sync::mpsc::sync_channel(1).0;
-    figures.events = follower(&figures.mailbox);
-    figures.tell(What::Inserted, reader("Desk 1", 2, Phase::Working, None));
-    figures.show(&["pinwright_agent_insertions_total 2"]);
+    served.events = std::sync::mpsc::sync_channel(1).0;
+    served.events = follower(&served.mailbox);
+    served.tell(EventKind::Inserted, reader("Desk 1", 2, Phase::Working, None));
+    served.show(&["pinwright_agent_insertions_total 2"]);
 }
 
 #[test]
-fn only_the_figures_are_served() {
-    let figures = Figures::start();
-    let mode = std::fs::metadata(figures.socket()).unwrap().permissions().mode();
+fn only_the_metrics_are_served() {
+    let served = Served::start();
+    let mode = std::fs::metadata(served.socket()).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o660);
-    assert!(get(&figures.socket(), "GET /").starts_with("HTTP/1.1 404 "));
-    assert!(get(&figures.socket(), "POST /metrics").starts_with("HTTP/1.1 405 "));
+    assert!(get(&served.socket(), "GET /").starts_with("HTTP/1.1 404 "));
+    assert!(get(&served.socket(), "POST /metrics").starts_with("HTTP/1.1 405 "));
     // Clients that say nothing take seats, and give them back.
-    let silent: Vec<_> = (0..20).map(|_| UnixStream::connect(figures.socket()).unwrap()).collect();
+    let silent: Vec<_> = (0..20).map(|_| UnixStream::connect(served.socket()).unwrap()).collect();
     drop(silent);
-    figures.fetch();
+    served.fetch();
 }
 
 #[test]
-fn a_place_that_is_taken_is_named() {
+fn an_address_that_is_taken_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let error = Window::open(&MetricsPlace::Loopback(address), None, None).unwrap_err();
+    let error = MetricsServer::open(&MetricsAddress::Loopback(address), None, None).unwrap_err();
     assert!(
         matches!(error, MetricsError::Address { .. }) && error.to_string().contains(&address.to_string()),
         "{error}"
     );
     drop(taken);
-    Window::open(&MetricsPlace::Loopback(address), None, None).unwrap();
+    MetricsServer::open(&MetricsAddress::Loopback(address), None, None).unwrap();
 }

@@ -1,9 +1,10 @@
-//! When to ask the server again: spread at random, so that ten thousand agents that lost it together don't find it together.
+//! When to ask the server again: at random times, so that the agents that lost it at the same moment don't all call at the
+//! same moment.
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// No server is left alone for longer than this at its word.
-const OBEYED: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest pause that is kept because a server asks for it.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Full jitter: each pause is drawn between nothing and a bound that doubles with every failure. (M. Brooker, "Exponential
 /// Backoff And Jitter", AWS Architecture Blog, 2015.)
@@ -22,14 +23,14 @@ impl Backoff {
     }
 
     /// The pause after one more failure. What the server asks for (`Retry-After`) is waited in full, and the random part comes
-    /// on top: else all that it was said to would come back in the same second.
+    /// on top: else all agents that it was said to would come back in the same second.
     pub fn failed(&mut self, retry_after: Option<Duration>) -> Duration {
         let bound = doubled(self.first, self.failures, self.longest);
         self.failures = self.failures.saturating_add(1);
         match retry_after {
             None => bound.mul_f64(fastrand::f64()),
             Some(asked) => {
-                let asked = asked.min(OBEYED);
+                let asked = asked.min(MAX_RETRY_AFTER);
                 let spread = bound.max(asked).min(self.longest);
                 asked.saturating_add(spread.mul_f64(fastrand::f64()))
             }
@@ -76,67 +77,67 @@ fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
     first.saturating_mul(2_u32.saturating_pow(times)).min(longest)
 }
 
-/// The server, as all readers of one agent share it: after a failure it is left alone for a while.
+/// The pause after a failure of the server, which all readers of one agent keep.
 #[derive(Debug)]
-pub struct Gate {
+pub struct ServerPause {
     backoff: Backoff,
     /// Until when, by both clocks.
-    closed: Option<(Instant, SystemTime)>,
-    /// The server itself has named the time: nobody goes before it, not even a card that has just been inserted.
+    end: Option<(Instant, SystemTime)>,
+    /// The server itself has named the time: it holds for a card that has just been inserted, too.
     ordered: bool,
 }
 
-impl Gate {
-    /// An open gate.
+impl ServerPause {
+    /// No pause yet.
     #[must_use]
     pub fn new(backoff: Backoff) -> Self {
-        Self { backoff, closed: None, ordered: false }
+        Self { backoff, end: None, ordered: false }
     }
 
     /// A call failed. Several jobs that failed on the same outage count once: only the first one after the pause doubles it.
     pub fn failed(&mut self, now: Instant, retry_after: Option<Duration>) -> Instant {
-        let pause = match (self.closed_until(), retry_after) {
+        let pause = match (self.until(), retry_after) {
             (Some(until), None) if until > now => return until,
             (_, retry_after) => self.backoff.failed(retry_after),
         };
         let until = now + pause;
-        let until = self.closed_until().map_or(until, |earlier| earlier.max(until));
+        let until = self.until().map_or(until, |earlier| earlier.max(until));
         self.ordered = retry_after.is_some();
-        self.closed = Some((until, SystemTime::now() + until.saturating_duration_since(now)));
+        self.end = Some((until, SystemTime::now() + until.saturating_duration_since(now)));
         until
     }
 
-    /// A call succeeded; tells whether the gate was closed.
+    /// A call succeeded, which ends the pause; tells whether there was one.
     pub fn succeeded(&mut self) -> bool {
         self.backoff.succeeded();
         self.ordered = false;
-        self.closed.take().is_some()
+        self.end.take().is_some()
     }
 
     /// A person wants the server asked now, whatever it said; the next failure waits as long as it would have anyway.
-    pub fn open(&mut self) {
+    pub fn lift(&mut self) {
         self.ordered = false;
-        self.closed = None;
+        self.end = None;
     }
 
-    /// The clock has jumped: time asleep counts, and [`Instant`] does not count it.
-    pub fn jumped(&mut self, now: Instant, wall: SystemTime) {
-        if let Some((until, _)) = self.closed.filter(|(_, by_the_wall)| *by_the_wall <= wall) {
-            self.closed = Some((until.min(now), wall));
+    /// The clock has jumped, most likely by a sleep of the machine: the pause counts that time, though [`Instant`] does not.
+    pub fn clock_jumped(&mut self, now: Instant, wall: SystemTime) {
+        if let Some((until, _)) = self.end.filter(|(_, by_the_wall)| *by_the_wall <= wall) {
+            self.end = Some((until.min(now), wall));
         }
     }
 
     /// Until when the server is left alone.
     #[must_use]
-    pub fn closed_until(&self) -> Option<Instant> {
-        self.closed.map(|(until, _)| until)
+    pub fn until(&self) -> Option<Instant> {
+        self.end.map(|(until, _)| until)
     }
 
     /// Until when even a card that was just inserted has to wait. People insert cards at their own times, so after a plain
     /// failure they get their try; what the server asks for holds for all.
     #[must_use]
     pub fn ordered_until(&self, now: Instant) -> Option<Instant> {
-        self.closed_until().filter(|until| self.ordered && *until > now)
+        self.until().filter(|until| self.ordered && *until > now)
     }
 
     /// Failures in a row.
@@ -185,7 +186,7 @@ mod tests {
         for _ in 0..100 {
             assert!(backoff.failed(None) <= 60 * SECOND);
         }
-        assert!(backoff.failed(Some(Duration::MAX)) <= OBEYED + 60 * SECOND);
+        assert!(backoff.failed(Some(Duration::MAX)) <= MAX_RETRY_AFTER + 60 * SECOND);
     }
 
     #[test]
@@ -201,38 +202,38 @@ mod tests {
 
     #[test]
     fn jobs_that_fail_on_one_outage_count_once() {
-        let mut gate = Gate::new(Backoff::new(8 * SECOND, 60 * SECOND));
+        let mut pause = ServerPause::new(Backoff::new(8 * SECOND, 60 * SECOND));
         let now = Instant::now();
-        let until = gate.failed(now, None);
+        let until = pause.failed(now, None);
         for _ in 0..8 {
-            assert_eq!(gate.failed(now, None), until.max(now));
+            assert_eq!(pause.failed(now, None), until.max(now));
         }
-        assert_eq!(gate.failures(), 1);
-        assert_eq!(gate.ordered_until(now), None);
-        assert!(gate.succeeded());
-        assert!(!gate.succeeded());
+        assert_eq!(pause.failures(), 1);
+        assert_eq!(pause.ordered_until(now), None);
+        assert!(pause.succeeded());
+        assert!(!pause.succeeded());
     }
 
     #[test]
     fn an_order_of_the_server_holds_for_all() {
-        let mut gate = Gate::new(Backoff::new(SECOND, 60 * SECOND));
+        let mut pause = ServerPause::new(Backoff::new(SECOND, 60 * SECOND));
         let now = Instant::now();
-        let until = gate.failed(now, Some(30 * SECOND));
+        let until = pause.failed(now, Some(30 * SECOND));
         assert!(until >= now + 30 * SECOND);
-        assert_eq!(gate.ordered_until(now), Some(until));
-        assert_eq!(gate.ordered_until(until), None);
-        gate.open();
-        assert_eq!(gate.closed_until(), None);
+        assert_eq!(pause.ordered_until(now), Some(until));
+        assert_eq!(pause.ordered_until(until), None);
+        pause.lift();
+        assert_eq!(pause.until(), None);
     }
 
     #[test]
     fn time_asleep_counts() {
-        let mut gate = Gate::new(Backoff::new(SECOND, SECOND));
+        let mut pause = ServerPause::new(Backoff::new(SECOND, SECOND));
         let (now, wall) = (Instant::now(), SystemTime::now());
-        let until = gate.failed(now, Some(3600 * SECOND));
-        gate.jumped(now, wall + 60 * SECOND);
-        assert_eq!(gate.ordered_until(now), Some(until), "a minute is not enough");
-        gate.jumped(now, wall + 2 * 3600 * SECOND);
-        assert_eq!(gate.ordered_until(now), None);
+        let until = pause.failed(now, Some(3600 * SECOND));
+        pause.clock_jumped(now, wall + 60 * SECOND);
+        assert_eq!(pause.ordered_until(now), Some(until), "a minute is not enough");
+        pause.clock_jumped(now, wall + 2 * 3600 * SECOND);
+        assert_eq!(pause.ordered_until(now), None);
     }
 }

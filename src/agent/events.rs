@@ -1,63 +1,63 @@
-//! Telling: events to followers, a snapshot to whoever asks, and the counts.
+//! Publishes what happens: events to followers and the log, a snapshot to whoever asks, the state to the service manager.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::SyncSender;
 use std::time::{Instant, SystemTime};
 
+use super::notifier::ServiceNotifier;
 use super::phrase::Sentence;
-use super::pulse::Pulse;
 use super::report::{
-    EVENT_SCHEMA, Event, Phase, ReaderReport, STATUS_SCHEMA, ServiceState, Snapshot, Totals, What, timestamp,
+    EVENT_SCHEMA, Event, EventKind, Phase, ReaderReport, STATUS_SCHEMA, ServiceState, Snapshot, Totals, timestamp,
 };
 use super::slot::Slot;
 
-/// Who is told what.
-pub(super) struct Teller {
+/// Whom events go to, and what they add up to.
+pub(super) struct EventPublisher {
     started: SystemTime,
     service: ServiceState,
     followers: Vec<SyncSender<Event>>,
     totals: Totals,
-    pulse: Pulse,
-    next_beat: Option<Instant>,
+    notifier: ServiceNotifier,
+    next_sign_of_life: Option<Instant>,
     ready: bool,
     changed: bool,
 }
 
-impl Teller {
-    pub fn new(pulse: Pulse) -> Self {
+impl EventPublisher {
+    pub fn new(notifier: ServiceNotifier) -> Self {
         Self {
             started: SystemTime::now(),
             service: ServiceState::Starting,
             followers: Vec::new(),
             totals: Totals::default(),
-            next_beat: pulse.interval().map(|_| Instant::now()),
-            pulse,
+            next_sign_of_life: notifier.interval().map(|_| Instant::now()),
+            notifier,
             ready: false,
             changed: true,
         }
     }
 
-    /// When a sign of life is due, where somebody wants one.
-    pub fn next_beat(&self) -> Option<Instant> {
-        self.next_beat
+    /// When a sign of life is due; `None` where the service manager wants none.
+    pub fn next_sign_of_life(&self) -> Option<Instant> {
+        self.next_sign_of_life
     }
 
     /// Gives a sign of life when it is due.
-    pub fn beat(&mut self, now: Instant) {
-        if self.next_beat.is_some_and(|due| due <= now) {
-            self.pulse.beat();
-            self.next_beat = self.pulse.interval().map(|interval| now + interval);
+    pub fn give_sign_of_life(&mut self, now: Instant) {
+        if self.next_sign_of_life.is_some_and(|due| due <= now) {
+            self.notifier.alive();
+            self.next_sign_of_life = self.notifier.interval().map(|interval| now + interval);
         }
     }
 
-    /// Shows the state where it has changed, and says once that the first look at the service is taken: also one that did not
-    /// find it, since the agent is ready then to wait for it.
-    pub fn show(&mut self, slots: &BTreeMap<String, Slot>) {
+    /// Tells the service manager the state where it has changed, and once that the agent is ready: when it has looked for the
+    /// PC/SC service, also where it did not find it.
+    pub fn publish_state(&mut self, slots: &BTreeMap<String, Slot>) {
         if std::mem::take(&mut self.changed) {
             let snapshot = self.snapshot(slots, None);
-            self.pulse.state(&snapshot);
+            self.notifier.state(&snapshot);
             if self.service != ServiceState::Starting && !std::mem::replace(&mut self.ready, true) {
-                self.pulse.ready();
+                self.notifier.ready();
             }
         }
     }
@@ -76,7 +76,7 @@ impl Teller {
         self.followers.push(follower);
     }
 
-    /// Tells of the end of a look or a job.
+    /// Publishes the end of a look or a job.
     pub fn ended(&mut self, report: &ReaderReport, attention: bool) {
         match report.phase {
             Phase::Done => self.totals.provisioned += 1,
@@ -88,15 +88,15 @@ impl Teller {
             let card = report.card_id.as_deref().unwrap_or("unknown");
             tracing::error!(reader = %report.reader, card, "the card needs attention: {}", report.reason.as_deref().unwrap_or_default());
         }
-        self.tell(What::Phase, Some(report), None);
+        self.publish(EventKind::Phase, Some(report), None);
     }
 
-    /// Tells everybody who listens. One that does not keep up is dropped, as it must not hold up the others.
-    pub fn tell(&mut self, what: What, reader: Option<&ReaderReport>, detail: Option<String>) {
+    /// Publishes an event to the log and all followers. A follower that does not keep up is dropped, so that it holds up nobody.
+    pub fn publish(&mut self, what: EventKind, reader: Option<&ReaderReport>, detail: Option<String>) {
         match what {
-            What::ServerDown => self.totals.server_failures += 1,
-            What::ServiceLost => self.totals.service_losses += 1,
-            What::Stopping => self.pulse.stopping(),
+            EventKind::ServerDown => self.totals.server_failures += 1,
+            EventKind::ServiceLost => self.totals.service_losses += 1,
+            EventKind::Stopping => self.notifier.stopping(),
             _ => {}
         }
         self.changed = true;
@@ -133,10 +133,10 @@ impl Teller {
 fn log(sentence: &Sentence<'_>) {
     let name = sentence.reader.map(|report| report.reader.as_str());
     // The end of a job has the id of the job's own lines.
-    let ended = sentence.reader.filter(|_| sentence.what == What::Phase);
+    let ended = sentence.reader.filter(|_| sentence.what == EventKind::Phase);
     let id = ended.and_then(|report| report.enrollment.as_deref());
     match ended.map(|report| report.phase) {
-        _ if sentence.what == What::Step => {}
+        _ if sentence.what == EventKind::Step => {}
         Some(Phase::Failed | Phase::Stuck | Phase::NoAccess) => tracing::warn!(reader = name, id, "{sentence}"),
         _ => tracing::info!(reader = name, id, "{sentence}"),
     }

@@ -6,13 +6,11 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use uuid::Uuid;
-
-use super::mailbox::{Message, Post};
+use super::job_report::{Ending, JobEvent, JobReport};
+use super::mailbox::{MailboxSender, Message};
 use super::report::Phase;
 use super::settings::OnInsert;
-use super::verdict::{self, Next, Verdict};
-use crate::card::CardId;
+use super::verdict::Next;
 use crate::card::family::Families;
 use crate::job::desk::Desk;
 use crate::job::issuer::{Assignment, Issuer, Wanted};
@@ -27,31 +25,32 @@ use crate::reader::Readers;
 use crate::reader::traffic::Traffic;
 use crate::secret::scrub::on_own_stack;
 
-/// Makes what a job needs for itself.
-pub trait Outfit: Send + Sync {
+/// Makes what each job needs for itself: a server client, and a supplier of secrets.
+pub trait JobServices: Send + Sync {
     /// A client of the server, for one job.
     ///
     /// # Errors
     /// The configured server can't be used now (a certificate file, a token); in words.
     fn issuer(&self) -> Result<Box<dyn Issuer>, String>;
 
-    /// Whoever supplies what the server does not; `card` names reader and card to a person.
+    /// The supplier of secrets that the server does not give. `card` names reader and card to a person; `interrupted` ends a wait
+    /// for that person.
     fn supplier(&self, card: &str, interrupted: Arc<AtomicBool>) -> Box<dyn Supplier>;
 }
 
 /// What all jobs of one agent have in common.
-pub struct Workshop {
+pub struct JobContext {
     /// The readers.
     pub readers: Arc<dyn Readers>,
-    /// Server client and supplier of each job.
-    pub outfit: Arc<dyn Outfit>,
+    /// Makes server client and supplier of each job.
+    pub services: Arc<dyn JobServices>,
     /// The journal.
     pub journal: Journal,
-    /// How to decide.
+    /// The rules that the configuration sets.
     pub rules: Rules,
-    /// What is known of cards.
+    /// The card families, built in and from profiles.
     pub families: Families,
-    /// Whether to write.
+    /// Whether jobs write to cards.
     pub on_insert: OnInsert,
 }
 
@@ -60,9 +59,9 @@ pub struct Workshop {
 pub struct Task {
     /// The reader.
     pub reader: String,
-    /// The insertion.
+    /// The number of the insertion.
     pub insertion: u64,
-    /// What an earlier look has found: then only the server is asked at first.
+    /// Which card it is, where an earlier look has found that out: then only the server is asked at first.
     pub identity: Option<CardIdentity>,
     /// The server has asked to be left alone: look at the card only.
     pub look_only: bool,
@@ -70,196 +69,107 @@ pub struct Task {
     pub interrupted: Arc<AtomicBool>,
 }
 
-/// Word from the thread that works on a reader's card.
-#[derive(Debug)]
-pub struct JobReport {
-    /// The reader.
-    pub reader: String,
-    /// The insertion that it is about: word of an earlier one is no news of the card there now.
-    pub insertion: u64,
-    /// What it has to say.
-    pub news: News,
-}
-
-/// What a job has to say.
-#[derive(Debug)]
-pub enum News {
-    /// It has begun, under this id on every line of its log.
-    Began(String),
-    /// It has come to a step.
-    Step(Step),
-    /// It has found out which card it is.
-    Identified(CardIdentity),
-    /// It has found the open request.
-    Found(Uuid),
-    /// It has ended.
-    Ended(Box<Ending>),
-}
-
-/// How a job ended.
-#[derive(Debug)]
-pub struct Ending {
-    /// What becomes of the reader, and what comes next.
-    pub verdict: Verdict,
-    /// Whether the server has answered.
-    pub server_answered: bool,
-    /// Why, and what to do.
-    pub reason: Option<String>,
-    /// Where it stopped, in which state the card is, and the exit code of a command that ends so.
-    pub stopped: Option<(Step, crate::job::CardState, u8)>,
-    /// The job's id in the journal.
-    pub journal: Option<String>,
-    /// The card whose PIN was set.
-    pub card_id: Option<CardId>,
-}
-
-impl Ending {
-    fn plain(phase: Phase, next: Next, reason: impl Into<Option<String>>) -> Self {
-        Self {
-            verdict: Verdict { phase, next },
-            server_answered: false,
-            reason: reason.into(),
-            stopped: None,
-            journal: None,
-            card_id: None,
-        }
-    }
-
-    fn done(outcome: Outcome) -> Self {
-        let warnings = [
-            outcome
-                .reset_failed
-                .map(|error| format!("the card could not be reset ({error}): pull it out, it may still be unlocked")),
-            outcome.journal_failed.map(|error| format!("the journal does not show that the card is done ({error})")),
-        ];
-        let warnings: Vec<String> = warnings.into_iter().flatten().collect();
-        Self {
-            server_answered: true,
-            journal: outcome.journal_id,
-            card_id: Some(outcome.card.card_id),
-            ..Self::plain(Phase::Done, Next::Never, (!warnings.is_empty()).then(|| warnings.join("; ")))
-        }
-    }
-
-    fn failed(failure: Failure) -> Self {
-        Self {
-            server_answered: failure.step.follows_the_servers_secrets(),
-            stopped: Some((failure.step, failure.card_state(), verdict::exit(&failure))),
-            ..Self::plain(Phase::Failed, Next::Never, verdict::reason(&failure)).judged(verdict::judge(&failure))
-        }
-        .noted(failure.journal)
-    }
-
-    fn judged(self, verdict: Verdict) -> Self {
-        Self { verdict, ..self }
-    }
-
-    fn noted(self, journal: Option<String>) -> Self {
-        Self { journal, ..self }
-    }
-}
-
-/// Starts a job on a thread of its own, which writes to `post` until it has ended, however it ends.
+/// Starts a job on a thread of its own, which writes to `mailbox` until it has ended, however it ends.
 ///
 /// # Errors
 /// No thread can be started.
-pub fn start(workshop: Arc<Workshop>, task: Task, post: Post) -> std::io::Result<()> {
-    let bell = Bell { post, reader: task.reader.clone(), insertion: task.insertion, rung: false };
-    std::thread::Builder::new().name("card-job".to_owned()).spawn(move || run(&workshop, &task, bell)).map(drop)
+pub fn start(context: Arc<JobContext>, task: Task, mailbox: MailboxSender) -> std::io::Result<()> {
+    let sender = JobSender { mailbox, reader: task.reader.clone(), insertion: task.insertion, has_ended: false };
+    std::thread::Builder::new().name("card-job".to_owned()).spawn(move || run(&context, &task, sender)).map(drop)
 }
 
-/// Tells the loop; at the latest that the thread is gone.
-struct Bell {
-    post: Post,
+/// Writes a job's events to the loop. Dropped before the job has told its end, it tells that the job broke off.
+struct JobSender {
+    mailbox: MailboxSender,
     reader: String,
     insertion: u64,
-    rung: bool,
+    has_ended: bool,
 }
 
-impl Bell {
-    fn tell(&self, news: News) {
-        let report = JobReport { reader: self.reader.clone(), insertion: self.insertion, news };
-        if self.post.send(Message::Job(report)).is_err() {
+impl JobSender {
+    fn send(&self, event: JobEvent) {
+        let report = JobReport { reader: self.reader.clone(), insertion: self.insertion, event };
+        if self.mailbox.send(Message::Job(report)).is_err() {
             tracing::debug!("nobody listens to the job any more");
         }
     }
 
     fn end(mut self, ending: Ending) {
-        self.rung = true;
-        self.tell(News::Ended(Box::new(ending)));
+        self.has_ended = true;
+        self.send(JobEvent::Ended(Box::new(ending)));
     }
 }
 
-impl Drop for Bell {
+impl Drop for JobSender {
     fn drop(&mut self) {
-        if !self.rung {
+        if !self.has_ended {
             // The thread is unwinding. What it held of the card was reset when it was dropped.
             let reason =
                 "the job broke off by a defect in pinwright: see the log, and `pinwright history` for the card"
                     .to_owned();
-            self.tell(News::Ended(Box::new(Ending::plain(Phase::Failed, Next::Never, reason))));
+            self.send(JobEvent::Ended(Box::new(Ending::plain(Phase::Failed, Next::Never, reason))));
         }
     }
 }
 
-fn run(workshop: &Workshop, task: &Task, bell: Bell) {
+fn run(context: &JobContext, task: &Task, sender: JobSender) {
     let id = format!("{:08x}", fastrand::u32(..));
     // One id on every line of this job's log.
     let span = tracing::info_span!("enrollment", id = %id, reader = %task.reader);
     let _inside = span.enter();
-    bell.tell(News::Began(id));
-    let readers = Traffic::new(workshop.readers.as_ref(), Arc::default());
+    sender.send(JobEvent::Began(id));
+    let readers = Traffic::new(context.readers.as_ref(), Arc::default());
     // What the job reads and computes stays on a stack that is gone when it has ended.
-    let ending = on_own_stack(|| work(workshop, &readers, task, &bell)).unwrap_or_else(Ending::failed);
+    let ending = on_own_stack(|| work(context, &readers, task, &sender)).unwrap_or_else(Ending::failed);
     tracing::debug!("{}", ending.verdict.phase.phrase());
     let card = ending.card_id;
-    bell.end(ending);
+    sender.end(ending);
     // The result is told: nobody waits for what is tidied up now.
     if let Some(card_id) = card {
-        workshop.journal.tidy(card_id.guid());
+        context.journal.tidy(card_id.guid());
     }
 }
 
-fn work(workshop: &Workshop, readers: &dyn Readers, task: &Task, bell: &Bell) -> Result<Ending, Failure> {
+fn work(context: &JobContext, readers: &dyn Readers, task: &Task, sender: &JobSender) -> Result<Ending, Failure> {
     let identity = match &task.identity {
         Some(identity) => identity.clone(),
         None => {
-            bell.tell(News::Step(Step::Identify));
-            let identity = look(readers, &task.reader, &workshop.families)?;
-            bell.tell(News::Identified(identity.clone()));
+            sender.send(JobEvent::Step(Step::Identify));
+            let identity = look(readers, &task.reader, &context.families)?;
+            sender.send(JobEvent::Identified(identity.clone()));
             identity
         }
     };
     if task.look_only {
         return Ok(Ending::plain(
             Phase::ServerDown,
-            Next::AtGate,
+            Next::AfterPause,
             "the server has asked to be left alone for a while".to_owned(),
         ));
     }
-    let mut issuer = match workshop.outfit.issuer() {
+    let mut issuer = match context.services.issuer() {
         Ok(issuer) => issuer,
         Err(reason) => return Ok(Ending::plain(Phase::NoAccess, Next::Recheck, reason)),
     };
-    bell.tell(News::Step(Step::Resolve));
+    sender.send(JobEvent::Step(Step::Resolve));
     let assignment = ask(issuer.as_mut(), task, &identity)?;
     let answered = |ending: Ending| Ok(Ending { server_answered: true, ..ending });
     let Some(request) = assignment.request else {
-        return answered(Ending::plain(Phase::Waiting, Next::Recheck, no_request(workshop, &identity, &assignment)));
+        return answered(Ending::plain(Phase::Waiting, Next::Recheck, no_request(context, &identity, &assignment)));
     };
-    bell.tell(News::Found(request));
+    sender.send(JobEvent::Found(request));
     let records =
-        workshop.journal.of_card(identity.card_id.guid()).map_err(|error| failed(task, &identity, error.into()))?;
+        context.journal.of_card(identity.card_id.guid()).map_err(|error| failed(task, &identity, error.into()))?;
     if let Some(record) = journal::done(&records, request) {
         let reason = format!("request {request} was done on this card already (journal {})", record.id);
         return answered(Ending::plain(Phase::AlreadyDone, Next::Never, reason).noted(Some(record.id.clone())));
     }
-    if workshop.on_insert == OnInsert::Report {
+    if context.on_insert == OnInsert::Report {
         let reason =
             format!("request {request} is open for this card; `agent.on_insert` is \"report\", so nothing was written");
         return answered(Ending::plain(Phase::Reported, Next::Recheck, reason));
     }
-    provision(workshop, readers, task, &identity, assignment, issuer.as_mut(), bell).map(Ending::done)
+    provision(context, readers, task, &identity, assignment, issuer.as_mut(), sender).map(Ending::done)
 }
 
 /// Asks for the server's records. The card is not held meanwhile: others may use it, and a slow server blocks nobody.
@@ -275,10 +185,10 @@ fn failed(task: &Task, identity: &CardIdentity, cause: Cause) -> Failure {
     Failure::before_any_effect(Step::Resolve, &task.reader, Some(identity.card_id), cause)
 }
 
-/// No request: usual, unless an earlier job was cut off on this card.
-fn no_request(workshop: &Workshop, identity: &CardIdentity, assignment: &Assignment) -> String {
+/// The reason where there is no request. It names an earlier job that was cut off on this card.
+fn no_request(context: &JobContext, identity: &CardIdentity, assignment: &Assignment) -> String {
     let none = ResolveError::NoRequest { smartcard: assignment.smartcard }.to_string();
-    let mut records = workshop.journal.of_card(identity.card_id.guid()).unwrap_or_default();
+    let mut records = context.journal.of_card(identity.card_id.guid()).unwrap_or_default();
     records.retain(Record::is_open);
     match most_doubtful(&records) {
         Some(record) => format!("{none}, although an earlier job ({}) {}", record.id, record.point().meaning()),
@@ -287,33 +197,33 @@ fn no_request(workshop: &Workshop, identity: &CardIdentity, assignment: &Assignm
 }
 
 fn provision(
-    workshop: &Workshop,
+    context: &JobContext,
     readers: &dyn Readers,
     task: &Task,
     identity: &CardIdentity,
     assignment: Assignment,
     issuer: &mut dyn Issuer,
-    bell: &Bell,
+    sender: &JobSender,
 ) -> Result<Outcome, Failure> {
     let job = Job {
         reader: task.reader.clone(),
         card_id: Some(identity.card_id),
         wanted: Wanted { smartcard: Some(assignment.smartcard), request: assignment.request },
-        rules: workshop.rules.clone(),
-        families: workshop.families.clone(),
+        rules: context.rules.clone(),
+        families: context.families.clone(),
         assignment: Some(assignment),
         repeat: false,
     };
     let card = format!("card {} in reader {:?}", identity.card_id, task.reader);
-    let mut supplier = workshop.outfit.supplier(&card, Arc::clone(&task.interrupted));
+    let mut supplier = context.services.supplier(&card, Arc::clone(&task.interrupted));
     let mut progress = |step: Step| {
         tracing::debug!("{}", step.phrase());
-        bell.tell(News::Step(step));
+        sender.send(JobEvent::Step(step));
     };
     let mut desk = Desk {
         readers,
         issuer,
-        journal: Some(&workshop.journal),
+        journal: Some(&context.journal),
         supplier: supplier.as_mut(),
         interrupted: &task.interrupted,
         progress: &mut progress,

@@ -3,7 +3,7 @@
 
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
-use super::jobs::JobReport;
+use super::job_report::JobReport;
 use super::report::{Event, Snapshot};
 use crate::reader::monitor::CardEvent;
 
@@ -11,11 +11,11 @@ use crate::reader::monitor::CardEvent;
 pub enum Message {
     /// A reader, a card, the PC/SC service.
     Card(CardEvent),
-    /// A job has something to say.
+    /// A job's thread tells how far it has come.
     Job(JobReport),
-    /// Somebody wants to know the state.
+    /// The state is asked for; the answer goes to this sender.
     Status(SyncSender<Snapshot>),
-    /// Somebody wants every event from now on; the subscription ends when its receiver is dropped or does not keep up.
+    /// Every event from now on goes to this sender, until its receiver is dropped or does not keep up.
     Follow(SyncSender<Event>),
     /// Ask the server now about every card that waits; answers how many that are.
     Recheck(Option<SyncSender<usize>>),
@@ -24,28 +24,28 @@ pub enum Message {
     /// End: running jobs first.
     Shutdown,
     /// The card monitor has failed: end likewise.
-    Deaf,
+    MonitorFailed,
 }
 
-/// The place where the loop finds what others have written.
+/// The loop's end: where it finds what others have written.
 pub struct Mailbox {
     pub(super) messages: Receiver<Message>,
-    pub(super) post: Post,
+    pub(super) sender: MailboxSender,
 }
 
-/// A way to write to the loop, for any thread.
+/// The others' end: any thread writes to the loop by it.
 #[derive(Clone)]
-pub struct Post(Sender<Message>);
+pub struct MailboxSender(Sender<Message>);
 
 /// How many events a follower may lag behind before it is dropped.
-const LAG: usize = 1024;
+const MAX_LAG: usize = 1024;
 
-/// A new mailbox and a way to write to it.
+/// A new mailbox: both of its ends.
 #[must_use]
-pub fn mailbox() -> (Post, Mailbox) {
+pub fn mailbox() -> (MailboxSender, Mailbox) {
     let (sender, messages) = channel();
-    let post = Post(sender);
-    (post.clone(), Mailbox { messages, post })
+    let sender = MailboxSender(sender);
+    (sender.clone(), Mailbox { messages, sender })
 }
 
 impl Mailbox {
@@ -61,7 +61,7 @@ impl Mailbox {
 #[error("the agent has ended")]
 pub struct Ended;
 
-impl Post {
+impl MailboxSender {
     /// Puts a message into the mailbox.
     ///
     /// # Errors
@@ -85,7 +85,7 @@ impl Post {
     /// # Errors
     /// The loop has ended.
     pub fn follow(&self) -> Result<Receiver<Event>, Ended> {
-        let (events, follower) = sync_channel(LAG);
+        let (events, follower) = sync_channel(MAX_LAG);
         self.send(Message::Follow(events))?;
         Ok(follower)
     }

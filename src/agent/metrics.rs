@@ -1,13 +1,12 @@
-//! Figures for Prometheus, in the OpenMetrics text format at `/metrics`, for this machine alone.
+//! Metrics for Prometheus, in the OpenMetrics text format at `/metrics`, for this machine alone.
 //!
-//! A follower of the agent's events counts; a thread of its own serves, and sleeps until somebody asks. The HTTP is hyper's. The
+//! One thread follows the agent's events and counts; another serves, and sleeps until somebody asks. The HTTP is hyper's. The
 //! connections are few and short, so that no user of this machine can take the agent's descriptors from it.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,7 +18,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use nix::unistd::Gid;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -30,27 +28,27 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
-use super::Post;
-use super::account::Account;
-use super::control::place::{Lock, Place, PlaceError};
-use super::report::{Event, Phase, What};
-use super::settings::MetricsPlace;
+use super::mailbox::MailboxSender;
+use super::report::{Event, EventKind, Phase};
+use super::settings::MetricsAddress;
+use crate::os::account::{Account, Group};
+use crate::os::endpoint::{Endpoint, EndpointError};
 
-/// How many are served at once; others wait in the system's queue.
-const SEATS: usize = 8;
+/// How many connections are served at once; others wait in the system's queue.
+const MAX_CONNECTIONS: usize = 8;
 
-/// How long one may take for question and answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection may take for question and answer.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The pause after a connection could not be taken: the cause (no free descriptor) does not go away at once.
-const RECOVERY: Duration = Duration::from_secs(1);
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The exit code that says that a card needs attention.
 const ATTENTION: u8 = 9;
 
-/// Why there is no place for the figures.
+/// Why the metrics have no address.
 #[derive(Debug, Error)]
 pub enum MetricsError {
     /// The address can't be listened on.
@@ -64,33 +62,32 @@ pub enum MetricsError {
     },
     /// The socket can't be made.
     #[error("the metrics can't be served")]
-    Socket(#[source] PlaceError),
+    Socket(#[source] EndpointError),
 }
 
-/// A place that listens; nobody is answered yet.
+/// A server that listens; nobody is answered before [`MetricsServer::serve`].
 #[derive(Debug)]
-pub struct Window(Listener);
+pub struct MetricsServer(Listener);
 
 #[derive(Debug)]
 enum Listener {
     Loopback(TcpListener),
-    Socket(UnixListener, Lock),
+    Socket(Endpoint),
 }
 
-impl Window {
-    /// Opens the place; a socket is for members of `group`, like the control socket, and handed to `owner`.
+impl MetricsServer {
+    /// Listens; a socket is for members of `group`, like the control socket, and handed to `owner`.
     ///
     /// # Errors
-    /// The place is taken, or the system refuses.
-    pub fn open(place: &MetricsPlace, group: Option<Gid>, owner: Option<&Account>) -> Result<Self, MetricsError> {
-        match place {
-            MetricsPlace::Loopback(address) => TcpListener::bind(address)
+    /// The address is taken, or the system refuses.
+    pub fn open(address: &MetricsAddress, group: Option<Group>, owner: Option<&Account>) -> Result<Self, MetricsError> {
+        match address {
+            MetricsAddress::Loopback(address) => TcpListener::bind(address)
                 .map(|listener| Self(Listener::Loopback(listener)))
                 .map_err(|source| MetricsError::Address { address: *address, source }),
-            MetricsPlace::Socket(path) => {
-                let Place { listener, lock, .. } = Place::take(path, group, owner).map_err(MetricsError::Socket)?;
-                Ok(Self(Listener::Socket(listener, lock)))
-            }
+            MetricsAddress::Socket(path) => Endpoint::open(path, group, owner)
+                .map(|endpoint| Self(Listener::Socket(endpoint)))
+                .map_err(MetricsError::Socket),
         }
     }
 
@@ -98,25 +95,25 @@ impl Window {
     ///
     /// # Errors
     /// No thread or runtime is to be had.
-    pub fn serve(self, post: &Post) -> io::Result<()> {
-        let figures = Arc::new(Figures::new());
-        let (counted, post) = (Arc::clone(&figures), post.clone());
+    pub fn serve(self, agent: &MailboxSender) -> io::Result<()> {
+        let metrics = Arc::new(Metrics::new());
+        let (counted, agent) = (Arc::clone(&metrics), agent.clone());
         // Followed before the loop begins: its first event is the first one counted.
-        let mut following = post.follow();
+        let mut following = agent.follow();
         let count = move || {
             while let Ok(events) = following {
                 let told = events.into_iter().map(|event| counted.count(&event)).count();
                 if told == 0 {
                     return tracing::warn!("the metrics stand still: the agent tells no events");
                 }
-                // A follower that lagged is let go of by the loop, and begins anew with what it has counted.
-                following = post.follow();
+                // The loop drops a follower that lags; what is counted stays, and the events are followed anew.
+                following = agent.follow();
             }
         };
         thread::Builder::new().name("metrics-count".to_owned()).spawn(count)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let serve = move || {
-            if let Err(error) = runtime.block_on(serve(self.0, &figures)) {
+            if let Err(error) = runtime.block_on(serve(self.0, &metrics)) {
                 tracing::error!("the metrics are not served any more: {error}");
             }
         };
@@ -125,76 +122,74 @@ impl Window {
     }
 }
 
-async fn serve(listener: Listener, figures: &Arc<Figures>) -> io::Result<()> {
-    let seats = Arc::new(Semaphore::new(SEATS));
+async fn serve(listener: Listener, metrics: &Arc<Metrics>) -> io::Result<()> {
+    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     match listener {
         Listener::Loopback(listener) => {
             listener.set_nonblocking(true)?;
             let listener = tokio::net::TcpListener::from_std(listener)?;
             loop {
                 let taken = listener.accept().await.map(|(stream, _)| stream);
-                seat(taken, &seats, figures).await;
+                serve_connection(taken, &connections, metrics).await;
             }
         }
-        Listener::Socket(listener, _lock) => {
-            listener.set_nonblocking(true)?;
-            let listener = tokio::net::UnixListener::from_std(listener)?;
+        Listener::Socket(endpoint) => {
+            let endpoint = endpoint.into_async()?;
             loop {
-                let taken = listener.accept().await.map(|(stream, _)| stream);
-                seat(taken, &seats, figures).await;
+                serve_connection(endpoint.accept().await, &connections, metrics).await;
             }
         }
     }
 }
 
-/// Answers one connection on the side; comes back once there is a seat for the next.
-async fn seat<S>(taken: io::Result<S>, seats: &Arc<Semaphore>, figures: &Arc<Figures>)
+/// Answers one connection in a task of its own; comes back once the next may be taken.
+async fn serve_connection<S>(taken: io::Result<S>, connections: &Arc<Semaphore>, metrics: &Arc<Metrics>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    match (taken, Arc::clone(seats).acquire_owned().await) {
-        (Ok(stream), Ok(seat)) => {
-            let figures = Arc::clone(figures);
+    match (taken, Arc::clone(connections).acquire_owned().await) {
+        (Ok(stream), Ok(permit)) => {
+            let metrics = Arc::clone(metrics);
             tokio::spawn(async move {
                 let answer = service_fn(|request| {
-                    let response = figures.answer(&request);
+                    let response = metrics.answer(&request);
                     async { Ok::<_, Infallible>(response) }
                 });
                 let mut server = http1::Builder::new();
                 let talk = server.keep_alive(false).serve_connection(TokioIo::new(stream), answer);
-                if !matches!(tokio::time::timeout(PATIENCE, talk).await, Ok(Ok(()))) {
+                if !matches!(tokio::time::timeout(CONNECTION_TIMEOUT, talk).await, Ok(Ok(()))) {
                     tracing::debug!("somebody asked for the metrics and did not take them");
                 }
-                drop(seat);
+                drop(permit);
             });
         }
         (Err(error), _) => {
             tracing::warn!("a connection for the metrics can't be taken: {error}");
-            tokio::time::sleep(RECOVERY).await;
+            tokio::time::sleep(ACCEPT_PAUSE).await;
         }
         (Ok(_), Err(_)) => {}
     }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfExit {
+struct ExitLabel {
     exit: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfPhase {
+struct PhaseLabel {
     phase: String,
 }
 
-struct Figures {
+struct Metrics {
     registry: Registry,
     insertions: Counter,
     provisioned: Counter,
-    failures: Family<OfExit, Counter>,
+    failures: Family<ExitLabel, Counter>,
     attention: Counter,
     server_failures: Counter,
     service_losses: Counter,
-    readers: Family<OfPhase, Gauge>,
+    readers: Family<PhaseLabel, Gauge>,
     silence: Gauge,
     state: Mutex<State>,
 }
@@ -205,9 +200,9 @@ struct State {
     readers: BTreeMap<String, (u64, Phase)>,
 }
 
-impl Figures {
+impl Metrics {
     fn new() -> Self {
-        let mut figures = Self {
+        let mut metrics = Self {
             registry: Registry::with_prefix("pinwright_agent"),
             insertions: Counter::default(),
             provisioned: Counter::default(),
@@ -219,38 +214,38 @@ impl Figures {
             silence: Gauge::default(),
             state: Mutex::new(State { last_event: Instant::now(), readers: BTreeMap::new() }),
         };
-        let registry = &mut figures.registry;
-        registry.register("insertions", "Cards inserted", figures.insertions.clone());
-        registry.register("provisioned", "PINs set and verified", figures.provisioned.clone());
-        registry.register("failures", "Jobs that failed for good, by exit code", figures.failures.clone());
-        registry.register("attention", "Jobs whose card needs attention (exit code 9)", figures.attention.clone());
-        registry.register("server_failures", "Times that the server was found down", figures.server_failures.clone());
-        registry.register("service_losses", "Times that the PC/SC service was lost", figures.service_losses.clone());
-        registry.register("readers", "Readers by what they are doing", figures.readers.clone());
-        registry.register("silence_seconds", "Seconds since the last event", figures.silence.clone());
-        figures
+        let registry = &mut metrics.registry;
+        registry.register("insertions", "Cards inserted", metrics.insertions.clone());
+        registry.register("provisioned", "PINs set and verified", metrics.provisioned.clone());
+        registry.register("failures", "Jobs that failed for good, by exit code", metrics.failures.clone());
+        registry.register("attention", "Jobs whose card needs attention (exit code 9)", metrics.attention.clone());
+        registry.register("server_failures", "Times that the server was found down", metrics.server_failures.clone());
+        registry.register("service_losses", "Times that the PC/SC service was lost", metrics.service_losses.clone());
+        registry.register("readers", "Readers by what they are doing", metrics.readers.clone());
+        registry.register("silence_seconds", "Seconds since the last event", metrics.silence.clone());
+        metrics
     }
 
     fn count(&self, event: &Event) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.last_event = Instant::now();
         match event.event {
-            What::Inserted => drop(self.insertions.inc()),
-            What::ServerDown => drop(self.server_failures.inc()),
-            What::ServiceLost => drop(self.service_losses.inc()),
+            EventKind::Inserted => drop(self.insertions.inc()),
+            EventKind::ServerDown => drop(self.server_failures.inc()),
+            EventKind::ServiceLost => drop(self.service_losses.inc()),
             _ => {}
         }
         let Some(reader) = &event.reader else { return };
         let now = (reader.insertion, reader.phase);
         let before = match event.event {
-            What::ReaderRemoved => state.readers.remove(&reader.reader),
+            EventKind::ReaderRemoved => state.readers.remove(&reader.reader),
             _ => state.readers.insert(reader.reader.clone(), now),
         };
         for (reader, change) in before.iter().map(|(_, phase)| (*phase, -1)).chain(match event.event {
-            What::ReaderRemoved => None,
+            EventKind::ReaderRemoved => None,
             _ => Some((reader.phase, 1)),
         }) {
-            self.readers.get_or_create(&OfPhase { phase: name(reader) }).inc_by(change);
+            self.readers.get_or_create(&PhaseLabel { phase: name(reader) }).inc_by(change);
         }
         // The end of a job is told once for each insertion; what follows repeats the phase.
         if before == Some(now) {
@@ -260,7 +255,7 @@ impl Figures {
             Phase::Done => drop(self.provisioned.inc()),
             Phase::Failed => {
                 let exit = reader.exit.unwrap_or_default();
-                self.failures.get_or_create(&OfExit { exit: exit.into() }).inc();
+                self.failures.get_or_create(&ExitLabel { exit: exit.into() }).inc();
                 if exit == ATTENTION {
                     self.attention.inc();
                 }
@@ -297,7 +292,7 @@ impl Figures {
     }
 }
 
-/// As in JSON.
+/// The phase as in JSON.
 fn name(phase: Phase) -> String {
     serde_json::to_value(phase).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -4,27 +4,20 @@
 //! moment at which something is due, and with nothing due it sleeps for good. Each card's job has a thread of its own
 //! ([`jobs`]), so that a reader that hangs holds up no other.
 
-#[cfg(target_os = "linux")]
-pub mod account;
 pub mod backoff;
-#[cfg(target_os = "linux")]
-pub mod clock;
-#[cfg(target_os = "linux")]
 pub mod control;
 mod events;
+pub mod job_report;
 pub mod jobs;
 pub mod mailbox;
-#[cfg(target_os = "linux")]
 pub mod metrics;
+pub mod notifier;
 mod phrase;
-#[cfg(target_os = "linux")]
 pub mod pinentry;
-pub mod pulse;
 pub mod report;
 pub mod settings;
-#[cfg(target_os = "linux")]
-pub mod signals;
 mod slot;
+pub mod system_events;
 pub mod verdict;
 
 use std::collections::BTreeMap;
@@ -33,12 +26,13 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant, SystemTime};
 
-use self::backoff::{Backoff, Gate};
-use self::events::Teller;
-use self::jobs::{Ending, JobReport, News, Workshop};
-pub use self::mailbox::{Mailbox, Message, Post, mailbox};
-pub use self::pulse::Pulse;
-use self::report::{Phase, ServiceState, What};
+use self::backoff::{Backoff, ServerPause};
+use self::events::EventPublisher;
+use self::job_report::{Ending, JobEvent, JobReport};
+use self::jobs::JobContext;
+pub use self::mailbox::{Mailbox, MailboxSender, Message, mailbox};
+pub use self::notifier::ServiceNotifier;
+use self::report::{EventKind, Phase, ServiceState};
 pub use self::settings::Settings;
 use self::slot::{Slot, needs_attention};
 use self::verdict::Next;
@@ -46,16 +40,16 @@ use crate::reader::ReaderError;
 use crate::reader::ignore::is_ignored;
 use crate::reader::monitor::{self, CardEvent, Handle, StatusService};
 
-/// What the agent works with.
-pub struct Station {
+/// What one agent works with.
+pub struct AgentContext {
     /// What all jobs have in common.
-    pub workshop: Arc<Workshop>,
+    pub jobs: Arc<JobContext>,
     /// Where status changes come from.
     pub status: Arc<dyn StatusService>,
     /// Entries of `reader.ignore`: readers that are not looked at.
     pub ignored_readers: Vec<String>,
-    /// Who is told that the agent is ready and alive.
-    pub pulse: Pulse,
+    /// How the service manager is told that the agent is ready and alive.
+    pub notifier: ServiceNotifier,
 }
 
 /// How the agent ended.
@@ -64,39 +58,40 @@ pub struct Stopped {
     /// Readers whose jobs had not ended in time. Their journal records say how far the cards were taken.
     pub unfinished: Vec<String>,
     /// The card monitor has failed, by a defect: without it no card is seen.
-    pub deaf: bool,
+    pub monitor_failed: bool,
 }
 
-/// After a change of readers or cards the list is looked at once more: a change between look and wait is not announced.
+/// The pause after a change of readers or cards, before the list is read once more: PC/SC announces no change that falls between
+/// a look at the list and the next wait.
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// Serves until [`Message::Shutdown`].
 ///
 /// # Errors
 /// The monitor's thread can't be started.
-pub fn run(settings: Settings, station: Station, mailbox: Mailbox) -> std::io::Result<Stopped> {
-    let Mailbox { messages, post } = mailbox;
+pub fn run(settings: Settings, context: AgentContext, mailbox: Mailbox) -> std::io::Result<Stopped> {
+    let Mailbox { messages, sender } = mailbox;
     let handle = Handle::default();
-    let watch = start_monitor(station.status, handle.clone(), post.clone())?;
+    let watch = start_monitor(context.status, handle.clone(), sender.clone())?;
     let mut agent = Agent {
-        gate: Gate::new(Backoff::new(settings.retry_first, settings.retry_longest)),
+        server_pause: ServerPause::new(Backoff::new(settings.retry_first, settings.retry_longest)),
         settings,
-        workshop: station.workshop,
-        ignored_readers: station.ignored_readers,
-        post,
+        jobs: context.jobs,
+        ignored_readers: context.ignored_readers,
+        sender,
         handle: handle.clone(),
         slots: BTreeMap::new(),
-        teller: Teller::new(station.pulse),
+        publisher: EventPublisher::new(context.notifier),
         probe: None,
         settle: None,
         stopping: None,
-        deaf: false,
+        monitor_failed: false,
     };
-    // Whoever follows from the beginning is to see the beginning, and it first: the monitor may have spoken already.
+    // Followers that wait already get `started` as their first event, though the monitor may have sent messages before it.
     let (followers, others): (Vec<_>, Vec<_>) =
         messages.try_iter().partition(|message| matches!(message, Message::Follow(_)));
     followers.into_iter().for_each(|message| agent.take(message));
-    agent.teller.tell(What::Started, None, None);
+    agent.publisher.publish(EventKind::Started, None, None);
     others.into_iter().for_each(|message| agent.take(message));
     while !agent.is_over() {
         let message = match agent.next_deadline() {
@@ -113,17 +108,17 @@ pub fn run(settings: Settings, station: Station, mailbox: Mailbox) -> std::io::R
     handle.stop();
     drop(watch);
     let unfinished = agent.slots.into_iter().filter(|(_, slot)| slot.is_running()).map(|(reader, _)| reader).collect();
-    Ok(Stopped { unfinished, deaf: agent.deaf })
+    Ok(Stopped { unfinished, monitor_failed: agent.monitor_failed })
 }
 
 fn start_monitor(
     status: Arc<dyn StatusService>,
     handle: Handle,
-    post: Post,
+    sender: MailboxSender,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name("card-monitor".to_owned()).spawn(move || {
-        let _alarm = Alarm(post.clone());
-        let tell = |event| match post.send(Message::Card(event)) {
+        let _guard = MonitorPanicGuard(sender.clone());
+        let tell = |event| match sender.send(Message::Card(event)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(mailbox::Ended) => ControlFlow::Break(()),
         };
@@ -131,12 +126,12 @@ fn start_monitor(
     })
 }
 
-/// Tells the loop that its monitor panics.
-struct Alarm(Post);
+/// Dropped by a panic of the card monitor, it tells the loop.
+struct MonitorPanicGuard(MailboxSender);
 
-impl Drop for Alarm {
+impl Drop for MonitorPanicGuard {
     fn drop(&mut self) {
-        if std::thread::panicking() && self.0.send(Message::Deaf).is_err() {
+        if std::thread::panicking() && self.0.send(Message::MonitorFailed).is_err() {
             tracing::debug!("the card monitor has failed after the agent's end");
         }
     }
@@ -144,34 +139,34 @@ impl Drop for Alarm {
 
 struct Agent {
     settings: Settings,
-    workshop: Arc<Workshop>,
+    jobs: Arc<JobContext>,
     ignored_readers: Vec<String>,
-    post: Post,
+    sender: MailboxSender,
     handle: Handle,
     slots: BTreeMap<String, Slot>,
-    gate: Gate,
-    teller: Teller,
+    server_pause: ServerPause,
+    publisher: EventPublisher,
     /// The job that finds out whether the server is back.
     probe: Option<(String, u64)>,
     settle: Option<Instant>,
     stopping: Option<Instant>,
-    deaf: bool,
+    monitor_failed: bool,
 }
 
 impl Agent {
     fn take(&mut self, message: Message) {
         match message {
             Message::Card(event) => self.card(event, Instant::now()),
-            Message::Job(JobReport { reader, insertion, news }) => match news {
-                News::Ended(ending) => self.ended(&reader, insertion, &ending, Instant::now()),
-                news => self.news(&reader, insertion, news),
+            Message::Job(JobReport { reader, insertion, event }) => match event {
+                JobEvent::Ended(ending) => self.ended(&reader, insertion, &ending, Instant::now()),
+                event => self.job_event(&reader, insertion, event),
             },
             Message::Status(reply) => {
-                let snapshot = self.teller.snapshot(&self.slots, self.gate.closed_until());
-                // Whoever asked may have gone meanwhile.
+                let snapshot = self.publisher.snapshot(&self.slots, self.server_pause.until());
+                // The client may have gone meanwhile.
                 reply.try_send(snapshot).unwrap_or_else(|_| tracing::debug!("nobody waits for the status any more"));
             }
-            Message::Follow(follower) => self.teller.follow(follower),
+            Message::Follow(follower) => self.publisher.follow(follower),
             Message::Recheck(reply) => {
                 let count = self.recheck(Instant::now());
                 tracing::info!("re-check asked for: {count} cards wait");
@@ -180,14 +175,18 @@ impl Agent {
                 }
             }
             Message::ClockJumped => {
-                self.gate.jumped(Instant::now(), SystemTime::now());
-                self.teller.tell(What::ClockJumped, None, Some("the machine may have been asleep".to_owned()));
+                self.server_pause.clock_jumped(Instant::now(), SystemTime::now());
+                self.publisher.publish(
+                    EventKind::ClockJumped,
+                    None,
+                    Some("the machine may have been asleep".to_owned()),
+                );
                 self.call_monitor(Handle::rescan);
             }
             Message::Shutdown => self.stop(Instant::now()),
-            Message::Deaf => {
+            Message::MonitorFailed => {
                 tracing::error!("the card monitor has failed: the agent ends, since it would see no card any more");
-                self.deaf = true;
+                self.monitor_failed = true;
                 self.stop(Instant::now());
             }
         }
@@ -197,8 +196,8 @@ impl Agent {
         self.settle = Some(now + SETTLE);
         match event {
             CardEvent::ServiceFound => {
-                self.teller.service(ServiceState::Running);
-                self.teller.tell(What::ServiceFound, None, None);
+                self.publisher.service(ServiceState::Running);
+                self.publisher.publish(EventKind::ServiceFound, None, None);
             }
             CardEvent::ServiceLost(error) => self.service_lost(&error),
             CardEvent::ReaderAdded { reader } => {
@@ -208,32 +207,32 @@ impl Agent {
                 }
                 let slot = self.slots.entry(reader.clone()).or_insert_with(|| Slot::new(&reader, &self.settings));
                 slot.gone = false;
-                self.teller.tell(What::ReaderAdded, Some(&slot.report), None);
+                self.publisher.publish(EventKind::ReaderAdded, Some(&slot.report), None);
             }
             CardEvent::ReaderRemoved { reader } => self.reader_removed(&reader),
             CardEvent::Inserted { reader, presence } => {
                 let Some(slot) = self.slots.get_mut(&reader) else { return };
-                let insertion = self.teller.next_insertion();
+                let insertion = self.publisher.next_insertion();
                 slot.inserted(insertion, &presence, &self.settings, now);
-                self.teller.tell(What::Inserted, Some(&slot.report), None);
+                self.publisher.publish(EventKind::Inserted, Some(&slot.report), None);
             }
             CardEvent::Removed { reader } => {
                 let Some(slot) = self.slots.get_mut(&reader) else { return };
                 slot.removed();
-                self.teller.tell(What::Removed, Some(&slot.report), None);
+                self.publisher.publish(EventKind::Removed, Some(&slot.report), None);
             }
         }
     }
 
     fn service_lost(&mut self, error: &ReaderError) {
         let reason = match error {
-            // Whoever held a card is told by the end of that job.
+            // A job that held a card reports the loss itself.
             ReaderError::ServiceLost { .. } => format!("{error}; the agent goes on when it is back"),
             error => format!("{error}. {}", error.remedy()),
         };
-        self.teller.service(ServiceState::Absent { reason: reason.clone() });
-        self.teller.tell(What::ServiceLost, None, Some(reason));
-        // What is in the readers when it is back is found out then.
+        self.publisher.service(ServiceState::Absent { reason: reason.clone() });
+        self.publisher.publish(EventKind::ServiceLost, None, Some(reason));
+        // When the service is back the monitor reports readers and cards anew.
         for reader in self.slots.keys().cloned().collect::<Vec<_>>() {
             self.reader_removed(&reader);
         }
@@ -243,21 +242,21 @@ impl Agent {
         let Some(slot) = self.slots.get_mut(reader) else { return };
         if slot.present.is_some() {
             slot.removed();
-            self.teller.tell(What::Removed, Some(&slot.report), None);
+            self.publisher.publish(EventKind::Removed, Some(&slot.report), None);
         }
         slot.gone = true;
-        self.teller.tell(What::ReaderRemoved, Some(&slot.report), None);
+        self.publisher.publish(EventKind::ReaderRemoved, Some(&slot.report), None);
         self.slots.retain(|_, slot| !slot.gone || slot.is_running());
     }
 
-    fn news(&mut self, reader: &str, insertion: u64, news: News) {
+    fn job_event(&mut self, reader: &str, insertion: u64, event: JobEvent) {
         let Some(slot) = self.slots.get_mut(reader) else { return };
-        let (is_step, is_answer) = (matches!(news, News::Step(_)), matches!(news, News::Found(_)));
-        if slot.news(insertion, news, &self.settings, Instant::now()) && is_step {
-            self.teller.tell(What::Step, Some(&slot.report), None);
+        let (is_step, is_answer) = (matches!(event, JobEvent::Step(_)), matches!(event, JobEvent::Found(_)));
+        if slot.job_event(insertion, event, &self.settings, Instant::now()) && is_step {
+            self.publisher.publish(EventKind::Step, Some(&slot.report), None);
         }
         if is_answer {
-            // Not at the job's end only: it may wait for a person, and the others need not.
+            // Not at the job's end only: this job may yet wait for a person, and the others need not wait with it.
             self.server_answered(Instant::now());
         }
     }
@@ -273,25 +272,25 @@ impl Agent {
                 Next::Recheck => slot.due_for_recheck(now),
                 Next::Soon => slot.due_soon(now),
                 Next::Again => slot.due_again(now),
-                Next::Retry(_) | Next::AtGate => slot.wait_for_server(self.gate.closed_until(), now),
+                Next::Retry(_) | Next::AfterPause => slot.wait_for_server(self.server_pause.until(), now),
             }
-            self.teller.ended(&slot.report, needs_attention(ending));
+            self.publisher.ended(&slot.report, needs_attention(ending));
         } else if needs_attention(ending) || report.phase == Phase::Done {
-            // The card was pulled under the job: told all the same, since somebody has to look at it, or it is done.
-            self.teller.ended(&report, needs_attention(ending));
+            // The card was pulled under the job. Published all the same: somebody has to look at the card, or it is done.
+            self.publisher.ended(&report, needs_attention(ending));
         }
         self.slots.retain(|_, slot| !slot.gone || slot.is_running());
     }
 
-    /// What a job's end says of the server.
+    /// Begins or ends the server's pause by what a job's end says of the server.
     fn server_has(&mut self, ending: &Ending, now: Instant) {
         if let Next::Retry(retry_after) = ending.verdict.next {
-            let was_open = self.gate.closed_until().is_none();
-            let until = self.gate.failed(now, retry_after);
+            let was_open = self.server_pause.until().is_none();
+            let until = self.server_pause.failed(now, retry_after);
             let pause = until.saturating_duration_since(now);
             tracing::info!("the server is left alone for {:.1} s", pause.as_secs_f32());
             if was_open {
-                self.teller.tell(What::ServerDown, None, ending.reason.clone());
+                self.publisher.publish(EventKind::ServerDown, None, ending.reason.clone());
             }
         } else if ending.server_answered {
             self.server_answered(now);
@@ -299,19 +298,20 @@ impl Agent {
     }
 
     fn server_answered(&mut self, now: Instant) {
-        if self.gate.succeeded() {
-            self.teller.tell(What::ServerBack, None, None);
+        if self.server_pause.succeeded() {
+            self.publisher.publish(EventKind::ServerBack, None, None);
             let waiting = self.slots.values_mut().filter(|slot| slot.waits_for_server);
             waiting.for_each(|slot| slot.due = Some(now));
         }
     }
 
-    /// A person wants it, so the pause that the server has asked for is over, too.
+    /// Makes a job due for every card that waits, and gives their number. A person wants it, so the pause that the server has
+    /// asked for ends, too.
     fn recheck(&mut self, now: Instant) -> usize {
         let settings = &self.settings;
         let count = self.slots.values_mut().map(|slot| usize::from(slot.recheck_now(now, settings))).sum();
         if count > 0 {
-            self.gate.open();
+            self.server_pause.lift();
         }
         count
     }
@@ -319,7 +319,7 @@ impl Agent {
     fn stop(&mut self, now: Instant) {
         if self.stopping.is_none() {
             self.stopping = Some(now + self.settings.stop_timeout);
-            self.teller.tell(What::Stopping, None, None);
+            self.publisher.publish(EventKind::Stopping, None, None);
             self.slots.values().for_each(Slot::interrupt);
         }
     }
@@ -332,17 +332,17 @@ impl Agent {
     /// The earliest moment at which something has to be done; `None`: sleep until a message comes.
     fn next_deadline(&self) -> Option<Instant> {
         if self.stopping.is_some() {
-            return self.stopping.into_iter().chain(self.teller.next_beat()).min();
+            return self.stopping.into_iter().chain(self.publisher.next_sign_of_life()).min();
         }
         let slots = self.slots.values().filter_map(Slot::next_deadline);
         let waits = self.probe.is_none() && self.slots.values().any(|slot| slot.waits_for_server);
-        let probe = if waits { self.gate.closed_until() } else { None };
-        slots.chain(self.settle).chain(probe).chain(self.teller.next_beat()).min()
+        let probe = if waits { self.server_pause.until() } else { None };
+        slots.chain(self.settle).chain(probe).chain(self.publisher.next_sign_of_life()).min()
     }
 
     fn see_to_what_is_due(&mut self, now: Instant) {
-        self.teller.beat(now);
-        self.teller.show(&self.slots);
+        self.publisher.give_sign_of_life(now);
+        self.publisher.publish_state(&self.slots);
         if self.stopping.is_some() {
             return;
         }
@@ -350,35 +350,35 @@ impl Agent {
             self.call_monitor(Handle::refresh);
         }
         self.probe_server(now);
-        let look_only = self.gate.ordered_until(now).is_some();
+        let look_only = self.server_pause.ordered_until(now).is_some();
         for slot in self.slots.values_mut() {
             if slot.overdue(now, &self.settings) {
                 tracing::error!(reader = %slot.report.reader, "the job is overdue: its reader is quarantined");
-                self.teller.tell(What::Phase, Some(&slot.report), None);
+                self.publisher.publish(EventKind::Phase, Some(&slot.report), None);
             }
             let Some(task) = slot.take_task(now, look_only, &self.settings) else { continue };
-            if let Err(error) = jobs::start(Arc::clone(&self.workshop), task, self.post.clone()) {
+            if let Err(error) = jobs::start(Arc::clone(&self.jobs), task, self.sender.clone()) {
                 slot.not_started(&error);
                 self.probe = None;
-                self.teller.ended(&slot.report, false);
+                self.publisher.ended(&slot.report, false);
             }
         }
     }
 
     /// One card's job finds out whether the server is back; the others follow when it is.
     fn probe_server(&mut self, now: Instant) {
-        if self.probe.is_some() || self.gate.closed_until().is_some_and(|until| until > now) {
+        if self.probe.is_some() || self.server_pause.until().is_some_and(|until| until > now) {
             return;
         }
         let waiting = self.slots.values_mut().filter(|slot| slot.waits_for_server && !slot.is_running());
-        // In turn: it may be one card alone that the server fails at.
+        // The card whose last job is the oldest: the server may fail at one card alone.
         if let Some(slot) = waiting.min_by_key(|slot| slot.last_job) {
             slot.due = Some(now);
             self.probe = slot.present.map(|insertion| (slot.report.reader.clone(), insertion));
         }
     }
 
-    /// On a thread of its own: the monitor may hang in the service, and this loop must not.
+    /// Calls the monitor on a thread of its own: it may hang in the service, and this loop must not.
     fn call_monitor(&self, call: fn(&Handle)) {
         let handle = self.handle.clone();
         let spawned = std::thread::Builder::new().name("monitor-call".to_owned()).spawn(move || call(&handle));

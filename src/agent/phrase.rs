@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::report::{Event, Phase, ReaderReport, What};
+use super::report::{Event, EventKind, Phase, ReaderReport};
 
 impl Phase {
     /// What it means, as a phrase.
@@ -25,7 +25,7 @@ impl Phase {
     }
 }
 
-impl What {
+impl EventKind {
     /// What has happened, as a phrase.
     #[must_use]
     pub fn phrase(self) -> &'static str {
@@ -49,7 +49,7 @@ impl What {
 
 /// An event in one sentence, without its time.
 pub(super) struct Sentence<'a> {
-    pub what: What,
+    pub what: EventKind,
     pub reader: Option<&'a ReaderReport>,
     pub detail: Option<&'a str>,
 }
@@ -60,18 +60,18 @@ impl fmt::Display for Sentence<'_> {
         if let Some(reader) = self.reader {
             write!(f, " {:?}", reader.reader)?;
             match self.what {
-                What::Step => write!(f, ": {}", reader.step.as_deref().unwrap_or("?"))?,
-                // A job that failed had no word from the server on requests.
-                What::Phase if reader.phase == Phase::Waiting && reader.exit.is_some() => {
+                EventKind::Step => write!(f, ": {}", reader.step.as_deref().unwrap_or("?"))?,
+                // The phrase speaks of requests, and a job that failed has heard of none.
+                EventKind::Phase if reader.phase == Phase::Waiting && reader.exit.is_some() => {
                     f.write_str(": tried again later")?;
                 }
-                What::Phase => write!(f, ": {}", reader.phase.phrase())?,
+                EventKind::Phase => write!(f, ": {}", reader.phase.phrase())?,
                 _ => {}
             }
             if let Some(id) = &reader.card_id {
                 write!(f, ", card {id}")?;
             }
-            if let (What::Phase, Some(reason)) = (self.what, &reader.reason) {
+            if let (EventKind::Phase, Some(reason)) = (self.what, &reader.reason) {
                 write!(f, ": {reason}")?;
             }
         }
@@ -98,14 +98,14 @@ mod tests {
         report.phase = Phase::Waiting;
         let said = |what, detail| Sentence { what, reader: Some(&report), detail }.to_string();
         assert_eq!(
-            said(What::Phase, None),
+            said(EventKind::Phase, None),
             "reader \"Desk 1\": no open request for this card yet, card 33221100-5544-7766-8899-aabbccddeeff: no open request"
         );
         let failed = ReaderReport { exit: Some(3), reason: Some("it is held".to_owned()), ..report.clone() };
-        let sentence = Sentence { what: What::Phase, reader: Some(&failed), detail: None };
+        let sentence = Sentence { what: EventKind::Phase, reader: Some(&failed), detail: None };
         assert!(sentence.to_string().contains(": tried again later, card 3322"), "{sentence}");
         assert_eq!(
-            said(What::Inserted, Some("x")),
+            said(EventKind::Inserted, Some("x")),
             "card inserted \"Desk 1\", card 33221100-5544-7766-8899-aabbccddeeff: x"
         );
     }

@@ -1,7 +1,7 @@
 //! Asks a person for a PIN through a pinentry, the dialog of GnuPG: an agent has no terminal.
 //!
-//! Two known limits of the library below are met here: what it says of a line that it can't read quotes that line, so its words
-//! are never passed on; and it waits for its program for ever, so it is called on a thread of its own, which is given up when
+//! The `pinentry` library has two limits. Its error for a line that it can't read quotes that line, which may hold the PIN: so its
+//! text is never passed on. And it waits for its program without end: so it runs on a thread of its own, which is left behind when
 //! the time is over.
 
 use std::io;
@@ -29,13 +29,13 @@ const CURRENT_PIN: &str = "the current PIN";
 const DIFFERENT: &str = "The two entries differ.";
 
 /// How often a new PIN is asked for that the card would not take.
-const ENTRIES: u32 = 3;
+const MAX_ENTRIES: u32 = 3;
 
 /// How long the program may take to end by itself once its time is over.
-const GRACE: Duration = Duration::from_secs(5);
+const EXIT_GRACE: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether the job was called off, while a dialog is open.
-const LOOK: Duration = Duration::from_millis(200);
+const INTERRUPT_POLL: Duration = Duration::from_millis(200);
 
 /// Bytes of a name in a dialog: a line of the protocol has at most 1,000, and a byte may take three.
 const NAME_MAX: usize = 200;
@@ -80,15 +80,15 @@ impl<S: Supplier> PinentrySupplier<S> {
             Err(Error::Cancelled) => Err(SecretError::Cancelled { what }),
             Err(Error::Timeout) => Err(SecretError::TimedOut { what }),
             Err(Error::Encoding(_)) => Err(SecretError::Unusable { what, reason: "it is no text".to_owned() }),
-            // Its words may quote the line that was not understood, with the PIN in it.
+            // The library's text may quote the line that it did not understand, with the PIN in it.
             Err(Error::Io(error)) => Err(unreadable(io::Error::from(error.kind()))),
         }
     }
 
     fn wait(&self, what: &'static str, answers: &Answers) -> Result<pinentry::Result<SecretBytes>, SecretError> {
-        let deadline = Instant::now() + self.timeout + GRACE;
+        let deadline = Instant::now() + self.timeout + EXIT_GRACE;
         loop {
-            match answers.recv_timeout(LOOK) {
+            match answers.recv_timeout(INTERRUPT_POLL) {
                 Ok(answer) => return Ok(answer),
                 Err(RecvTimeoutError::Disconnected) => return Err(SecretError::Cancelled { what }),
                 Err(RecvTimeoutError::Timeout) if self.interrupted.load(Ordering::Relaxed) => {
@@ -135,7 +135,7 @@ impl<S: Supplier> Supplier for PinentrySupplier<S> {
             return self.files.new_pin(limits);
         }
         let mut error = None;
-        for _ in 1..ENTRIES {
+        for _ in 1..MAX_ENTRIES {
             match self.enter_new(limits, error.take()) {
                 Ok(entry) => match fitting(&entry, limits) {
                     Ok(pin) => return Ok(pin),
@@ -145,12 +145,12 @@ impl<S: Supplier> Supplier for PinentrySupplier<S> {
                 Err(error) => return Err(error),
             }
         }
-        // The last one is judged by the job, which says what is wrong with it.
+        // The last entry is not checked here: the job does, and its failure says what is wrong.
         pin(NEW_PIN, &self.enter_new(limits, error)?)
     }
 
     fn consent(&mut self, _card: &str, _watch: Watch<'_>) -> Result<(), Cause> {
-        // Who inserts a card at an agent's reader wants it done; the request was approved before.
+        // The insertion is the consent, and the request was approved before.
         Ok(())
     }
 
@@ -158,7 +158,7 @@ impl<S: Supplier> Supplier for PinentrySupplier<S> {
         if self.files.at_hand(Need::CurrentPin) {
             return self.files.current_pin();
         }
-        // Once: what the card then refuses is not asked for again.
+        // One entry only: a PIN that the card refuses is not asked for again, since each costs a try.
         let description = format!("Enter the current PIN of {}.\nA wrong one costs the card a try.", self.card);
         let dialog = Dialog { description, prompt: "Current PIN:", error: None, repeat: false };
         pin(CURRENT_PIN, &self.ask(CURRENT_PIN, dialog)?.entry(CURRENT_PIN)?)
@@ -169,7 +169,7 @@ impl<S: Supplier> Supplier for PinentrySupplier<S> {
     }
 
     fn code(&mut self, need: Need) -> Result<Code, SecretError> {
-        // An administrator's secret, like the key: not for the person at the dialog.
+        // An administrator's secret, as the key is: the person at the dialog is not asked for it.
         self.files.code(need)
     }
 }
@@ -204,11 +204,14 @@ struct Dialog {
 }
 
 impl Dialog {
-    /// Shows it; what is entered comes later, or never.
+    /// Shows it on a thread of its own; the entry comes through the receiver.
+    ///
+    /// # Errors
+    /// No thread can be started.
     fn open(self, program: PathBuf, timeout: Duration) -> io::Result<Answers> {
         let (sender, answers) = sync_channel(1);
         let show = move || {
-            // Nobody waits for it any more where this fails: then it is dropped, and zeroed.
+            // An entry for which nobody waits any more is dropped here, and so zeroed.
             drop(sender.send(on_own_stack(|| self.show(&program, timeout))));
         };
         thread::Builder::new().name("pinentry".to_owned()).spawn(show)?;

@@ -23,7 +23,7 @@ pub enum Phase {
     NotOurs,
     /// No open request for it, or something that may pass: tried again later.
     Waiting,
-    /// The server can't be used as things are (token, certificate, right): asked again later, and somebody has to see to it.
+    /// The server refuses (token, certificate, right) or can't be called as configured: asked again later, and a person has to act.
     NoAccess,
     /// The server can't be reached or fails: tried again later.
     ServerDown,
@@ -163,7 +163,7 @@ pub enum ServiceState {
     Starting,
     /// It answers.
     Running,
-    /// It does not; looked for again and again.
+    /// It does not answer; it is looked for again and again.
     Absent {
         /// Why, and what to do.
         reason: String,
@@ -173,7 +173,7 @@ pub enum ServiceState {
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum What {
+pub enum EventKind {
     /// The agent serves.
     Started,
     /// The agent was asked to stop.
@@ -210,7 +210,7 @@ pub struct Event {
     /// When, RFC 3339 with milliseconds.
     pub time: String,
     /// What.
-    pub event: What,
+    pub event: EventKind,
     /// The reader that it happened in, as it is now; `null` where it concerns none.
     #[serde(flatten)]
     pub reader: Option<ReaderReport>,

@@ -19,7 +19,7 @@ pub enum OnInsert {
 
 /// Where metrics can be fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MetricsPlace {
+pub enum MetricsAddress {
     /// A TCP address of this machine's loopback.
     Loopback(SocketAddr),
     /// A Unix socket.
@@ -56,7 +56,7 @@ pub struct Settings {
     /// The user to become after the sockets are open, when started as root.
     pub user: Option<String>,
     /// Where metrics can be fetched; off where `None`.
-    pub metrics: Option<MetricsPlace>,
+    pub metrics: Option<MetricsAddress>,
 }
 
 impl Default for Settings {

@@ -5,21 +5,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::backoff::{Backoff, Recheck};
-use super::jobs::{Ending, News, Task};
+use super::job_report::{Ending, JobEvent};
+use super::jobs::Task;
 use super::report::{Phase, ReaderReport, timestamp};
 use super::settings::Settings;
 use crate::job::{CardIdentity, CardState, Step};
 use crate::reader::Presence;
 
 /// First and longest pause where another program has the card.
-const SOON: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const IN_USE_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// How often a card with a bad contact is tried again.
-const AGAIN: u32 = 2;
+const MAX_CONTACT_RETRIES: u32 = 2;
 
 /// A reader.
 pub(super) struct Slot {
-    /// What is told of it.
+    /// What status and events say of it.
     pub report: ReaderReport,
     /// The insertion that is in it now.
     pub present: Option<u64>,
@@ -35,18 +36,18 @@ pub(super) struct Slot {
     identity: Option<CardIdentity>,
     recheck: Recheck,
     soon: Backoff,
-    again: u32,
+    contact_retries: u32,
 }
 
 /// A job.
 struct Running {
     insertion: u64,
     interrupted: Arc<AtomicBool>,
-    /// `None` while a person is asked, who has a time of his own.
+    /// When it is told to back out; `None` while a person is asked, since the dialog has a timeout of its own.
     deadline: Option<Instant>,
-    /// It has had its time.
+    /// The deadline has passed, and the job was told to back out.
     overdue: bool,
-    /// What was told of the card when it was pulled under the job.
+    /// The report on the card as it was when the card was pulled under the job.
     pulled: Option<ReaderReport>,
 }
 
@@ -62,19 +63,19 @@ impl Slot {
             running: None,
             identity: None,
             recheck: Recheck::new(settings.recheck_first, settings.recheck_longest),
-            soon: Backoff::new(SOON.0, SOON.1),
-            again: 0,
+            soon: Backoff::new(IN_USE_PAUSES.0, IN_USE_PAUSES.1),
+            contact_retries: 0,
         }
     }
 
-    /// A card is there: a job is due, unless the card gives no sign of life.
+    /// A card was inserted: a job is due, unless the card is mute.
     pub fn inserted(&mut self, insertion: u64, presence: &Presence, settings: &Settings, now: Instant) {
         self.removed();
         self.gone = false;
         self.present = Some(insertion);
         self.recheck = Recheck::new(settings.recheck_first, settings.recheck_longest);
-        self.soon = Backoff::new(SOON.0, SOON.1);
-        self.again = 0;
+        self.soon = Backoff::new(IN_USE_PAUSES.0, IN_USE_PAUSES.1);
+        self.contact_retries = 0;
         self.report.insertion = insertion;
         self.report.atr = presence.atr.as_ref().map(ToString::to_string);
         if presence.mute {
@@ -88,7 +89,7 @@ impl Slot {
         }
     }
 
-    /// The card is gone, and with it all that was known of it. A running job backs out, or carries its write to the end.
+    /// The card was pulled: what was known of it is forgotten. A running job backs out, or carries its write to the end.
     pub fn removed(&mut self) {
         let nothing = ReaderReport::empty(&self.report.reader);
         let last = std::mem::replace(&mut self.report, nothing);
@@ -121,7 +122,7 @@ impl Slot {
         }
     }
 
-    /// The job that is due now.
+    /// The job that is due now, which counts as running from here on.
     pub fn take_task(&mut self, now: Instant, look_only: bool, settings: &Settings) -> Option<Task> {
         let insertion = self.present?;
         if self.running.is_some() || self.due.is_none_or(|due| due > now) {
@@ -163,30 +164,30 @@ impl Slot {
         true
     }
 
-    /// News of the running job short of its end; tells whether it is about the card that is there now.
-    pub fn news(&mut self, insertion: u64, news: News, settings: &Settings, now: Instant) -> bool {
+    /// Takes an event of the running job short of its end; tells whether it is about the card that is there now.
+    pub fn job_event(&mut self, insertion: u64, event: JobEvent, settings: &Settings, now: Instant) -> bool {
         let Some(running) = self.running.as_mut().filter(|running| running.insertion == insertion) else {
             return false;
         };
         let current = self.present == Some(insertion) && running.pulled.is_none();
         let report = running.pulled.as_mut().unwrap_or(&mut self.report);
-        match news {
-            News::Began(enrollment) => report.enrollment = Some(enrollment),
-            News::Step(step) => {
+        match event {
+            JobEvent::Began(enrollment) => report.enrollment = Some(enrollment),
+            JobEvent::Step(step) => {
                 report.step = Some(step.name().to_owned());
                 let asks = step == Step::Supply;
                 running.deadline =
                     if asks { None } else { running.deadline.or_else(|| Some(now + settings.job_timeout)) };
             }
-            News::Found(request) => report.request = Some(request),
-            News::Identified(identity) => {
+            JobEvent::Found(request) => report.request = Some(request),
+            JobEvent::Identified(identity) => {
                 report.family = Some(identity.family.to_owned());
                 report.card_id = Some(identity.card_id.to_string());
                 if current {
                     self.identity = Some(identity);
                 }
             }
-            News::Ended(_) => {}
+            JobEvent::Ended(_) => {}
         }
         current
     }
@@ -217,30 +218,30 @@ impl Slot {
         Some((report, current))
     }
 
-    /// When a card is asked about again that has no request, or whose reader or journal failed.
+    /// Makes a job due after a pause that grows: the card has no request, or reader, server or journal refused.
     pub fn due_for_recheck(&mut self, now: Instant) {
         let pause = self.recheck.pause();
         self.due_in(now, pause);
     }
 
-    /// The server is down: when it is back, a job is due.
+    /// Makes a job due when the server is back.
     pub fn wait_for_server(&mut self, until: Option<Instant>, now: Instant) {
         self.waits_for_server = true;
         let until = until.map(|until| SystemTime::now() + until.saturating_duration_since(now));
         self.report.next_check = until.map(timestamp);
     }
 
-    /// When a card is tried again that another program has.
+    /// Makes a job due soon: another program has the card.
     pub fn due_soon(&mut self, now: Instant) {
-        let pause = self.soon.failed(None).max(SOON.0 / 2);
+        let pause = self.soon.failed(None).max(IN_USE_PAUSES.0 / 2);
         self.due_in(now, pause);
     }
 
-    /// When a card with a bad contact is tried again; it has failed when that was often enough.
+    /// Makes a job due soon for a card with a bad contact; after [`MAX_CONTACT_RETRIES`] of them the card has failed.
     pub fn due_again(&mut self, now: Instant) {
-        if self.again < AGAIN {
-            self.again += 1;
-            self.due_in(now, SOON.0);
+        if self.contact_retries < MAX_CONTACT_RETRIES {
+            self.contact_retries += 1;
+            self.due_in(now, IN_USE_PAUSES.0);
         } else {
             self.report.phase = Phase::Failed;
         }
@@ -251,7 +252,7 @@ impl Slot {
         self.report.next_check = Some(timestamp(SystemTime::now() + pause));
     }
 
-    /// Has the server asked at once, where a card waits for that; tells whether it does.
+    /// Makes a job due now where the card waits for anything; tells whether it does.
     pub fn recheck_now(&mut self, now: Instant, settings: &Settings) -> bool {
         let waits = matches!(
             self.report.phase,

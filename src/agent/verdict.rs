@@ -23,8 +23,8 @@ pub enum Next {
     Recheck,
     /// The server has failed and is asked again when it may be back; it may have said when.
     Retry(Option<Duration>),
-    /// The server asked to be left alone, and was: when that time is over.
-    AtGate,
+    /// The server was not called, because it has asked for a pause: when that is over.
+    AfterPause,
     /// Another program has the card, or has reset it: once more, soon.
     Soon,
     /// The contact was bad before anything was risked: once more, a few times.
@@ -52,8 +52,8 @@ const SOON: Verdict = Verdict::new(Phase::Waiting, Next::Soon);
 const LATER: Verdict = Verdict::new(Phase::Waiting, Next::Recheck);
 const NO_ACCESS: Verdict = Verdict::new(Phase::NoAccess, Next::Recheck);
 
-/// Judges a failure. Whatever may have reached the card is never tried again by itself; what did not, and may pass (a full disk, a
-/// reader that hung), is.
+/// Judges a failure. A job that may have written to the card is not repeated. One that did not is tried again where the cause may
+/// pass: a full disk, a reader that hung.
 #[must_use]
 pub fn judge(failure: &Failure) -> Verdict {
     if failure.card_state() != CardState::Untouched {
@@ -63,7 +63,7 @@ pub fn judge(failure: &Failure) -> Verdict {
         Cause::Server(error) => server(error),
         Cause::Resolve(error) => records(error),
         Cause::Detect(DetectError::Unknown { .. }) => NOT_OURS,
-        // A card that can't be told from others is none of ours.
+        // Without a usable ID the card can't be told from others.
         Cause::Card(CardError::UnusableId(_) | CardError::Incomplete { .. } | CardError::Malformed { .. })
         | Cause::Card(CardError::Refused { .. })
             if failure.step == Step::Identify =>
@@ -92,8 +92,8 @@ fn reader_error(cause: &Cause) -> Option<&ReaderError> {
     }
 }
 
-/// A server that is down is waited for; one that answers and refuses is asked again at long intervals, since what it refuses
-/// (a token, a right, a switch) is mended at its side, and costs the card nothing.
+/// A server that fails is waited for. One that refuses is asked again at long intervals: the cause (a token, a right, a setting)
+/// is mended at the server, and asking costs the card nothing.
 fn server(error: &ServerError) -> Verdict {
     match &error.problem {
         ServerProblem::Busy { retry_after, .. } => Verdict::new(Phase::ServerDown, Next::Retry(*retry_after)),
@@ -102,7 +102,7 @@ fn server(error: &ServerError) -> Verdict {
         | ServerProblem::Timeout { .. }
         | ServerProblem::Failed { .. } => Verdict::new(Phase::ServerDown, Next::Retry(None)),
         ServerProblem::Pin(_) => FAILED,
-        // It knows nothing of the card, or of what was asked for.
+        // The server knows nothing of the card, or of what was asked for.
         ServerProblem::Nothing => LATER,
         _ => NO_ACCESS,
     }

@@ -7,7 +7,7 @@ mod ask;
 mod check;
 mod error;
 mod feed;
-mod outfit;
+mod services;
 mod wording;
 
 use std::sync::Arc;
@@ -17,18 +17,19 @@ use clap::{Args, Subcommand};
 pub use self::check::Report;
 pub use self::error::AgentError;
 use self::feed::Feed;
-use self::outfit::Configured;
+use self::services::ConfiguredServices;
 use super::error::CliError;
 use super::world::World;
-use crate::agent::account::{self, Account};
-use crate::agent::control::{self, Control, place::Place};
-use crate::agent::jobs::Workshop;
-use crate::agent::metrics::Window;
-use crate::agent::{self, Mailbox, Pulse, Station, Stopped, clock, mailbox, signals};
+use crate::agent::control::{self, Control};
+use crate::agent::jobs::JobContext;
+use crate::agent::metrics::MetricsServer;
+use crate::agent::{self, AgentContext, Mailbox, ServiceNotifier, Stopped, mailbox, system_events};
 use crate::config::Config;
 use crate::job::journal::Journal;
+use crate::os::account::{self, Account, Group};
+use crate::os::endpoint::Endpoint;
+use crate::os::{process, service};
 use crate::reader::pcsc::PcscReaders;
-use crate::secret::process;
 
 /// What to do with the agent.
 #[derive(Debug, Args)]
@@ -80,6 +81,7 @@ impl AgentArgs {
 /// # Errors
 /// See [`CliError`].
 pub fn run(config: &Config, args: &AgentArgs, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
+    service::available().map_err(AgentError::NotHere)?;
     match &args.ask {
         Some(Ask::Status { follow }) => ask::status(&config.agent, *follow, json, world),
         Some(Ask::History) => ask::history(&config.agent, json, world),
@@ -95,13 +97,13 @@ fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliEr
         Some(name) => Account::to_become(name).map_err(AgentError::Account)?,
         None => None,
     };
-    let group = settings.control_group.as_deref().map(account::group).transpose().map_err(AgentError::Account)?;
-    let place = match &settings.control {
-        Some(path) => Some(Place::take(path, group, account.as_ref()).map_err(AgentError::Place)?),
+    let group = settings.control_group.as_deref().map(Group::named).transpose().map_err(AgentError::Account)?;
+    let endpoint = match &settings.control {
+        Some(path) => Some(Endpoint::open(path, group, account.as_ref()).map_err(AgentError::Endpoint)?),
         None => None,
     };
-    let window = match &settings.metrics {
-        Some(place) => Some(Window::open(place, group, account.as_ref()).map_err(AgentError::Metrics)?),
+    let metrics = match &settings.metrics {
+        Some(address) => Some(MetricsServer::open(address, group, account.as_ref()).map_err(AgentError::Metrics)?),
         None => None,
     };
     if let Some(account) = &account {
@@ -111,68 +113,66 @@ fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliEr
             tracing::warn!("{error}: {}", error.source);
         }
         tracing::info!("working as user {}", account.name);
-    } else if nix::unistd::geteuid().is_root() {
+    } else if account::is_root() {
         tracing::warn!("working as root: set `agent.user` to a user of its own");
     }
     // Without a journal no card is written to, and that is better known now than at the first card.
     let journal = config.journal.as_ref().ok_or(crate::job::journal::JournalError::NoFolder)?;
     journal.probe()?;
     let system = |what| move |source| CliError::System { what, source };
-    let (post, mailbox) = mailbox();
-    signals::forward(&post).map_err(system("signals can't be listened to"))?;
-    if let Err(error) = clock::watch(&post) {
+    let (sender, mailbox) = mailbox();
+    system_events::forward_signals(&sender).map_err(system("signals can't be listened to"))?;
+    if let Err(error) = system_events::watch_clock(&sender) {
         tracing::warn!("suspend and resume go unseen: {error}");
     }
-    let control = match place {
-        Some(place) => {
-            tracing::info!("answering on {}", place.path().display());
-            Some(
-                Control::start(place, &post, Some(journal.clone()))
-                    .map_err(system("the control socket can't be served"))?,
-            )
+    let control = match endpoint {
+        Some(endpoint) => {
+            tracing::info!("answering on {}", endpoint.path().display());
+            let control = Control::start(endpoint, group, &sender, Some(journal.clone()));
+            Some(control.map_err(system("the control socket can't be served"))?)
         }
         None => {
             tracing::warn!("no control socket: set `agent.control`, or XDG_RUNTIME_DIR in the environment");
             None
         }
     };
-    if let Some(window) = window {
-        window.serve(&post).map_err(system("the metrics can't be served"))?;
+    if let Some(metrics) = metrics {
+        metrics.serve(&sender).map_err(system("the metrics can't be served"))?;
     }
     let feed = if json {
-        let events = post.follow().map_err(|_| AgentError::Ended)?;
-        Some(Feed::start(&post, events).map_err(system("the events can't be printed"))?)
+        let events = sender.follow().map_err(|_| AgentError::Ended)?;
+        Some(Feed::start(&sender, events).map_err(system("the events can't be printed"))?)
     } else {
         None
     };
     let result = serve(config, journal, mailbox);
     drop(control);
-    // Cards matter more than a full disk at the end of the pipe: the agent has gone on, and says now what happened.
+    // A failure of standard output did not end the agent, since cards matter more: it is the result now.
     result.and(feed.map_or(Ok(()), |feed| feed.finish(world)))
 }
 
 /// Serves until it is asked to end, and until running jobs have brought their cards to a good end.
 fn serve(config: &Config, journal: &Journal, mailbox: Mailbox) -> Result<(), CliError> {
     let service = Arc::new(PcscReaders::new(config.reader_timeout));
-    let workshop = Workshop {
+    let jobs = JobContext {
         readers: service.clone(),
-        outfit: Arc::new(Configured::new(config)?),
+        services: Arc::new(ConfiguredServices::new(config)?),
         journal: journal.clone(),
         rules: config.rules.clone(),
         families: config.families.clone(),
         on_insert: config.agent.on_insert,
     };
-    let station = Station {
-        workshop: Arc::new(workshop),
+    let context = AgentContext {
+        jobs: Arc::new(jobs),
         status: service,
         ignored_readers: config.ignored_readers.clone(),
-        pulse: Pulse::systemd(config.agent.stop_timeout),
+        notifier: ServiceNotifier::of_system(config.agent.stop_timeout),
     };
-    let stopped = agent::run(config.agent.clone(), station, mailbox)
+    let stopped = agent::run(config.agent.clone(), context, mailbox)
         .map_err(|source| CliError::System { what: "the card monitor can't be started", source })?;
     match stopped {
         Stopped { unfinished, .. } if !unfinished.is_empty() => Err(AgentError::Unfinished(unfinished).into()),
-        Stopped { deaf: true, .. } => Err(AgentError::Deaf.into()),
+        Stopped { monitor_failed: true, .. } => Err(AgentError::MonitorFailed.into()),
         Stopped { .. } => Ok(()),
     }
 }

@@ -121,7 +121,6 @@ pub enum CliError {
         source: std::io::Error,
     },
     /// The agent could not be started or asked.
-    #[cfg(target_os = "linux")]
     #[error(transparent)]
     Agent(#[from] super::agent::AgentError),
     /// A stand-in could not be started or has failed.
@@ -157,7 +156,6 @@ impl CliError {
             Self::Failure(failure) => failure.into(),
             Self::Replay(_) | Self::OtherOutcome { .. } => Exit::CardRefused,
             Self::System { .. } => Exit::Defect,
-            #[cfg(target_os = "linux")]
             Self::Agent(error) => error.exit(),
             #[cfg(feature = "sim")]
             Self::StandIn(_) | Self::Demo(_) => Exit::Defect,
@@ -191,7 +189,6 @@ impl CliError {
                 "compare the recording with the line named, or record it anew".to_owned()
             }
             Self::System { .. } => return None,
-            #[cfg(target_os = "linux")]
             Self::Agent(error) => return error.hint(),
             #[cfg(feature = "sim")]
             Self::StandIn(_) | Self::Demo(_) => return None,

@@ -1,6 +1,5 @@
 //! Layer 6: the technician's command.
 
-#[cfg(target_os = "linux")]
 mod agent;
 mod applications;
 mod enroll;
@@ -9,7 +8,6 @@ mod history;
 mod inspect;
 mod output;
 mod plan;
-mod prompt;
 mod readers;
 mod record;
 mod replay;
@@ -88,7 +86,6 @@ enum Command {
     /// List what was done to which card, and what is unsettled.
     History,
     /// Watch the readers, and set the PIN of each card that is inserted and has an open request.
-    #[cfg(target_os = "linux")]
     Agent(agent::AgentArgs),
     /// Record an operation on a card as a fixture, secrets masked at the source.
     Record(RecordArgs),
@@ -115,7 +112,6 @@ impl Command {
             Self::Plan(_) => "pinwright.plan/1",
             Self::Enroll(_) => "pinwright.enroll/1",
             Self::History => "pinwright.history/1",
-            #[cfg(target_os = "linux")]
             Self::Agent(args) => args.schema(),
             Self::Record(_) => "pinwright.record/1",
             Self::Replay { .. } => "pinwright.replay/1",
@@ -136,22 +132,20 @@ impl Arguments {
 
     /// Whether this is the agent, which sees to its signals itself.
     fn serves(&self) -> bool {
-        #[cfg(target_os = "linux")]
-        return matches!(&self.command, Command::Agent(args) if args.serves());
-        #[cfg(not(target_os = "linux"))]
-        return false;
+        matches!(&self.command, Command::Agent(args) if args.serves())
     }
 
     /// Whether the command must not end between two steps: an interruption asks it to back out.
     #[must_use]
     pub fn backs_out(&self) -> bool {
-        #[cfg(target_os = "linux")]
-        if matches!(self.command, Command::Agent(_)) {
-            return false;
-        }
         !matches!(
             self.command,
-            Command::Readers | Command::Inspect(_) | Command::Plan(_) | Command::History | Command::Replay { .. }
+            Command::Readers
+                | Command::Inspect(_)
+                | Command::Plan(_)
+                | Command::History
+                | Command::Agent(_)
+                | Command::Replay { .. }
         )
     }
 
@@ -226,7 +220,6 @@ fn dispatch(arguments: &Arguments, world: &mut World<'_>) -> Result<(), CliError
         Command::Plan(args) => plan::run(&config, args, json, readers, world),
         Command::Enroll(args) => enroll::run(&config, args, json, Desktop { readers, meter: &meter }, world),
         Command::History => history::run(&config, json, world),
-        #[cfg(target_os = "linux")]
         Command::Agent(args) => agent::run(&config, args, json, world),
         Command::Record(args) => record::run(&config, args, json, Desktop { readers, meter: &meter }, world),
         Command::Replay { file } => replay::run(&config, file, json, world),

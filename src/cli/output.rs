@@ -103,7 +103,6 @@ pub fn error_json(schema: &str, error: &CliError, costs: Option<&Costs>) -> Valu
             members.insert("status_word".to_owned(), json!(word));
         }
     }
-    #[cfg(target_os = "linux")]
     if let CliError::Agent(super::agent::AgentError::Check(report)) = error {
         object.insert("checks".to_owned(), json!(report.checks));
     }

@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use self::descriptors::{Descriptors, Handed};
 use self::source::Patience;
-use super::prompt::{Terminal, is_interactive};
 use crate::card::{PinCharacters, PinLimits};
 use crate::config::{SecretFile, Sources};
 use crate::job::Cause;
 use crate::job::issuer::Watch;
 use crate::job::secrets::{Need, SecretError};
 use crate::job::supplier::Supplier;
+use crate::os::files::open_regular;
+use crate::os::prompt::{Terminal, is_interactive};
 use crate::secret::{AdminKey, Code, Pin, SecretBytes};
 
 /// The command's supplier.
@@ -72,7 +73,7 @@ impl CommandSupplier {
             }
         };
         let origin = path.display().to_string();
-        match source::open(&path) {
+        match open_regular(&path) {
             Ok(file) => source::line(what, &file, &origin, self.patience()),
             Err(source) => Err(SecretError::Unreadable { what, origin, source }),
         }

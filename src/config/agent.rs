@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{ConfigError, value, variable};
-use crate::agent::settings::{MetricsPlace, OnInsert, Settings};
+use crate::agent::settings::{MetricsAddress, OnInsert, Settings};
+use crate::os::account::is_root;
 
 /// Where the machine's agent listens.
 const SYSTEM_SOCKET: &str = "/run/pinwright/agent.sock";
@@ -155,13 +156,6 @@ fn control(
     Ok((own, next))
 }
 
-fn is_root() -> bool {
-    #[cfg(unix)]
-    return rustix::process::geteuid().is_root();
-    #[cfg(not(unix))]
-    return false;
-}
-
 fn socket(key: &'static str, path: PathBuf) -> Result<PathBuf, ConfigError> {
     if !path.is_absolute() || path.file_name().is_none() {
         return Err(value(key, "the whole path of a socket"));
@@ -173,15 +167,15 @@ fn socket(key: &'static str, path: PathBuf) -> Result<PathBuf, ConfigError> {
 }
 
 /// This machine alone: what the figures say of a workplace is nobody else's business.
-fn metrics(text: &str) -> Result<MetricsPlace, ConfigError> {
+fn metrics(text: &str) -> Result<MetricsAddress, ConfigError> {
     const KEY: &str = "agent.metrics";
     if let Some(path) = text.strip_prefix("unix:") {
-        return socket(KEY, PathBuf::from(path)).map(MetricsPlace::Socket);
+        return socket(KEY, PathBuf::from(path)).map(MetricsAddress::Socket);
     }
     let address: SocketAddr =
         text.parse().map_err(|_| value(KEY, "an address of this machine as \"127.0.0.1:9912\", or \"unix:/path\""))?;
     if !address.ip().is_loopback() {
         return Err(value(KEY, "only a loopback address: the figures are for this machine alone"));
     }
-    Ok(MetricsPlace::Loopback(address))
+    Ok(MetricsAddress::Loopback(address))
 }

@@ -1,5 +1,7 @@
 use super::*;
-use crate::agent::settings::{MetricsPlace, OnInsert, Settings};
+use crate::agent::settings::{MetricsAddress, OnInsert, Settings};
+use crate::os::account::is_root;
+use crate::os::testing;
 
 fn refused(text: &str) -> String {
     Config::from_toml(text).unwrap_err().to_string()
@@ -125,10 +127,8 @@ fn an_error_names_the_variable() {
 }
 
 #[test]
-#[cfg(unix)]
 fn a_setting_that_is_no_text_is_an_error_and_a_path_need_not_be_text() {
-    use std::os::unix::ffi::OsStringExt as _;
-    let odd = OsString::from_vec(b"/odd\xFF".to_vec());
+    let Some(odd) = testing::no_text("/odd") else { return };
     let load = |name: &str| Config::load(Some(Path::new("/dev/null")), &[(name.to_owned(), odd.clone())]);
     let error = load("PINWRIGHT_SERVER_URL").unwrap_err().to_string();
     assert_eq!(error, "PINWRIGHT_SERVER_URL: the value is not UTF-8 text");
@@ -187,9 +187,9 @@ fn the_agents_keys_become_settings() {
     assert_eq!(agent.retry_first, Duration::from_secs(2), "not given");
     assert_eq!(agent.control.as_deref(), Some(Path::new("/run/pinwright/agent.sock")));
     assert_eq!(agent.control_of_system, None, "who names a socket means that one");
-    assert_eq!(agent.metrics, Some(MetricsPlace::Loopback("[::1]:9912".parse().unwrap())));
+    assert_eq!(agent.metrics, Some(MetricsAddress::Loopback("[::1]:9912".parse().unwrap())));
     let socket = Config::from_toml("[agent]\nmetrics = \"unix:/run/x/m.sock\"").unwrap().agent.metrics;
-    assert_eq!(socket, Some(MetricsPlace::Socket("/run/x/m.sock".into())));
+    assert_eq!(socket, Some(MetricsAddress::Socket("/run/x/m.sock".into())));
 }
 
 #[test]
@@ -227,12 +227,6 @@ fn a_unit_and_a_user_have_sockets_of_their_own() {
         let of_user = load("XDG_RUNTIME_DIR", "/run/user/1000");
         assert_eq!(of_user, (Some("/run/user/1000/pinwright/agent.sock".into()), system));
     }
-}
-
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    // The owner of our own entry is our effective user.
-    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
 const PROFILE: &str = "card_id = { file = \"0201\" }\npin = { reference = 1 }\n";

@@ -2,17 +2,23 @@
 //!
 //! Unix has rights as mode bits. Elsewhere files and folders get the rights that their folder hands down.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
 /// Options that create a file for this user alone (mode 0600 on Unix). A file that exists keeps its rights.
 #[must_use]
 pub fn private_options() -> OpenOptions {
-    let mut options = OpenOptions::new();
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+    {
+        let mut options = OpenOptions::new();
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options
+    }
+    #[cfg(not(unix))]
+    {
+        OpenOptions::new()
+    }
 }
 
 /// Creates a folder and those above it that are missing, for this user alone (mode 0700 on Unix). One that exists keeps its
@@ -44,9 +50,59 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Opens a regular file for reading. Anything else is refused without waiting for it: a pipe that nobody writes to, a device.
+///
+/// # Errors
+/// The system's, or [`io::ErrorKind::InvalidInput`] for another kind of file.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    // Opening a pipe waits for its other end otherwise.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+    }
+}
+
+/// Whether this process's user could create something in a folder. Creates nothing.
+///
+/// # Errors
+/// Why not; [`io::ErrorKind::Unsupported`] on systems that pinwright can't ask.
+pub fn can_create_in(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Access, access};
+        Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::testing;
+
+    #[test]
+    fn only_a_regular_file_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        std::fs::write(folder.path().join("file"), "24681357\n").unwrap();
+        assert!(open_regular(&folder.path().join("file")).is_ok());
+        testing::make_named_pipe(&pipe);
+        assert!(open_regular(&pipe).is_err());
+        assert!(open_regular(folder.path()).is_err());
+        if let Some(device) = testing::endless_file() {
+            assert!(open_regular(&device).is_err());
+        }
+    }
 
     #[test]
     fn a_folder_is_made_with_those_above_it_and_can_be_synced() {
@@ -60,16 +116,15 @@ mod tests {
         assert!(create_private_dir_all(&folder.join("file")).is_err());
     }
 
-    #[cfg(unix)]
     #[test]
     fn what_is_made_is_for_this_user_alone() {
-        use std::os::unix::fs::PermissionsExt as _;
         let base = tempfile::tempdir().unwrap();
-        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         let folder = base.path().join("a").join("b");
         create_private_dir_all(&folder).unwrap();
         let file = folder.join("file");
         private_options().write(true).create_new(true).open(&file).unwrap();
-        assert_eq!((mode(&base.path().join("a")), mode(&folder), mode(&file)), (0o700, 0o700, 0o600));
+        for (path, mode) in [(&base.path().join("a"), 0o700), (&folder, 0o700), (&file, 0o600)] {
+            assert!(testing::mode_of(path).is_none_or(|found| found == mode), "{}", path.display());
+        }
     }
 }

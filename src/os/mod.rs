@@ -1,6 +1,28 @@
 //! Where operating systems differ: one file a thing, with the same interface on every system.
 //!
 //! Nowhere else does the code ask which system it is built for (but in `reader/pcsc`, where PC/SC itself differs). What a
-//! system lacks is an error of the thing's own type there, or a harmless nothing where its absence costs nothing.
+//! system lacks is an error there ([`NotHere`], or [`std::io::ErrorKind::Unsupported`]), or nothing where its absence costs
+//! nothing.
 
+pub mod account;
+pub mod card_service;
+pub mod clock;
+pub mod descriptor;
+pub mod endpoint;
 pub mod files;
+pub mod log;
+pub mod process;
+pub mod prompt;
+pub mod service;
+pub mod signals;
+pub mod tcp;
+#[cfg(test)]
+pub(crate) mod testing;
+
+/// Something that this operating system lacks, or that pinwright can't use here yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{what} is not available on this operating system")]
+pub struct NotHere {
+    /// What, as the subject of a sentence.
+    pub what: &'static str,
+}

@@ -3,12 +3,11 @@
 //! A value here is read through [`SecretBytes::expose`], [`Pin::expose`], … and nowhere else, so a search for `expose`
 //! lists every place that touches a secret.
 //!
-//! Types keep our own code honest; they don't reach the copies that TLS, HTTP and JSON libraries make and free. What does:
-//! [`ZeroAlloc`] as the binary's allocator, [`scrub::on_own_stack`] around everything that touches a secret, and
-//! [`process::harden`] against cores and other processes of the same user.
+//! Types protect against mistakes in this crate's own code; they don't reach the copies that TLS, HTTP and JSON libraries make and
+//! free. Against those there are [`ZeroAlloc`] as the binary's allocator, [`scrub::on_own_stack`] around everything that touches a secret, and
+//! [`crate::os::process::harden`] against cores and other processes of the same user.
 
 mod pages;
-pub mod process;
 pub mod scrub;
 
 mod code;
@@ -112,7 +111,7 @@ pub enum PinError {
     /// More than any card takes.
     #[error("the PIN has more than {} characters", Pin::MAX)]
     TooLong,
-    /// Something beside printable ASCII: cards compare bytes, and no two systems agree on the rest.
+    /// A character other than printable ASCII: cards compare bytes, and systems encode other characters differently.
     #[error("the PIN has a character that is not printable ASCII (position {position} of {length})")]
     NotPrintableAscii {
         /// The first such character, counted in bytes from 1.

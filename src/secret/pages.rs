@@ -1,7 +1,7 @@
 //! Memory that holds secrets is not written to swap, as far as the system's limit goes.
 //!
 //! The system locks whole pages and does not count how often, while several secrets share a page: so the count is kept here.
-//! What is locked is what is alive: a handful of pages.
+//! Only pages of secrets that are alive are locked: a handful.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ static WARNED: AtomicBool = AtomicBool::new(false);
 
 struct Page {
     users: usize,
-    /// `None` where the system refused: the secret is as well off as it can be.
+    /// `None` where the system refused to lock it.
     _lock: Option<LockGuard>,
 }
 

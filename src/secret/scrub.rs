@@ -24,6 +24,7 @@ pub fn on_own_stack<T>(work: impl FnOnce() -> T) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::testing;
 
     /// Where this function's frame is.
     #[inline(never)]
@@ -32,31 +33,25 @@ mod tests {
         std::ptr::from_ref(std::hint::black_box(&local)).addr()
     }
 
-    /// Puts something on the stack; where, and what the same place holds later. Another thread may have mapped it by then.
-    /// A mark on the stack, and where it is.
-    #[cfg(target_os = "linux")]
+    /// Bytes that were put on the stack, and where.
     struct Mark {
         bytes: [u8; 16],
-        address: u64,
+        address: usize,
     }
 
-    #[cfg(target_os = "linux")]
     impl Mark {
         /// Leaves a mark in the frame of `work`, seen to be there.
         fn leave(work: impl FnOnce(Self)) {
             let bytes: [u8; 16] = std::array::from_fn(|_| fastrand::u8(1..));
             let local = std::hint::black_box(bytes);
-            let mark = Self { bytes, address: u64::try_from(std::ptr::from_ref(&local).addr()).unwrap() };
-            assert!(mark.is_there());
+            let mark = Self { bytes, address: std::ptr::from_ref(&local).addr() };
+            assert_ne!(mark.is_there(), Some(false));
             work(mark);
         }
 
-        /// Whether it is there now. Another thread may have mapped the place anew.
-        fn is_there(&self) -> bool {
-            use std::os::unix::fs::FileExt as _;
-            let mut found = [0; 16];
-            let memory = std::fs::File::open("/proc/self/mem").unwrap();
-            memory.read_exact_at(&mut found, self.address).is_ok() && found == self.bytes
+        /// Whether it is there now, where the system tells. Another thread may have mapped the place anew.
+        fn is_there(&self) -> Option<bool> {
+            testing::memory_holds(self.address, &self.bytes)
         }
     }
 
@@ -66,15 +61,13 @@ mod tests {
         assert_eq!(on_own_stack(|| on_own_stack(|| 7)), 7);
     }
 
-    #[cfg(target_os = "linux")]
     #[test]
     fn the_stack_is_gone_afterwards() {
         let mut left = None;
         on_own_stack(|| Mark::leave(|mark| left = Some(mark)));
-        assert!(!left.unwrap().is_there());
+        assert_ne!(left.unwrap().is_there(), Some(true));
     }
 
-    #[cfg(target_os = "linux")]
     #[test]
     fn a_panic_comes_through_and_the_stack_is_gone() {
         let mut left = None;
@@ -87,6 +80,6 @@ mod tests {
             });
         }));
         assert!(caught.unwrap_err().downcast_ref::<&str>().is_some_and(|text| *text == "this is it"));
-        assert!(!left.unwrap().is_there());
+        assert_ne!(left.unwrap().is_there(), Some(true));
     }
 }

@@ -37,15 +37,15 @@ pub enum LinkFault {
     #[error("the card was reset")]
     Reset,
     /// Bytes were damaged or lost on the way. Whether the card acted on the command is unknown to
-    /// the host, and that is the point.
+    /// the host, as with a real card.
     #[error("transmission error")]
     Transmission,
-    /// No answer within any patience.
+    /// The card never answers.
     #[error("the card does not answer")]
     Hang,
 }
 
-/// One card in two hands: a reader uses it while a test looks at it.
+/// One card with two users: a reader uses it while a test looks at it.
 #[derive(Debug)]
 pub struct SharedCard<C> {
     card: Arc<Mutex<C>>,

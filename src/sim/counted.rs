@@ -36,7 +36,7 @@ impl Counted {
         self.value.as_ref().map_or(0, Vec::len)
     }
 
-    /// Compares and counts. The try is taken off before the comparison counts for anything.
+    /// Compares and counts. The try is taken off before the values are compared.
     pub(super) fn check(&mut self, value: &[u8]) -> Result<(), u16> {
         if self.left == 0 {
             return Err(sw::BLOCKED);

@@ -4,19 +4,19 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::card::{LinkFault, VirtualCard};
-use super::status::Bell;
+use super::status::StatusChanges;
 use crate::reader::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers};
 
 /// A set of virtual readers.
 #[derive(Clone, Default)]
 pub struct VirtualReaders {
     slots: Arc<Mutex<Vec<(String, Slot)>>>,
-    pub(super) bell: Bell,
+    pub(super) changes: StatusChanges,
 }
 
 /// One virtual reader; clones are the same reader.
 #[derive(Clone)]
-pub struct Slot(Arc<Mutex<State>>, Bell);
+pub struct Slot(Arc<Mutex<State>>, StatusChanges);
 
 struct State {
     card: Option<Box<dyn VirtualCard>>,
@@ -36,16 +36,16 @@ impl VirtualReaders {
     /// Adds a reader, empty.
     pub fn add(&mut self, name: &str) -> Slot {
         let state = State { card: None, generation: 0, protocol: Protocol::T1, mute: false, resets: 0 };
-        let slot = Slot(Arc::new(Mutex::new(state)), self.bell.clone());
+        let slot = Slot(Arc::new(Mutex::new(state)), self.changes.clone());
         self.slots().push((name.to_owned(), slot.clone()));
-        self.bell.ring();
+        self.changes.announce();
         slot
     }
 
     /// Unplugs a reader, with the card that is in it.
     pub fn unplug(&self, name: &str) {
         self.slots().retain(|(plugged, _)| plugged != name);
-        self.bell.ring();
+        self.changes.announce();
     }
 
     fn slots(&self) -> MutexGuard<'_, Vec<(String, Slot)>> {
@@ -70,19 +70,19 @@ impl Slot {
         state.card = Some(Box::new(card));
         state.mute = false;
         drop(state);
-        self.1.ring();
+        self.1.announce();
     }
 
     /// Pulls the card.
     pub fn remove(&self) {
         self.state().remove();
-        self.1.ring();
+        self.1.announce();
     }
 
     /// Makes the card mute: it is there and gives no answer to a reset.
     pub fn set_mute(&self) {
         self.state().mute = true;
-        self.1.ring();
+        self.1.announce();
     }
 
     /// Sets the protocol that the card is used with.
@@ -188,7 +188,7 @@ impl Connection for VirtualConnection {
             Err(LinkFault::Removed) => {
                 state.remove();
                 drop(state);
-                self.slot.1.ring();
+                self.slot.1.announce();
                 Err(ReaderError::CardRemoved { reader: self.reader.clone(), operation })
             }
             Err(LinkFault::Reset) => {

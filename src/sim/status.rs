@@ -8,24 +8,25 @@ use super::reader::VirtualReaders;
 use crate::reader::monitor::{CallOff, StatusService, StatusSource};
 use crate::reader::{ReaderEntry, ReaderError, Readers};
 
-/// Counts changes, and wakes whoever waits for the next one.
+/// Counts the changes of readers and cards, and wakes whoever waits for the next one.
 #[derive(Clone, Default)]
-pub(super) struct Bell(Arc<(Mutex<State>, Condvar)>);
+pub(super) struct StatusChanges(Arc<(Mutex<State>, Condvar)>);
 
 #[derive(Default)]
 struct State {
-    changes: u64,
-    /// How often the service was stopped: connections of an earlier life are dead for good.
-    lives: u64,
+    count: u64,
+    /// How often the service was stopped: a connection from before that stays lost.
+    stops: u64,
     down: bool,
     called_off: bool,
     /// Wake-ups so far, of all sources.
     wakes: u64,
 }
 
-impl Bell {
-    pub fn ring(&self) {
-        self.state().changes += 1;
+impl StatusChanges {
+    /// Counts one more and wakes them.
+    pub fn announce(&self) {
+        self.state().count += 1;
         self.0.1.notify_all();
     }
 
@@ -37,31 +38,31 @@ impl Bell {
 impl VirtualReaders {
     /// Stops the service, or starts it again: open status connections are lost, as with a real one.
     pub fn set_service(&self, running: bool) {
-        let mut state = self.bell.state();
+        let mut state = self.changes.state();
         state.down = !running;
-        state.lives += u64::from(!running);
-        self.bell.0.1.notify_all();
+        state.stops += u64::from(!running);
+        self.changes.0.1.notify_all();
     }
 
     /// How often a status call has returned.
     #[must_use]
     pub fn wakes(&self) -> u64 {
-        self.bell.state().wakes
+        self.changes.state().wakes
     }
 }
 
 impl StatusService for VirtualReaders {
     fn connect(&self) -> Result<(Box<dyn StatusSource>, CallOff), ReaderError> {
-        let state = self.bell.state();
+        let state = self.changes.state();
         if state.down {
             return Err(ReaderError::ServiceNotRunning);
         }
-        let source = VirtualStatus { readers: self.clone(), life: state.lives, seen: 0 };
+        let source = VirtualStatus { readers: self.clone(), stops: state.stops, seen: 0 };
         drop(state);
-        let bell = self.bell.clone();
+        let changes = self.changes.clone();
         let call_off = Box::new(move || {
-            bell.state().called_off = true;
-            bell.0.1.notify_all();
+            changes.state().called_off = true;
+            changes.0.1.notify_all();
         });
         Ok((Box::new(source), call_off))
     }
@@ -73,13 +74,13 @@ impl StatusService for VirtualReaders {
 
 struct VirtualStatus {
     readers: VirtualReaders,
-    life: u64,
+    stops: u64,
     seen: u64,
 }
 
 impl VirtualStatus {
     fn alive(&self, state: &State) -> Result<(), ReaderError> {
-        if state.down || state.lives != self.life {
+        if state.down || state.stops != self.stops {
             return Err(ReaderError::ServiceLost { operation: "watching the readers" });
         }
         Ok(())
@@ -88,24 +89,26 @@ impl VirtualStatus {
 
 impl StatusSource for VirtualStatus {
     fn look(&mut self) -> Result<Vec<ReaderEntry>, ReaderError> {
-        let state = self.readers.bell.state();
+        let state = self.readers.changes.state();
         self.alive(&state)?;
-        self.seen = state.changes;
+        self.seen = state.count;
         drop(state);
         self.readers.list()
     }
 
     fn wait(&mut self, limit: Option<Duration>) -> Result<(), ReaderError> {
-        let bell = self.readers.bell.clone();
-        let mut state = bell.state();
+        let changes = self.readers.changes.clone();
+        let mut state = changes.state();
         // As SCardCancel: it ends a wait that is under way and nothing else.
         state.called_off = false;
         let quiet = |state: &mut State| {
-            state.changes == self.seen && !state.called_off && !state.down && state.lives == self.life
+            state.count == self.seen && !state.called_off && !state.down && state.stops == self.stops
         };
         state = match limit {
-            Some(limit) => bell.0.1.wait_timeout_while(state, limit, quiet).unwrap_or_else(PoisonError::into_inner).0,
-            None => bell.0.1.wait_while(state, quiet).unwrap_or_else(PoisonError::into_inner),
+            Some(limit) => {
+                changes.0.1.wait_timeout_while(state, limit, quiet).unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => changes.0.1.wait_while(state, quiet).unwrap_or_else(PoisonError::into_inner),
         };
         state.wakes += 1;
         self.alive(&state)

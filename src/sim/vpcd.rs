@@ -13,6 +13,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::card::{LinkFault, VirtualCard};
+use crate::os::tcp::acknowledge_at_once;
 
 const POWER_OFF: u8 = 0x00;
 const POWER_ON: u8 = 0x01;
@@ -209,7 +210,7 @@ fn serve_on<C: VirtualCard + ?Sized>(
             Err(error) => break Err(error.into()),
         }
     };
-    // Whoever ended first: nothing of this session may survive in the card.
+    // Whichever side ended first, nothing of this session may survive in the card.
     card.power_off();
     ended
 }
@@ -256,11 +257,13 @@ fn converse<C: VirtualCard + ?Sized>(
 }
 
 fn receive(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    // vpcd up to 0.8 sends length and content in two segments and waits for the acknowledgement of the first; a delayed one
+    // costs 44 ms per APDU.
     let mut length = [0; 2];
-    quick_ack(stream)?;
+    acknowledge_at_once(stream)?;
     stream.read_exact(&mut length)?;
     let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
-    quick_ack(stream)?;
+    acknowledge_at_once(stream)?;
     stream.read_exact(&mut message)?;
     Ok(message)
 }
@@ -271,19 +274,6 @@ fn send(stream: &mut TcpStream, message: &[u8]) -> io::Result<()> {
     let mut bytes = length.to_be_bytes().to_vec();
     bytes.extend_from_slice(message);
     stream.write_all(&bytes)
-}
-
-/// vpcd up to 0.8 sends length and content in two segments and waits for the acknowledgement of the
-/// first; a delayed one costs 44 ms per APDU. The option is not sticky: set it before every read.
-#[cfg(target_os = "linux")]
-fn quick_ack(stream: &TcpStream) -> io::Result<()> {
-    use std::os::linux::net::TcpStreamExt;
-    stream.set_quickack(true)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn quick_ack(_: &TcpStream) -> io::Result<()> {
-    Ok(())
 }
 
 fn peer_left(error: &io::Error) -> bool {

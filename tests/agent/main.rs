@@ -10,7 +10,7 @@
     missing_docs
 )]
 
-mod office;
+mod setup;
 mod watcher;
 
 mod cards;

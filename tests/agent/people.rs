@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use std::time::Duration;
 
-use pinwright::agent::report::{Phase, What};
+use pinwright::agent::report::{EventKind, Phase};
 use pinwright::card::PinLimits;
 use pinwright::job::Cause;
 use pinwright::job::secrets::{Need, SecretError};
@@ -13,7 +13,7 @@ use pinwright::job::supplier::Supplier;
 use pinwright::secret::{AdminKey, Code, Pin};
 use pinwright::sim::server::{Endpoint, Fault, FaultKind, PinMaker, Settings, UserPinOption};
 
-use crate::office::{Nobody, Office, card, card_id, writes};
+use crate::setup::{Nobody, Setup, card, card_id, writes};
 
 const READER: &str = "Reader 00 00";
 const OTHER: &str = "Reader 01 00";
@@ -25,14 +25,14 @@ fn user_pins(settings: &mut Settings) {
 
 #[test]
 fn a_pin_that_the_user_makes_needs_somebody_to_ask() {
-    let mut office = Office::with(1, user_pins, "", Arc::new(|_, _| Box::new(Nobody)));
+    let mut setup = Setup::with(1, user_pins, "", Arc::new(|_, _| Box::new(Nobody)));
     let card = card(0);
-    office.readers.add(READER).insert(card.clone());
-    let mut agent = office.agent();
+    setup.readers.add(READER).insert(card.clone());
+    let mut agent = setup.agent();
     let report = agent.ends(READER, Phase::NeedsPin);
     assert_eq!(report.exit, Some(7));
-    office.assert_untouched(&card, "nobody to ask");
-    agent.post.recheck().unwrap();
+    setup.assert_untouched(&card, "nobody to ask");
+    agent.sender.recheck().unwrap();
     agent.ends(READER, Phase::NeedsPin);
 }
 
@@ -77,10 +77,10 @@ fn a_pin_that_the_user_types_is_set() {
         assert_eq!(shown, format!("card {} in reader {READER:?}", card_id(0)));
         Box::new(Typist { pin: b"97531864", asked: Arc::clone(&counted) })
     };
-    let mut office = Office::with(1, user_pins, "", Arc::new(typist));
+    let mut setup = Setup::with(1, user_pins, "", Arc::new(typist));
     let card = card(0);
-    office.readers.add(READER).insert(card.clone());
-    let mut agent = office.agent();
+    setup.readers.add(READER).insert(card.clone());
+    let mut agent = setup.agent();
     agent.ends(READER, Phase::Done);
     assert!(card.with(|card| card.card().pin_is(b"97531864")));
     assert_eq!((asked.load(Ordering::SeqCst), writes(&card)), (1, 1));
@@ -89,14 +89,14 @@ fn a_pin_that_the_user_types_is_set() {
 #[test]
 fn a_pin_that_does_not_fit_fails_and_is_not_tried_again() {
     let long = |settings: &mut Settings| settings.pin_maker = PinMaker::Fixed(vec![b'7'; 40]);
-    let mut office = Office::with(1, long, "", Arc::new(|_, _| Box::new(Nobody)));
+    let mut setup = Setup::with(1, long, "", Arc::new(|_, _| Box::new(Nobody)));
     let card = card(0);
-    office.readers.add(READER).insert(card.clone());
-    let mut agent = office.agent();
+    setup.readers.add(READER).insert(card.clone());
+    let mut agent = setup.agent();
     let report = agent.ends(READER, Phase::Failed);
     assert_eq!((report.exit, report.card_state.as_deref(), report.next_check), (Some(8), Some("untouched"), None));
-    assert_eq!(agent.post.recheck(), Ok(0));
-    office.assert_untouched(&card, "misfit");
+    assert_eq!(agent.sender.recheck(), Ok(0));
+    setup.assert_untouched(&card, "misfit");
     assert_eq!(agent.status().totals.failed, 1);
 }
 
@@ -135,22 +135,22 @@ fn a_person_who_takes_longer_than_a_job_may_is_not_cut_off_and_holds_up_nobody()
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
     let typist = move || Slow(Typist { pin: b"86420975", asked: Arc::clone(&counter) });
-    let mut office = Office::with(2, user_pins, "", Arc::new(move |_, _| Box::new(typist())));
-    office.settings.job_timeout = Duration::from_millis(600);
+    let mut setup = Setup::with(2, user_pins, "", Arc::new(move |_, _| Box::new(typist())));
+    setup.settings.job_timeout = Duration::from_millis(600);
     // Both wait for the server; the first to get through then waits for a person.
-    office.server.inject(Fault::on(Endpoint::Smartcards, FaultKind::status(500)).times(2));
+    setup.server.inject(Fault::on(Endpoint::Smartcards, FaultKind::status(500)).times(2));
     let cards = [card(0), card(1)];
-    let mut readers = office.readers.clone();
-    let mut agent = office.agent();
+    let mut readers = setup.readers.clone();
+    let mut agent = setup.agent();
     for (name, card) in [READER, OTHER].iter().zip(&cards) {
         readers.add(name).insert(card.clone());
     }
     let mut done = Vec::new();
     let mut waiting_for_people = 0;
     while done.len() < 2 {
-        let event = agent.until("both done", |event| matches!(event.event, What::Phase | What::Step));
+        let event = agent.until("both done", |event| matches!(event.event, EventKind::Phase | EventKind::Step));
         let report = event.reader.unwrap();
-        if event.event == What::Phase && report.phase != Phase::ServerDown {
+        if event.event == EventKind::Phase && report.phase != Phase::ServerDown {
             assert_eq!(report.phase, Phase::Done, "{report:?}");
             done.push(report.reader);
         } else if report.step.as_deref() == Some("supply") && done.is_empty() {

@@ -5,13 +5,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use pinwright::agent::Message;
-use pinwright::agent::report::{Phase, What};
+use pinwright::agent::report::{EventKind, Phase};
 use pinwright::reader::monitor::{CallOff, StatusService, StatusSource};
 use pinwright::reader::{Connection, ReaderEntry, ReaderError, Readers};
 use pinwright::sim::fault::Fault;
 use pinwright::sim::reader::VirtualReaders;
 
-use crate::office::{Office, card};
+use crate::setup::{Setup, card};
 
 const READER: &str = "Reader 00 00";
 const OTHER: &str = "Reader 01 00";
@@ -19,14 +19,14 @@ const OTHER: &str = "Reader 01 00";
 #[test]
 fn no_insertion_is_missed_between_twenty_restarts() {
     const ROUNDS: u8 = 20;
-    let office = Office::new(ROUNDS);
-    let mut readers = office.readers.clone();
+    let setup = Setup::new(ROUNDS);
+    let mut readers = setup.readers.clone();
     let slot = readers.add(READER);
-    let mut agent = office.agent();
-    agent.hears(What::ServiceFound);
+    let mut agent = setup.agent();
+    agent.hears(EventKind::ServiceFound);
     for round in 0..ROUNDS {
         readers.set_service(false);
-        agent.hears(What::ServiceLost);
+        agent.hears(EventKind::ServiceLost);
         let plastic = card(round);
         // While nobody looks, or just after.
         if round % 2 == 0 {
@@ -37,9 +37,9 @@ fn no_insertion_is_missed_between_twenty_restarts() {
             slot.insert(plastic.clone());
         }
         agent.until("done", |event| {
-            event.event == What::Phase && event.reader.as_ref().is_some_and(|r| r.phase == Phase::Done)
+            event.event == EventKind::Phase && event.reader.as_ref().is_some_and(|r| r.phase == Phase::Done)
         });
-        office.assert_done(&plastic, "between two restarts");
+        setup.assert_done(&plastic, "between two restarts");
         slot.remove();
     }
     let totals = agent.status().totals;
@@ -48,30 +48,30 @@ fn no_insertion_is_missed_between_twenty_restarts() {
 
 #[test]
 fn a_reader_that_is_unplugged_in_mid_job_is_forgotten_and_its_card_done_later() {
-    let office = Office::new(1);
-    let mut readers = office.readers.clone();
+    let setup = Setup::new(1);
+    let mut readers = setup.readers.clone();
     let plastic = card(0);
     readers.add(READER).insert(plastic.clone());
-    let mut agent = office.agent();
+    let mut agent = setup.agent();
     agent.reaches(READER, "resolve");
     readers.unplug(READER);
-    agent.sees(READER, What::ReaderRemoved);
+    agent.sees(READER, EventKind::ReaderRemoved);
     readers.add(READER).insert(plastic.clone());
-    agent.sees(READER, What::Inserted);
+    agent.sees(READER, EventKind::Inserted);
     agent.until("done", |event| {
         event.reader.as_ref().is_some_and(|r| r.phase == Phase::Done || r.phase == Phase::AlreadyDone)
     });
-    assert!(office.has_server_pin(&plastic));
+    assert!(setup.has_server_pin(&plastic));
     assert!(agent.status().readers.iter().all(|report| report.phase != Phase::Stuck));
 }
 
 #[test]
 fn a_card_that_does_not_answer_leaves_its_reader_stuck_and_the_others_go_on() {
-    let office = Office::new(2);
-    let mut readers = office.readers.clone();
+    let setup = Setup::new(2);
+    let mut readers = setup.readers.clone();
     let (hanging, fine) = (card(0), card(1));
     hanging.with(|card| card.next(Fault::Hang));
-    let mut agent = office.agent();
+    let mut agent = setup.agent();
     let slot = readers.add(READER);
     slot.insert(hanging.clone());
     let report = agent.ends(READER, Phase::Stuck);
@@ -80,30 +80,30 @@ fn a_card_that_does_not_answer_leaves_its_reader_stuck_and_the_others_go_on() {
     agent.ends(OTHER, Phase::Done);
     // Pulled out and put in again it gets another chance.
     slot.remove();
-    agent.sees(READER, What::Removed);
+    agent.sees(READER, EventKind::Removed);
     slot.insert(hanging.clone());
     agent.ends(READER, Phase::Done);
-    office.assert_done(&hanging, "after the second insertion");
+    setup.assert_done(&hanging, "after the second insertion");
 }
 
 #[test]
 fn a_reader_that_hung_for_a_while_is_tried_again_with_the_card_in_it() {
     // As behind another program that holds its transaction for long: by itself after a while, and at once where asked.
     for asked in [true, false] {
-        let mut office = Office::new(1);
+        let mut setup = Setup::new(1);
         if !asked {
-            office.settings.recheck_first = Duration::from_millis(100);
+            setup.settings.recheck_first = Duration::from_millis(100);
         }
         let plastic = card(0);
         plastic.with(|card| card.next(Fault::Hang));
-        office.readers.clone().add(READER).insert(plastic.clone());
-        let mut agent = office.agent();
+        setup.readers.clone().add(READER).insert(plastic.clone());
+        let mut agent = setup.agent();
         agent.ends(READER, Phase::Stuck);
         if asked {
-            assert_eq!(agent.post.recheck(), Ok(1));
+            assert_eq!(agent.sender.recheck(), Ok(1));
         }
         agent.ends(READER, Phase::Done);
-        office.assert_done(&plastic, "after the hang");
+        setup.assert_done(&plastic, "after the hang");
         // It hung for a while, and nothing failed for good.
         assert_eq!(agent.status().totals.failed, 0);
     }
@@ -133,14 +133,14 @@ impl Readers for Blocking {
 
 #[test]
 fn a_call_that_never_returns_is_noticed_and_holds_up_neither_the_others_nor_the_end() {
-    let mut office = Office::new(2);
-    office.settings.job_timeout = Duration::from_millis(300);
-    office.settings.stop_timeout = Duration::from_millis(300);
+    let mut setup = Setup::new(2);
+    setup.settings.job_timeout = Duration::from_millis(300);
+    setup.settings.stop_timeout = Duration::from_millis(300);
     let ((opened, is_open), (let_go, gate)) = (channel(), channel());
-    office.between =
-        Some(Arc::new(Blocking { inner: office.readers.clone(), opened, gate: std::sync::Mutex::new(gate) }));
-    let mut readers = office.readers.clone();
-    let mut agent = office.agent();
+    setup.between =
+        Some(Arc::new(Blocking { inner: setup.readers.clone(), opened, gate: std::sync::Mutex::new(gate) }));
+    let mut readers = setup.readers.clone();
+    let mut agent = setup.agent();
     let slot = readers.add(READER);
     slot.insert(card(0));
     is_open.recv().unwrap();
@@ -149,14 +149,14 @@ fn a_call_that_never_returns_is_noticed_and_holds_up_neither_the_others_nor_the_
     let fine = card(1);
     readers.add(OTHER).insert(fine.clone());
     agent.ends(OTHER, Phase::Done);
-    office.assert_done(&fine, "beside a stuck reader");
+    setup.assert_done(&fine, "beside a stuck reader");
     // The same reader again: its thread is still not back, so the card waits for it.
     slot.remove();
-    agent.sees(READER, What::Removed);
+    agent.sees(READER, EventKind::Removed);
     slot.insert(card(0));
-    assert_eq!(agent.sees(READER, What::Inserted).phase, Phase::Stuck);
+    assert_eq!(agent.sees(READER, EventKind::Inserted).phase, Phase::Stuck);
     readers.unplug(READER);
-    agent.sees(READER, What::ReaderRemoved);
+    agent.sees(READER, EventKind::ReaderRemoved);
     let stopped = agent.stop();
     assert_eq!(stopped.unfinished, [READER]);
     drop(let_go);
@@ -195,48 +195,48 @@ impl StatusSource for DefectiveSource {
 
 #[test]
 fn an_agent_whose_monitor_fails_ends_and_says_so() {
-    let mut office = Office::new(1);
-    let mut readers = office.readers.clone();
-    office.status = Some(Arc::new(Defective(readers.clone())));
-    let mut agent = office.agent();
-    agent.hears(What::ServiceFound);
+    let mut setup = Setup::new(1);
+    let mut readers = setup.readers.clone();
+    setup.status = Some(Arc::new(Defective(readers.clone())));
+    let mut agent = setup.agent();
+    agent.hears(EventKind::ServiceFound);
     readers.add(READER);
-    agent.hears(What::Stopping);
+    agent.hears(EventKind::Stopping);
     let stopped = agent.ended();
-    assert!(stopped.deaf && stopped.unfinished.is_empty(), "{stopped:?}");
+    assert!(stopped.monitor_failed && stopped.unfinished.is_empty(), "{stopped:?}");
 }
 
 #[test]
 fn after_a_clock_jump_everything_is_looked_at_anew_and_nothing_is_written_twice() {
-    let office = Office::new(1);
+    let setup = Setup::new(1);
     let plastic = card(0);
-    office.readers.clone().add(READER).insert(plastic.clone());
-    let mut agent = office.agent();
+    setup.readers.clone().add(READER).insert(plastic.clone());
+    let mut agent = setup.agent();
     agent.ends(READER, Phase::Done);
-    agent.post.send(Message::ClockJumped).unwrap();
-    agent.sees(READER, What::Inserted);
+    agent.sender.send(Message::ClockJumped).unwrap();
+    agent.sees(READER, EventKind::Inserted);
     agent.ends(READER, Phase::AlreadyDone);
-    office.assert_done(&plastic, "after the jump");
+    setup.assert_done(&plastic, "after the jump");
 }
 
 #[test]
 fn nothing_is_told_before_the_start() {
-    // What the monitor sees may be in the mailbox before the loop begins.
-    let mut agent = Office::new(1).agent_with(vec![Message::ClockJumped]);
-    assert_eq!(agent.until("the first", |_| true).event, What::Started);
-    agent.hears(What::ClockJumped);
+    // EventKind the monitor sees may be in the mailbox before the loop begins.
+    let mut agent = Setup::new(1).agent_with(vec![Message::ClockJumped]);
+    assert_eq!(agent.until("the first", |_| true).event, EventKind::Started);
+    agent.hears(EventKind::ClockJumped);
 }
 
 #[test]
 fn an_idle_agent_is_not_woken_up() {
-    let office = Office::new(1);
-    office.readers.clone().add(READER).insert(card(0));
-    let mut agent = office.agent();
+    let setup = Setup::new(1);
+    setup.readers.clone().add(READER).insert(card(0));
+    let mut agent = setup.agent();
     agent.ends(READER, Phase::Done);
     // The look after the last change comes a second later; it is the last.
     std::thread::sleep(Duration::from_millis(1500));
-    let (before, events) = (office.readers.wakes(), agent.rest().len());
+    let (before, events) = (setup.readers.wakes(), agent.rest().len());
     std::thread::sleep(Duration::from_secs(3));
-    assert_eq!(office.readers.wakes(), before);
+    assert_eq!(setup.readers.wakes(), before);
     assert_eq!(agent.rest().len(), 0, "after {events}");
 }

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pinwright::agent::Message;
-use pinwright::agent::report::{Phase, What};
+use pinwright::agent::report::{EventKind, Phase};
 use pinwright::job::journal::Point;
 use pinwright::sim::fault::Fault;
 
-use crate::office::{Card, Nobody, Office, card};
+use crate::setup::{Card, Nobody, Setup, card};
 use crate::watcher::Agent;
 
 const READER: &str = "Reader 00 00";
 
 /// The server answers with another key than the card has.
-fn office_with_a_wrong_key() -> Office {
-    Office::with(1, |server| server.templates[0].default_admin_key = [0x5A; 24], "", Arc::new(|_, _| Box::new(Nobody)))
+fn office_with_a_wrong_key() -> Setup {
+    Setup::with(1, |server| server.templates[0].default_admin_key = [0x5A; 24], "", Arc::new(|_, _| Box::new(Nobody)))
 }
 
 fn refusals(plastic: &Card) -> usize {
@@ -32,34 +32,34 @@ fn assert_not_again(agent: &mut Agent, plastic: &Card, case: &str) {
 
 #[test]
 fn a_refused_answer_is_not_shown_again_for_the_same_request() {
-    let office = office_with_a_wrong_key();
-    let mut readers = office.readers.clone();
+    let setup = office_with_a_wrong_key();
+    let mut readers = setup.readers.clone();
     let plastic = card(0);
     let slot = readers.add(READER);
     slot.insert(plastic.clone());
-    let mut agent = office.agent();
+    let mut agent = setup.agent();
     assert_not_again(&mut agent, &plastic, "first");
-    let asked = office.secret_calls();
+    let asked = setup.secret_calls();
 
-    agent.post.send(Message::ClockJumped).unwrap();
-    agent.sees(READER, What::Inserted);
+    agent.sender.send(Message::ClockJumped).unwrap();
+    agent.sees(READER, EventKind::Inserted);
     assert_not_again(&mut agent, &plastic, "after a jump of the clock");
     readers.set_service(false);
-    agent.hears(What::ServiceLost);
+    agent.hears(EventKind::ServiceLost);
     readers.set_service(true);
     assert_not_again(&mut agent, &plastic, "after a restart of the service");
     slot.remove();
-    agent.sees(READER, What::Removed);
+    agent.sees(READER, EventKind::Removed);
     slot.insert(plastic.clone());
     assert_not_again(&mut agent, &plastic, "put in again");
     agent.stop();
-    let mut agent = office.agent();
+    let mut agent = setup.agent();
     assert_not_again(&mut agent, &plastic, "after a restart of the agent");
-    assert_eq!(office.secret_calls(), asked, "nothing secret is fetched in vain");
-    assert_eq!(office.points(), [Point::Untouched]);
+    assert_eq!(setup.secret_calls(), asked, "nothing secret is fetched in vain");
+    assert_eq!(setup.points(), [Point::Untouched]);
 
     // A new request is somebody's wish, and the server may know the right key now.
-    office.server.state().change(|settings| {
+    setup.server.state().change(|settings| {
         settings.requests[0].uuid = uuid::Uuid::from_u128(7);
         settings.templates[0].default_admin_key = pinwright::sim::gids::GidsSettings::default().admin_key;
     });
@@ -71,10 +71,10 @@ fn a_refused_answer_is_not_shown_again_for_the_same_request() {
 
 #[test]
 fn a_card_that_is_pulled_at_the_answer_again_and_again_is_left_to_a_person() {
-    let office = Office::new(1);
+    let setup = Setup::new(1);
     let plastic = card(0);
-    let slot = office.readers.clone().add(READER);
-    let mut agent = office.agent();
+    let slot = setup.readers.clone().add(READER);
+    let mut agent = setup.agent();
     let reports: Vec<_> = (0..4)
         .map(|_| {
             plastic.with(|card| {
@@ -86,39 +86,39 @@ fn a_card_that_is_pulled_at_the_answer_again_and_again_is_left_to_a_person() {
             slot.insert(plastic.clone());
             let report = agent.ends(READER, Phase::Failed);
             slot.remove();
-            agent.sees(READER, What::Removed);
+            agent.sees(READER, EventKind::Removed);
             std::thread::sleep(Duration::from_millis(1));
             report
         })
         .collect();
-    assert_eq!(office.records().len(), 3, "{reports:?}");
+    assert_eq!(setup.records().len(), 3, "{reports:?}");
     assert_eq!(reports[3].exit, Some(9));
     assert!(reports[3].reason.as_ref().unwrap().contains("3 jobs for the same request were cut off"), "{reports:?}");
 }
 
 #[test]
 fn a_record_that_can_not_be_read_forbids_what_it_might_forbid() {
-    let mut office = office_with_a_wrong_key();
-    (office.settings.recheck_first, office.settings.recheck_longest) =
+    let mut setup = office_with_a_wrong_key();
+    (setup.settings.recheck_first, setup.settings.recheck_longest) =
         (Duration::from_millis(100), Duration::from_millis(100));
     let plastic = card(0);
-    let slot = office.readers.clone().add(READER);
+    let slot = setup.readers.clone().add(READER);
     slot.insert(plastic.clone());
-    let mut agent = office.agent();
+    let mut agent = setup.agent();
     assert_not_again(&mut agent, &plastic, "first");
-    let listing = office.journal.history().unwrap().records;
-    let record = file_named(office.journal.folder(), &format!("{}.json", listing[0].id)).unwrap();
+    let listing = setup.journal.history().unwrap().records;
+    let record = file_named(setup.journal.folder(), &format!("{}.json", listing[0].id)).unwrap();
     let text = std::fs::read(&record).unwrap();
     std::fs::write(&record, &text[..text.len() / 2]).unwrap();
     slot.remove();
-    agent.sees(READER, What::Removed);
+    agent.sees(READER, EventKind::Removed);
     slot.insert(plastic.clone());
     let report = agent.ends(READER, Phase::Waiting);
     assert_eq!((refusals(&plastic), report.exit), (1, Some(9)), "{report:?}");
     // Put right, it says what it said before; the agent has looked again.
     std::fs::write(&record, &text).unwrap();
     agent.until("the refusal", |event| {
-        event.event == What::Phase && event.reader.as_ref().is_some_and(|report| report.phase == Phase::Failed)
+        event.event == EventKind::Phase && event.reader.as_ref().is_some_and(|report| report.phase == Phase::Failed)
     });
     assert_eq!(refusals(&plastic), 1);
 }

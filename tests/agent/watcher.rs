@@ -4,8 +4,8 @@ use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use pinwright::agent::report::{Event, Phase, ReaderReport, Snapshot, What};
-use pinwright::agent::{self, Message, Post, Settings, Station, Stopped, mailbox};
+use pinwright::agent::report::{Event, EventKind, Phase, ReaderReport, Snapshot};
+use pinwright::agent::{self, AgentContext, MailboxSender, Message, Settings, Stopped, mailbox};
 
 /// Far longer than anything takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -15,21 +15,21 @@ const SHOWN: usize = 60;
 
 /// An agent on a thread of its own; ended when dropped.
 pub struct Agent {
-    pub post: Post,
+    pub sender: MailboxSender,
     events: Receiver<Event>,
-    /// What came so far, in short.
+    /// EventKind came so far, in short.
     log: Vec<String>,
     thread: Option<JoinHandle<Stopped>>,
 }
 
 impl Agent {
     /// One that finds these messages waiting, and then somebody who follows.
-    pub fn start(settings: Settings, station: Station, waiting: Vec<Message>) -> Self {
-        let (post, mailbox) = mailbox();
-        waiting.into_iter().for_each(|message| post.send(message).unwrap());
-        let events = post.follow().unwrap();
-        let thread = std::thread::spawn(move || agent::run(settings, station, mailbox).unwrap());
-        Self { post, events, log: Vec::new(), thread: Some(thread) }
+    pub fn start(settings: Settings, context: AgentContext, waiting: Vec<Message>) -> Self {
+        let (sender, mailbox) = mailbox();
+        waiting.into_iter().for_each(|message| sender.send(message).unwrap());
+        let events = sender.follow().unwrap();
+        let thread = std::thread::spawn(move || agent::run(settings, context, mailbox).unwrap());
+        Self { sender, events, log: Vec::new(), thread: Some(thread) }
     }
 
     /// The next event for which `wanted` is true; those before it are passed over.
@@ -54,13 +54,13 @@ impl Agent {
 
     /// Waits for something that happens in no reader, or in any.
     #[track_caller]
-    pub fn hears(&mut self, what: What) -> Event {
+    pub fn hears(&mut self, what: EventKind) -> Event {
         self.until(&format!("{what:?}"), |event| event.event == what)
     }
 
     /// Waits for something that happens in a reader.
     #[track_caller]
-    pub fn sees(&mut self, reader: &str, what: What) -> ReaderReport {
+    pub fn sees(&mut self, reader: &str, what: EventKind) -> ReaderReport {
         let event = self.until(&format!("{what:?} in {reader}"), |event| {
             event.event == what && event.reader.as_ref().is_some_and(|report| report.reader == reader)
         });
@@ -71,7 +71,7 @@ impl Agent {
     #[track_caller]
     pub fn reaches(&mut self, reader: &str, step: &str) {
         self.until(&format!("step {step} in {reader}"), |event| {
-            event.event == What::Step
+            event.event == EventKind::Step
                 && event
                     .reader
                     .as_ref()
@@ -82,7 +82,7 @@ impl Agent {
     /// The end of the next look or job in a reader, which has to be this one.
     #[track_caller]
     pub fn ends(&mut self, reader: &str, phase: Phase) -> ReaderReport {
-        let report = self.sees(reader, What::Phase);
+        let report = self.sees(reader, EventKind::Phase);
         assert_eq!(report.phase, phase, "{report:?}");
         report
     }
@@ -94,7 +94,7 @@ impl Agent {
 
     /// The agent's state.
     pub fn status(&self) -> Snapshot {
-        self.post.status().unwrap()
+        self.sender.status().unwrap()
     }
 
     /// One reader's state.
@@ -107,7 +107,7 @@ impl Agent {
 
     /// Asks it to end, without waiting for that.
     pub fn ask_to_stop(&self) {
-        self.post.send(Message::Shutdown).unwrap();
+        self.sender.send(Message::Shutdown).unwrap();
     }
 
     /// Ends it and tells how.
@@ -125,7 +125,7 @@ impl Agent {
 impl Drop for Agent {
     fn drop(&mut self) {
         // Gone already where the test has stopped it, and a failing test must not wait.
-        let _ = self.post.send(Message::Shutdown);
+        let _ = self.sender.send(Message::Shutdown);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pinwright::agent::report::{Phase, What};
+use pinwright::agent::report::{EventKind, Phase};
 use support::agent_process::Daemon;
 use support::holding::Holder;
 use support::numbered_cards::{assert_done, card, id, installation_for};
@@ -24,7 +24,7 @@ fn a_card_that_another_program_kept_for_long_is_done_when_it_lets_go() {
     let holder = Holder::transact(&pcscd, 0);
     let mut agent = Daemon::start(&installation, &pcscd.socket(), "agent");
     let waits = |event: &pinwright::agent::report::Event| {
-        event.event == What::Phase && event.reader.as_ref().is_some_and(|report| report.phase == Phase::Waiting)
+        event.event == EventKind::Phase && event.reader.as_ref().is_some_and(|report| report.phase == Phase::Waiting)
     };
     agent.until("the first look", waits);
     let threads = threads(agent.id());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pinwright::agent::report::{ServiceState, What};
+use pinwright::agent::report::{EventKind, ServiceState};
 use support::agent_process::Daemon;
 use support::numbered_cards::{assert_done, card, id, insert, installation_for};
 use support::pcscd::Pcscd;
@@ -15,14 +15,14 @@ fn no_insertion_is_missed_between_twenty_restarts() {
     let Some(mut pcscd) = Pcscd::start_or_skip(2) else { return };
     let installation = installation_for(RESTARTS);
     let mut agent = Daemon::start(&installation, &pcscd.socket(), "agent");
-    agent.hears(What::ServiceFound);
+    agent.hears(EventKind::ServiceFound);
     for round in 0..RESTARTS {
         if round % 2 == 0 {
             pcscd.kill()
         } else {
             pcscd.terminate()
         }
-        agent.hears(What::ServiceLost);
+        agent.hears(EventKind::ServiceLost);
         pcscd.start_again();
         // Before the agent has found the service again, or after: as it comes.
         let virtual_card = card(round);
@@ -42,7 +42,7 @@ fn an_agent_waits_for_a_service_that_is_not_there() {
     pcscd.kill();
     let installation = installation_for(1);
     let mut agent = Daemon::start(&installation, &pcscd.socket(), "agent");
-    agent.hears(What::ServiceLost);
+    agent.hears(EventKind::ServiceLost);
     let status = agent.status(&installation, &pcscd.socket(), "agent");
     assert!(matches!(status.service, ServiceState::Absent { .. }), "{status:?}");
     pcscd.start_again();
@@ -57,10 +57,10 @@ fn readers_that_come_and_go_are_noticed_and_served() {
     let Some(mut pcscd) = Pcscd::start_or_skip(4) else { return };
     let installation = installation_for(4);
     let mut agent = Daemon::start(&installation, &pcscd.socket(), "agent");
-    agent.hears(What::ServiceFound);
+    agent.hears(EventKind::ServiceFound);
     for (number, pairs) in [1, 2, 1, 2].into_iter().enumerate() {
         pcscd.terminate();
-        agent.hears(What::ServiceLost);
+        agent.hears(EventKind::ServiceLost);
         pcscd.start_again_with(pairs);
         // Into the last reader that there is now.
         let virtual_card = card(number as u32);

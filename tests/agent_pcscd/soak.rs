@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pinwright::agent::report::What;
+use pinwright::agent::report::EventKind;
 use pinwright::sim::server::RequestStatus;
 use support::agent_process::Daemon;
 use support::numbered_cards::{assert_done, card, id, insert, installation_to_come, set};
@@ -57,7 +57,7 @@ fn many_insertions_leave_nothing_behind() {
         drop(handles);
         let mut in_place = usize::from(READERS);
         while in_place > 0 {
-            agent.hears(What::Removed);
+            agent.hears(EventKind::Removed);
             in_place -= 1;
         }
         if round + 1 == rounds / 4 {

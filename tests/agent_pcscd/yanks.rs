@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pinwright::agent::report::{Phase, What};
+use pinwright::agent::report::{EventKind, Phase};
 use pinwright::sim::server::RequestStatus;
 use support::agent_process::Daemon;
 use support::numbered_cards::{assert_done, card, id, insert, installation_to_come, set};
@@ -32,14 +32,14 @@ fn a_card_yanked_at_any_moment_is_settled_when_it_comes_back() {
         let in_reader = |what| move |event: &pinwright::agent::report::Event| event.event == what;
         let handle = insert(&pcscd, reader, &virtual_card, DELAY);
         agent.until("insertion", |event| {
-            in_reader(What::Inserted)(event) && event.reader.as_ref().is_some_and(|r| r.reader == name)
+            in_reader(EventKind::Inserted)(event) && event.reader.as_ref().is_some_and(|r| r.reader == name)
         });
         std::thread::sleep(Duration::from_millis(fastrand::u64(0..SPREAD)));
         handle.remove();
         if number % 4 < 2 {
             // pcscd goes with the card.
             pcscd.kill();
-            agent.hears(What::ServiceLost);
+            agent.hears(EventKind::ServiceLost);
             pcscd.start_again();
         } else {
             pcscd.wait_for_card(reader, false);

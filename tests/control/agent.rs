@@ -6,31 +6,32 @@ use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use nix::unistd::Gid;
-use pinwright::agent::control::place::Place;
-use pinwright::agent::control::{Control, SEATS};
-use pinwright::agent::report::{EVENT_SCHEMA, Event, Snapshot, What, timestamp};
-use pinwright::agent::{Mailbox, Message, Post, Settings, mailbox};
+use pinwright::agent::control::{Control, MAX_CLIENTS};
+use pinwright::agent::report::{EVENT_SCHEMA, Event, EventKind, Snapshot, timestamp};
+use pinwright::agent::{Mailbox, MailboxSender, Message, Settings, mailbox};
 use pinwright::job::journal::Journal;
+use pinwright::os::account::Group;
+use pinwright::os::endpoint::Endpoint;
 use serde_json::Value;
+
 use support::waiting::PATIENCE;
 
 pub struct Agent {
     pub folder: tempfile::TempDir,
-    pub post: Post,
+    pub sender: MailboxSender,
     control: Option<Control>,
     work: Option<JoinHandle<()>>,
 }
 
 impl Agent {
-    pub fn start(group: Option<Gid>) -> Self {
+    pub fn start(group: Option<Group>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::take(&folder.path().join("run/agent.sock"), group, None).unwrap();
-        let (post, mailbox) = mailbox();
+        let endpoint = Endpoint::open(&folder.path().join("run/agent.sock"), group, None).unwrap();
+        let (sender, mailbox) = mailbox();
         let journal = Journal::new(folder.path().join("journal"), Duration::from_secs(60));
-        let control = Control::start(place, &post, Some(journal)).unwrap();
+        let control = Control::start(endpoint, group, &sender, Some(journal)).unwrap();
         let work = thread::spawn(move || serve(&mailbox));
-        Self { folder, post, control: Some(control), work: Some(work) }
+        Self { folder, sender, control: Some(control), work: Some(work) }
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -55,8 +56,8 @@ impl Agent {
     }
 
     /// How many clients could be seated now.
-    pub fn free_seats(&self) -> usize {
-        let mut seated: Vec<Client> = (0..SEATS).map(|_| self.connect()).collect();
+    pub fn free_places(&self) -> usize {
+        let mut seated: Vec<Client> = (0..MAX_CLIENTS).map(|_| self.connect()).collect();
         let answered = |client: &mut Client| {
             client.say(&request("status"));
             let answer = client.hear().expect("a line before the end");
@@ -69,14 +70,14 @@ impl Agent {
     /// Has the loop tell that many events.
     pub fn tell(&self, count: usize) {
         for _ in 0..count {
-            self.post.send(Message::ClockJumped).unwrap();
+            self.sender.send(Message::ClockJumped).unwrap();
         }
     }
 
     /// Ends it as the command does: the loop first, the socket after it.
     pub fn end(&mut self) {
         // The loop has ended already where a test ends it by hand.
-        let _ = self.post.send(Message::Shutdown);
+        let _ = self.sender.send(Message::Shutdown);
         self.work.take().map(JoinHandle::join);
         drop(self.control.take());
     }
@@ -106,7 +107,7 @@ fn event() -> Event {
     Event {
         schema: EVENT_SCHEMA.to_owned(),
         time: timestamp(std::time::SystemTime::now()),
-        event: What::ClockJumped,
+        event: EventKind::ClockJumped,
         reader: None,
         detail: Some("told by the test".to_owned()),
     }
@@ -147,7 +148,7 @@ impl Client {
         line["error"]["reason"].as_str().unwrap().to_owned()
     }
 
-    /// Insists that nothing more comes. What we have said and nobody has read makes the end a reset.
+    /// Insists that nothing more comes. EventKind we have said and nobody has read makes the end a reset.
     pub fn ends(&mut self) {
         let mut rest = Vec::new();
         let end = self.0.read_to_end(&mut rest);

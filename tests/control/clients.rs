@@ -1,13 +1,13 @@
-//! What clients get: good ones, and others.
+//! EventKind clients get: good ones, and others.
 
-use pinwright::agent::control::SEATS;
+use pinwright::agent::control::MAX_CLIENTS;
 use pinwright::agent::control::client::{AskError, ask};
-use pinwright::agent::control::protocol::{Command, Done};
-use pinwright::agent::report::{Event, Snapshot, What};
+use pinwright::agent::control::protocol::{Command, RecheckDone};
+use pinwright::agent::report::{Event, EventKind, Snapshot};
 use pinwright::job::journal::Listing;
-use support::waiting::until;
 
 use crate::agent::{Agent, request};
+use support::waiting::until;
 
 #[test]
 fn each_command_has_its_answer() {
@@ -15,8 +15,8 @@ fn each_command_has_its_answer() {
     let settings = agent.settings();
     let (_, snapshot): (_, Snapshot) = ask(&settings, Command::Status).unwrap().expect().unwrap();
     assert_eq!((snapshot.schema.as_str(), snapshot.pid), ("pinwright.agent-status/1", std::process::id()));
-    let (_, done): (_, Done) = ask(&settings, Command::Recheck).unwrap().expect().unwrap();
-    assert_eq!(done, Done::new(3));
+    let (_, done): (_, RecheckDone) = ask(&settings, Command::Recheck).unwrap().expect().unwrap();
+    assert_eq!(done, RecheckDone::new(3));
     let (_, listing): (_, Listing) = ask(&settings, Command::History).unwrap().expect().unwrap();
     assert_eq!((listing.schema.as_str(), listing.records.len()), ("pinwright.history/1", 0));
 }
@@ -28,7 +28,7 @@ fn a_follower_hears_each_event_until_the_agent_ends() {
     assert!(events.expect::<Snapshot>().is_ok(), "the state comes first");
     agent.tell(1);
     let (line, event): (String, Event) = events.line().unwrap().unwrap();
-    assert_eq!(event.event, What::ClockJumped);
+    assert_eq!(event.event, EventKind::ClockJumped);
     assert!(line.starts_with("{\"schema\":\"pinwright.agent-event/1\","), "{line}");
     agent.end();
     while events.line::<Event>().unwrap().is_some() {}
@@ -96,7 +96,7 @@ fn a_client_that_says_nothing_is_sent_away() {
 fn there_are_so_many_seats_and_each_comes_free_when_its_client_goes() {
     let agent = Agent::start(None);
     for _ in 0..3 {
-        let mut followers: Vec<_> = (0..SEATS).map(|_| agent.follower()).collect();
+        let mut followers: Vec<_> = (0..MAX_CLIENTS).map(|_| agent.follower()).collect();
         // All of them sit when each has heard the state.
         for follower in &mut followers {
             assert!(follower.hear().is_some());
@@ -106,7 +106,7 @@ fn there_are_so_many_seats_and_each_comes_free_when_its_client_goes() {
         drop(followers);
         until("a free seat", || ask(&agent.settings(), Command::Status).unwrap().expect::<Snapshot>().is_ok());
         // The others, too, before they are taken again.
-        until("no follower", || agent.free_seats() == SEATS);
+        until("no follower", || agent.free_places() == MAX_CLIENTS);
     }
 }
 
@@ -118,7 +118,7 @@ fn a_follower_that_does_not_read_is_dropped() {
     assert!(lazy.hear().is_some());
     agent.tell(EVENTS);
     // Others don't wait for it.
-    let (_, done): (_, Done) = ask(&agent.settings(), Command::Recheck).unwrap().expect().unwrap();
+    let (_, done): (_, RecheckDone) = ask(&agent.settings(), Command::Recheck).unwrap().expect().unwrap();
     assert_eq!(done.asked, 3);
     let mut heard = 0;
     while lazy.hear().is_some() {

@@ -4,5 +4,5 @@
 
 mod agent;
 mod clients;
+mod endpoints;
 mod peers;
-mod places;

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use nix::unistd::{Gid, Uid, User, geteuid};
+use pinwright::os::account::Group;
+
 use support::waiting::skip;
 
 use crate::agent::Agent;
@@ -61,7 +63,7 @@ fn a_foreign_user_gets_no_answer() {
 #[test]
 fn members_of_the_group_get_their_answer() {
     let Some(nobody) = nobody() else { return };
-    let agent = Agent::start(Some(nobody.gid));
+    let agent = Agent::start(Some(Group(nobody.gid.as_raw())));
     let got = status_as(&agent, nobody.uid, nobody.gid);
     assert!(got.status.success(), "{}", String::from_utf8_lossy(&got.stderr));
     assert!(String::from_utf8_lossy(&got.stdout).starts_with("agent    pinwright "));

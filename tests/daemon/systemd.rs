@@ -1,4 +1,4 @@
-//! What it tells systemd (sd_notify(3)).
+//! EventKind it tells systemd (sd_notify(3)).
 
 use std::os::unix::net::UnixDatagram;
 

@@ -84,7 +84,7 @@ impl Strike {
 
 type Other = SharedCard<Box<dyn InspectableCard>>;
 
-/// What a case was, beside right.
+/// EventKind a case was, beside right.
 #[derive(Default)]
 struct Counts {
     cases: usize,
@@ -280,7 +280,7 @@ fn again(
     wrong
 }
 
-/// What leads out where the current PIN is not known for sure: each family takes one of them.
+/// EventKind leads out where the current PIN is not known for sure: each family takes one of them.
 fn ways_out() -> Vec<Authority> {
     vec![Authority::AdminKey, Authority::Puk, Authority::AdminPin]
 }

@@ -13,7 +13,7 @@ use crate::case_journal::{CaseJournal, current, secrets};
 /// Pairs for each family and authority.
 const SAMPLE: usize = 50;
 
-/// What goes wrong in one job.
+/// EventKind goes wrong in one job.
 #[derive(Clone, Debug)]
 enum Trouble {
     Card(usize, Strike),
@@ -50,7 +50,7 @@ impl Rng {
         ];
         let passing =
             [FaultKind::status(503), FaultKind::DropBeforeHeaders, FaultKind::status_with(429, "Retry-After", "0")];
-        // What a card says of a write that it never made is true again in no later job.
+        // EventKind a card says of a write that it never made is true again in no later job.
         let strikes: Vec<Strike> =
             strikes().into_iter().filter(|s| !s.lies() && !matches!(s, Strike::OtherId | Strike::SameId)).collect();
         match self.below(4) {

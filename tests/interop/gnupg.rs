@@ -34,7 +34,7 @@ pub struct GnuPg<'a> {
     aid: String,
 }
 
-/// What `--card-status` says.
+/// EventKind `--card-status` says.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Status {
     /// The whole application identifier, in upper-case hex.

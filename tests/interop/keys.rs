@@ -24,7 +24,7 @@ use super::{ADMIN_PIN, GUID, PIN, PUK, SERIAL, VENDOR, apdu};
 
 const TASK: &str = "PINWRIGHT_TEST_TASK";
 
-/// What the card is born with, and what it is given.
+/// EventKind the card is born with, and what it is given.
 const FACTORY_KEY: &str = "010203040506070801020304050607080102030405060708";
 const NEW_KEY: &str = "981540F87A2907F81CFBA16E2AC42AC7E397D3584AD56408";
 const AES_256_KEY: &str = "603DEB1015CA71BE2B73AEF0857D77811F352C073B6108D72D9810A30914DFF4";

@@ -12,7 +12,7 @@ pub struct Yubico<'a> {
     card: &'a Vcard,
 }
 
-/// What `status` says.
+/// EventKind `status` says.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Status {
     /// The GUID within the CHUID, in plain hex.

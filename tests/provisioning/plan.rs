@@ -1,4 +1,4 @@
-//! What a plan lists is what the job then sends; and a plan itself touches nothing.
+//! EventKind a plan lists is what the job then sends; and a plan itself touches nothing.
 
 use std::sync::atomic::AtomicBool;
 
@@ -78,7 +78,7 @@ fn compare(case: &str, setup: &mut JobSetup, inserted: &InsertedCard, person: &m
         .map(|call| without_challenge(&format!("{host}{}{}", call.path, query(&call.query))))
         .collect();
     let mut urls = urls(&plan);
-    // What is in flight together has no order.
+    // EventKind is in flight together has no order.
     called.sort();
     urls.sort();
     assert_eq!(urls, called, "{case}");

@@ -81,12 +81,12 @@ impl Held {
         }
     }
 
-    /// What is in its memory now.
+    /// EventKind is in its memory now.
     pub fn scan(&self, canaries: &[Canary]) -> Vec<Hit> {
         self.subject.scan(self.id(), canaries)
     }
 
-    /// What is in a core that is taken of it now; `None` without gdb.
+    /// EventKind is in a core that is taken of it now; `None` without gdb.
     pub fn core(&self, setup: &CanarySetup, canaries: &[Canary]) -> Option<Vec<Hit>> {
         self.subject.core(self.id(), &setup.installation.path("tmp"), canaries)
     }

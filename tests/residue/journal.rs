@@ -1,4 +1,4 @@
-//! What the journal is told.
+//! EventKind the journal is told.
 
 use std::fs::{self, File};
 use std::process::{Command, Stdio};

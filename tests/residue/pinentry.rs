@@ -37,7 +37,7 @@ done
         Self { folder }
     }
 
-    /// What happens at the next question.
+    /// EventKind happens at the next question.
     fn will(&self, commands: &str) {
         fs::write(self.folder.path().join("answer"), commands).unwrap();
     }

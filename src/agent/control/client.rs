@@ -1,18 +1,18 @@
 //! The client's end of the control socket.
 
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use super::protocol::{Command, Refusal, Why};
+use super::protocol::{Command, Refusal, RefusalDetail};
 use crate::agent::Settings;
+use crate::os::endpoint::{self, Stream};
 
 /// How long the agent may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The longest line that is read: a journal of many years.
 const LINE_MAX: u64 = 64 * 1024 * 1024;
@@ -22,9 +22,9 @@ const LINE_MAX: u64 = 64 * 1024 * 1024;
 pub enum AskError {
     /// No path is configured, and none follows from the environment.
     #[error("there is no place where an agent could listen")]
-    NoPlace,
+    NoSocket,
     /// Nobody listens.
-    #[error("no agent is running: nobody listens on {}", places(.paths))]
+    #[error("no agent is running: nobody listens on {}", alternatives(.paths))]
     NotRunning {
         /// Where it was looked for.
         paths: Vec<PathBuf>,
@@ -47,15 +47,15 @@ pub enum AskError {
         #[source]
         source: io::Error,
     },
-    /// The agent said no.
+    /// The agent refused the request.
     #[error("the agent refused: {}", .0.message)]
-    Refused(Why),
+    Refused(RefusalDetail),
     /// Not an answer of a version that is known here.
     #[error("the agent's answer is not understood: is it of another version?")]
     Unknown(#[source] serde_json::Error),
 }
 
-fn places(paths: &[PathBuf]) -> String {
+fn alternatives(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or ")
 }
 
@@ -63,7 +63,7 @@ fn places(paths: &[PathBuf]) -> String {
 #[derive(Debug)]
 pub struct Answers {
     path: PathBuf,
-    lines: BufReader<UnixStream>,
+    lines: BufReader<Stream>,
 }
 
 /// Asks the agent where the settings say that one listens.
@@ -73,10 +73,10 @@ pub struct Answers {
 pub fn ask(settings: &Settings, command: Command) -> Result<Answers, AskError> {
     let paths: Vec<PathBuf> = settings.control.iter().chain(&settings.control_of_system).cloned().collect();
     if paths.is_empty() {
-        return Err(AskError::NoPlace);
+        return Err(AskError::NoSocket);
     }
     for path in &paths {
-        match UnixStream::connect(path) {
+        match endpoint::connect(path) {
             Ok(stream) => return send(path, stream, command),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {}
             Err(source) if source.kind() == ErrorKind::PermissionDenied => {
@@ -88,15 +88,15 @@ pub fn ask(settings: &Settings, command: Command) -> Result<Answers, AskError> {
     Err(AskError::NotRunning { paths })
 }
 
-fn send(path: &Path, mut stream: UnixStream, command: Command) -> Result<Answers, AskError> {
+fn send(path: &Path, mut stream: Stream, command: Command) -> Result<Answers, AskError> {
     let failed = |source| AskError::Io { path: path.to_owned(), source };
-    // Events come when they come; an answer comes soon.
-    let patience = (command != Command::Follow).then_some(PATIENCE);
-    stream.set_read_timeout(patience).map_err(failed)?;
-    stream.set_write_timeout(Some(PATIENCE)).map_err(failed)?;
+    // An answer comes soon; the next event may take any time.
+    let timeout = (command != Command::Follow).then_some(ANSWER_TIMEOUT);
+    stream.set_read_timeout(timeout).map_err(failed)?;
+    stream.set_write_timeout(Some(ANSWER_TIMEOUT)).map_err(failed)?;
     let line = serde_json::to_string(&command.request()).map_err(AskError::Unknown)? + "\n";
     match stream.write_all(line.as_bytes()) {
-        // An agent that turns somebody away does not wait for what he wants: its reason is there to be read.
+        // An agent that refuses a client closes without reading the request; its answer is there to be read.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         sent => sent.map_err(failed)?,
     }

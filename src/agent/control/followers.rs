@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::agent::report::Event;
 
 /// How many lines a follower may lag behind before it is dropped.
-const LAG: usize = 1024;
+const MAX_LAG: usize = 1024;
 
-/// Whoever follows now.
+/// The clients that follow now.
 #[derive(Default)]
 pub(super) struct Followers(Mutex<List>);
 
@@ -19,7 +19,7 @@ struct List {
     over: bool,
     /// The number of the next one.
     next: u64,
-    /// The only sender of each: without it the follower's lines end.
+    /// The only sender of each follower: its lines end when this is dropped.
     senders: BTreeMap<u64, SyncSender<Arc<str>>>,
 }
 
@@ -30,7 +30,7 @@ impl Followers {
         if list.over {
             return None;
         }
-        let (sender, lines) = sync_channel(LAG);
+        let (sender, lines) = sync_channel(MAX_LAG);
         let number = list.next;
         list.next += 1;
         list.senders.insert(number, sender);
@@ -72,7 +72,7 @@ impl Followers {
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {
-        // A panic elsewhere leaves the list as it is: whole.
+        // No code panics between two changes of the list that belong together.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

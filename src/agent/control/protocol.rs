@@ -1,8 +1,8 @@
-//! What is said over the control socket: `pinwright.agent-control/1`, one JSON object a line.
+//! What is sent over the control socket: `pinwright.agent-control/1`, one JSON object a line.
 //!
-//! The client says one [`Request`]. Answers: to `status` a `pinwright.agent-status/1`, to `follow` the same
+//! The client sends one [`Request`]. Answers: to `status` a `pinwright.agent-status/1`, to `follow` the same
 //! and then a `pinwright.agent-event/1` for each event until one side goes, to `history` a `pinwright.history/1`, to `recheck` a
-//! [`Done`]; in place of each a [`Refusal`]. Within a version fields are only added to answers; a request with a field that
+//! [`RecheckDone`]; in place of each a [`Refusal`]. Within a version fields are only added to answers; a request with a field that
 //! the agent does not know is refused, since the agent could not do what it asks for.
 
 use serde::{Deserialize, Serialize};
@@ -13,13 +13,13 @@ pub const SCHEMA: &str = "pinwright.agent-control/1";
 /// The longest request line, its line end included.
 pub const REQUEST_MAX: usize = 4096;
 
-/// What a client says.
+/// What a client sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// [`SCHEMA`].
     pub schema: String,
-    /// What it wants.
+    /// What it asks for.
     pub command: Command,
 }
 
@@ -47,7 +47,7 @@ impl Command {
 
 /// The answer to `recheck`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Done {
+pub struct RecheckDone {
     /// [`SCHEMA`].
     pub schema: String,
     /// `done`.
@@ -56,7 +56,7 @@ pub struct Done {
     pub asked: usize,
 }
 
-impl Done {
+impl RecheckDone {
     /// About that many cards.
     #[must_use]
     pub fn new(asked: usize) -> Self {
@@ -64,7 +64,7 @@ impl Done {
     }
 }
 
-/// The answer that says no.
+/// The answer in place of every other: the request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// [`SCHEMA`].
@@ -72,19 +72,19 @@ pub struct Refusal {
     /// `failed`.
     pub outcome: String,
     /// Why.
-    pub error: Why,
+    pub error: RefusalDetail,
 }
 
-/// Why the answer is no.
+/// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Why {
+pub struct RefusalDetail {
     /// For programs.
     pub reason: Reason,
     /// For people, with what to do.
     pub message: String,
 }
 
-/// Why the answer is no, for programs.
+/// Why a request is refused, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
@@ -105,10 +105,10 @@ pub enum Reason {
 }
 
 impl Refusal {
-    /// No, and why.
+    /// A refusal for this reason.
     #[must_use]
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        let error = Why { reason, message: message.into() };
+        let error = RefusalDetail { reason, message: message.into() };
         Self { schema: SCHEMA.to_owned(), outcome: "failed".to_owned(), error }
     }
 }

@@ -4,7 +4,7 @@ use super::AgentError;
 use super::wording;
 use crate::agent::Settings;
 use crate::agent::control::client;
-use crate::agent::control::protocol::{Command, Done};
+use crate::agent::control::protocol::{Command, RecheckDone};
 use crate::agent::report::{Event, Snapshot};
 use crate::cli::error::CliError;
 use crate::cli::history;
@@ -42,7 +42,7 @@ pub(super) fn history(settings: &Settings, json: bool, world: &mut World<'_>) ->
 
 /// Has the agent ask the server now.
 pub(super) fn recheck(settings: &Settings, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
-    let (line, done): (String, Done) = ask(settings, Command::Recheck)?.expect().map_err(AgentError::Ask)?;
+    let (line, done): (String, RecheckDone) = ask(settings, Command::Recheck)?.expect().map_err(AgentError::Ask)?;
     if json {
         return world.print(&line);
     }

@@ -4,18 +4,17 @@ mod metrics;
 
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, access};
 use serde::Serialize;
 
 use super::AgentError;
-use crate::agent::account::{self, Account};
-use crate::agent::settings::MetricsPlace;
+use crate::agent::settings::MetricsAddress;
 use crate::cli::error::CliError;
-use crate::cli::supply::source;
 use crate::cli::world::World;
 use crate::config::{Config, SecretFile};
 use crate::job::journal::Journal;
 use crate::job::secrets::Need;
+use crate::os::account::{self, Account, Group};
+use crate::os::files::{can_create_in, open_regular};
 use crate::server::auth::{Auth, TokenSource};
 use crate::server::{self, Client};
 
@@ -73,20 +72,20 @@ pub(super) fn run(config: &Config, json: bool, world: &mut World<'_>) -> Result<
     let settings = &config.agent;
     report.add("configuration", Ok("can be used".to_owned()));
     if let Some(name) = &settings.control_group {
-        report.add("agent.control_group", account::group(name).map(|_| name.clone()).map_err(text));
+        report.add("agent.control_group", Group::named(name).map(|_| name.clone()).map_err(text));
     }
-    let is_root = nix::unistd::geteuid().is_root();
+    let is_root = account::is_root();
     let mut metrics = match &settings.metrics {
-        Some(MetricsPlace::Loopback(address)) => Some(metrics::address(*address, settings.control.as_deref())),
-        Some(MetricsPlace::Socket(_)) | None => None,
+        Some(MetricsAddress::Loopback(address)) => Some(metrics::address(*address, settings.control.as_deref())),
+        Some(MetricsAddress::Socket(_)) | None => None,
     };
-    // What comes after is looked at with the eyes of the agent's user.
+    // What follows is looked at with the rights of the agent's user.
     let seen = work_as(settings.user.as_deref());
     let seen_well = seen.is_ok();
     report.add("agent.user", seen);
     if seen_well {
         report.add("agent.control", Ok(control(settings.control.as_deref())));
-        if let Some(MetricsPlace::Socket(path)) = &settings.metrics {
+        if let Some(MetricsAddress::Socket(path)) = &settings.metrics {
             metrics = Some(metrics::socket(path, settings.control.as_deref(), is_root));
         }
         if let Some(found) = metrics {
@@ -110,7 +109,7 @@ pub(super) fn run(config: &Config, json: bool, world: &mut World<'_>) -> Result<
         if !json {
             print(&report, world)?;
         }
-        // As JSON the error tells all.
+        // The error's JSON has all checks.
         return Err(AgentError::Check(report).into());
     }
     if json {
@@ -127,10 +126,9 @@ fn print(report: &Report, world: &mut World<'_>) -> Result<(), CliError> {
 }
 
 fn work_as(name: Option<&str>) -> Result<String, String> {
-    let own = || nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|user| user.name);
     match name.map(Account::to_become).transpose().map_err(text)?.flatten() {
         Some(account) => account.become_it().map(|()| account.name).map_err(text),
-        None => Ok(own().unwrap_or_else(|| "a user without a name".to_owned())),
+        None => Ok(account::own_name().unwrap_or_else(|| "a user without a name".to_owned())),
     }
 }
 
@@ -150,7 +148,7 @@ fn journal(journal: Option<&Journal>) -> Result<String, String> {
         return Ok(folder.display().to_string());
     }
     let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
-    match access(there, Access::WRITE_OK | Access::EXEC_OK) {
+    match can_create_in(there) {
         Ok(()) => Ok(format!("{} (will be made)", folder.display())),
         Err(error) => Err(format!("{} can't be made in {}: {error}", folder.display(), there.display())),
     }
@@ -179,14 +177,14 @@ fn only_in_the_unit(credential: &str) -> String {
     format!("credential {credential}: systemd gives it to the unit alone, not looked at here")
 }
 
-/// Opened, not read: what is in it is nobody's business yet.
+/// Opens the file and does not read it: no secret is needed yet.
 fn secret_file(file: &SecretFile) -> Result<String, String> {
     let path = match (file, credentials()) {
         (SecretFile::Path(path), _) => path.clone(),
         (SecretFile::Credential(name), Some(folder)) => folder.join(name),
         (SecretFile::Credential(name), None) => return Ok(only_in_the_unit(name)),
     };
-    source::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    open_regular(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(path.display().to_string())
 }
 

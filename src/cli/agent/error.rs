@@ -3,23 +3,27 @@
 use thiserror::Error;
 
 use super::Report;
-use crate::agent::account::AccountError;
 use crate::agent::control::client::AskError;
-use crate::agent::control::place::PlaceError;
 use crate::agent::control::protocol::Reason;
 use crate::agent::metrics::MetricsError;
 use crate::exit::Exit;
+use crate::os::NotHere;
+use crate::os::account::AccountError;
+use crate::os::endpoint::EndpointError;
 
 /// An agent that can't start, or can't be asked.
 #[derive(Debug, Error)]
 pub enum AgentError {
+    /// The system can't run one.
+    #[error(transparent)]
+    NotHere(#[from] NotHere),
     /// The user or group of the configuration.
     #[error(transparent)]
     Account(#[from] AccountError),
     /// The control socket.
     #[error(transparent)]
-    Place(#[from] PlaceError),
-    /// The place for the figures.
+    Endpoint(#[from] EndpointError),
+    /// The metrics.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
     /// A running agent gives no answer.
@@ -36,7 +40,7 @@ pub enum AgentError {
     Unfinished(Vec<String>),
     /// The card monitor has failed.
     #[error("the card monitor has failed by a defect, and without it no card is seen")]
-    Deaf,
+    MonitorFailed,
     /// The loop ended by itself.
     #[error("the agent ended by itself")]
     Ended,
@@ -48,15 +52,15 @@ impl AgentError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Account(AccountError::Refused { .. } | AccountError::Regained { .. }) => Exit::Defect,
-            Self::Account(_) | Self::Place(_) | Self::Metrics(_) | Self::Check(_) => Exit::Usage,
+            Self::NotHere(_) | Self::Account(_) | Self::Endpoint(_) | Self::Metrics(_) | Self::Check(_) => Exit::Usage,
             Self::Ask(error) => match error {
-                AskError::NoPlace | AskError::Unknown(_) => Exit::Usage,
+                AskError::NoSocket | AskError::Unknown(_) => Exit::Usage,
                 AskError::Refused(why) if matches!(why.reason, Reason::Journal | Reason::NotARequest) => Exit::Usage,
                 // Like a service that gives no access to a card.
                 _ => Exit::NoCard,
             },
             Self::Unfinished(_) => Exit::Attention,
-            Self::Json(_) | Self::Deaf | Self::Ended => Exit::Defect,
+            Self::Json(_) | Self::MonitorFailed | Self::Ended => Exit::Defect,
         }
     }
 
@@ -64,21 +68,24 @@ impl AgentError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::NotHere(_) | Self::Account(AccountError::NotHere(_)) | Self::Endpoint(EndpointError::NotHere(_)) => {
+                "use `pinwright enroll`, or run the agent on Linux".to_owned()
+            }
             Self::Account(AccountError::Unknown { .. } | AccountError::Lookup { .. }) => {
                 "create it (packaging/sysusers.d has one), or correct the configuration".to_owned()
             }
             Self::Account(AccountError::NotRoot { name }) => format!("start the agent as root or as {name}"),
             Self::Account(AccountError::Refused { .. }) => "start the agent as that user".to_owned(),
             Self::Account(AccountError::Regained { .. }) => "report this; start the agent as that user meanwhile".to_owned(),
-            Self::Place(PlaceError::Running { .. }) => "ask it with `pinwright agent status`, or stop it first".to_owned(),
-            Self::Place(PlaceError::Occupied { .. }) => "set `agent.control` to another path".to_owned(),
-            Self::Place(PlaceError::Io { .. }) => {
+            Self::Endpoint(EndpointError::Running { .. }) => "ask it with `pinwright agent status`, or stop it first".to_owned(),
+            Self::Endpoint(EndpointError::Occupied { .. }) => "set `agent.control` to another path".to_owned(),
+            Self::Endpoint(EndpointError::Io { .. }) => {
                 "set `agent.control` to a path in a folder that the agent's user may write to, and `agent.control_group` to \
                  a group of that user"
                     .to_owned()
             }
             Self::Metrics(_) => "set `agent.metrics` to a place that is free".to_owned(),
-            Self::Ask(AskError::NoPlace) => "set `agent.control` in the configuration".to_owned(),
+            Self::Ask(AskError::NoSocket) => "set `agent.control` in the configuration".to_owned(),
             Self::Ask(AskError::NotRunning { .. }) => {
                 "start one with `systemctl start pinwright-agent` or `pinwright agent`; `agent.control` says where it listens"
                     .to_owned()
@@ -92,7 +99,7 @@ impl AgentError {
             Self::Ask(AskError::Refused(_)) => return None,
             Self::Check(_) => "see to what is marked, and check again".to_owned(),
             Self::Unfinished(_) => "look at those cards with `pinwright inspect` and `pinwright history`".to_owned(),
-            Self::Json(_) | Self::Deaf | Self::Ended => "report this, with the log".to_owned(),
+            Self::Json(_) | Self::MonitorFailed | Self::Ended => "report this, with the log".to_owned(),
         })
     }
 }
@@ -103,6 +110,6 @@ mod tests {
 
     #[test]
     fn an_agent_that_fails_by_a_defect_ends_with_its_exit_code() {
-        assert_eq!(AgentError::Deaf.exit() as u8, 70);
+        assert_eq!(AgentError::MonitorFailed.exit() as u8, 70);
     }
 }

@@ -1,22 +1,21 @@
 //! `agent --json`: each event as a line on standard output, from a thread of its own, since whoever reads there may stop.
 
-use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::AsFd as _;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
 use super::AgentError;
-use crate::agent::Post;
+use crate::agent::MailboxSender;
 use crate::agent::report::Event;
 use crate::cli::error::CliError;
 use crate::cli::world::World;
+use crate::os::descriptor::standard_output;
 
-/// How long whoever reads has for what was said last.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the reader of standard output has for the last events.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The thread; it is left behind where it hangs.
+/// The thread that prints. It is left behind where it hangs.
 pub(super) struct Feed {
     ended: Receiver<Result<(), CliError>>,
 }
@@ -26,13 +25,13 @@ impl Feed {
     ///
     /// # Errors
     /// Standard output is closed, or no thread is to be had.
-    pub fn start(post: &Post, events: Receiver<Event>) -> io::Result<Self> {
+    pub fn start(sender: &MailboxSender, events: Receiver<Event>) -> io::Result<Self> {
         // A descriptor, and not the process's buffer: a thread that hangs would keep it locked.
-        let mut out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        let mut out = standard_output()?;
         let (end, ended) = channel();
-        let post = post.clone();
-        // Nobody may wait for the end any more.
-        let print = move || drop(end.send(print(&mut out, &post, events)));
+        let sender = sender.clone();
+        // The command may have stopped waiting for the end.
+        let print = move || drop(end.send(print(&mut out, &sender, events)));
         thread::Builder::new().name("events".to_owned()).spawn(print)?;
         Ok(Self { ended })
     }
@@ -42,18 +41,18 @@ impl Feed {
     /// # Errors
     /// The output is gone for another reason than a closed pipe.
     pub fn finish(self, world: &mut World<'_>) -> Result<(), CliError> {
-        self.ended.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        self.ended.recv_timeout(DRAIN_TIMEOUT).unwrap_or_else(|_| {
             tracing::warn!("nobody reads standard output: the last events were not printed");
-            // Nor would anything else that the command has to say there.
+            // Nothing else that the command prints there would be read either.
             world.out = Box::leak(Box::new(io::sink()));
             Ok(())
         })
     }
 }
 
-/// Prints until there are no more events. The agent does not wait for a reader that is slow: it lets go of us once we lag too far
-/// behind, and we begin anew.
-fn print(out: &mut impl Write, post: &Post, mut events: Receiver<Event>) -> Result<(), CliError> {
+/// Prints until there are no more events. The agent's loop drops a follower that lags too far behind; then the events are followed
+/// anew from there on.
+fn print(out: &mut impl Write, sender: &MailboxSender, mut events: Receiver<Event>) -> Result<(), CliError> {
     let mut lagged = false;
     loop {
         let mut is_over = true;
@@ -72,9 +71,9 @@ fn print(out: &mut impl Write, post: &Post, mut events: Receiver<Event>) -> Resu
                 Ok(()) => {}
             }
         }
-        match post.follow() {
+        match sender.follow() {
             Ok(next) if !is_over => events = next,
-            // One that told nothing was the agent's end.
+            // A subscription without any event means that the agent has ended.
             _ => return Ok(()),
         }
         lagged = true;
@@ -86,42 +85,43 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::agent::report::{EVENT_SCHEMA, What, timestamp};
+    use crate::agent::report::{EVENT_SCHEMA, EventKind, timestamp};
     use crate::agent::{Message, mailbox};
 
-    fn event(what: What) -> Event {
+    fn event(what: EventKind) -> Event {
         let time = timestamp(SystemTime::now());
         Event { schema: EVENT_SCHEMA.to_owned(), time, event: what, reader: None, detail: None }
     }
 
     #[test]
     fn a_feed_that_lagged_goes_on_with_what_comes_next() {
-        let (post, mailbox) = mailbox();
-        let events = post.follow().unwrap();
+        let (sender, mailbox) = mailbox();
+        let events = sender.follow().unwrap();
         let agent = thread::spawn(move || {
-            for what in [What::Started, What::ServiceLost, What::ServiceFound] {
+            for what in [EventKind::Started, EventKind::ServiceLost, EventKind::ServiceFound] {
                 let Some(Message::Follow(follower)) = mailbox.next() else { panic!("nobody follows") };
                 follower.send(event(what)).unwrap();
                 // Let go of here, as after a lag; and of the mailbox after the last.
             }
         });
         let mut out = Vec::new();
-        print(&mut out, &post, events).unwrap();
+        print(&mut out, &sender, events).unwrap();
         agent.join().unwrap();
         let text = String::from_utf8(out).unwrap();
-        let told: Vec<What> = text.lines().map(|line| serde_json::from_str::<Event>(line).unwrap().event).collect();
-        assert_eq!(told, [What::Started, What::ServiceLost, What::ServiceFound]);
+        let told: Vec<EventKind> =
+            text.lines().map(|line| serde_json::from_str::<Event>(line).unwrap().event).collect();
+        assert_eq!(told, [EventKind::Started, EventKind::ServiceLost, EventKind::ServiceFound]);
     }
 
     #[test]
     fn a_reader_that_has_gone_ends_the_feed_and_nothing_else() {
         let (reader, mut writer) = io::pipe().unwrap();
         drop(reader);
-        let (post, mailbox) = mailbox();
-        let events = post.follow().unwrap();
+        let (sender, mailbox) = mailbox();
+        let events = sender.follow().unwrap();
         let Some(Message::Follow(follower)) = mailbox.next() else { panic!("nobody follows") };
-        follower.send(event(What::Started)).unwrap();
-        print(&mut writer, &post, events).unwrap();
-        assert!(follower.send(event(What::Stopping)).is_err(), "nobody listens any more");
+        follower.send(event(EventKind::Started)).unwrap();
+        print(&mut writer, &sender, events).unwrap();
+        assert!(follower.send(event(EventKind::Stopping)).is_err(), "nobody listens any more");
     }
 }

@@ -4,7 +4,8 @@ use std::sync::atomic::AtomicBool;
 use super::*;
 use crate::exit::Exit;
 use crate::job::effect::{Change, Effect};
-use crate::job::{Cause, Step};
+use crate::job::{Cause, Failure, Step};
+use crate::os::testing;
 use crate::reader::Readers;
 use crate::reader::replay::Replay;
 use crate::reader::traffic::Meter;
@@ -56,15 +57,13 @@ fn inspect(args: &RecordArgs) -> Told {
     })
 }
 
-/// A disk that is full.
-fn full(path: &std::path::Path) -> Out {
+/// Concludes with a recording on a disk that is full; `None` where the system has none.
+fn concluded(path: &std::path::Path, operated: Operated) -> Option<Told> {
+    let file = testing::full_disk()?;
     std::fs::write(path, "").unwrap();
-    Out { path: path.to_owned(), file: OpenOptions::new().write(true).open("/dev/full").unwrap() }
-}
-
-fn concluded(path: &std::path::Path, operated: Operated) -> Told {
+    let out = Out { path: path.to_owned(), file };
     let nothing = Fixture { headers: Vec::new(), exchanges: Vec::new() };
-    tell(|world| conclude(full(path), nothing, &arguments(path.to_owned(), None), operated, false, world))
+    Some(tell(|world| conclude(out, nothing, &arguments(path.to_owned(), None), operated, false, world)))
 }
 
 #[test]
@@ -90,12 +89,12 @@ fn a_recording_that_is_there_is_kept() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn a_full_disk_does_not_hide_that_the_card_is_done() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("recording.apdu");
     let done = Some("the job is done: card 1 has its new PIN".to_owned());
-    let told = concluded(&path, Operated { outcome: Some("done".to_owned()), done, ..Operated::default() });
+    let operated = Operated { outcome: Some("done".to_owned()), done, ..Operated::default() };
+    let Some(told) = concluded(&path, operated) else { return };
     let error = told.result.unwrap_err();
     assert_eq!(error.exit(), Exit::Usage);
     let text = error.to_string();
@@ -104,14 +103,13 @@ fn a_full_disk_does_not_hide_that_the_card_is_done() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn an_output_that_is_full_does_not_hide_that_the_card_is_done() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("recording.apdu");
     let done = Some("the job is done: card 1 has its new PIN".to_owned());
     let operated = Operated { outcome: Some("done".to_owned()), done, ..Operated::default() };
     let nothing = Fixture { headers: Vec::new(), exchanges: Vec::new() };
-    let mut full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let Some(mut full) = testing::full_disk() else { return };
     let out = Out::create(path.clone()).unwrap();
     let arguments = arguments(path.clone(), None);
     let (_, result) = tell_to(&mut full, |world| conclude(out, nothing, &arguments, operated, false, world));
@@ -121,7 +119,6 @@ fn an_output_that_is_full_does_not_hide_that_the_card_is_done() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn a_full_disk_does_not_hide_how_the_job_failed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("recording.apdu");
@@ -129,7 +126,7 @@ fn a_full_disk_does_not_hide_how_the_job_failed() {
         effect: Effect { pin: Change::Unknown, ..Effect::default() },
         ..Failure::before_any_effect(Step::Verify, "Reader", None, Cause::Interrupted)
     };
-    let told = concluded(&path, CliError::from(failure).into());
+    let Some(told) = concluded(&path, CliError::from(failure).into()) else { return };
     assert_eq!(told.result.unwrap_err().exit(), Exit::Attention);
     assert!(told.err.starts_with("warning: the recording could not be written to"), "{}", told.err);
 }

@@ -1,12 +1,12 @@
 //! Reading one secret from a file or descriptor, without ever hanging on it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::job::secrets::SecretError;
+use crate::os::descriptor::is_ready;
 use crate::secret::SecretBytes;
 
 /// Longest secret read from a file or descriptor.
@@ -29,27 +29,6 @@ impl<'a> Patience<'a> {
     /// Two minutes, or until an interruption.
     pub fn from_now(interrupted: &'a AtomicBool) -> Self {
         Self { until: Instant::now() + LIMIT, interrupted }
-    }
-}
-
-/// Opens a file that holds a secret. A regular one: at anything else, such as a pipe that nobody writes to, a job could wait.
-///
-/// # Errors
-/// The system's, or another kind of file.
-pub fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        // Opening a pipe waits for its other end otherwise.
-        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    }
-    let file = options.open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
     }
 }
 
@@ -85,32 +64,6 @@ pub fn line(
             Err(error) => return Err(unreadable(error)),
         }
     }
-}
-
-/// Whether something can be read within that time, be it an end or an error.
-///
-/// # Errors
-/// The system's.
-#[cfg(unix)]
-pub fn is_ready(file: &File, within: Duration) -> io::Result<bool> {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use rustix::io::Errno;
-    let mut polled = [PollFd::new(file, PollFlags::IN)];
-    let wait = Timespec::try_from(within).map_err(|_| io::ErrorKind::InvalidInput)?;
-    match poll(&mut polled, Some(&wait)) {
-        Ok(ready) => Ok(ready > 0),
-        Err(Errno::INTR) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Regular files alone are read here, and those never wait.
-///
-/// # Errors
-/// None.
-#[cfg(not(unix))]
-pub fn is_ready(_file: &File, _within: Duration) -> io::Result<bool> {
-    Ok(true)
 }
 
 #[cfg(test)]

@@ -97,6 +97,7 @@ impl TokenSource {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::testing;
 
     fn header(content: &[u8]) -> Result<HeaderValue, TokenError> {
         let folder = tempfile::tempdir().unwrap();
@@ -122,11 +123,10 @@ mod tests {
         assert!(matches!(header(b" \n").unwrap_err(), TokenError::Empty { .. }));
     }
 
-    #[cfg(unix)]
     #[test]
     fn what_is_no_file_is_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
-        for path in [folder.path().into(), PathBuf::from("/dev/zero")] {
+        for path in [Some(folder.path().into()), testing::endless_file()].into_iter().flatten() {
             let error = TokenSource::File(path).header().unwrap_err();
             assert!(matches!(error, TokenError::Unreadable { .. }), "{error}");
         }

@@ -9,7 +9,7 @@ const KEY_REF: u8 = 0x80;
 /// Host token of the mutual variant: R2, R1, Z1 and the padding byte 80.
 const TOKEN: usize = 40;
 
-/// The admin key and its fate.
+/// The admin key, and how many wrong answers it has seen.
 pub(super) struct AdminKey {
     key: Option<[u8; 24]>,
     limit: Option<u8>,
@@ -100,7 +100,7 @@ impl GidsCard {
         }
     }
 
-    /// A new challenge ends the admin state: who asks again must prove again.
+    /// Gives a new challenge, which ends the admin state.
     fn give_challenge(&mut self, host: &[u8]) -> Outcome {
         if self.admin.locked() {
             return Err(sw::BLOCKED);
@@ -140,7 +140,7 @@ impl GidsCard {
             Some(key) if self.session.key_named => key,
             _ => return Err(sw::INTERNAL),
         };
-        // From here on the challenge is used up, whatever comes out.
+        // The challenge is used up from here on, whatever the result.
         let challenge = self.session.challenge.take();
         if !answer.len().is_multiple_of(tdes::BLOCK) {
             return Err(sw::INTERNAL);

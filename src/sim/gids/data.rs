@@ -81,7 +81,7 @@ impl GidsCard {
         if command.chained() {
             self.session.chain = Some(Chain::Object { file: id, tag, written: end });
         } else if !complete {
-            // Too late: head and zeros (or the old tail) stay on the card.
+            // The object was made before the error: head and zeros (or the old tail) stay on the card.
             return Err(sw::DATA_INVALID);
         }
         Ok(Vec::new())

@@ -57,7 +57,7 @@ impl Pin {
         self.left = self.limit;
     }
 
-    /// Compares and counts. The try is taken off before the comparison counts for anything.
+    /// Compares and counts. The try is taken off before the values are compared.
     fn check(&mut self, pin: &[u8]) -> Result<(), u16> {
         if self.left == 0 {
             return Err(sw::BLOCKED);
@@ -110,7 +110,7 @@ impl GidsCard {
         Ok(Vec::new())
     }
 
-    /// A failure also ends an earlier success.
+    /// A wrong PIN also ends the verified state.
     fn authenticate_user(&mut self, pin: &[u8]) -> Result<(), u16> {
         let checked = self.pin.check(pin);
         self.session.roles.user = checked.is_ok();

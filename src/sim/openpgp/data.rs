@@ -17,7 +17,8 @@ impl OpenPgpCard {
         vec![0x00, max, max, max, self.pw1.left(), self.code.left(), self.pw3.left()]
     }
 
-    /// GET CHALLENGE is announced where it is given and announced; the KDF-DO, key import and changes always.
+    /// Extended capabilities: GET CHALLENGE and the KDF-DO as the settings say; key import, and changes of password status and
+    /// algorithms, always.
     fn capabilities(&self) -> Vec<u8> {
         let settings = &self.settings;
         let first = 0x3C | u8::from(settings.announces_challenge) << 6 | u8::from(settings.kdf_algorithm.is_some());

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use pinwright::agent::report::{Event, Phase, ReaderReport, Snapshot, What};
+use pinwright::agent::report::{Event, EventKind, Phase, ReaderReport, Snapshot};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::installation::Installation;
@@ -53,7 +53,7 @@ impl Daemon {
             }
         });
         let mut daemon = Self { child, events, log: Vec::new(), err };
-        daemon.until("Started", |event| event.event == What::Started);
+        daemon.until("Started", |event| event.event == EventKind::Started);
         daemon
     }
 
@@ -83,7 +83,7 @@ impl Daemon {
     }
 
     #[track_caller]
-    pub fn hears(&mut self, what: What) {
+    pub fn hears(&mut self, what: EventKind) {
         self.until(&format!("{what:?}"), |event| event.event == what);
     }
 
@@ -91,7 +91,7 @@ impl Daemon {
     #[track_caller]
     pub fn ends(&mut self, card: &str) -> ReaderReport {
         let of_card = |event: &Event| {
-            event.event == What::Phase && event.reader.as_ref().is_some_and(|r| r.card_id.as_deref() == Some(card))
+            event.event == EventKind::Phase && event.reader.as_ref().is_some_and(|r| r.card_id.as_deref() == Some(card))
         };
         self.until(&format!("end of the job on {card}"), of_card).reader.unwrap()
     }
@@ -114,7 +114,7 @@ impl Daemon {
         let mut left: Vec<String> = cards.into_iter().collect();
         let mut reports = Vec::new();
         while !left.is_empty() {
-            let report = self.until("another end", |event| event.event == What::Phase).reader.unwrap();
+            let report = self.until("another end", |event| event.event == EventKind::Phase).reader.unwrap();
             if report.phase != Phase::Waiting {
                 left.retain(|id| Some(id) != report.card_id.as_ref());
                 reports.push(report);
@@ -135,7 +135,7 @@ impl Daemon {
     #[track_caller]
     pub fn reaches(&mut self, step: &str) {
         self.until(step, |event| {
-            event.event == What::Step && event.reader.as_ref().is_some_and(|r| r.step.as_deref() == Some(step))
+            event.event == EventKind::Step && event.reader.as_ref().is_some_and(|r| r.step.as_deref() == Some(step))
         });
     }
 

@@ -74,7 +74,7 @@ impl Journald {
     }
 }
 
-/// What `JOURNAL_STREAM` says where this file is the journal's.
+/// EventKind `JOURNAL_STREAM` says where this file is the journal's.
 ///
 /// # Errors
 /// Where the file can't be looked at.

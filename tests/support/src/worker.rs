@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use pinwright::cli::{self, world::World};
-use pinwright::{secret, telemetry};
+use pinwright::{os, telemetry};
 use serde_json::Value;
 
 /// Written before each answer, to tell it from what the test harness says.
@@ -18,7 +18,7 @@ pub const ANSWER: &str = "worker: ";
 /// Does what it is told until its input ends. `measures` are those that the program takes at its start.
 pub fn serve(measures: bool) -> io::Result<()> {
     if measures {
-        secret::process::harden().map_err(|error| error.source)?;
+        os::process::harden().map_err(|error| error.source)?;
     }
     telemetry::start(tracing::level_filters::LevelFilter::TRACE, false);
     let mut planted: Vec<Vec<u8>> = Vec::new();

@@ -1,4 +1,4 @@
-//! What trussed is extended with: PINs, chunked files, wrapped keys, HPKE and RSA. The glue that its traits ask of a host.
+//! EventKind trussed is extended with: PINs, chunked files, wrapped keys, HPKE and RSA. The glue that its traits ask of a host.
 
 use trussed::backend::{Backend as _, BackendId};
 use trussed::platform::Platform;
@@ -62,7 +62,7 @@ pub struct Dispatch {
     auth: AuthBackend,
 }
 
-/// What the backends remember of their client.
+/// EventKind the backends remember of their client.
 #[derive(Default)]
 pub struct DispatchContext {
     staging: StagingContext,

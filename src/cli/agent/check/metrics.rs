@@ -1,16 +1,15 @@
-//! Whether there is a place for the figures: found out by trying, and left as it was.
+//! Whether the metrics can have their address: found out by trying, and left as it was.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::FileTypeExt as _;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use rustix::fs::{Access, access};
+use crate::os::endpoint::{connect, is_no_endpoint};
+use crate::os::files::can_create_in;
 
-/// An address, as whoever starts the agent: it is opened before another user is become.
+/// A loopback address, tried with the rights of whoever starts the agent: it is opened before the agent becomes another user.
 pub(super) fn address(address: SocketAddr, control: Option<&Path>) -> Result<String, String> {
-    let is_running = || control.is_some_and(|path| UnixStream::connect(path).is_ok());
+    let is_running = || control.is_some_and(|path| connect(path).is_ok());
     match TcpListener::bind(address) {
         Ok(_) => Ok(address.to_string()),
         Err(error) if error.kind() == ErrorKind::AddrInUse && is_running() => {
@@ -20,22 +19,21 @@ pub(super) fn address(address: SocketAddr, control: Option<&Path>) -> Result<Str
     }
 }
 
-/// A socket, as the agent's user; root makes the folder for it.
+/// A socket, looked at with the rights of the agent's user; root makes the folder for it.
 pub(super) fn socket(path: &Path, control: Option<&Path>, root_starts: bool) -> Result<String, String> {
     let shown = path.display();
-    if std::fs::symlink_metadata(path).is_ok_and(|there| !there.file_type().is_socket()) {
+    if is_no_endpoint(path) {
         return Err(format!("{shown} is there, and is no socket of an agent"));
     }
-    let may_write = |folder| access(folder, Access::WRITE_OK | Access::EXEC_OK);
     let folder = path.parent().unwrap_or(Path::new("/"));
     if folder.exists() {
         let denied = |error| format!("{} can't be written to: {error}", folder.display());
-        return may_write(folder).map(|()| shown.to_string()).map_err(denied);
+        return can_create_in(folder).map(|()| shown.to_string()).map_err(denied);
     }
     let above = folder.parent().unwrap_or(Path::new("/"));
     // systemd makes the control socket's folder, and one level is made by the agent.
     let with_control = control.is_some_and(|control| control.parent() == Some(folder));
-    if with_control || above.is_dir() && (root_starts || may_write(above).is_ok()) {
+    if with_control || above.is_dir() && (root_starts || can_create_in(above).is_ok()) {
         Ok(format!("{shown} (its folder will be made)"))
     } else {
         Err(format!("{} is not there, and can't be made in {}", folder.display(), above.display()))

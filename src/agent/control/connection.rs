@@ -2,58 +2,59 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::unistd::Gid;
 use serde::Serialize;
 
-use super::PATIENCE;
+use super::WRITE_TIMEOUT;
 use super::followers::Followers;
-use super::peer;
-use super::protocol::{Command, Done, REQUEST_MAX, Reason, Refusal, Request, SCHEMA};
-use crate::agent::{Post, mailbox};
+use super::protocol::{Command, REQUEST_MAX, Reason, RecheckDone, Refusal, Request, SCHEMA};
+use crate::agent::mailbox::{self, MailboxSender};
 use crate::job::journal::{Journal, Listing};
+use crate::os::account::Group;
+use crate::os::endpoint::{self, Stream};
 
 /// How long a client has for its request.
-const REQUEST_TIME: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What an answer is made from.
-pub(super) struct Desk {
-    pub post: Post,
+/// What all clients' answers are made from.
+pub(super) struct ControlContext {
+    pub agent: MailboxSender,
     pub journal: Option<Journal>,
-    pub group: Option<Gid>,
+    pub group: Option<Group>,
     pub followers: Arc<Followers>,
 }
 
-/// Talks to a client until it has its answer, or until it goes.
-pub(super) fn hold(stream: &UnixStream, desk: &Desk) {
-    let command = match admit(stream, desk).and_then(|()| listen(stream)) {
+/// Serves a client until it has its answer, or until it goes.
+pub(super) fn serve(stream: &Stream, context: &ControlContext) {
+    let command = match admit(stream, context).and_then(|()| read_request(stream)) {
         Ok(command) => command,
         Err(refusal) => return refuse(stream, &refusal),
     };
     tracing::debug!(?command, "the control socket was asked");
     let answer = match command {
-        Command::Status => desk.post.status().map(|snapshot| say(stream, &snapshot)).map_err(ending),
-        Command::Recheck => desk.post.recheck().map(|asked| say(stream, &Done::new(asked))).map_err(ending),
-        Command::History => history(desk).map(|records| say(stream, &records)),
-        Command::Follow => follow(stream, desk),
+        Command::Status => context.agent.status().map(|snapshot| write_answer(stream, &snapshot)).map_err(ending),
+        Command::Recheck => {
+            context.agent.recheck().map(|asked| write_answer(stream, &RecheckDone::new(asked))).map_err(ending)
+        }
+        Command::History => history(context).map(|records| write_answer(stream, &records)),
+        Command::Follow => follow(stream, context),
     };
     if let Err(refusal) = answer {
         refuse(stream, &refusal);
     }
 }
 
-/// Says no. Nobody is left to tell where that fails.
-pub(super) fn refuse(stream: &UnixStream, refusal: &Refusal) {
-    say(stream, refusal);
+/// Writes a refusal. A client that has gone before it is no failure.
+pub(super) fn refuse(stream: &Stream, refusal: &Refusal) {
+    write_answer(stream, refusal);
 }
 
-fn admit(stream: &UnixStream, desk: &Desk) -> Result<(), Refusal> {
-    peer::admit(stream, desk.group).map_err(|stranger| {
-        match stranger.uid {
+fn admit(stream: &Stream, context: &ControlContext) -> Result<(), Refusal> {
+    endpoint::admit(stream, context.group).map_err(|refused| {
+        match refused.uid {
             Some(uid) => tracing::warn!(uid, "the control socket refused a user: {uid}"),
             None => tracing::warn!("the control socket refused a client: the system does not say whose it is"),
         }
@@ -63,7 +64,7 @@ fn admit(stream: &UnixStream, desk: &Desk) -> Result<(), Refusal> {
 }
 
 /// The request, which has to arrive in time and as a whole.
-fn listen(stream: &UnixStream) -> Result<Command, Refusal> {
+fn read_request(stream: &Stream) -> Result<Command, Refusal> {
     let line = read_line(stream)?;
     let malformed = |_| {
         let message = format!("one line of JSON is needed: {{\"schema\":\"{SCHEMA}\",\"command\":\"status\"}}");
@@ -76,9 +77,9 @@ fn listen(stream: &UnixStream) -> Result<Command, Refusal> {
     Ok(request.command)
 }
 
-fn read_line(mut stream: &UnixStream) -> Result<Vec<u8>, Refusal> {
-    let slow = || Refusal::new(Reason::TooSlow, format!("no request line within {} s", REQUEST_TIME.as_secs()));
-    let deadline = Instant::now() + REQUEST_TIME;
+fn read_line(mut stream: &Stream) -> Result<Vec<u8>, Refusal> {
+    let slow = || Refusal::new(Reason::TooSlow, format!("no request line within {} s", REQUEST_TIMEOUT.as_secs()));
+    let deadline = Instant::now() + REQUEST_TIMEOUT;
     let mut line = Vec::new();
     let mut piece = [0_u8; REQUEST_MAX];
     loop {
@@ -109,8 +110,8 @@ fn read_line(mut stream: &UnixStream) -> Result<Vec<u8>, Refusal> {
     }
 }
 
-fn history(desk: &Desk) -> Result<Listing, Refusal> {
-    let journal = desk.journal.as_ref().ok_or_else(|| {
+fn history(context: &ControlContext) -> Result<Listing, Refusal> {
+    let journal = context.journal.as_ref().ok_or_else(|| {
         Refusal::new(Reason::Journal, "the agent keeps no journal: set `journal.dir` in its configuration")
     })?;
     let history = journal.history().map_err(|error| {
@@ -120,19 +121,19 @@ fn history(desk: &Desk) -> Result<Listing, Refusal> {
     Ok(Listing::new(journal, history))
 }
 
-fn follow(stream: &UnixStream, desk: &Desk) -> Result<(), Refusal> {
-    let (number, lines) = desk.followers.join().ok_or(ending(mailbox::Ended))?;
-    // Joined first, so that nothing is missed: an event may tell what the state shows already.
-    match desk.post.status() {
-        Ok(snapshot) => say(stream, &snapshot),
+fn follow(stream: &Stream, context: &ControlContext) -> Result<(), Refusal> {
+    let (number, lines) = context.followers.join().ok_or(ending(mailbox::Ended))?;
+    // Joined before the state is asked for, so that no event is missed; one may tell what the state shows already.
+    match context.agent.status() {
+        Ok(snapshot) => write_answer(stream, &snapshot),
         Err(ended) => {
-            desk.followers.leave(number);
+            context.followers.leave(number);
             return Err(ending(ended));
         }
     }
-    // A follower has nothing more to say: whatever comes now, its end above all, ends its lines.
+    // A follower sends nothing more: whatever is read now, the end of its connection above all, ends its lines.
     let watcher = stream.try_clone().and_then(|stream| {
-        let followers = Arc::clone(&desk.followers);
+        let followers = Arc::clone(&context.followers);
         stream.set_read_timeout(None)?;
         thread::Builder::new().name("control-hangup".to_owned()).spawn(move || {
             let mut byte = [0_u8; 1];
@@ -149,7 +150,7 @@ fn follow(stream: &UnixStream, desk: &Desk) -> Result<(), Refusal> {
     } else {
         tracing::error!("a follower of the control socket can't be served: no thread is to be had");
     }
-    desk.followers.leave(number);
+    context.followers.leave(number);
     // Wakes the watcher.
     drop(stream.shutdown(Shutdown::Both));
     Ok(())
@@ -159,8 +160,8 @@ fn ending(_: mailbox::Ended) -> Refusal {
     Refusal::new(Reason::Ending, "the agent is ending")
 }
 
-/// One line. A client that has gone, or does not take it in time, is not waited for.
-fn say(stream: &UnixStream, answer: &impl Serialize) {
+/// Writes an answer as one line. A client that has gone, or does not take it in time, is no failure.
+fn write_answer(stream: &Stream, answer: &impl Serialize) {
     let line = match serde_json::to_vec(answer) {
         Ok(line) => line,
         Err(error) => return tracing::error!("an answer of the control socket can't be told as JSON: {error}"),
@@ -170,8 +171,8 @@ fn say(stream: &UnixStream, answer: &impl Serialize) {
     }
 }
 
-/// A client that takes nothing for a while is given up.
-fn write(mut stream: &UnixStream, bytes: &[u8]) -> io::Result<()> {
-    stream.set_write_timeout(Some(PATIENCE))?;
+/// Writes, as long as the client takes something within [`WRITE_TIMEOUT`].
+fn write(mut stream: &Stream, bytes: &[u8]) -> io::Result<()> {
+    stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
     stream.write_all(bytes)
 }

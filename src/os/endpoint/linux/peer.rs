@@ -1,28 +1,27 @@
 //! Who may use the control socket: root, the agent's own user, and members of one group.
 
 use std::ffi::CString;
-use std::os::unix::net::UnixStream;
 
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::{Gid, Uid, User, geteuid, getgrouplist};
 
-/// Somebody who may not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stranger {
-    /// Who, where the kernel says.
-    pub uid: Option<u32>,
-}
+use super::Stream;
+use crate::os::account::Group;
+use crate::os::endpoint::NotAllowed;
 
-/// Lets root, this process's user and the group in. The kernel noted the client's user when it connected, so nothing that
-/// the client says or becomes counts.
-pub(super) fn admit(stream: &UnixStream, group: Option<Gid>) -> Result<(), Stranger> {
-    let peer = getsockopt(stream, PeerCredentials).map_err(|_| Stranger { uid: None })?;
+/// Lets root, this process's user and the members of `group` in. The kernel noted the client's user when it connected, so
+/// nothing that the client says or becomes counts.
+///
+/// # Errors
+/// The client is none of them, or the system does not say who it is.
+pub fn admit(stream: &Stream, group: Option<Group>) -> Result<(), NotAllowed> {
+    let peer = getsockopt(stream, PeerCredentials).map_err(|_| NotAllowed { uid: None })?;
     let (uid, gid) = (Uid::from_raw(peer.uid()), Gid::from_raw(peer.gid()));
-    let belongs = |group: Gid| gid == group || is_member(uid, group);
+    let belongs = |Group(group)| gid.as_raw() == group || is_member(uid, Gid::from_raw(group));
     if uid.is_root() || uid == geteuid() || group.is_some_and(belongs) {
         Ok(())
     } else {
-        Err(Stranger { uid: Some(peer.uid()) })
+        Err(NotAllowed { uid: Some(peer.uid()) })
     }
 }
 

@@ -1,4 +1,4 @@
-//! A place with readers, a server and a journal, in which agents are started.
+//! Readers, a server and a journal with which agents are started.
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pinwright::agent::Message;
-use pinwright::agent::jobs::{Outfit, Workshop};
+use pinwright::agent::jobs::{JobContext, JobServices};
 use pinwright::agent::settings::OnInsert;
-use pinwright::agent::{Settings, Station};
+use pinwright::agent::{AgentContext, Settings};
 use pinwright::card::PinLimits;
 use pinwright::config::Config;
 use pinwright::job::Cause;
@@ -46,7 +46,7 @@ fn card_settings(number: u8) -> GidsSettings {
     settings
 }
 
-/// What the server calls it.
+/// EventKind the server calls it.
 pub fn card_id(number: u8) -> Uuid {
     Uuid::from_bytes_le(card_settings(number).card_id)
 }
@@ -60,7 +60,7 @@ pub fn writes(card: &Card) -> usize {
 pub type MakeSupplier = Arc<dyn Fn(&str, Arc<AtomicBool>) -> Box<dyn Supplier> + Send + Sync>;
 
 /// Server client and supplier of each job.
-pub struct Staff {
+pub struct TestServices {
     config: Config,
     supplier: MakeSupplier,
     /// Server clients made so far: one for each job that asked the server.
@@ -71,7 +71,7 @@ pub struct Staff {
     pub broken: Mutex<Option<String>>,
 }
 
-impl Outfit for Staff {
+impl JobServices for TestServices {
     fn issuer(&self) -> Result<Box<dyn Issuer>, String> {
         assert!(!self.defect.swap(false, Ordering::SeqCst), "a defect, on purpose");
         self.clients.fetch_add(1, Ordering::SeqCst);
@@ -88,12 +88,12 @@ impl Outfit for Staff {
 }
 
 /// Everything but the agent.
-pub struct Office {
+pub struct Setup {
     pub readers: VirtualReaders,
     pub server: StandIn,
     pub journal: Journal,
     pub settings: Settings,
-    pub staff: Arc<Staff>,
+    pub services: Arc<TestServices>,
     pub ignored_readers: Vec<String>,
     /// Between the jobs and the readers, where a test wants something there.
     pub between: Option<Arc<dyn Readers>>,
@@ -102,7 +102,7 @@ pub struct Office {
     _folder: tempfile::TempDir,
 }
 
-impl Office {
+impl Setup {
     /// With cards 0 to `cards` - 1 known to the server, each with an approved request.
     pub fn new(cards: u8) -> Self {
         Self::with(cards, |_| {}, "", Arc::new(|_, _| Box::new(Nobody)))
@@ -117,13 +117,13 @@ impl Office {
         }
         change(&mut server);
         let server = StandIn::start(server).unwrap();
-        let folder = tempfile::Builder::new().prefix("office").tempdir().unwrap();
+        let folder = tempfile::Builder::new().prefix("agent").tempdir().unwrap();
         let ca = folder.path().join("ca.pem");
         std::fs::File::create(&ca).and_then(|mut file| file.write_all(server.ca_pem().as_bytes())).unwrap();
         let timeout = if lines.contains("timeout") { "" } else { "timeout = \"8s\"" };
         let text = format!("[server]\nurl = \"{}\"\nca_file = {ca:?}\n{timeout}\n{lines}\n", server.base_url());
         let config = Config::from_toml(&text).unwrap();
-        let staff = Staff {
+        let services = TestServices {
             config,
             supplier,
             clients: AtomicUsize::new(0),
@@ -135,7 +135,7 @@ impl Office {
             server,
             journal: Journal::new(folder.path().join("journal"), Duration::from_secs(86_400)),
             settings: quick(),
-            staff: Arc::new(staff),
+            services: Arc::new(services),
             ignored_readers: Vec::new(),
             between: None,
             status: None,
@@ -150,26 +150,26 @@ impl Office {
 
     /// The same with these messages waiting for it.
     pub fn agent_with(&self, waiting: Vec<Message>) -> Agent {
-        let config = &self.staff.config;
+        let config = &self.services.config;
         let readers: Arc<dyn Readers> = match &self.between {
             Some(between) => Arc::clone(between),
             None => Arc::new(self.readers.clone()),
         };
-        let workshop = Workshop {
+        let jobs = JobContext {
             readers,
-            outfit: Arc::clone(&self.staff) as Arc<dyn Outfit>,
+            services: Arc::clone(&self.services) as Arc<dyn JobServices>,
             journal: self.journal.clone(),
             rules: config.rules.clone(),
             families: config.families.clone(),
             on_insert: self.settings.on_insert,
         };
-        let station = Station {
-            workshop: Arc::new(workshop),
+        let context = AgentContext {
+            jobs: Arc::new(jobs),
             status: self.status.clone().unwrap_or_else(|| Arc::new(self.readers.clone())),
             ignored_readers: self.ignored_readers.clone(),
-            pulse: pinwright::agent::Pulse::silent(),
+            notifier: pinwright::agent::ServiceNotifier::silent(),
         };
-        Agent::start(self.settings.clone(), station, waiting)
+        Agent::start(self.settings.clone(), context, waiting)
     }
 
     /// Calls at which the server gave something secret, or was asked for it.

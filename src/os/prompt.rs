@@ -3,15 +3,15 @@
 //! While a secret is typed the terminal hands over whole lines and shows nothing: so the kernel knows a password, keeps it out
 //! of its audit log and wipes its own line buffer. Ctrl-C is a signal as ever: the terminal is put back in order before anything
 //! else happens.
+//!
+//! On systems whose terminal this version can't switch to silent entry nobody is asked: secrets come from files.
 
 #[cfg(unix)]
-mod terminal;
-
+mod unix;
 #[cfg(unix)]
-pub use terminal::{Terminal, is_interactive};
+pub use unix::{Terminal, is_interactive};
 
 #[cfg(not(unix))]
-mod unsupported;
-
+mod other;
 #[cfg(not(unix))]
-pub use unsupported::{Terminal, is_interactive};
+pub use other::{Terminal, is_interactive};

@@ -1,11 +1,11 @@
-//! What the agent's jobs need for themselves, made as the configuration says.
+//! Server clients and suppliers of secrets for the agent's jobs, made as the configuration says.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::agent::jobs::Outfit;
+use crate::agent::jobs::JobServices;
 use crate::agent::pinentry::PinentrySupplier;
 use crate::cli::error::CliError;
 use crate::cli::supply::{CommandSupplier, Handed};
@@ -16,8 +16,8 @@ use crate::provision::Rules;
 use crate::provision::mimcm::MimCm;
 use crate::server::{self, Client};
 
-/// Server clients and suppliers by the configuration.
-pub struct Configured {
+/// What the configuration says about them.
+pub struct ConfiguredServices {
     server: server::Settings,
     rules: Rules,
     sources: Sources,
@@ -25,7 +25,7 @@ pub struct Configured {
     pinentry_timeout: Duration,
 }
 
-impl Configured {
+impl ConfiguredServices {
     /// From a configuration with a server.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl Configured {
     }
 }
 
-impl Outfit for Configured {
+impl JobServices for ConfiguredServices {
     fn issuer(&self) -> Result<Box<dyn Issuer>, String> {
         let client = Client::new(&self.server).map_err(|error| said(&error))?;
         let issuer = MimCm::new(client, self.rules.clone()).map_err(|error| said(&error))?;

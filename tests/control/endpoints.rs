@@ -5,12 +5,12 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use nix::unistd::{Gid, getegid, getgroups};
-use pinwright::agent::account::Account;
+use nix::unistd::{getegid, getgroups};
 use pinwright::agent::control::client::ask;
-use pinwright::agent::control::place::{Place, PlaceError};
 use pinwright::agent::control::protocol::Command;
 use pinwright::agent::report::Snapshot;
+use pinwright::os::account::{Account, Group};
+use pinwright::os::endpoint::{Endpoint, EndpointError};
 
 use crate::agent::Agent;
 use crate::peers::nobody;
@@ -18,8 +18,8 @@ use crate::peers::nobody;
 #[test]
 fn a_second_agent_leaves_the_first_alone() {
     let agent = Agent::start(None);
-    let error = Place::take(&agent.socket(), None, None).unwrap_err();
-    assert!(matches!(error, PlaceError::Running { .. }), "{error}");
+    let error = Endpoint::open(&agent.socket(), None, None).unwrap_err();
+    assert!(matches!(error, EndpointError::Running { .. }), "{error}");
     assert!(ask(&agent.settings(), Command::Status).unwrap().expect::<Snapshot>().is_ok());
 }
 
@@ -29,7 +29,7 @@ fn the_socket_of_a_dead_agent_is_replaced() {
     let path = folder.path().join("agent.sock");
     drop(UnixListener::bind(&path).unwrap());
     assert!(path.exists(), "a socket without a listener");
-    Place::take(&path, None, None).unwrap();
+    Endpoint::open(&path, None, None).unwrap();
 }
 
 #[test]
@@ -37,12 +37,12 @@ fn what_is_no_agents_stays() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("agent.sock");
     fs::write(&path, "a file").unwrap();
-    assert!(matches!(Place::take(&path, None, None).unwrap_err(), PlaceError::Occupied { .. }));
+    assert!(matches!(Endpoint::open(&path, None, None).unwrap_err(), EndpointError::Occupied { .. }));
     assert_eq!(fs::read_to_string(&path).unwrap(), "a file");
     fs::remove_file(&path).unwrap();
     // A program that listens there and has no lock lives all the same.
     let other = UnixListener::bind(&path).unwrap();
-    assert!(matches!(Place::take(&path, None, None).unwrap_err(), PlaceError::Running { .. }));
+    assert!(matches!(Endpoint::open(&path, None, None).unwrap_err(), EndpointError::Running { .. }));
     assert!(path.exists());
     drop(other);
 }
@@ -51,10 +51,10 @@ fn what_is_no_agents_stays() {
 fn only_user_and_group_may_open_the_socket() {
     // A group of ours that is not the one that files get by themselves, where there is one.
     let group = getgroups().unwrap().into_iter().find(|group| *group != getegid()).unwrap_or(getegid());
-    let agent = Agent::start(Some(group));
+    let agent = Agent::start(Some(Group(group.as_raw())));
     let socket = fs::metadata(agent.socket()).unwrap();
     assert_eq!(socket.permissions().mode() & 0o7777, 0o660);
-    assert_eq!(Gid::from_raw(socket.gid()), group);
+    assert_eq!(socket.gid(), group.as_raw());
     let folder = fs::metadata(agent.socket().parent().unwrap()).unwrap();
     assert_eq!(folder.permissions().mode() & 0o7777, 0o755);
 }
@@ -63,7 +63,7 @@ fn only_user_and_group_may_open_the_socket() {
 fn a_folder_that_cannot_be_made_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("missing/run/agent.sock");
-    let error = Place::take(&path, None, None).unwrap_err().to_string();
+    let error = Endpoint::open(&path, None, None).unwrap_err().to_string();
     assert!(error.contains("making the folder") && error.contains("missing/run"), "{error}");
 }
 
@@ -72,27 +72,27 @@ fn place_of_root() -> Option<(tempfile::TempDir, Account)> {
     let user = nobody()?;
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    Some((folder, Account { name: user.name, uid: user.uid, gid: user.gid }))
+    Some((folder, Account { name: user.name, uid: user.uid.as_raw(), gid: Group(user.gid.as_raw()) }))
 }
 
 fn hand_over(path: &Path, to: &Account) {
-    chown(path, Some(to.uid.as_raw()), Some(to.gid.as_raw())).unwrap();
+    chown(path, Some(to.uid), Some(to.gid.0)).unwrap();
 }
 
 #[track_caller]
-fn assert_belongs(path: &Path, to: &Account, gid: Gid, mode: u32) {
+fn assert_belongs(path: &Path, to: &Account, gid: Group, mode: u32) {
     let there = fs::symlink_metadata(path).unwrap();
     let found = (there.uid(), there.gid(), there.mode() & 0o7777);
-    assert_eq!(found, (to.uid.as_raw(), gid.as_raw(), mode), "{}", path.display());
+    assert_eq!(found, (to.uid, gid.0, mode), "{}", path.display());
 }
 
 #[test]
 fn root_makes_folder_socket_and_lock_for_the_agents_user() {
     let Some((folder, user)) = place_of_root() else { return };
     // Of a group that the user does not belong to.
-    let group = Gid::from_raw(12_345);
+    let group = Group(12_345);
     let path = folder.path().join("run/agent.sock");
-    let _place = Place::take(&path, Some(group), Some(&user)).unwrap();
+    let _endpoint = Endpoint::open(&path, Some(group), Some(&user)).unwrap();
     assert_belongs(path.parent().unwrap(), &user, user.gid, 0o755);
     assert_belongs(&path, &user, group, 0o660);
     assert_belongs(&folder.path().join("run/agent.sock.lock"), &user, user.gid, 0o600);
@@ -114,8 +114,8 @@ fn root_hands_nothing_over_that_the_agents_user_has_put_a_link_to() {
     let links: [fn(&Path, &Path); 2] = [|to, at| symlink(to, at).unwrap(), |to, at| fs::hard_link(to, at).unwrap()];
     for link in links {
         link(&secret, &lock);
-        let error = Place::take(&theirs.join("agent.sock"), None, Some(&user)).unwrap_err();
-        assert!(matches!(error, PlaceError::Io { what: "locking", .. }), "{error}");
+        let error = Endpoint::open(&theirs.join("agent.sock"), None, Some(&user)).unwrap_err();
+        assert!(matches!(error, EndpointError::Io { what: "locking", .. }), "{error}");
         let there = fs::metadata(&secret).unwrap();
         assert_eq!((there.uid(), there.mode() & 0o7777), (0, 0o600));
         fs::remove_file(&lock).unwrap();
@@ -129,12 +129,12 @@ fn root_makes_no_folder_where_others_could_put_another_in_its_place() {
     let closed = theirs.join("closed");
     fs::create_dir_all(&closed).unwrap();
     hand_over(&theirs, &user);
-    let error = Place::take(&closed.join("run/agent.sock"), None, Some(&user)).unwrap_err();
-    assert!(matches!(error, PlaceError::Io { what: "making the folder", .. }), "{error}");
+    let error = Endpoint::open(&closed.join("run/agent.sock"), None, Some(&user)).unwrap_err();
+    assert!(matches!(error, EndpointError::Io { what: "making the folder", .. }), "{error}");
     assert!(!closed.join("run").exists());
     // In a folder of the user's own it is made with the user's rights.
     let path = theirs.join("run/agent.sock");
-    let _place = Place::take(&path, None, Some(&user)).unwrap();
+    let _endpoint = Endpoint::open(&path, None, Some(&user)).unwrap();
     assert_belongs(&theirs.join("run"), &user, user.gid, 0o755);
     assert_belongs(&path, &user, user.gid, 0o660);
 }

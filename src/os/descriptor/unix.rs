@@ -1,64 +1,39 @@
 //! Descriptors of a Unix process.
 
 use std::fs::File;
-use std::io::{self, IsTerminal};
-use std::os::fd::OwnedFd;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, fcntl_getfl, open};
 use rustix::io::Errno;
 
-use crate::cli::supply::source::{self, Patience};
-use crate::job::secrets::SecretError;
-use crate::secret::SecretBytes;
-
-/// What the caller handed over under a number, or why it can't be had.
-pub struct Descriptor {
-    number: u32,
-    file: Result<File, Errno>,
+pub(super) fn duplicate(number: u32) -> io::Result<File> {
+    Ok(duplicate_number(number)?.into())
 }
 
-impl Descriptor {
-    /// Takes hold of it.
-    pub fn claim(number: u32) -> Self {
-        Self { number, file: duplicate(number).map(File::from) }
-    }
+pub(super) fn standard_output() -> io::Result<File> {
+    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
+}
 
-    /// Whether it would show what is typed.
-    pub fn is_terminal(&self) -> bool {
-        self.file.as_ref().is_ok_and(|file| file.is_terminal())
-    }
+pub(super) fn is_write_only(file: &File) -> bool {
+    fcntl_getfl(file).is_ok_and(|flags| flags & OFlags::ACCMODE == OFlags::WRONLY)
+}
 
-    /// Whether something can be read now, be it an end or an error.
-    pub fn is_ready(&self) -> bool {
-        self.file.as_ref().map_or(true, |file| source::is_ready(file, Duration::ZERO).unwrap_or(true))
-    }
-
-    /// The secret: one line, from where the descriptor stands. What follows it stays for whoever reads next.
-    ///
-    /// # Errors
-    /// It is not open, not open for reading, too long, or not there while `patience` lasts.
-    pub fn secret(&self, what: &'static str, patience: Patience<'_>) -> Result<SecretBytes, SecretError> {
-        if matches!(self.number, 1 | 2) {
-            let reason = "descriptors 1 and 2 are for output".to_owned();
-            return Err(SecretError::Unusable { what, reason });
-        }
-        let file = self.file.as_ref().map_err(|error| {
-            // A number that is no open descriptor may be the secret, given by mistake.
-            SecretError::Unreadable { what, origin: "the file descriptor".to_owned(), source: (*error).into() }
-        })?;
-        let origin = format!("file descriptor {}", self.number);
-        if fcntl_getfl(file).is_ok_and(|flags| flags & OFlags::ACCMODE == OFlags::WRONLY) {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is open for writing only");
-            return Err(SecretError::Unreadable { what, origin, source });
-        }
-        source::line(what, file, &origin, patience)
+pub(super) fn is_ready(file: &File, within: Duration) -> io::Result<bool> {
+    let mut polled = [PollFd::new(file, PollFlags::IN)];
+    let wait = Timespec::try_from(within).map_err(|_| io::ErrorKind::InvalidInput)?;
+    match poll(&mut polled, Some(&wait)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
 /// By the kernel's own check of the number, so that nothing is taken on trust.
 #[cfg(target_os = "linux")]
-fn duplicate(number: u32) -> Result<OwnedFd, Errno> {
+fn duplicate_number(number: u32) -> Result<OwnedFd, Errno> {
     use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
     let raw = i32::try_from(number).map_err(|_| Errno::BADF)?;
     let own = pidfd_open(getpid(), PidfdFlags::empty());
@@ -71,7 +46,7 @@ fn duplicate(number: u32) -> Result<OwnedFd, Errno> {
 
 /// Elsewhere opening `/dev/fd/N` is duplicating.
 #[cfg(not(target_os = "linux"))]
-fn duplicate(number: u32) -> Result<OwnedFd, Errno> {
+fn duplicate_number(number: u32) -> Result<OwnedFd, Errno> {
     open_by_name(number)
 }
 

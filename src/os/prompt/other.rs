@@ -1,4 +1,4 @@
-//! Where no terminal can be switched to silent entry by this version, nobody is asked: secrets come from files.
+//! No terminal that can be asked.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Told when the clock jumps: the machine was asleep, and cards may have been swapped meanwhile.
+//! Jumps of the clock by Linux's timers.
 //!
 //! A timer on the settable clock that never expires, and that the kernel cancels when that clock is set (timerfd_create(2),
 //! `TFD_TIMER_CANCEL_ON_SET`). Waking from suspend cancels it as well: there the settable clock goes on by the time asleep
@@ -9,6 +9,7 @@
 //! them from each other. Slewing moves none of them apart.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::Duration;
@@ -19,20 +20,14 @@ use rustix::time::{
     timerfd_settime,
 };
 
-use super::{Message, Post};
-
-/// Nobody swaps a card in less.
+/// The least change that counts: nobody swaps a card in less.
 const STEP: Duration = Duration::from_secs(2);
 
-/// Tells the loop of every jump from now on.
-///
-/// # Errors
-/// The system has no such timer, or no thread is to be had.
-pub fn watch(post: &Post) -> io::Result<()> {
+pub(super) fn watch(jumped: impl FnMut() -> ControlFlow<()> + Send + 'static) -> io::Result<()> {
     let timer = timerfd_create(TimerfdClockId::Realtime, TimerfdFlags::CLOEXEC)?;
     arm(&timer)?;
-    let (post, clocks) = (post.clone(), Clocks::now());
-    thread::Builder::new().name("clock".to_owned()).spawn(move || follow(&timer, clocks, &post))?;
+    let clocks = Clocks::now();
+    thread::Builder::new().name("clock".to_owned()).spawn(move || follow(&timer, clocks, jumped))?;
     Ok(())
 }
 
@@ -46,13 +41,13 @@ fn arm(timer: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-fn follow(timer: &OwnedFd, mut clocks: Clocks, post: &Post) {
+fn follow(timer: &OwnedFd, mut clocks: Clocks, mut jumped: impl FnMut() -> ControlFlow<()>) {
     let mut expirations = [0_u8; 8];
     loop {
         match rustix::io::read(timer, &mut expirations) {
             Err(Errno::CANCELED) => {
                 let before = std::mem::replace(&mut clocks, Clocks::now());
-                if clocks.jumped_since(&before) && post.send(Message::ClockJumped).is_err() {
+                if clocks.jumped_since(&before) && jumped().is_break() {
                     return;
                 }
             }

@@ -1,18 +1,18 @@
 //! The file rights of the user that the agent is to become, before it becomes that user.
 //!
-//! The sockets are opened while there is still a way to say that they can't be; but what root does in a folder of that user's it
-//! does for that user: by a link in there a file of root's would be handed over, and with it the machine.
+//! The sockets are opened before the agent becomes its user, so that a failure can be told to whoever starts it. With root's own
+//! rights a link in a folder of that user's could have a file of root's handed over to the user.
 
 use std::io;
 
 use nix::unistd::{Gid, Uid, getegid, geteuid, setfsgid, setfsuid};
 
-use crate::agent::account::Account;
+use crate::os::account::Account;
 
 /// This thread looks up, makes and changes files as that user until this is dropped, without root's capabilities for files.
-pub(super) struct Rights(());
+pub(super) struct FileRights(());
 
-impl Rights {
+impl FileRights {
     /// Of `owner`; nothing changes where that is nobody else.
     ///
     /// # Errors
@@ -23,9 +23,10 @@ impl Rights {
         let rights = Self(());
         // The calls tell what was before, and not whether they worked.
         let current = (Uid::from_raw(u32::MAX), Gid::from_raw(u32::MAX));
-        setfsgid(owner.gid);
-        setfsuid(owner.uid);
-        if (setfsuid(current.0), setfsgid(current.1)) == (owner.uid, owner.gid) {
+        let wanted = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid.0));
+        setfsgid(wanted.1);
+        setfsuid(wanted.0);
+        if (setfsuid(current.0), setfsgid(current.1)) == wanted {
             Ok(Some(rights))
         } else {
             Err(io::ErrorKind::PermissionDenied.into())
@@ -33,7 +34,7 @@ impl Rights {
     }
 }
 
-impl Drop for Rights {
+impl Drop for FileRights {
     fn drop(&mut self) {
         // Always granted: they are the thread's effective ones.
         setfsuid(geteuid());

@@ -1,4 +1,7 @@
-//! The socket's place: its folder, its file, who may open it, and that no other agent sits there.
+//! A Unix socket as control endpoint.
+
+mod peer;
+mod rights;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -9,13 +12,15 @@ use std::os::unix::fs::{
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
-use nix::unistd::Gid;
+use nix::sys::socket::{
+    AddressFamily, Backlog, Shutdown, SockFlag, SockType, UnixAddr, bind, listen, shutdown, socket,
+};
 use rustix::fs::{AtFlags, OFlags, chownat};
-use thiserror::Error;
 
-use super::rights::Rights;
-use crate::agent::account::Account;
+pub use self::peer::admit;
+use self::rights::FileRights;
+use super::EndpointError;
+use crate::os::account::{Account, Group};
 
 /// Anybody may look into the folder: what counts is the socket's own mode.
 const FOLDER_MODE: u32 = 0o755;
@@ -25,58 +30,44 @@ const SOCKET_MODE: u32 = 0o660;
 
 const BACKLOG: i32 = 16;
 
-/// A socket that listens; nobody is answered yet.
+/// A socket that listens. Its file stays when this is dropped: an agent that finds it dead replaces it.
 #[derive(Debug)]
-pub struct Place {
-    pub(in crate::agent) listener: UnixListener,
-    pub(super) path: PathBuf,
-    pub(super) group: Option<Gid>,
-    pub(in crate::agent) lock: Lock,
+pub struct Endpoint {
+    listener: UnixListener,
+    path: PathBuf,
+    lock: Lock,
+}
+
+/// A connection.
+pub type Stream = UnixStream;
+
+/// A connection for asynchronous code.
+pub type AsyncStream = tokio::net::UnixStream;
+
+/// An [`Endpoint`] for asynchronous code.
+#[derive(Debug)]
+pub struct AsyncEndpoint {
+    listener: tokio::net::UnixListener,
+    _lock: Lock,
 }
 
 /// Held while the agent has the socket.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code, reason = "held, not read: closing the file lets go of it")] File);
-
-/// Why there is no control socket.
-#[derive(Debug, Error)]
-pub enum PlaceError {
-    /// Another agent has it.
-    #[error("an agent is running already and answers on {}", .path.display())]
-    Running {
-        /// The socket.
-        path: PathBuf,
-    },
-    /// Something else sits there.
-    #[error("{} is there, and is no socket of an agent", .path.display())]
-    Occupied {
-        /// What is there.
-        path: PathBuf,
-    },
-    /// The system refused.
-    #[error("the control socket can't be made: {what} {}", .path.display())]
-    Io {
-        /// What we were doing.
-        what: &'static str,
-        /// To what.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+struct Lock {
+    _file: File,
 }
 
-impl Place {
+impl Endpoint {
     /// Makes the socket for the members of `group`, and as `owner` where that is not who we are. The socket of an agent that has
     /// ended is replaced; one that answers is left alone.
     ///
     /// # Errors
-    /// See [`PlaceError`].
-    pub fn take(path: &Path, group: Option<Gid>, owner: Option<&Account>) -> Result<Self, PlaceError> {
-        let failed = |what| move |source| PlaceError::Io { what, path: path.to_owned(), source };
+    /// See [`EndpointError`].
+    pub fn open(path: &Path, group: Option<Group>, owner: Option<&Account>) -> Result<Self, EndpointError> {
+        let failed = |what| move |source| EndpointError::Io { what, path: path.to_owned(), source };
         let folder = path.parent().unwrap_or(Path::new("/"));
         make_folder(folder, owner)?;
-        let rights = Rights::of(owner).map_err(failed("working as the agent's user on"))?;
+        let rights = FileRights::of(owner).map_err(failed("working as the agent's user on"))?;
         let lock = lock(path)?;
         remove_dead(path)?;
         let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)
@@ -87,7 +78,7 @@ impl Place {
         // socket stays, and the next agent finds it dead: with its owner's rights gone nothing is removed here by its path.
         set_mode(path, group, rights)?;
         let listener = listening(socket).map_err(failed("listening on"))?;
-        Ok(Self { listener, path: path.to_owned(), group, lock })
+        Ok(Self { listener, path: path.to_owned(), lock })
     }
 
     /// The socket's path.
@@ -95,6 +86,64 @@ impl Place {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Waits for the next client.
+    ///
+    /// # Errors
+    /// The system's; from [`Endpoint::stop_accepting`] on, always.
+    pub fn accept(&self) -> io::Result<Stream> {
+        self.listener.accept().map(|(stream, _)| stream)
+    }
+
+    /// Wakes whoever waits for a client, and lets no more of them in.
+    ///
+    /// # Errors
+    /// The system's: then whoever waits goes on to wait.
+    pub fn stop_accepting(&self) -> io::Result<()> {
+        Ok(shutdown(self.listener.as_raw_fd(), Shutdown::Both)?)
+    }
+
+    /// Removes the socket's name.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn remove(&self) -> io::Result<()> {
+        fs::remove_file(&self.path)
+    }
+
+    /// The same for asynchronous code. To be called inside of a runtime.
+    ///
+    /// # Errors
+    /// The system's, or that of the runtime.
+    pub fn into_async(self) -> io::Result<AsyncEndpoint> {
+        self.listener.set_nonblocking(true)?;
+        let listener = tokio::net::UnixListener::from_std(self.listener)?;
+        Ok(AsyncEndpoint { listener, _lock: self.lock })
+    }
+}
+
+impl AsyncEndpoint {
+    /// Waits for the next client.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn accept(&self) -> io::Result<AsyncStream> {
+        self.listener.accept().await.map(|(stream, _)| stream)
+    }
+}
+
+/// Connects to an agent.
+///
+/// # Errors
+/// The system's: `NotFound` or `ConnectionRefused` where no agent listens, `PermissionDenied` where this user may not.
+pub fn connect(path: &Path) -> io::Result<Stream> {
+    UnixStream::connect(path)
+}
+
+/// Whether something that is no socket is there.
+#[must_use]
+pub fn is_no_endpoint(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|there| !there.file_type().is_socket())
 }
 
 fn listening(socket: OwnedFd) -> io::Result<UnixListener> {
@@ -103,9 +152,9 @@ fn listening(socket: OwnedFd) -> io::Result<UnixListener> {
 }
 
 /// systemd makes the folder for a unit; elsewhere it is made here, one level of it: by its owner, or by root for it.
-fn make_folder(folder: &Path, owner: Option<&Account>) -> Result<(), PlaceError> {
-    let failed = |source| PlaceError::Io { what: "making the folder", path: folder.to_owned(), source };
-    let rights = Rights::of(owner).map_err(failed)?;
+fn make_folder(folder: &Path, owner: Option<&Account>) -> Result<(), EndpointError> {
+    let failed = |source| EndpointError::Io { what: "making the folder", path: folder.to_owned(), source };
+    let rights = FileRights::of(owner).map_err(failed)?;
     let made = DirBuilder::new().mode(FOLDER_MODE).create(folder);
     drop(rights);
     match (made, owner) {
@@ -138,7 +187,7 @@ fn make_for(owner: &Account, folder: &Path, refused: io::Error) -> io::Result<()
     }
     let folder = open_folder(&folder)?;
     folder.set_permissions(mode(FOLDER_MODE))?;
-    fchown(&folder, Some(owner.uid.as_raw()), Some(owner.gid.as_raw()))
+    fchown(&folder, Some(owner.uid), Some(owner.gid.0))
 }
 
 fn open_folder(folder: &Path) -> io::Result<File> {
@@ -154,9 +203,9 @@ fn flags(flags: OFlags) -> i32 {
 }
 
 /// Two agents that start at once must not take each other's socket for a dead one.
-fn lock(socket: &Path) -> Result<Lock, PlaceError> {
+fn lock(socket: &Path) -> Result<Lock, EndpointError> {
     let path = PathBuf::from(format!("{}.lock", socket.display()));
-    let failed = |source| PlaceError::Io { what: "locking", path: path.clone(), source };
+    let failed = |source| EndpointError::Io { what: "locking", path: path.clone(), source };
     let mut options = OpenOptions::new();
     // Not through a link, and without waiting for the other end of a pipe.
     options
@@ -167,24 +216,24 @@ fn lock(socket: &Path) -> Result<Lock, PlaceError> {
         .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK));
     let file = options.open(&path).map_err(failed)?;
     match file.try_lock() {
-        Ok(()) => Ok(Lock(file)),
-        Err(TryLockError::WouldBlock) => Err(PlaceError::Running { path: socket.to_owned() }),
+        Ok(()) => Ok(Lock { _file: file }),
+        Err(TryLockError::WouldBlock) => Err(EndpointError::Running { path: socket.to_owned() }),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }
 
 /// Removes a socket that nobody listens on any more.
-fn remove_dead(path: &Path) -> Result<(), PlaceError> {
-    let failed = |what| move |source| PlaceError::Io { what, path: path.to_owned(), source };
+fn remove_dead(path: &Path) -> Result<(), EndpointError> {
+    let failed = |what| move |source| EndpointError::Io { what, path: path.to_owned(), source };
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Ok(there) if there.file_type().is_socket() => {}
-        Ok(_) => return Err(PlaceError::Occupied { path: path.to_owned() }),
+        Ok(_) => return Err(EndpointError::Occupied { path: path.to_owned() }),
         Err(error) => return Err(failed("looking at")(error)),
     }
     match UnixStream::connect(path) {
         // It has our name and not our lock: whoever it is, it lives.
-        Ok(_) => Err(PlaceError::Running { path: path.to_owned() }),
+        Ok(_) => Err(EndpointError::Running { path: path.to_owned() }),
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(failed("removing")),
         Err(error) => Err(failed("connecting to")(error)),
     }
@@ -192,20 +241,20 @@ fn remove_dead(path: &Path) -> Result<(), PlaceError> {
 
 /// Of what is there, and not of what a link points to. The group is set with our own rights, on the very socket that was looked
 /// at: its owner need not belong to it.
-fn set_mode(path: &Path, group: Option<Gid>, rights: Option<Rights>) -> Result<(), PlaceError> {
-    let failed = |what| move |source| PlaceError::Io { what, path: path.to_owned(), source };
+fn set_mode(path: &Path, group: Option<Group>, rights: Option<FileRights>) -> Result<(), EndpointError> {
+    let failed = |what| move |source| EndpointError::Io { what, path: path.to_owned(), source };
     let opened = OpenOptions::new().read(true).custom_flags(flags(OFlags::PATH | OFlags::NOFOLLOW)).open(path);
     let there = opened.map_err(failed("looking at"))?;
     let found = there.metadata().map_err(failed("looking at"))?;
     if !found.file_type().is_socket() {
-        return Err(PlaceError::Occupied { path: path.to_owned() });
+        return Err(EndpointError::Occupied { path: path.to_owned() });
     }
     let itself = format!("/proc/self/fd/{}", there.as_raw_fd());
     fs::set_permissions(itself, mode(SOCKET_MODE)).map_err(failed("setting the mode of"))?;
     drop(rights);
     // Not even asked for where it is so already: a unit may be forbidden the call.
-    match group.filter(|group| group.as_raw() != found.gid()) {
-        Some(group) => chownat(&there, "", None, Some(rustix::fs::Gid::from_raw(group.as_raw())), AtFlags::EMPTY_PATH)
+    match group.filter(|group| group.0 != found.gid()) {
+        Some(group) => chownat(&there, "", None, Some(rustix::fs::Gid::from_raw(group.0)), AtFlags::EMPTY_PATH)
             .map_err(|error| failed("setting the group of")(error.into())),
         None => Ok(()),
     }

@@ -1,0 +1,102 @@
+//! What a job's thread tells the loop: how far it has come, and how it ended.
+
+use uuid::Uuid;
+
+use super::report::Phase;
+use super::verdict::{self, Next, Verdict};
+use crate::card::CardId;
+use crate::job::{CardIdentity, CardState, Failure, Step};
+use crate::provision::Outcome;
+
+/// A message from the thread that works on a reader's card.
+#[derive(Debug)]
+pub struct JobReport {
+    /// The reader.
+    pub reader: String,
+    /// The insertion that it is about: what an earlier one's job says does not concern the card there now.
+    pub insertion: u64,
+    /// What has happened.
+    pub event: JobEvent,
+}
+
+/// What has happened in a job.
+#[derive(Debug)]
+pub enum JobEvent {
+    /// It has begun, under this id on every line of its log.
+    Began(String),
+    /// It has come to a step.
+    Step(Step),
+    /// It has found out which card it is.
+    Identified(CardIdentity),
+    /// It has found the open request.
+    Found(Uuid),
+    /// It has ended.
+    Ended(Box<Ending>),
+}
+
+/// How a job ended.
+#[derive(Debug)]
+pub struct Ending {
+    /// What becomes of the reader, and what comes next.
+    pub verdict: Verdict,
+    /// Whether the server has answered.
+    pub server_answered: bool,
+    /// Why, and what to do.
+    pub reason: Option<String>,
+    /// The step at which it stopped, the card's state, and the exit code of a command that ends so.
+    pub stopped: Option<(Step, CardState, u8)>,
+    /// The job's id in the journal.
+    pub journal: Option<String>,
+    /// The card whose PIN was set.
+    pub card_id: Option<CardId>,
+}
+
+impl Ending {
+    /// An ending without a failure of a step.
+    pub(super) fn plain(phase: Phase, next: Next, reason: impl Into<Option<String>>) -> Self {
+        Self {
+            verdict: Verdict { phase, next },
+            server_answered: false,
+            reason: reason.into(),
+            stopped: None,
+            journal: None,
+            card_id: None,
+        }
+    }
+
+    /// The PIN is set and verified; what could not be finished beside that is the reason.
+    pub(super) fn done(outcome: Outcome) -> Self {
+        let warnings = [
+            outcome
+                .reset_failed
+                .map(|error| format!("the card could not be reset ({error}): pull it out, it may still be unlocked")),
+            outcome.journal_failed.map(|error| format!("the journal does not show that the card is done ({error})")),
+        ];
+        let warnings: Vec<String> = warnings.into_iter().flatten().collect();
+        Self {
+            server_answered: true,
+            journal: outcome.journal_id,
+            card_id: Some(outcome.card.card_id),
+            ..Self::plain(Phase::Done, Next::Never, (!warnings.is_empty()).then(|| warnings.join("; ")))
+        }
+    }
+
+    /// A job that stopped at a step.
+    pub(super) fn failed(failure: Failure) -> Self {
+        Self {
+            server_answered: failure.step.follows_the_servers_secrets(),
+            stopped: Some((failure.step, failure.card_state(), verdict::exit(&failure))),
+            ..Self::plain(Phase::Failed, Next::Never, verdict::reason(&failure)).judged(verdict::judge(&failure))
+        }
+        .noted(failure.journal)
+    }
+
+    fn judged(self, verdict: Verdict) -> Self {
+        Self { verdict, ..self }
+    }
+
+    /// The same with the id of a journal record.
+    pub(super) fn noted(self, journal: Option<String>) -> Self {
+        Self { journal, ..self }
+    }
+}

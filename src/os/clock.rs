@@ -1,0 +1,23 @@
+//! Told when the clock jumps: the machine was asleep, or wall time was set by more than a time service's touch.
+
+use std::io;
+use std::ops::ControlFlow;
+
+#[cfg(target_os = "linux")]
+mod linux;
+
+/// Calls `jumped` after every jump from now on, on a thread of its own that sleeps until then, until it breaks.
+///
+/// # Errors
+/// The system has no such timer ([`io::ErrorKind::Unsupported`] where pinwright knows of none), or no thread is to be had.
+pub fn watch(jumped: impl FnMut() -> ControlFlow<()> + Send + 'static) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        linux::watch(jumped)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        drop(jumped);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}

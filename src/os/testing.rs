@@ -1,0 +1,66 @@
+//! What unit tests borrow from the system: `None` where it has no such thing.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::PipeWriter;
+use std::path::{Path, PathBuf};
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+use unix as platform;
+
+#[cfg(not(unix))]
+mod other;
+#[cfg(not(unix))]
+use other as platform;
+
+/// A file on a disk that is full.
+pub(crate) fn full_disk() -> Option<File> {
+    platform::full_disk()
+}
+
+/// A file that is no regular one and never ends.
+pub(crate) fn endless_file() -> Option<PathBuf> {
+    platform::endless_file()
+}
+
+/// Makes a named pipe, where that is possible.
+pub(crate) fn make_named_pipe(path: &Path) {
+    platform::make_named_pipe(path);
+}
+
+/// `name` followed by something that is no text.
+pub(crate) fn no_text(name: &str) -> Option<OsString> {
+    platform::no_text(name)
+}
+
+/// The rights of a file or folder, as mode bits.
+pub(crate) fn mode_of(path: &Path) -> Option<u32> {
+    platform::mode_of(path)
+}
+
+/// The number of an open file.
+pub(crate) fn number_of(file: &File) -> Option<u32> {
+    platform::number_of(file)
+}
+
+/// Both ends of a pipe, the first for reading.
+pub(crate) fn pipe() -> Option<(File, PipeWriter)> {
+    platform::pipe()
+}
+
+/// Two sockets that are connected; also `None`, said aloud, where descriptors can't be duplicated by their numbers.
+pub(crate) fn sockets() -> Option<(File, File)> {
+    platform::sockets()
+}
+
+/// Both ends of a terminal: the person's, and the program's.
+pub(crate) fn terminal() -> Option<(File, File)> {
+    platform::terminal()
+}
+
+/// Whether this process has these bytes at that address; no memory there is a no.
+pub(crate) fn memory_holds(address: usize, bytes: &[u8]) -> Option<bool> {
+    platform::memory_holds(address, bytes)
+}
