@@ -156,10 +156,7 @@ fn lists(body: &[u8]) {
         fit_to_show(error);
     }
     let created = wire::created(body);
-    if let Ok(id) = &created {
-        let id = id.to_string();
-        assert!(body.windows(36).any(|window| window.eq_ignore_ascii_case(id.as_bytes())), "an id that was not there");
-    }
+    assert!(created.as_ref().map_or(true, |id| !id.is_nil()));
     let problems = [templates.err(), policy.err(), options.err(), certificates.err(), issued.err(), created.err()];
     problems.into_iter().flatten().for_each(in_our_words);
 }

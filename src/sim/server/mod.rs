@@ -1,15 +1,19 @@
-//! A stand-in for the MIM CM REST API: TLS, the routes that setting a PIN needs, strict about what callers send, with faults on demand.
+//! A stand-in for the MIM CM REST API: TLS, the routes of its reference, strict about what callers send, with faults on demand.
 //!
 //! It follows Microsoft's public "Certificate Management REST API reference"; route docs name its pages. Where that reference
 //! leaves room, a setting chooses. What a caller does wrong is answered like a server would (400, 401, 403) and kept in
 //! [`StandIn::violations`], so that a test can insist on none.
 
 mod body;
+mod changes;
 mod fault;
 mod json;
+mod json_body;
 mod keys;
 mod listen;
+mod lists;
 mod query;
+mod reply;
 mod routes;
 mod rules;
 mod secrets;
@@ -33,7 +37,8 @@ pub use fault::{Endpoint, Fault, FaultKind, Pattern};
 pub use keys::{AdminKey, diversify, respond};
 pub use rules::{Rule, Violation};
 pub use settings::{
-    Card, ENROLL, PinMaker, Request, RequestStatus, Settings, Template, TlsKind, UNBLOCK, UnknownId, UserPinOption,
+    Card, Certificate, DataForm, ENROLL, KeyOptions, PinMaker, RETIRE, Request, RequestStatus, Settings, Template,
+    TlsKind, UNBLOCK, UnknownId, UriForm, UserPinOption,
 };
 pub use state::{SeenRequest, State};
 

@@ -114,6 +114,14 @@ pub const ENROLL: u32 = 1;
 /// `RequestType` of an unblock request.
 pub const UNBLOCK: u32 = 5;
 
+/// `RequestType` of a retire request; no document gives its number, so this one stands for any.
+pub const RETIRE: u32 = 11;
+
+// `Status` of a smart card.
+pub(super) const ASSIGNED: u32 = 1;
+pub(super) const ACTIVE: u32 = 2;
+pub(super) const RETIRED: u32 = 6;
+
 /// One life-cycle job ("Get requests").
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -133,6 +141,54 @@ pub struct Request {
     pub user: Uuid,
     /// `Submitted`, as text on the wire.
     pub submitted: String,
+    /// `Comment`.
+    pub comment: String,
+    /// `DataCollection`: names and values.
+    pub data: Vec<(String, String)>,
+}
+
+/// A certificate that was issued for a card ("Get smart card certificates").
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// The card object that it was issued for.
+    pub card: Uuid,
+    /// `SerialNumber`: upper-case hex.
+    pub serial_number: String,
+    /// `Thumbprint`: upper-case hex.
+    pub thumbprint: String,
+}
+
+/// One certificate request that is wanted ("Get certificate request generation options").
+#[derive(Clone, Debug)]
+pub struct KeyOptions {
+    /// `KeyAlgorithmName`.
+    pub algorithm: String,
+    /// `KeySize`.
+    pub bits: u32,
+    /// `HashAlgorithmName`.
+    pub hash: String,
+}
+
+/// How the URI of something new is printed; the reference has the first form, its walkthrough the second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UriForm {
+    /// Relative to the virtual folder.
+    #[default]
+    Relative,
+    /// From the root of the host.
+    Rooted,
+    /// With a host, which is another one.
+    Absolute,
+}
+
+/// In which of the two printed forms collected data is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataForm {
+    /// A string that holds a JSON array.
+    #[default]
+    Text,
+    /// A JSON array.
+    Array,
 }
 
 /// `UserPinOption`: its numbers are not documented, its names are those of the SDK.
@@ -159,6 +215,10 @@ pub struct Template {
     pub user_pin_option: UserPinOption,
     /// `MinLength` and `MaxLength` of `UserPinPolicy`.
     pub pin_length: (u32, u32),
+    /// `PolicyDataCollection`: names of the items that a user has to supply.
+    pub data_items: Vec<String>,
+    /// The certificate requests that are wanted.
+    pub keys: Vec<KeyOptions>,
     /// Policy properties to leave out of the answer, by name in any case of letters.
     pub omitted: Vec<String>,
 }
@@ -206,6 +266,10 @@ pub struct Settings {
     pub pin_by_card: bool,
     /// Whether `requests/{reqid}/smartcards/{scid}/serverproposedpin` exists.
     pub pin_by_request: bool,
+    /// Whether `profiletemplates/{id}/policies/{type}` exists.
+    pub policy_by_policies: bool,
+    /// Whether `profiletemplates/{id}/policy/workflow/{type}` exists.
+    pub policy_by_workflow: bool,
     /// The answer for ids that are not in the data.
     pub unknown_id: UnknownId,
     /// The current user.
@@ -216,6 +280,14 @@ pub struct Settings {
     pub requests: Vec<Request>,
     /// Profile templates.
     pub templates: Vec<Template>,
+    /// Certificates that were issued.
+    pub certificates: Vec<Certificate>,
+    /// Status of a request that was just made: `Approved`, or `Pending` where somebody has to approve it.
+    pub new_request_status: RequestStatus,
+    /// How the URI of something new is printed.
+    pub created_uri: UriForm,
+    /// The form in which collected data is taken.
+    pub data_form: DataForm,
     /// Source of the proposed PIN.
     pub pin_maker: PinMaker,
     /// Challenge lengths that are accepted, in bytes.
@@ -233,8 +305,8 @@ pub struct Settings {
 }
 
 // The ids of the reference's samples; further cards count up from them.
-const SAMPLE_REQUEST: Uuid = Uuid::from_u128(0xa9b4b42c_cc50_4c9b_89d1_bbc0bcd5a099);
-const SAMPLE_CARD: Uuid = Uuid::from_u128(0x17cf063d_e337_4aa9_a822_346554ddd3c9);
+pub(super) const SAMPLE_REQUEST: Uuid = Uuid::from_u128(0xa9b4b42c_cc50_4c9b_89d1_bbc0bcd5a099);
+pub(super) const SAMPLE_CARD: Uuid = Uuid::from_u128(0x17cf063d_e337_4aa9_a822_346554ddd3c9);
 const SAMPLE_TEMPLATE: Uuid = Uuid::from_u128(0xa039b4d0_5ce8_4eff_8651_181c6576fda3);
 const SAMPLE_USER: Uuid = Uuid::from_u128(0x8f1590dc_d932_4b66_8e68_2e91c5880780);
 
@@ -262,11 +334,17 @@ impl Settings {
             api_enabled: true,
             pin_by_card: true,
             pin_by_request: true,
+            policy_by_policies: true,
+            policy_by_workflow: true,
             unknown_id: UnknownId::NoContent,
             caller: SAMPLE_USER,
             cards: Vec::new(),
             requests: Vec::new(),
             templates: Vec::new(),
+            certificates: Vec::new(),
+            new_request_status: RequestStatus::Approved,
+            created_uri: UriForm::Relative,
+            data_form: DataForm::Text,
             pin_maker: PinMaker::Random(8),
             challenge_lengths: vec![8],
             challenge_sends: Some(2),
@@ -282,7 +360,14 @@ impl Settings {
         let card = nth(SAMPLE_CARD, self.cards.len());
         let request = nth(SAMPLE_REQUEST, self.requests.len());
         let template = self.templates.first().map_or(SAMPLE_TEMPLATE, |t| t.uuid);
-        self.cards.push(Card { uuid: card, card_id, atr: atr.to_owned(), status: 1, template, user: self.caller });
+        self.cards.push(Card {
+            uuid: card,
+            card_id,
+            atr: atr.to_owned(),
+            status: ASSIGNED,
+            template,
+            user: self.caller,
+        });
         self.requests.push(Request {
             uuid: request,
             kind: ENROLL,
@@ -292,6 +377,8 @@ impl Settings {
             template,
             user: self.caller,
             submitted: "2015-07-07T23:36:21.93Z".to_owned(),
+            comment: String::new(),
+            data: Vec::new(),
         });
         (card, request)
     }
@@ -308,11 +395,13 @@ impl Template {
             default_admin_key: admin_key,
             user_pin_option: UserPinOption::Number(2),
             pin_length: (4, 16),
+            data_items: Vec::new(),
+            keys: vec![KeyOptions { algorithm: "RSA".to_owned(), bits: 2048, hash: "SHA1".to_owned() }],
             omitted: Vec::new(),
         }
     }
 }
 
-fn nth(first: Uuid, count: usize) -> Uuid {
+pub(super) fn nth(first: Uuid, count: usize) -> Uuid {
     Uuid::from_u128(first.as_u128().wrapping_add(count as u128))
 }
