@@ -10,14 +10,12 @@ use uuid::Uuid;
 use super::json;
 use super::json_body::{JsonBody, shape};
 use super::query::check_atr_form;
+use super::records::{ACTIVE, ASSIGNED, Card, ENROLL, RETIRE, RETIRED, Request, RequestStatus, UNBLOCK};
 use super::reply::Reply;
 use super::routes::{Call, card, request, template};
 use super::rules::{Refusal, Rule};
 use super::secrets::{begin, check_binding};
-use super::settings::{
-    ACTIVE, ASSIGNED, Card, DataForm, ENROLL, RETIRE, RETIRED, Request, RequestStatus, SAMPLE_CARD, SAMPLE_REQUEST,
-    UNBLOCK, UriForm, nth,
-};
+use super::settings::{DataForm, SAMPLE_CARD, SAMPLE_REQUEST, UriForm, nth};
 use super::state::Inner;
 
 /// Types of requests as "Create request" names them.

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::settings::{Card, Certificate, KeyOptions, Request, RequestStatus, Template, UserPinOption};
+use super::records::{Card, Certificate, KeyOptions, Request, RequestStatus, Template, UserPinOption};
 
 /// One JSON object with its properties in this order.
 fn object(properties: &[(&str, Value)]) -> String {

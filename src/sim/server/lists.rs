@@ -5,10 +5,10 @@ use uuid::Uuid;
 use super::fault::Endpoint;
 use super::json;
 use super::query::Query;
+use super::records::{RETIRED, Request, Template};
 use super::reply::Reply;
 use super::routes::{card, request, template, unknown};
 use super::rules::{Refusal, Rule};
-use super::settings::{RETIRED, Request, Template};
 use super::state::Inner;
 
 /// Types of policies as "Get profile template policy" names them.

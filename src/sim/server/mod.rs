@@ -13,6 +13,7 @@ mod keys;
 mod listen;
 mod lists;
 mod query;
+mod records;
 mod reply;
 mod routes;
 mod rules;
@@ -35,11 +36,11 @@ use tokio_rustls::TlsAcceptor;
 
 pub use fault::{Endpoint, Fault, FaultKind, Pattern};
 pub use keys::{AdminKey, diversify, respond};
-pub use rules::{Rule, Violation};
-pub use settings::{
-    Card, Certificate, DataForm, ENROLL, KeyOptions, PinMaker, RETIRE, Request, RequestStatus, Settings, Template,
-    TlsKind, UNBLOCK, UnknownId, UriForm, UserPinOption,
+pub use records::{
+    Card, Certificate, ENROLL, KeyOptions, RETIRE, Request, RequestStatus, Template, UNBLOCK, UserPinOption,
 };
+pub use rules::{Rule, Violation};
+pub use settings::{DataForm, PinMaker, Settings, TlsKind, UnknownId, UriForm};
 pub use state::{SeenRequest, State};
 
 /// Why a stand-in did not start.

@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use uuid::Uuid;
 
+use super::records::{Card, RequestStatus};
 use super::rules::{Refusal, Rule};
-use super::settings::{Card, RequestStatus};
 
 struct Pair {
     name: String,

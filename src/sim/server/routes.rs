@@ -4,9 +4,10 @@ use uuid::Uuid;
 
 use super::fault::Endpoint;
 use super::query::{Query, guid, percent_decode};
+use super::records::{Card, Request, Template};
 use super::reply::Reply;
 use super::rules::{Refusal, Rule};
-use super::settings::{Card, Request, Settings, Template, UnknownId};
+use super::settings::{Settings, UnknownId};
 use super::state::Inner;
 use super::{changes, lists, secrets};
 

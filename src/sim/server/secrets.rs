@@ -7,10 +7,11 @@ use uuid::Uuid;
 use super::json;
 use super::keys::{diversify, respond};
 use super::query::Query;
+use super::records::{Card, Request, RequestStatus};
 use super::reply::{Answered, Reply};
 use super::routes::{card, request, template};
 use super::rules::{Refusal, Rule};
-use super::settings::{Card, PinMaker, Request, RequestStatus};
+use super::settings::PinMaker;
 use super::state::Inner;
 
 /// "Get server proposed PIN", by either route. No parameter is documented as required; those that are there must be right.

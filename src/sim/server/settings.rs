@@ -1,4 +1,4 @@
-//! What a stand-in serves and how it behaves: the data, the policy and the switches.
+//! What a stand-in serves and how it behaves: the data and the switches.
 //!
 //! None of the types that hold a PIN, a key or a token implements `Debug`: a failing test prints its operands.
 
@@ -7,6 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::keys::{AdminKey, SAMPLE_SECRET};
+use super::records::{ASSIGNED, Card, Certificate, ENROLL, Request, RequestStatus, Template};
 
 /// How the stand-in presents itself to a TLS client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,139 +37,6 @@ pub enum UnknownId {
     NotFound,
 }
 
-/// Status of a request; the numbers are those of "Get requests" and of the SQL procedures behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // The names are the documented ones.
-pub enum RequestStatus {
-    None,
-    Approved,
-    Denied,
-    Completed,
-    Failed,
-    Pending,
-    Canceled,
-    Executing,
-    /// A number that no document names.
-    Other(u32),
-}
-
-impl RequestStatus {
-    const NAMED: [(Self, u32, &'static str); 8] = [
-        (Self::None, 0, "None"),
-        (Self::Approved, 3, "Approved"),
-        (Self::Denied, 4, "Denied"),
-        (Self::Completed, 8, "Completed"),
-        (Self::Failed, 9, "Failed"),
-        (Self::Pending, 16, "Pending"),
-        (Self::Canceled, 17, "Canceled"),
-        (Self::Executing, 18, "Executing"),
-    ];
-
-    /// The number on the wire.
-    #[must_use]
-    pub fn number(self) -> u32 {
-        match self {
-            Self::Other(number) => number,
-            named => Self::NAMED.iter().find(|row| row.0 == named).map_or(0, |row| row.1),
-        }
-    }
-
-    /// The documented name, if there is one.
-    #[must_use]
-    pub fn name(self) -> Option<&'static str> {
-        Self::NAMED.iter().find(|row| row.0 == self).map(|row| row.2)
-    }
-
-    /// The status of that name in any case of letters, as in the `status` filter.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::NAMED.iter().find(|row| row.2.eq_ignore_ascii_case(name)).map(|row| row.0)
-    }
-
-    /// Whether a request in this status may be worked on.
-    #[must_use]
-    pub fn is_open(self) -> bool {
-        matches!(self, Self::Approved | Self::Executing)
-    }
-}
-
-/// A smart card object: the server's record of one card for one assignment ("Get smartcards").
-#[derive(Clone, Debug)]
-pub struct Card {
-    /// Id of the object; part of the paths.
-    pub uuid: Uuid,
-    /// The identifier stored on the card; the `cardid` parameter.
-    pub card_id: Uuid,
-    /// Answer to reset as lower-case hex.
-    pub atr: String,
-    /// `Status` as a number: 1 assigned, 2 active, 3 disabled, 6 retired.
-    pub status: u32,
-    /// Profile template of the assignment.
-    pub template: Uuid,
-    /// Whose card it is.
-    pub user: Uuid,
-}
-
-/// `RequestType` of an enrollment ("Get requests").
-pub const ENROLL: u32 = 1;
-/// `RequestType` of an unblock request.
-pub const UNBLOCK: u32 = 5;
-
-/// `RequestType` of a retire request; no document gives its number, so this one stands for any.
-pub const RETIRE: u32 = 11;
-
-// `Status` of a smart card.
-pub(super) const ASSIGNED: u32 = 1;
-pub(super) const ACTIVE: u32 = 2;
-pub(super) const RETIRED: u32 = 6;
-
-/// One life-cycle job ("Get requests").
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Id of the request.
-    pub uuid: Uuid,
-    /// `RequestType`: [`ENROLL`], [`UNBLOCK`] or any other number.
-    pub kind: u32,
-    /// Where the request stands.
-    pub status: RequestStatus,
-    /// The card it is bound to.
-    pub new_card: Option<Uuid>,
-    /// The card it started from.
-    pub old_card: Option<Uuid>,
-    /// Profile template of the job.
-    pub template: Uuid,
-    /// Target user; `targetuser=current` compares it with [`Settings::caller`].
-    pub user: Uuid,
-    /// `Submitted`, as text on the wire.
-    pub submitted: String,
-    /// `Comment`.
-    pub comment: String,
-    /// `DataCollection`: names and values.
-    pub data: Vec<(String, String)>,
-}
-
-/// A certificate that was issued for a card ("Get smart card certificates").
-#[derive(Clone, Debug)]
-pub struct Certificate {
-    /// The card object that it was issued for.
-    pub card: Uuid,
-    /// `SerialNumber`: upper-case hex.
-    pub serial_number: String,
-    /// `Thumbprint`: upper-case hex.
-    pub thumbprint: String,
-}
-
-/// One certificate request that is wanted ("Get certificate request generation options").
-#[derive(Clone, Debug)]
-pub struct KeyOptions {
-    /// `KeyAlgorithmName`.
-    pub algorithm: String,
-    /// `KeySize`.
-    pub bits: u32,
-    /// `HashAlgorithmName`.
-    pub hash: String,
-}
-
 /// How the URI of something new is printed; the reference has the first form, its walkthrough the second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UriForm {
@@ -189,38 +57,6 @@ pub enum DataForm {
     Text,
     /// A JSON array.
     Array,
-}
-
-/// `UserPinOption`: its numbers are not documented, its names are those of the SDK.
-#[derive(Clone, Debug)]
-pub enum UserPinOption {
-    /// As every printed answer shows enumerations.
-    Number(i64),
-    /// As a name.
-    Name(String),
-}
-
-/// A profile template with the smart card policy of "Get smart card policy".
-#[derive(Clone)]
-pub struct Template {
-    /// Id of the template.
-    pub uuid: Uuid,
-    /// Display name.
-    pub name: String,
-    /// `DiversifyAdminKey`.
-    pub diversify_admin_key: bool,
-    /// `DefaultAdminKeyHex`, and the key of `diversified=False`.
-    pub default_admin_key: AdminKey,
-    /// `UserPinOption`.
-    pub user_pin_option: UserPinOption,
-    /// `MinLength` and `MaxLength` of `UserPinPolicy`.
-    pub pin_length: (u32, u32),
-    /// `PolicyDataCollection`: names of the items that a user has to supply.
-    pub data_items: Vec<String>,
-    /// The certificate requests that are wanted.
-    pub keys: Vec<KeyOptions>,
-    /// Policy properties to leave out of the answer, by name in any case of letters.
-    pub omitted: Vec<String>,
 }
 
 /// Where the proposed PIN comes from ("Get server proposed PIN").
@@ -307,7 +143,6 @@ pub struct Settings {
 // The ids of the reference's samples; further cards count up from them.
 pub(super) const SAMPLE_REQUEST: Uuid = Uuid::from_u128(0xa9b4b42c_cc50_4c9b_89d1_bbc0bcd5a099);
 pub(super) const SAMPLE_CARD: Uuid = Uuid::from_u128(0x17cf063d_e337_4aa9_a822_346554ddd3c9);
-const SAMPLE_TEMPLATE: Uuid = Uuid::from_u128(0xa039b4d0_5ce8_4eff_8651_181c6576fda3);
 const SAMPLE_USER: Uuid = Uuid::from_u128(0x8f1590dc_d932_4b66_8e68_2e91c5880780);
 
 impl Settings {
@@ -359,7 +194,7 @@ impl Settings {
     pub fn add_card(&mut self, card_id: Uuid, atr: &str) -> (Uuid, Uuid) {
         let card = nth(SAMPLE_CARD, self.cards.len());
         let request = nth(SAMPLE_REQUEST, self.requests.len());
-        let template = self.templates.first().map_or(SAMPLE_TEMPLATE, |t| t.uuid);
+        let template = self.templates.first().map_or(Template::SAMPLE, |t| t.uuid);
         self.cards.push(Card {
             uuid: card,
             card_id,
@@ -381,24 +216,6 @@ impl Settings {
             data: Vec::new(),
         });
         (card, request)
-    }
-}
-
-impl Template {
-    /// A template like that of the reference's samples, with this default admin key and no diversification.
-    #[must_use]
-    pub fn sample(admin_key: AdminKey) -> Self {
-        Self {
-            uuid: SAMPLE_TEMPLATE,
-            name: "FIM CM Sample Smart Card Logon Profile Template".to_owned(),
-            diversify_admin_key: false,
-            default_admin_key: admin_key,
-            user_pin_option: UserPinOption::Number(2),
-            pin_length: (4, 16),
-            data_items: Vec::new(),
-            keys: vec![KeyOptions { algorithm: "RSA".to_owned(), bits: 2048, hash: "SHA1".to_owned() }],
-            omitted: Vec::new(),
-        }
     }
 }
 

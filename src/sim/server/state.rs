@@ -7,10 +7,11 @@ use uuid::Uuid;
 
 use super::fault::{Endpoint, Fault, FaultKind};
 use super::keys::{AdminKey, diversify};
+use super::records::RequestStatus;
 use super::reply::{Effects, Reply};
 use super::routes::{self, Call};
 use super::rules::Violation;
-use super::settings::{RequestStatus, Settings};
+use super::settings::Settings;
 
 /// One call as the server saw it. The value of `Authorization` is never kept.
 #[derive(Clone, Debug)]
