@@ -125,7 +125,8 @@ impl From<&ServerError> for Exit {
             | ServerProblem::Rejected { .. }
             | ServerProblem::Nothing => Self::ServerRefused,
             ServerProblem::Pin(_) => Self::PinMisfit,
-            ServerProblem::Token(_) | ServerProblem::Request(_) => Self::Usage,
+            ServerProblem::SignIn(_) | ServerProblem::Request(_) => Self::Usage,
+            ServerProblem::Unwritable(_) => Self::Defect,
             _ => Self::ServerFailed,
         }
     }

@@ -16,7 +16,7 @@ use pinwright::apdu::{Command, Response};
 use pinwright::job::issuer::Answers;
 use pinwright::reader::Frame;
 use pinwright::secret::{AdminKey, AdminResponse, Code, Pin, SecretBytes};
-use pinwright::server::ProposedPin;
+use pinwright::server::{Call, PfxPassword, ProposedPin};
 use serde::{Deserialize, Serialize};
 use support::has;
 use zeroize::ZeroizeOnDrop;
@@ -86,6 +86,10 @@ fn a_secret_has_one_way_out() {
     assert_eq!(ways_out!(Code), none);
     assert_eq!(ways_out!(ProposedPin), none);
     assert_eq!(ways_out!(Answers), none);
+    assert_eq!(ways_out!(PfxPassword), none);
+    // Its body may hold one.
+    assert_eq!(ways_out!(Call), none);
+    assert!(!has!(PfxPassword, std::fmt::Debug) && !has!(Call, std::fmt::Debug));
     assert_eq!(ways_out!(Command), none);
     assert_eq!(ways_out!(Response), none);
     // Its text masks what is secret.

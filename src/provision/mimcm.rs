@@ -352,6 +352,7 @@ mod tests {
             status: RequestStatus::Approved,
             new_smartcard: None,
             profile_template: None,
+            submitted: None,
         }
     }
 

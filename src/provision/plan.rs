@@ -17,7 +17,7 @@ use crate::job::{CardIdentity, Cause, Failure, Step};
 use crate::reader::record::Recording;
 use crate::reader::{Protocol, Readers};
 use crate::server::{
-    AdminKeyVersion, CardParameters, Client, PinRoute, pin_path, pin_query, response_path, response_query,
+    AdminKeyVersion, Call, CardParameters, Client, PinRoute, authentication_response_call, server_proposed_pin_call,
 };
 
 /// Stands where a challenge would: what is shown in a URL that can't be known yet.
@@ -188,21 +188,20 @@ fn calls(
     client: &Client,
 ) -> Vec<PlannedStep> {
     let mut calls = Vec::new();
-    let mut call = |purpose, path: Vec<String>, query: Vec<(&'static str, &str)>| {
-        let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        calls.push(PlannedStep::Http { purpose, url: client.url(&path, &query).to_string() });
+    let mut planned = |purpose, call: &Call| {
+        calls.push(PlannedStep::Http { purpose, url: client.url(call).to_string() });
     };
     if assignment.pin_maker != PinMaker::User {
         let route = match (job.rules.pin_route, assignment.request) {
             (PinRouteRule::Request, Some(request)) => PinRoute::Request(request, assignment.smartcard),
             _ => PinRoute::Smartcard(assignment.smartcard),
         };
-        call("ask for the proposed PIN", pin_path(route).1, pin_query(card, challenge));
+        planned("ask for the proposed PIN", &server_proposed_pin_call(route, card, challenge));
     }
     if let (Authority::Server, Some(request)) = (authority, assignment.request) {
         let key = assignment.admin_key.as_ref().copied().unwrap_or(AdminKeyVersion::Default);
-        let path = response_path(request, assignment.smartcard);
-        call("ask for the answer to the challenge", path, response_query(card, challenge, key));
+        let call = authentication_response_call(request, assignment.smartcard, card, challenge, key);
+        planned("ask for the answer to the challenge", &call);
     }
     calls
 }

@@ -7,7 +7,7 @@ use crate::secret::SecretBytes;
 
 /// Where the bytes of an answer go.
 pub(super) trait Body: Sized {
-    /// The answer is a secret: nothing of it is shown, and a failure of the server is not asked for again.
+    /// The answer is a secret: nothing of it is shown.
     const SECRET: bool;
     /// The most that is read, in bytes.
     const MOST: usize;
@@ -28,6 +28,28 @@ impl Body for SecretBytes {
 
     fn take(&mut self, piece: &[u8]) -> bool {
         self.append(piece)
+    }
+}
+
+/// A secret answer that may be long: certificates, and private keys under a password.
+pub(super) struct Long(SecretBytes);
+
+impl Long {
+    pub fn expose(&self) -> &[u8] {
+        self.0.expose()
+    }
+}
+
+impl Body for Long {
+    const SECRET: bool = true;
+    const MOST: usize = 1024 * 1024;
+
+    fn expecting(announced: Option<usize>) -> Self {
+        Self(SecretBytes::with_capacity(announced.unwrap_or(Self::MOST)))
+    }
+
+    fn take(&mut self, piece: &[u8]) -> bool {
+        self.0.append(piece)
     }
 }
 

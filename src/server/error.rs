@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::auth::{Offered, SignInError, Stop};
+pub use super::detail::Detail;
 use crate::secret::PinError;
 
 /// A call that did not give what it is for.
@@ -43,11 +45,13 @@ pub enum ServerProblem {
         /// The deadline.
         after: Duration,
     },
-    /// 401.
-    #[error("the server wants other credentials (401; it offers {offered})")]
+    /// 401, and nothing more to show.
+    #[error("the server wants other credentials (401; it offers {offered}){}", after_401(*.stop))]
     Unauthorized {
         /// The schemes of `WWW-Authenticate`.
-        offered: String,
+        offered: Offered,
+        /// Why nothing more was shown.
+        stop: Stop,
     },
     /// 403.
     #[error("the server refuses (403){detail}")]
@@ -123,12 +127,18 @@ pub enum ServerProblem {
     /// The proposed PIN is no PIN for any card.
     #[error("the proposed PIN can't be a card's PIN")]
     Pin(#[source] PinError),
-    /// Token file or credential.
-    #[error("the bearer token can't be used")]
-    Token(#[source] super::auth::TokenError),
+    /// 204 after a call that changes the server, which says neither that it was carried out nor that it was not.
+    #[error("the server does not confirm that the call was carried out (204)")]
+    Unconfirmed,
+    /// There is nothing to sign in with.
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
     /// A request that can't be built.
     #[error("the request can't be built")]
     Request(#[source] reqwest::Error),
+    /// A body that can't be written as JSON.
+    #[error("the request's body can't be written")]
+    Unwritable(#[source] serde_json::Error),
     /// The system gives no network runtime.
     #[error("the network runtime can't be started")]
     Runtime(#[source] std::io::Error),
@@ -160,27 +170,6 @@ pub enum TlsReason {
     Handshake,
 }
 
-/// What the server says of its error, made safe to show; empty for routes whose answers are secret.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Detail {
-    /// The id to look for in the server's event log.
-    pub correlation: Option<String>,
-    /// The server's message.
-    pub message: Option<String>,
-}
-
-impl std::fmt::Display for Detail {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some(message) = &self.message {
-            write!(f, ": {message:?}")?;
-        }
-        if let Some(correlation) = &self.correlation {
-            write!(f, ", correlation id {correlation}")?;
-        }
-        Ok(())
-    }
-}
-
 impl ServerProblem {
     /// What to do next, as an imperative sentence without a full stop.
     #[must_use]
@@ -190,6 +179,7 @@ impl ServerProblem {
             Self::Tls { reason, .. } => return tls_remedy(*reason).to_owned(),
             Self::Broken(_) => "run the command again; if it stays, look at proxies and at the server's log",
             Self::Timeout { .. } => "run the command again, or raise `server.timeout`",
+            Self::Unauthorized { stop: Stop::SameToken, .. } => FRESH_TOKEN,
             Self::Unauthorized { .. } => "renew the credentials, or set `server.auth` to a kind that the server offers",
             Self::Forbidden { .. } => {
                 "check that the request is approved and bound to this card, and that this user may execute it (secret \
@@ -218,11 +208,24 @@ impl ServerProblem {
             }
             Self::Nothing => "check in the MIM CM portal that the id is known and visible to this user",
             Self::Pin(_) => "have the PIN policy of the profile template corrected",
-            Self::Token(_) => "put a fresh token where `server.token_file` or `server.token_credential` points",
+            Self::Unconfirmed => "look in the MIM CM portal what became of it before it is done again",
+            Self::SignIn(SignInError::Token(_)) => FRESH_TOKEN,
+            Self::Unwritable(_) => "report this: it is a defect in pinwright",
             Self::Request(_) => "check `server.url`",
             Self::Runtime(_) => "check the limits of open files and memory of this process",
         };
         fixed.to_owned()
+    }
+}
+
+const FRESH_TOKEN: &str = "put a fresh token where `server.token_file` or `server.token_credential` points";
+
+/// What was tried after the refusal.
+fn after_401(stop: Stop) -> &'static str {
+    match stop {
+        Stop::NoCredentials | Stop::NotOffered => "",
+        Stop::SameToken => "; the token was read anew and is still the refused one",
+        Stop::NewTokenRefused => "; the token was read anew, and that one is refused too",
     }
 }
 

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::error::{Detail, ServerProblem};
 use super::policy::{self, UserPinOption};
 use super::secret_body;
-use super::wire::{self, Request, SmartCard};
+use super::wire::{self, CardCertificate, KeyOptions, ProfileTemplate, Request, SmartCard, WorkflowPolicy};
 use crate::secret::{Pin, PinError};
 
 /// The length of a challenge, and so of its answer.
@@ -44,6 +44,9 @@ static SENTENCES: LazyLock<Vec<String>> = LazyLock::new(|| {
             policy::read(body).err(),
             wire::list::<SmartCard>(body).err(),
             wire::one::<SmartCard>(body).err(),
+            secret_body::admin_key(body).err(),
+            wire::issued(body).err(),
+            wire::created(body).err(),
         ]
     };
     REFUSED.iter().flat_map(problems).flatten().map(said).collect()
@@ -73,7 +76,7 @@ fn in_our_words(problem: ServerProblem) {
     assert!(SENTENCES.contains(&said), "not a sentence of ours: {said}");
 }
 
-/// PIN and admin answer: exactly the JSON strings that fit, and an error shows nothing of the body.
+/// PIN, admin answer and admin key: exactly the JSON strings that fit, and an error shows nothing of the body.
 pub(crate) fn secrets(body: &[u8]) {
     let plain = serde_json::from_slice::<String>(body).ok();
     let expected = plain.as_ref().and_then(|text| Pin::new(text.as_bytes()).ok());
@@ -90,7 +93,16 @@ pub(crate) fn secrets(body: &[u8]) {
             in_our_words(problem);
         }
     }
-    let decoded = plain.and_then(|text| STANDARD.decode(text).ok()).filter(|bytes| bytes.len() == CHALLENGE);
+    let decoded = plain.and_then(|text| STANDARD.decode(text).ok());
+    let is_key = decoded.as_ref().is_some_and(|bytes| matches!(bytes.len(), 16 | 24 | 32));
+    match secret_body::admin_key(body) {
+        Ok(key) => assert_eq!(Some(key.expose()), decoded.as_deref()),
+        Err(problem) => {
+            assert!(!is_key, "a key was refused");
+            in_our_words(problem);
+        }
+    }
+    let decoded = decoded.filter(|bytes| bytes.len() == CHALLENGE);
     match secret_body::admin_response(body, CHALLENGE) {
         Ok(answer) => assert_eq!(Some(answer.expose()), decoded.as_deref()),
         Err(problem) => {
@@ -100,7 +112,7 @@ pub(crate) fn secrets(body: &[u8]) {
     }
 }
 
-/// Cards and requests: ids are never nil, one object and a list of one are the same, and text is fit for a terminal.
+/// Cards, requests and what else is listed: ids are never nil, one object and a list of one are the same, and text is fit for a terminal.
 pub(crate) fn objects(body: &[u8]) {
     let cards = wire::list::<SmartCard>(body);
     let card = wire::one::<SmartCard>(body);
@@ -119,6 +131,33 @@ pub(crate) fn objects(body: &[u8]) {
         fit_to_show(&request.status.to_string());
     }
     let problems = [cards.err(), card.err(), requests.err(), request.err()];
+    problems.into_iter().flatten().for_each(in_our_words);
+    lists(body);
+}
+
+/// What is read for a person to see is fit for a terminal.
+fn lists(body: &[u8]) {
+    let templates = wire::list::<ProfileTemplate>(body);
+    templates.iter().flatten().for_each(|template| fit_to_show(&template.name));
+    let policy = wire::one::<WorkflowPolicy>(body);
+    policy.iter().flat_map(|policy| &policy.data_items).for_each(|name| fit_to_show(name));
+    let options = wire::list::<KeyOptions>(body);
+    for option in options.iter().flatten() {
+        [&option.subject, &option.algorithm, &option.hash].into_iter().for_each(|text| fit_to_show(text));
+        assert!(option.bits != Some(0), "0 is no size");
+    }
+    let certificates = wire::list::<CardCertificate>(body);
+    for certificate in certificates.iter().flatten() {
+        fit_to_show(&certificate.serial_number);
+        assert!(!certificate.serial_number.is_empty() || !certificate.thumbprint.is_empty());
+    }
+    let issued = wire::issued(body);
+    for error in issued.iter().flatten().filter_map(|issued| issued.error.as_deref()) {
+        fit_to_show(error);
+    }
+    let created = wire::created(body);
+    assert!(created.as_ref().map_or(true, |id| !id.is_nil()));
+    let problems = [templates.err(), policy.err(), options.err(), certificates.err(), issued.err(), created.err()];
     problems.into_iter().flatten().for_each(in_our_words);
 }
 

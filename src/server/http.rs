@@ -1,17 +1,20 @@
-//! One HTTP GET: authentication, deadline, size limit, repeats, and what a status means.
+//! How a call is sent: sign-in, deadline, connection, repeats, and what became of one that changes the server.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, DATE, RETRY_AFTER, WWW_AUTHENTICATE};
-use reqwest::{Response, StatusCode};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
-use super::auth::Auth;
-use super::body::{self, Body};
-use super::error::{Detail, ServerError, ServerProblem};
+use super::answer::{self, Answer};
+use super::auth::{Auth, Next};
+use super::body::Body;
+use super::call::{Call, Repeat};
+use super::error::{ServerError, ServerProblem};
+use super::gate::{Gate, Reach};
+use super::posted::Posted;
 use super::tls;
 
 /// How often one call is tried at most, where repeating it is harmless.
@@ -22,16 +25,6 @@ const SECRET_ATTEMPTS: u32 = 2;
 
 /// The pause before the second attempt is up to this long, before the third up to twice this.
 const PAUSE: Duration = Duration::from_millis(300);
-
-/// What a call asks for.
-pub(super) struct Get<'a> {
-    /// The call, as the REST reference names it.
-    pub call: &'static str,
-    /// The path below `api/v1.0`.
-    pub path: &'a [&'a str],
-    /// Names and values before encoding.
-    pub query: &'a [(&'a str, &'a str)],
-}
 
 /// The connection to one server.
 pub(super) struct Http {
@@ -62,7 +55,13 @@ impl Http {
         drop(self.client.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    fn client(&self) -> Result<reqwest::Client, ServerProblem> {
+    /// The connections for a call. One that changes the server gets a connection of its own, which ends with it: an idle one
+    /// that the server closes at that moment would leave it in doubt, and only on one that was used before do libraries send
+    /// a request again by themselves.
+    fn client(&self, call: &Call) -> Result<reqwest::Client, ServerProblem> {
+        if call.repeat() == Repeat::Never {
+            return client(&self.tls).map_err(ServerProblem::Request);
+        }
         let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         match &*kept {
             Some(client) => Ok(client.clone()),
@@ -76,105 +75,119 @@ impl Http {
     }
 
     /// The URL of a call; what `plan` prints is what is sent.
-    pub(super) fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+    pub(super) fn url(&self, call: &Call) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["api", "v1.0"]).extend(path);
+            segments.pop_if_empty().extend(["api", "v1.0"]).extend(call.path());
         }
-        if !query.is_empty() {
+        if !call.query().is_empty() {
             // Form encoding: + / = of base64 become %2B %2F %3D.
-            url.query_pairs_mut().extend_pairs(query);
+            url.query_pairs_mut().extend_pairs(call.query());
         }
         url
     }
 
-    /// The body of a 200; `None` for 204.
+    /// The body of an answer to a call that reads; `None` for 204. Repeated within the deadline as [`Repeat`] says, with
+    /// growing jittered pauses, or those that the server asks for; and once after a 401 with renewed credentials.
+    pub(super) async fn get<B: Body>(&self, call: &Call) -> Result<Option<B>, ServerError> {
+        let found = self.within_deadline(call, &Gate::default()).await;
+        found.map_err(|problem| ServerError { call: call.name(), problem })
+    }
+
+    /// What became of a call that changes the server. `read` makes sense of the body of its success; a body that makes none
+    /// leaves the call in doubt. Never repeated, but for once after a 401 with renewed credentials.
     ///
-    /// Repeated within the deadline, with growing jittered pauses: after 429 and 503 (as `Retry-After` asks), after a broken
-    /// connection, and after 500 where the answer is no secret. After 401 once, where the credentials have changed since.
-    pub(super) async fn get<B: Body>(&self, get: &Get<'_>) -> Result<Option<B>, ServerError> {
-        let deadline = Instant::now() + self.timeout;
-        let call = get.call;
-        match timeout_at(deadline, self.attempts(get, deadline)).await {
-            Ok(result) => result.map_err(|problem| ServerError { call, problem }),
-            Err(_) => Err(ServerError { call, problem: ServerProblem::Timeout { after: self.timeout } }),
+    /// # Errors
+    /// The server has refused: nothing was carried out.
+    pub(super) async fn change<B: Body, T>(
+        &self,
+        call: &Call,
+        read: impl FnOnce(&B) -> Result<T, ServerProblem>,
+    ) -> Result<Posted<T>, ServerError> {
+        let gate = Gate::default();
+        let done = match self.within_deadline::<B>(call, &gate).await {
+            Ok(Some(body)) => read(&body),
+            Ok(None) => Err(ServerProblem::Unconfirmed),
+            Err(problem) => Err(problem),
+        };
+        let reach = gate.close();
+        match done.map_err(|problem| ServerError { call: call.name(), problem }) {
+            Ok(done) => Ok(Posted::Done(done)),
+            Err(error) => match reach {
+                Reach::NotSent => Ok(Posted::NotSent(error)),
+                Reach::Refused => Err(error),
+                Reach::Unknown => Ok(Posted::Lost(error)),
+            },
         }
     }
 
-    async fn attempts<B: Body>(&self, get: &Get<'_>, deadline: Instant) -> Result<Option<B>, ServerProblem> {
-        let mut renewed = false;
+    async fn within_deadline<B: Body>(&self, call: &Call, gate: &Gate) -> Result<Option<B>, ServerProblem> {
+        let after = call.deadline(self.timeout);
+        let deadline = Instant::now() + after;
+        match timeout_at(deadline, self.attempts(call, gate, deadline)).await {
+            Ok(result) => result,
+            Err(_) => Err(ServerProblem::Timeout { after }),
+        }
+    }
+
+    async fn attempts<B: Body>(&self, call: &Call, gate: &Gate, deadline: Instant) -> Result<Option<B>, ServerProblem> {
+        let client = self.client(call)?;
+        let mut sign_in = self.auth.sign_in();
+        let mut credentials = sign_in.first()?;
         let mut attempt = 1;
-        let most = if B::SECRET { SECRET_ATTEMPTS } else { ATTEMPTS };
         loop {
-            let credentials = self.auth.credentials().map_err(ServerProblem::Token)?;
-            let problem = match self.once(get, credentials.header()).await {
-                Ok(body) => return Ok(body),
+            let problem = match self.once(&client, call, gate, credentials).await {
+                Ok(Answer::Content(body)) => return Ok(Some(body)),
+                Ok(Answer::Empty) => return Ok(None),
+                Ok(Answer::Unauthorized(offered)) => match sign_in.refused(&offered)? {
+                    Next::Stop(stop) => return Err(ServerProblem::Unauthorized { offered, stop }),
+                    Next::Show(renewed) => {
+                        tracing::debug!(call = call.name(), "signing in anew");
+                        credentials = Some(renewed);
+                        continue;
+                    }
+                },
                 Err(problem) => problem,
             };
-            tracing::debug!(call = get.call, attempt, "{problem}");
-            if matches!(problem, ServerProblem::Unauthorized { .. }) && !renewed {
-                renewed = true;
-                if !self.auth.credentials().map_err(ServerProblem::Token)?.is_same_as(&credentials) {
-                    continue;
-                }
-            }
+            tracing::debug!(call = call.name(), attempt, "{problem}");
             let pause = PAUSE.mul_f32(attempt as f32 * (0.5 + fastrand::f32() / 2.0));
-            let Some(pause) = pause_before_repeat(&problem, B::SECRET, pause) else { return Err(problem) };
+            let Some(pause) = pause_before_repeat(&problem, call.repeat(), pause) else { return Err(problem) };
             // A server may ask for any number of seconds: no time is computed from it.
-            if attempt == most || pause >= deadline.saturating_duration_since(Instant::now()) {
+            if attempt == most(call.repeat()) || pause >= deadline.saturating_duration_since(Instant::now()) {
                 return Err(problem);
             }
             sleep(pause).await;
             attempt += 1;
+            credentials = sign_in.first()?;
         }
     }
 
     async fn once<B: Body>(
         &self,
-        get: &Get<'_>,
-        credentials: Option<reqwest::header::HeaderValue>,
-    ) -> Result<Option<B>, ServerProblem> {
-        let url = self.url(get.path, get.query);
-        tracing::debug!(call = get.call, url = %url, "GET");
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner).push((get.call, url.clone()));
-        let mut request = self.client()?.get(url).header(ACCEPT, "application/json");
+        client: &reqwest::Client,
+        call: &Call,
+        gate: &Gate,
+        credentials: Option<HeaderValue>,
+    ) -> Result<Answer<B>, ServerProblem> {
+        let url = self.url(call);
+        tracing::debug!(call = call.name(), url = %url, "{}", call.method());
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).push((call.name(), url.clone()));
+        let mut request = client.request(call.http_method(), url).header(ACCEPT, "application/json");
         if B::SECRET {
             request = request.header(CACHE_CONTROL, "no-store");
         }
         if let Some(credentials) = credentials {
             request = request.header(AUTHORIZATION, credentials);
         }
+        if let Some(body) = call.body() {
+            request = request.header(CONTENT_TYPE, "application/json").body(gate.body(body));
+        }
         let response = request.send().await.map_err(sending)?;
-        tracing::debug!(call = get.call, status = response.status().as_u16(), "answer");
-        self.judge(response).await
-    }
-
-    async fn judge<B: Body>(&self, response: Response) -> Result<Option<B>, ServerProblem> {
-        let status = response.status();
-        if status != StatusCode::NOT_FOUND && !status.is_redirection() {
-            self.api_answered.store(true, Ordering::Relaxed);
+        tracing::debug!(call = call.name(), status = response.status().as_u16(), "answer");
+        if answer::is_refusal(response.status()) {
+            gate.refused();
         }
-        match status {
-            StatusCode::OK if is_html(&response) => Err(ServerProblem::Html),
-            StatusCode::OK => body::read(response).await.map(Some),
-            StatusCode::NO_CONTENT => Ok(None),
-            StatusCode::UNAUTHORIZED => Err(ServerProblem::Unauthorized { offered: offered(&response) }),
-            StatusCode::FORBIDDEN => Err(ServerProblem::Forbidden { detail: detail::<B>(response).await }),
-            StatusCode::NOT_FOUND => {
-                Err(ServerProblem::NotFound { api_answered: self.api_answered.load(Ordering::Relaxed) })
-            }
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                Err(ServerProblem::Busy { status: status.as_u16(), retry_after: retry_after(&response) })
-            }
-            _ if status.is_redirection() => Err(ServerProblem::Redirect { status: status.as_u16() }),
-            _ if status.is_client_error() => {
-                Err(ServerProblem::Rejected { status: status.as_u16(), detail: detail::<B>(response).await })
-            }
-            _ if status.is_server_error() => {
-                Err(ServerProblem::Failed { status: status.as_u16(), detail: detail::<B>(response).await })
-            }
-            _ => Err(ServerProblem::Status { status: status.as_u16() }),
-        }
+        answer::read(response, call.success(), &self.api_answered).await
     }
 }
 
@@ -190,13 +203,23 @@ fn client(tls: &rustls::ClientConfig) -> Result<reqwest::Client, reqwest::Error>
         .build()
 }
 
+/// How often a call is tried at most.
+fn most(repeat: Repeat) -> u32 {
+    match repeat {
+        Repeat::Safe => ATTEMPTS,
+        Repeat::OnceWhileUnwritten => SECRET_ATTEMPTS,
+        Repeat::Never => 1,
+    }
+}
+
 /// How long to wait before asking again; `None` where asking again is not allowed or of no use.
-fn pause_before_repeat(problem: &ServerProblem, secret: bool, pause: Duration) -> Option<Duration> {
+fn pause_before_repeat(problem: &ServerProblem, repeat: Repeat, pause: Duration) -> Option<Duration> {
     match problem {
+        _ if repeat == Repeat::Never => None,
         ServerProblem::Busy { retry_after, .. } => Some(retry_after.map_or(pause, |wait| wait.saturating_add(pause))),
         // No answer has arrived, so a challenge in the query is not spent and no PIN was given out to us.
         ServerProblem::Unreachable(_) | ServerProblem::Broken(_) => Some(pause),
-        ServerProblem::Failed { .. } if !secret => Some(pause),
+        ServerProblem::Failed { .. } if repeat == Repeat::Safe => Some(pause),
         _ => None,
     }
 }
@@ -212,75 +235,6 @@ fn sending(error: reqwest::Error) -> ServerProblem {
     }
 }
 
-fn is_html(response: &Response) -> bool {
-    response
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
-}
-
-/// The server's words on its error; nothing from a route whose answers are secret.
-async fn detail<B: Body>(response: Response) -> Detail {
-    if B::SECRET || is_html(&response) {
-        return Detail::default();
-    }
-    body::read::<Vec<u8>>(response).await.map(|body| Detail::read(&body)).unwrap_or_default()
-}
-
-fn offered(response: &Response) -> String {
-    let schemes: Vec<&str> = response
-        .headers()
-        .get_all(WWW_AUTHENTICATE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .filter_map(|value| value.split([' ', ',']).next())
-        .filter(|scheme| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
-        .collect();
-    if schemes.is_empty() { "none".to_owned() } else { schemes.join(", ") }
-}
-
-/// What `Retry-After` asks for (RFC 9110 §10.2.3).
-fn retry_after(response: &Response) -> Option<Duration> {
-    let text = |name| response.headers().get(name)?.to_str().ok().map(str::trim);
-    pause_of(text(RETRY_AFTER)?, text(DATE))
-}
-
-/// Seconds, or a moment: counted by the server's clock where the answer says what that shows, since ours may differ.
-fn pause_of(retry_after: &str, date: Option<&str>) -> Option<Duration> {
-    if let Ok(seconds) = retry_after.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let moment = httpdate::parse_http_date(retry_after).ok()?;
-    let now = date.and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(SystemTime::now);
-    // A moment that is past asks for nothing.
-    Some(moment.duration_since(now).unwrap_or_default())
-}
-
-impl Detail {
-    /// Reads the message and correlation id of an error body: its form is undocumented, so JSON members are looked up by
-    /// the usual names and the first GUID is taken for the id.
-    pub(super) fn read(body: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(body);
-        let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-        let member =
-            |name: &str| json.as_ref()?.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?.1.as_str();
-        let message = ["message", "errorcode"].into_iter().find_map(member).map(printable);
-        Self { message, correlation: first_guid(&text) }
-    }
-}
-
-/// Untrusted text for a terminal: no control characters, at most 200 characters.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
-}
-
-fn first_guid(text: &str) -> Option<String> {
-    text.as_bytes()
-        .windows(36)
-        .find_map(|window| uuid::Uuid::try_parse_ascii(window).ok().map(|guid| guid.hyphenated().to_string()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,34 +243,30 @@ mod tests {
     fn base64_survives_the_query() {
         let base = Url::parse("https://cm.contoso.com/CertificateManagement").unwrap();
         let http = Http::new(tls::configuration(None).unwrap(), base, Auth::None, Duration::from_secs(1)).unwrap();
-        let url = http.url(&["smartcards", "x"], &[("challenge", "1hFD+cz/0so="), ("atr", "3b80")]);
+        let call = Call::get("GET smartcards/{id}", Repeat::Safe, &["smartcards", "x"])
+            .with("challenge", "1hFD+cz/0so=")
+            .with("atr", "3b80");
         assert_eq!(
-            url.as_str(),
+            http.url(&call).as_str(),
             "https://cm.contoso.com/CertificateManagement/api/v1.0/smartcards/x?challenge=1hFD%2Bcz%2F0so%3D&atr=3b80"
         );
     }
 
     #[test]
-    fn a_pause_is_asked_for_in_seconds_or_as_a_moment_of_the_server() {
-        let date = Some("Tue, 24 Nov 2026 08:00:00 GMT");
-        let pause = |text| pause_of(text, date).map(|pause| pause.as_secs());
-        assert_eq!(pause("120"), Some(120));
-        assert_eq!(pause("Tue, 24 Nov 2026 08:02:00 GMT"), Some(120));
-        assert_eq!(pause("Tuesday, 24-Nov-26 08:02:00 GMT"), Some(120));
-        assert_eq!(pause("Tue, 24 Nov 2026 07:00:00 GMT"), Some(0));
-        assert_eq!(pause("-1"), None);
-        assert_eq!(pause("soon"), None);
-        // Without the server's clock by ours, which is past that.
-        assert_eq!(pause_of("Tue, 24 Nov 2015 08:00:00 GMT", None), Some(Duration::ZERO));
-    }
-
-    #[test]
-    fn an_error_body_is_untrusted_text() {
-        let detail = Detail::read(
-            br#"{"Message":"An error \u001b[31mhas occurred. Correlation ID: 2F1A6D1E-0000-4000-8000-00000000ABCD"}"#,
-        );
-        assert_eq!(detail.correlation.as_deref(), Some("2f1a6d1e-0000-4000-8000-00000000abcd"));
-        assert!(detail.message.unwrap().starts_with("An error [31mhas occurred"));
-        assert_eq!(Detail::read(b"\xFF\xFE<html>"), Detail::default());
+    fn repeats_follow_the_rule_of_the_call() {
+        let pause = Duration::from_millis(1);
+        let failed = ServerProblem::Failed { status: 500, detail: Default::default() };
+        let busy = ServerProblem::Busy { status: 503, retry_after: Some(Duration::from_secs(2)) };
+        let forbidden = ServerProblem::Forbidden { detail: Default::default() };
+        for (repeat, after_failed, after_busy, attempts) in [
+            (Repeat::Safe, true, true, 3),
+            (Repeat::OnceWhileUnwritten, false, true, 2),
+            (Repeat::Never, false, false, 1),
+        ] {
+            let repeated = |problem| pause_before_repeat(problem, repeat, pause).is_some();
+            assert_eq!((repeated(&failed), repeated(&busy)), (after_failed, after_busy), "{repeat:?}");
+            assert!(!repeated(&forbidden), "{repeat:?}");
+            assert_eq!(most(repeat), attempts, "{repeat:?}");
+        }
     }
 }

@@ -9,10 +9,13 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use zeroize::Zeroizing;
 
 use super::error::ServerProblem;
-use crate::secret::{AdminResponse, Pin};
+use crate::secret::{AdminKey, AdminResponse, Pin};
 
 /// The longest answer to a challenge that is put on a card: five Triple DES blocks.
 const ANSWER_MAX: usize = 40;
+
+/// The longest admin key: AES-256.
+const KEY_MAX: usize = 32;
 
 /// A PIN: a JSON string that isn't empty.
 pub(super) fn pin(body: &[u8]) -> Result<Pin, ServerProblem> {
@@ -34,6 +37,17 @@ pub(super) fn admin_response(body: &[u8], length: usize) -> Result<AdminResponse
             Ok(decoded) if decoded == length => Ok(AdminResponse::new(bytes.get(..decoded).unwrap_or_default())),
             _ => Err(wrong),
         }
+    })
+}
+
+/// An admin key: a JSON string of base64 whose content has a key's length.
+pub(super) fn admin_key(body: &[u8]) -> Result<AdminKey, ServerProblem> {
+    string(body, |text| {
+        let mut bytes = Zeroizing::new([0_u8; KEY_MAX + 3]);
+        let decoded = STANDARD.decode_slice(text, bytes.as_mut_slice()).ok();
+        decoded
+            .and_then(|decoded| AdminKey::new(bytes.get(..decoded)?))
+            .ok_or(ServerProblem::WrongType { expected: "an admin key in base64", found: "a string of another kind" })
     })
 }
 
@@ -152,5 +166,16 @@ mod tests {
         }
         let long = format!("\"{}\"", "A".repeat(400));
         assert!(admin_response(long.as_bytes(), 8).is_err());
+    }
+
+    #[test]
+    fn an_admin_key_has_the_length_of_one() {
+        let key = admin_key(br#""mBVA+HopB/gc+6FuKsQqx+OX01hK1WQI""#).unwrap();
+        assert_eq!(hex::encode(key.expose()), "981540f87a2907f81cfba16e2ac42ac7e397d3584ad56408");
+        for body in [r#""F0Zudm4wPLY=""#, r#""mBVA+HopB/gc+6FuKsQqx+OX01hK1WQ""#, r#""""#, "null", "[]", "{"] {
+            let error = admin_key(body.as_bytes()).unwrap_err();
+            assert!(!format!("{error:?}").contains("mBVA"), "{error:?}");
+        }
+        assert!(admin_key(format!("\"{}\"", "A".repeat(400)).as_bytes()).is_err());
     }
 }

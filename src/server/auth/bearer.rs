@@ -1,134 +1,97 @@
-//! OAuth 2.0 bearer tokens (RFC 6750), from a file or a systemd credential. The token is a secret.
-
-use std::io::Read;
-use std::path::PathBuf;
+//! Sign-in with a bearer token that another program renews: read for each attempt, and once more after a refusal.
 
 use reqwest::header::HeaderValue;
-use thiserror::Error;
 
-use crate::secret::SecretBytes;
+use super::offered::Offered;
+use super::sign_in::{Credentials, Next, SignIn, SignInError, Stop};
+use super::token::TokenSource;
 
-/// The largest token that we read: AD FS tokens with many claims stay far below.
-const TOKEN_MAX: usize = 16 * 1024;
-
-/// Where the token is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TokenSource {
-    /// A file that holds the token and nothing else.
-    File(PathBuf),
-    /// A systemd credential of this unit (`LoadCredential=`), by name.
-    Credential(String),
+/// The sign-in of one call with a token.
+pub(super) struct Bearer {
+    source: TokenSource,
+    shown: Option<Credentials>,
+    /// The token has been read anew after a refusal.
+    renewed: bool,
 }
 
-/// Why there is no usable token.
-#[derive(Debug, Error)]
-pub enum TokenError {
-    /// Not under systemd, or the unit has no credentials.
-    #[error("systemd gave this process no credentials (CREDENTIALS_DIRECTORY is not set)")]
-    NoCredentials,
-    /// The file can't be read.
-    #[error("{} can't be read", .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Nothing in it.
-    #[error("{} is empty", .path.display())]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Too long, or characters that no token has.
-    #[error("{} does not hold a bearer token", .path.display())]
-    NotAToken {
-        /// The file.
-        path: PathBuf,
-    },
+impl Bearer {
+    pub(super) fn new(source: TokenSource) -> Self {
+        Self { source, shown: None, renewed: false }
+    }
 }
 
-impl TokenSource {
-    fn path(&self) -> Result<PathBuf, TokenError> {
-        match self {
-            Self::File(path) => Ok(path.clone()),
-            Self::Credential(name) => std::env::var_os("CREDENTIALS_DIRECTORY")
-                .map(|directory| PathBuf::from(directory).join(name))
-                .ok_or(TokenError::NoCredentials),
-        }
+impl SignIn for Bearer {
+    fn first(&mut self) -> Result<Option<HeaderValue>, SignInError> {
+        let read = Credentials::new(self.source.header()?);
+        Ok(Some(self.shown.insert(read).header()))
     }
 
-    pub(super) fn header(&self) -> Result<HeaderValue, TokenError> {
-        let path = self.path()?;
-        let mut text = SecretBytes::with_capacity(TOKEN_MAX + 7);
-        let unreadable = |source| TokenError::Unreadable { path: path.clone(), source };
-        if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {
-            // Opening or reading one might wait for ever.
-            return Err(unreadable(std::io::Error::other("it is no regular file")));
+    /// Read anew once whatever is offered: a token that was replaced meanwhile is the likely reason, and proxies drop or change
+    /// the offer.
+    fn refused(&mut self, offered: &Offered) -> Result<Next, SignInError> {
+        if self.renewed {
+            return Ok(Next::Stop(Stop::NewTokenRefused));
         }
-        let mut file = std::fs::File::open(&path).map_err(unreadable)?;
-        let mut piece = zeroize::Zeroizing::new([0_u8; 1024]);
-        let mut fits = text.append(b"Bearer ");
-        while fits {
-            let read = file.read(piece.as_mut_slice()).map_err(unreadable)?;
-            if read == 0 {
-                break;
-            }
-            fits = text.append(piece.get(..read).unwrap_or_default());
+        self.renewed = true;
+        let anew = Credentials::new(self.source.header()?);
+        if self.shown.as_ref().is_some_and(|shown| shown.is_same_as(&anew)) {
+            return Ok(Next::Stop(if offered.lacks("Bearer") { Stop::NotOffered } else { Stop::SameToken }));
         }
-        let token = text.expose().trim_ascii();
-        if token == b"Bearer" {
-            return Err(TokenError::Empty { path });
-        }
-        // RFC 6750 §2.1: letters, digits and -._~+/=
-        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
-        let is_token = fits && token.get(7..).is_some_and(|value| !value.is_empty() && value.iter().all(allowed));
-        match HeaderValue::from_bytes(token) {
-            Ok(mut header) if is_token => {
-                header.set_sensitive(true);
-                Ok(header)
-            }
-            _ => Err(TokenError::NotAToken { path }),
-        }
+        Ok(Next::Show(self.shown.insert(anew).header()))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::os::testing;
+    use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
-    fn header(content: &[u8]) -> Result<HeaderValue, TokenError> {
+    use super::*;
+
+    fn shows(next: Result<Next, SignInError>) -> Result<String, Stop> {
+        match next.unwrap() {
+            Next::Show(header) => {
+                assert!(header.is_sensitive());
+                Ok(header.to_str().unwrap().to_owned())
+            }
+            Next::Stop(stop) => Err(stop),
+        }
+    }
+
+    #[test]
+    fn a_refused_token_is_read_anew_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
-        std::fs::write(&path, content).unwrap();
-        TokenSource::File(path).header()
+        let write = |token: &str| std::fs::write(&path, token).unwrap();
+        let begin = || Bearer::new(TokenSource::File(path.clone()));
+        let none = Offered::default();
+
+        write("one");
+        let mut same = begin();
+        assert_eq!(same.first().unwrap().unwrap(), "Bearer one");
+        assert_eq!(shows(same.refused(&none)), Err(Stop::SameToken));
+
+        let mut rotated = begin();
+        rotated.first().unwrap();
+        write("two");
+        assert_eq!(shows(rotated.refused(&none)), Ok("Bearer two".to_owned()));
+        write("three");
+        assert_eq!(shows(rotated.refused(&none)), Err(Stop::NewTokenRefused));
+
+        let mut lost = begin();
+        lost.first().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(lost.refused(&none).is_err());
     }
 
     #[test]
-    fn a_token_is_trimmed_and_marked() {
-        let value = header(b"eyJ0.abc-_~+/==\n").unwrap();
-        assert_eq!(value.as_bytes(), b"Bearer eyJ0.abc-_~+/==");
-        assert!(value.is_sensitive());
-        assert!(!format!("{value:?}").contains("eyJ0"));
-    }
-
-    #[test]
-    fn what_is_no_token_is_refused_without_being_shown() {
-        for content in [&b"two words"[..], b"line\nbreak", b"nul\0", "ü".as_bytes(), &[b'a'; 20_000]] {
-            let error = header(content).unwrap_err();
-            assert!(matches!(error, TokenError::NotAToken { .. }), "{error}");
-        }
-        assert!(matches!(header(b" \n").unwrap_err(), TokenError::Empty { .. }));
-    }
-
-    #[test]
-    fn what_is_no_file_is_not_waited_for() {
+    fn a_server_that_wants_something_else_is_told_from_a_stale_token() {
         let folder = tempfile::tempdir().unwrap();
-        for path in [Some(folder.path().into()), testing::endless_file()].into_iter().flatten() {
-            let error = TokenSource::File(path).header().unwrap_err();
-            assert!(matches!(error, TokenError::Unreadable { .. }), "{error}");
-        }
+        let path = folder.path().join("token");
+        std::fs::write(&path, "one").unwrap();
+        let mut headers = HeaderMap::new();
+        headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Negotiate"));
+        let mut bearer = Bearer::new(TokenSource::File(path));
+        bearer.first().unwrap();
+        assert_eq!(shows(bearer.refused(&Offered::of(&headers))), Err(Stop::NotOffered));
     }
 }

@@ -1,11 +1,17 @@
 //! How we prove to the server who we are.
 
+mod anonymous;
 mod bearer;
+mod offered;
+mod sign_in;
+mod token;
 
-use reqwest::header::HeaderValue;
-use subtle::ConstantTimeEq;
-
-pub use bearer::{TokenError, TokenSource};
+use self::anonymous::Anonymous;
+use self::bearer::Bearer;
+pub use self::offered::Offered;
+pub(super) use self::sign_in::{Next, SignIn};
+pub use self::sign_in::{SignInError, Stop};
+pub use self::token::{TokenError, TokenSource};
 
 /// The kind of authentication that the server's administrator has chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,15 +23,11 @@ pub enum Auth {
 }
 
 impl Auth {
-    /// What the next request is to show, marked sensitive; read afresh each time, so that a renewed token is
-    /// found.
-    ///
-    /// # Errors
-    /// The token can't be read or is none.
-    pub(super) fn credentials(&self) -> Result<Credentials, TokenError> {
+    /// Begins the sign-in of one call.
+    pub(super) fn sign_in(&self) -> Box<dyn SignIn> {
         match self {
-            Self::None => Ok(Credentials(None)),
-            Self::Bearer(source) => source.header().map(|header| Credentials(Some(header))),
+            Self::None => Box::new(Anonymous),
+            Self::Bearer(source) => Box::new(Bearer::new(source.clone())),
         }
     }
 
@@ -34,45 +36,9 @@ impl Auth {
     /// # Errors
     /// The token can't be read or is none.
     pub fn check(&self) -> Result<&'static str, TokenError> {
-        Ok(match self.credentials()?.header() {
-            Some(_) => "a bearer token is there",
-            None => "none",
-        })
-    }
-}
-
-/// The value of a request's `Authorization` header, if it has one. A header's own `==` would stop at the first difference, so
-/// it is out of reach here.
-pub(super) struct Credentials(Option<HeaderValue>);
-
-impl Credentials {
-    pub(super) fn header(&self) -> Option<HeaderValue> {
-        self.0.clone()
-    }
-
-    /// Whether both are the same, in a time that depends on their lengths only.
-    pub(super) fn is_same_as(&self, other: &Self) -> bool {
-        self.bytes().ct_eq(other.bytes()).into()
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self.0.as_ref().map_or(&[], HeaderValue::as_bytes)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn credentials_that_have_changed_are_told_from_the_same_ones() {
-        let credentials = |token: &'static str| Credentials(Some(HeaderValue::from_static(token)));
-        let one = credentials("Bearer eyJ0.abc");
-        assert!(one.is_same_as(&credentials("Bearer eyJ0.abc")));
-        for other in ["Bearer eyJ0.abd", "Bearer eyJ0.ab", "Bearer eyJ0.abcd"] {
-            assert!(!one.is_same_as(&credentials(other)), "{other}");
+        match self {
+            Self::None => Ok("none"),
+            Self::Bearer(source) => source.header().map(|_| "a bearer token is there"),
         }
-        assert!(!one.is_same_as(&Credentials(None)));
-        assert!(Credentials(None).is_same_as(&Credentials(None)));
     }
 }

@@ -12,7 +12,7 @@ use hyper::body::{Body, Bytes, Frame};
 use tokio::sync::Notify;
 use tokio::time::{Sleep, sleep};
 
-use super::routes::Effects;
+use super::reply::Effects;
 use super::state::State;
 
 /// One thing to do while the body is sent.

@@ -8,9 +8,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::body::Step;
-use super::routes::{Effects, JSON, Reply};
+use super::reply::{Effects, JSON, Reply};
 
-/// A documented route of the stand-in.
+/// A documented call of the stand-in: a GET unless its doc names another method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// `smartcards`
@@ -35,6 +35,40 @@ pub enum Endpoint {
     AuthenticationResponse,
     /// `requests/{reqid}/smartcards/{scid}/diversifiedkey`
     DiversifiedKey,
+    /// POST `requests`
+    CreateRequest,
+    /// PUT `requests/{id}`
+    EndRequest,
+    /// POST `smartcards`
+    BindCard,
+    /// `requests/{reqid}/smartcards/{scid}`
+    CardOfRequest,
+    /// PUT `requests/{reqid}/smartcards/{scid}`
+    RetireCard,
+    /// `requests/{id}/certificaterequestgenerationoptions`
+    GenerationOptions,
+    /// POST `requests/{id}/certificatedata`
+    CertificateData,
+    /// `requests/{id}/profiles`
+    RequestProfiles,
+    /// `smartcards/{scid}/operations`
+    CardOperations,
+    /// `smartcards/{scid}/certificates`
+    CardCertificates,
+    /// `profiletemplates/{id}/policies/{type}`
+    WorkflowPolicy,
+    /// `profiletemplates/{id}/policy/workflow/{type}`
+    WorkflowPolicyByWorkflow,
+    /// `profiles`
+    Profiles,
+    /// `profiles/{id}`
+    Profile,
+    /// `profiles/{id}/operations`
+    ProfileOperations,
+    /// `profiles/{id}/certificates`
+    ProfileCertificates,
+    /// `certificates`
+    Certificates,
 }
 
 /// Which calls a fault looks at.
@@ -130,6 +164,12 @@ impl FaultKind {
     #[must_use]
     pub fn server_error(correlation: Uuid) -> Self {
         Self::error(500, &format!("An error has occurred. Correlation ID: {correlation}"))
+    }
+
+    /// Whether the server carries out nothing of a call that would change something. With any other fault it does, and only the
+    /// answer is spoiled: the worse case for the caller.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Status { code: 400..=499, .. })
     }
 
     /// Whether the server did not even look at the call.

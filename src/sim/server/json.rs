@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::settings::{Card, Request, RequestStatus, Template, UserPinOption};
+use super::records::{Card, Certificate, KeyOptions, Request, RequestStatus, Template, UserPinOption};
 
 /// One JSON object with its properties in this order.
 fn object(properties: &[(&str, Value)]) -> String {
@@ -70,7 +70,7 @@ pub(super) fn request(request: &Request, names: bool) -> String {
         ("RequestType", json!(request.kind)),
         ("Status", status),
         ("Flags", json!(2)),
-        ("DataCollection", json!([])),
+        ("DataCollection", request.data.iter().map(|(name, value)| json!({ "Name": name, "Value": value })).collect()),
         ("DataCollectionFlags", json!(32)),
         ("OriginatorUserUuid", id(request.user)),
         ("TargetUserUuid", id(request.user)),
@@ -81,7 +81,7 @@ pub(super) fn request(request: &Request, names: bool) -> String {
         ("NewSmartcardUuid", optional(request.new_card)),
         ("OldSmartcardUuid", optional(request.old_card)),
         ("Priority", json!(0)),
-        ("Comment", json!("")),
+        ("Comment", json!(request.comment)),
         ("ProfileTemplateUuid", id(request.template)),
         ("SecurityDescriptor", json!(DESCRIPTOR)),
         ("IsSmartcard", json!(true)),
@@ -132,6 +132,66 @@ pub(super) fn card_policy(template: &Template) -> String {
     ];
     properties.retain(|(name, _)| !template.omitted.iter().any(|o| o.eq_ignore_ascii_case(name)));
     object(&properties)
+}
+
+/// "Get profile template policy" prints no sample: the properties that its text and the SDK name.
+pub(super) fn workflow_policy(template: &Template, enabled: bool, new: RequestStatus) -> String {
+    object(&[
+        ("Enabled", json!(enabled)),
+        ("SelfServiceEnabled", json!(enabled)),
+        ("EnrollAgentRequired", json!(false)),
+        ("ApprovalsNeeded", json!(u32::from(new == RequestStatus::Pending))),
+        ("CollectComments", json!(false)),
+        ("CollectRequestPriority", json!(false)),
+        ("DefaultRequestPriority", json!(0)),
+        ("OneTimePasswordPolicy", json!(null)),
+        ("PolicyDataCollection", template.data_items.iter().map(|name| json!({ "Name": name })).collect()),
+        ("Documents", json!([])),
+    ])
+}
+
+/// As in "Get certificate request generation options".
+pub(super) fn generation_option(key: &KeyOptions) -> String {
+    object(&[
+        ("Subject", json!("")),
+        ("KeyAlgorithmName", json!(key.algorithm)),
+        ("KeySize", json!(key.bits)),
+        ("FriendlyName", json!("")),
+        ("HashAlgorithmName", json!(key.hash)),
+        ("KeyStorageProviderNames", json!(["Contoso Smart Card Key Storage Provider"])),
+        ("Exportable", json!(0)),
+        ("KeyProtectionLevel", json!(0)),
+        ("KeyUsages", json!(3)),
+    ])
+}
+
+/// As in "Get smart card certificates".
+pub(super) fn certificate(certificate: &Certificate) -> String {
+    object(&properties(certificate))
+}
+
+/// As in "Get certificates".
+pub(super) fn certificate_of_user(certificate: &Certificate) -> String {
+    let mut properties = properties(certificate).to_vec();
+    properties.extend([
+        ("NotAfter", json!("2016-07-06T23:26:21")),
+        ("NotBefore", json!("2015-07-07T23:26:21")),
+        ("Issuer", json!("CN=Contoso CA")),
+        ("RequesterName", json!("CONTOSO\\user")),
+        ("Status", json!(0)),
+    ]);
+    object(&properties)
+}
+
+fn properties(certificate: &Certificate) -> [(&'static str, Value); 6] {
+    [
+        ("IsKeyHistory", json!(false)),
+        ("ArchivedOnCa", json!(false)),
+        ("CertificateType", json!(1)),
+        ("TemplateCommonName", json!("SmartcardLogon")),
+        ("SerialNumber", json!(certificate.serial_number)),
+        ("Thumbprint", json!(certificate.thumbprint)),
+    ]
 }
 
 fn pin_policy(shortest: u32, longest: u32) -> Value {

@@ -2,12 +2,12 @@
 
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
-use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, HeaderMap};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
+use zeroize::Zeroizing;
 
 use super::body::Script;
 use super::fault::{Delivery, Outgoing, spoil, whole};
@@ -88,14 +89,24 @@ async fn respond(
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    let uri = request.uri();
-    let call = Call {
-        method: request.method(),
-        path: uri.path(),
-        query: uri.query().unwrap_or(""),
-        authorization: request.headers().get(AUTHORIZATION).map(|v| v.as_bytes()),
+    let seen = seen(&request, connection);
+    let (head, body) = request.into_parts();
+    let Some(body) = read(body).await else {
+        // The caller is gone, or sends without end: what came is no call.
+        cut.notify_one();
+        return pending().await;
     };
-    let (number, reply, fault) = state.handle(seen(&request, connection), &call);
+    let header = |name| head.headers.get(name).map(hyper::header::HeaderValue::as_bytes);
+    let call = Call {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or(""),
+        authorization: header(AUTHORIZATION),
+        content_type: header(CONTENT_TYPE),
+        content_length: header(CONTENT_LENGTH),
+        body: &body,
+    };
+    let (number, reply, fault) = state.handle(seen, &call);
     let delivery = match fault {
         None => Delivery::Send(whole(reply)),
         Some(fault) => spoil(fault, reply),
@@ -109,7 +120,7 @@ async fn respond(
         Delivery::Send(outgoing) => {
             state.answered(number, outgoing.status);
             // The query stays out: a challenge is no secret, but it has no business in logs either.
-            tracing::debug!(connection, number, method = %request.method(), status = outgoing.status, "answered");
+            tracing::debug!(connection, number, method = %head.method, status = outgoing.status, "answered");
             Ok(response(outgoing, state, cut))
         }
     }
@@ -132,9 +143,35 @@ fn response(outgoing: Outgoing, state: Arc<State>, cut: Arc<Notify>) -> Response
     })
 }
 
+/// The most that a caller may send.
+const MOST: usize = 16 * 1024 * 1024;
+
+/// A body to its end, which may hold a password; `None` where it has no end.
+async fn read(mut body: Incoming) -> Option<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(body.size_hint().lower()).ok()?.min(MOST)));
+    loop {
+        match poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            None => return Some(bytes),
+            Some(Err(_)) => return None,
+            Some(Ok(frame)) => bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+        }
+        if bytes.len() > MOST {
+            return None;
+        }
+    }
+}
+
 /// Headers worth asserting; none of them can hold a secret (a cookie could).
-const RECORDED: [&str; 7] =
-    ["accept", "accept-encoding", "cache-control", "content-length", "content-type", "host", "user-agent"];
+const RECORDED: [&str; 8] = [
+    "accept",
+    "accept-encoding",
+    "cache-control",
+    "content-length",
+    "content-type",
+    "host",
+    "transfer-encoding",
+    "user-agent",
+];
 
 fn seen(request: &Request<Incoming>, connection: usize) -> SeenRequest {
     let mut headers = Vec::new();

@@ -1,15 +1,20 @@
-//! A stand-in for the MIM CM REST API: TLS, the routes that setting a PIN needs, strict about what callers send, with faults on demand.
+//! A stand-in for the MIM CM REST API: TLS, the routes of its reference, strict about what callers send, with faults on demand.
 //!
 //! It follows Microsoft's public "Certificate Management REST API reference"; route docs name its pages. Where that reference
 //! leaves room, a setting chooses. What a caller does wrong is answered like a server would (400, 401, 403) and kept in
 //! [`StandIn::violations`], so that a test can insist on none.
 
 mod body;
+mod changes;
 mod fault;
 mod json;
+mod json_body;
 mod keys;
 mod listen;
+mod lists;
 mod query;
+mod records;
+mod reply;
 mod routes;
 mod rules;
 mod secrets;
@@ -31,10 +36,11 @@ use tokio_rustls::TlsAcceptor;
 
 pub use fault::{Endpoint, Fault, FaultKind, Pattern};
 pub use keys::{AdminKey, diversify, respond};
-pub use rules::{Rule, Violation};
-pub use settings::{
-    Card, ENROLL, PinMaker, Request, RequestStatus, Settings, Template, TlsKind, UNBLOCK, UnknownId, UserPinOption,
+pub use records::{
+    Card, Certificate, ENROLL, KeyOptions, RETIRE, Request, RequestStatus, Template, UNBLOCK, UserPinOption,
 };
+pub use rules::{Rule, Violation};
+pub use settings::{DataForm, PinMaker, Settings, TlsKind, UnknownId, UriForm};
 pub use state::{SeenRequest, State};
 
 /// Why a stand-in did not start.

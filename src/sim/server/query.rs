@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use uuid::Uuid;
 
+use super::records::{Card, RequestStatus};
 use super::rules::{Refusal, Rule};
-use super::settings::{Card, RequestStatus};
 
 struct Pair {
     name: String,
@@ -96,6 +96,14 @@ impl Query {
             .ok_or_else(|| Refusal::bad(Rule::FilterValue, "status: not one of the documented names"))
     }
 
+    /// `status` of profiles: one of the documented names of requests, or Active.
+    pub(super) fn profile_status(&self) -> Result<(), Refusal> {
+        match self.find("status")? {
+            Some(pair) if pair.value.eq_ignore_ascii_case("Active") => Ok(()),
+            _ => self.status().map(drop),
+        }
+    }
+
     /// `targetuser`: whether the list is limited to the current user.
     pub(super) fn current_user_only(&self) -> Result<bool, Refusal> {
         match self.find("targetuser")? {
@@ -120,11 +128,17 @@ fn missing(name: &str) -> Refusal {
     Refusal::bad(Rule::MissingParameter, format!("{name}: required"))
 }
 
-fn check_atr(atr: &str, expected: &str) -> Result<(), Refusal> {
+/// Lower-case hex without separators.
+pub(super) fn check_atr_form(atr: &str) -> Result<(), Refusal> {
     let digits = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     if atr.is_empty() || atr.len() % 2 == 1 || !atr.chars().all(digits) {
         return Err(Refusal::bad(Rule::AtrForm, "atr: must be lower-case hex without separators"));
     }
+    Ok(())
+}
+
+fn check_atr(atr: &str, expected: &str) -> Result<(), Refusal> {
+    check_atr_form(atr)?;
     // A record without an ATR was made by a client that sent none: it fits any card.
     if !expected.is_empty() && atr != expected {
         return Err(Refusal::bad(Rule::WrongAtr, "atr: not that of the smart card in the path"));

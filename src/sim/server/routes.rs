@@ -1,114 +1,25 @@
 //! From path and method to an answer, without any HTTP machinery.
 
-use hyper::Method;
 use uuid::Uuid;
-use zeroize::Zeroize;
 
 use super::fault::Endpoint;
 use super::query::{Query, guid, percent_decode};
+use super::records::{Card, Request, Template};
+use super::reply::Reply;
 use super::rules::{Refusal, Rule};
-use super::settings::{Card, Request, Template, UnknownId};
+use super::settings::{Settings, UnknownId};
 use super::state::Inner;
-use super::{json, secrets};
-
-/// "Always JSON", says the reference.
-pub(super) const JSON: &str = "application/json; charset=utf-8";
+use super::{changes, lists, secrets};
 
 /// What a route looks at.
 pub(super) struct Call<'a> {
-    pub(super) method: &'a Method,
+    pub(super) method: &'a str,
     pub(super) path: &'a str,
     pub(super) query: &'a str,
     pub(super) authorization: Option<&'a [u8]>,
-}
-
-/// An answer before faults are applied.
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
-    pub(super) effects: Effects,
-}
-
-/// What is booked once the answer has left in full.
-#[derive(Default)]
-pub(super) struct Effects {
-    pub(super) pin: Option<Vec<u8>>,
-    pub(super) answer: Option<Answered>,
-}
-
-impl Drop for Effects {
-    fn drop(&mut self) {
-        self.pin.zeroize();
-    }
-}
-
-/// An answered challenge.
-pub(super) struct Answered {
-    pub(super) card: Uuid,
-    pub(super) challenge: Vec<u8>,
-    pub(super) response: Vec<u8>,
-}
-
-impl Reply {
-    fn new(status: u16, content_type: &str, body: Vec<u8>) -> Self {
-        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        Self {
-            status,
-            headers: vec![header("Cache-Control", "no-cache"), header("Content-Type", content_type)],
-            body,
-            effects: Effects::default(),
-        }
-    }
-
-    /// 200 with JSON text.
-    pub(super) fn json(text: String) -> Self {
-        Self::new(200, JSON, text.into_bytes())
-    }
-
-    /// Any status with any body.
-    pub(super) fn raw(status: u16, content_type: &str, body: Vec<u8>) -> Self {
-        Self::new(status, content_type, body)
-    }
-
-    /// What IIS, AD FS or a proxy says when the API does not.
-    pub(super) fn html(status: u16, text: &str) -> Self {
-        Self::new(status, "text/html", text.as_bytes().to_vec())
-    }
-
-    /// 204.
-    pub(super) fn empty() -> Self {
-        Self {
-            status: 204,
-            headers: vec![("Cache-Control".to_owned(), "no-cache".to_owned())],
-            body: Vec::new(),
-            effects: Effects::default(),
-        }
-    }
-
-    fn list(elements: &[String]) -> Self {
-        if elements.is_empty() {
-            return Self::empty();
-        }
-        Self::json(json::list(elements))
-    }
-}
-
-impl From<&Refusal> for Reply {
-    fn from(refusal: &Refusal) -> Self {
-        if refusal.status == 204 {
-            return Self::empty();
-        }
-        let body = format!("{{\"Message\":{}}}", json::string(&refusal.message));
-        let mut reply = Self::new(refusal.status, JSON, body.into_bytes());
-        let mut header = |name: &str, value: &str| reply.headers.push((name.into(), value.into()));
-        match refusal.status {
-            401 => header("WWW-Authenticate", "Bearer"),
-            405 => header("Allow", "GET"),
-            _ => {}
-        }
-        reply
-    }
+    pub(super) content_type: Option<&'a [u8]>,
+    pub(super) content_length: Option<&'a [u8]>,
+    pub(super) body: &'a [u8],
 }
 
 const NOT_FOUND: &str =
@@ -125,62 +36,99 @@ fn api_segments(folder: &str, path: &str) -> Option<Vec<String>> {
     segments.collect()
 }
 
-/// The route of a path and the ids in it, in order.
-fn find(segments: &[String]) -> Option<(Endpoint, Vec<&str>)> {
-    let lower: Vec<String> = segments.iter().map(|s| s.to_ascii_lowercase()).collect();
-    let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
-    let (endpoint, ids): (_, &[usize]) = match lower[..] {
-        ["smartcards"] => (Endpoint::Smartcards, &[]),
-        ["smartcards", _] => (Endpoint::Smartcard, &[1]),
-        ["smartcards", _, "serverproposedpin"] => (Endpoint::PinByCard, &[1]),
-        ["requests"] => (Endpoint::Requests, &[]),
-        ["requests", _] => (Endpoint::Request, &[1]),
-        ["requests", _, "smartcards", _, action] => (by_request(action)?, &[1, 3]),
-        ["profiletemplates"] => (Endpoint::Templates, &[]),
-        ["profiletemplates", _] => (Endpoint::Template, &[1]),
-        ["profiletemplates", _, "configuration", "smartcards"] => (Endpoint::CardPolicy, &[1]),
-        _ => return None,
-    };
-    Some((endpoint, ids.iter().map(|&i| segments[i].as_str()).collect()))
+/// A path's methods with what they call, and where its ids stand.
+struct Route {
+    methods: &'static [(&'static str, Endpoint)],
+    ids: &'static [usize],
 }
 
-fn by_request(action: &str) -> Option<Endpoint> {
+impl Route {
+    const fn new(methods: &'static [(&'static str, Endpoint)], ids: &'static [usize]) -> Self {
+        Self { methods, ids }
+    }
+
+    /// What the method calls, where the route has it.
+    fn endpoint(&self, method: &str) -> Option<Endpoint> {
+        self.methods.iter().find(|(known, _)| *known == method).map(|(_, endpoint)| *endpoint)
+    }
+
+    fn is_on(&self, settings: &Settings) -> bool {
+        self.methods.iter().all(|(_, endpoint)| match endpoint {
+            Endpoint::PinByCard => settings.pin_by_card,
+            Endpoint::PinByRequest => settings.pin_by_request,
+            Endpoint::WorkflowPolicy => settings.policy_by_policies,
+            Endpoint::WorkflowPolicyByWorkflow => settings.policy_by_workflow,
+            _ => true,
+        })
+    }
+}
+
+/// The route of a path.
+fn find(segments: &[String]) -> Option<Route> {
+    use Endpoint as E;
+    let lower: Vec<String> = segments.iter().map(|s| s.to_ascii_lowercase()).collect();
+    let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+    Some(match lower[..] {
+        ["smartcards"] => Route::new(&[("GET", E::Smartcards), ("POST", E::BindCard)], &[]),
+        ["smartcards", _] => Route::new(&[("GET", E::Smartcard)], &[1]),
+        ["smartcards", _, "serverproposedpin"] => Route::new(&[("GET", E::PinByCard)], &[1]),
+        ["smartcards", _, "operations"] => Route::new(&[("GET", E::CardOperations)], &[1]),
+        ["smartcards", _, "certificates"] => Route::new(&[("GET", E::CardCertificates)], &[1]),
+        ["requests"] => Route::new(&[("GET", E::Requests), ("POST", E::CreateRequest)], &[]),
+        ["requests", _] => Route::new(&[("GET", E::Request), ("PUT", E::EndRequest)], &[1]),
+        ["requests", _, "profiles"] => Route::new(&[("GET", E::RequestProfiles)], &[1]),
+        ["requests", _, "certificaterequestgenerationoptions"] => Route::new(&[("GET", E::GenerationOptions)], &[1]),
+        ["requests", _, "certificatedata"] => Route::new(&[("POST", E::CertificateData)], &[1]),
+        ["requests", _, "smartcards", _] => Route::new(&[("GET", E::CardOfRequest), ("PUT", E::RetireCard)], &[1, 3]),
+        ["requests", _, "smartcards", _, action] => Route::new(by_request(action)?, &[1, 3]),
+        ["profiletemplates"] => Route::new(&[("GET", E::Templates)], &[]),
+        ["profiletemplates", _] => Route::new(&[("GET", E::Template)], &[1]),
+        ["profiletemplates", _, "configuration", "smartcards"] => Route::new(&[("GET", E::CardPolicy)], &[1]),
+        ["profiletemplates", _, "policies", _] => Route::new(&[("GET", E::WorkflowPolicy)], &[1]),
+        ["profiletemplates", _, "policy", "workflow", _] => Route::new(&[("GET", E::WorkflowPolicyByWorkflow)], &[1]),
+        ["profiles"] => Route::new(&[("GET", E::Profiles)], &[]),
+        ["profiles", _] => Route::new(&[("GET", E::Profile)], &[1]),
+        ["profiles", _, "operations"] => Route::new(&[("GET", E::ProfileOperations)], &[1]),
+        ["profiles", _, "certificates"] => Route::new(&[("GET", E::ProfileCertificates)], &[1]),
+        ["certificates"] => Route::new(&[("GET", E::Certificates)], &[]),
+        _ => return None,
+    })
+}
+
+fn by_request(action: &str) -> Option<&'static [(&'static str, Endpoint)]> {
     match action {
-        "serverproposedpin" => Some(Endpoint::PinByRequest),
-        "authenticationresponse" => Some(Endpoint::AuthenticationResponse),
-        "diversifiedkey" => Some(Endpoint::DiversifiedKey),
+        "serverproposedpin" => Some(&[("GET", Endpoint::PinByRequest)]),
+        "authenticationresponse" => Some(&[("GET", Endpoint::AuthenticationResponse)]),
+        "diversifiedkey" => Some(&[("GET", Endpoint::DiversifiedKey)]),
         _ => None,
     }
 }
 
-/// The route that a path names, and the answer to the call.
-pub(super) fn answer(inner: &mut Inner, call: &Call<'_>) -> (Option<Endpoint>, Result<Reply, Refusal>) {
-    let settings = &inner.settings;
-    let segments = api_segments(&settings.folder, call.path);
-    let Some(segments) = segments.filter(|_| settings.api_enabled) else {
-        return (None, Ok(Reply::html(404, NOT_FOUND)));
-    };
-    let found = find(&segments);
-    let endpoint = found.as_ref().map(|(endpoint, _)| *endpoint);
-    if let Err(refusal) = authenticate(inner, call.authorization) {
-        return (endpoint, Err(refusal));
-    }
-    let Some((endpoint, ids)) = found.filter(|(endpoint, _)| is_on(inner, *endpoint)) else {
-        let message = "No HTTP resource was found that matches the request URI.";
-        return (endpoint, Err(Refusal::plain(404, message)));
-    };
-    if call.method != Method::GET {
-        let message = "The requested resource does not support this HTTP method.";
-        return (Some(endpoint), Err(Refusal::plain(405, message)));
-    }
-    (Some(endpoint), get(inner, endpoint, &ids, call.query))
+/// What a call names, where it is one of the API: with a method that the route lacks, the route's first.
+pub(super) fn endpoint(settings: &Settings, call: &Call<'_>) -> Option<Endpoint> {
+    let segments = api_segments(&settings.folder, call.path).filter(|_| settings.api_enabled)?;
+    let route = find(&segments)?;
+    route.endpoint(call.method).or_else(|| route.methods.first().map(|(_, endpoint)| *endpoint))
 }
 
-fn is_on(inner: &Inner, endpoint: Endpoint) -> bool {
-    match endpoint {
-        Endpoint::PinByCard => inner.settings.pin_by_card,
-        Endpoint::PinByRequest => inner.settings.pin_by_request,
-        _ => true,
+/// The answer to a call.
+pub(super) fn answer(inner: &mut Inner, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let segments = api_segments(&inner.settings.folder, call.path);
+    let Some(segments) = segments.filter(|_| inner.settings.api_enabled) else {
+        return Ok(Reply::html(404, NOT_FOUND));
+    };
+    authenticate(inner, call.authorization)?;
+    let Some(route) = find(&segments).filter(|route| route.is_on(&inner.settings)) else {
+        return Err(Refusal::plain(404, "No HTTP resource was found that matches the request URI."));
+    };
+    let Some(endpoint) = route.endpoint(call.method) else {
+        let methods: Vec<&str> = route.methods.iter().map(|(method, _)| *method).collect();
+        return Ok(Reply::wrong_method(&methods.join(", ")));
+    };
+    let ids = route.ids.iter().map(|&at| path_id(&segments[at])).collect::<Result<Vec<Uuid>, Refusal>>()?;
+    match call.method {
+        "GET" => get(inner, endpoint, &ids, call.query, segments.last().map_or("", String::as_str)),
+        _ => change(inner, endpoint, &ids, call),
     }
 }
 
@@ -201,29 +149,24 @@ fn authenticate(inner: &Inner, authorization: Option<&[u8]>) -> Result<(), Refus
     }
 }
 
-fn get(inner: &mut Inner, endpoint: Endpoint, ids: &[&str], query: &str) -> Result<Reply, Refusal> {
-    let ids = ids.iter().map(|id| path_id(id));
-    let ids = ids.collect::<Result<Vec<Uuid>, Refusal>>()?;
+fn get(inner: &mut Inner, endpoint: Endpoint, ids: &[Uuid], query: &str, last: &str) -> Result<Reply, Refusal> {
     let query = Query::parse(query)?;
-    let settings = &inner.settings;
-    match (endpoint, &ids[..]) {
-        (Endpoint::Smartcards, _) => cards(inner, &query),
-        (Endpoint::Requests, _) => requests(inner, &query),
-        (Endpoint::Templates, _) => {
-            let all: Vec<String> = settings.templates.iter().map(json::template).collect();
-            Ok(Reply::list(&all))
-        }
-        (Endpoint::Smartcard, [id]) => Ok(Reply::json(json::card(card(inner, *id)?))),
-        (Endpoint::Request, [id]) => {
-            let names = settings.names_for_enums;
-            Ok(Reply::json(json::request(request(inner, *id)?, names)))
-        }
-        (Endpoint::Template, [id]) => Ok(Reply::json(json::template(template(inner, *id)?))),
-        (Endpoint::CardPolicy, [id]) => Ok(Reply::json(json::card_policy(template(inner, *id)?))),
+    match (endpoint, ids) {
         (Endpoint::PinByCard, [card]) => secrets::pin(inner, None, *card, &query),
         (Endpoint::PinByRequest, [id, card]) => secrets::pin(inner, Some(*id), *card, &query),
         (Endpoint::AuthenticationResponse, [id, card]) => secrets::authentication_response(inner, *id, *card, &query),
         (Endpoint::DiversifiedKey, [id, card]) => secrets::diversified_key(inner, *id, *card, &query),
+        _ => lists::read(inner, endpoint, ids, &query, last),
+    }
+}
+
+fn change(inner: &mut Inner, endpoint: Endpoint, ids: &[Uuid], call: &Call<'_>) -> Result<Reply, Refusal> {
+    match (endpoint, ids) {
+        (Endpoint::CreateRequest, []) => changes::create_request(inner, call),
+        (Endpoint::BindCard, []) => changes::bind_card(inner, call),
+        (Endpoint::EndRequest, [id]) => changes::end_request(inner, *id, call),
+        (Endpoint::CertificateData, [id]) => changes::certificate_data(inner, *id, call),
+        (Endpoint::RetireCard, [id, card]) => changes::retire_card(inner, *id, *card, call),
         _ => Err(Refusal::plain(404, "No such route.")),
     }
 }
@@ -232,31 +175,8 @@ fn path_id(text: &str) -> Result<Uuid, Refusal> {
     guid(text).ok_or_else(|| Refusal::bad(Rule::IdForm, "path: ids must be GUID text of 36 characters without braces"))
 }
 
-fn cards(inner: &Inner, query: &Query) -> Result<Reply, Refusal> {
-    let Some(card_id) = query.card_id()? else {
-        let all: Vec<String> = inner.settings.cards.iter().map(json::card).collect();
-        return Ok(Reply::list(&all));
-    };
-    let cards = inner.settings.cards.iter();
-    let found: Vec<String> = cards.filter(|card| card.card_id == card_id).map(json::card).collect();
-    // The sample with this filter shows one object, not a list of one.
-    match &found[..] {
-        [only] => Ok(Reply::json(only.clone())),
-        several => Ok(Reply::list(several)),
-    }
-}
-
-fn requests(inner: &Inner, query: &Query) -> Result<Reply, Refusal> {
-    let settings = &inner.settings;
-    let status = query.status()?;
-    let mine_only = query.current_user_only()?;
-    let wanted = |r: &&Request| status.is_none_or(|s| s == r.status) && (!mine_only || r.user == settings.caller);
-    let found = settings.requests.iter().filter(wanted);
-    let found: Vec<String> = found.map(|r| json::request(r, settings.names_for_enums)).collect();
-    Ok(Reply::list(&found))
-}
-
-fn unknown(inner: &Inner) -> Refusal {
+/// The answer for an id that is not in the data.
+pub(super) fn unknown(inner: &Inner) -> Refusal {
     let status = match inner.settings.unknown_id {
         UnknownId::NoContent => 204,
         UnknownId::Forbidden => 403,

@@ -41,6 +41,24 @@ pub enum Rule {
     RequestStatus,
     /// The card is not bound to the request.
     CardNotBound,
+    /// A body's content type is not JSON.
+    ContentType,
+    /// A body comes without its length.
+    ContentLength,
+    /// A body is not JSON in UTF-8, or has a byte order mark.
+    JsonBody,
+    /// A body is no object, or a property is missing, unknown, there twice or of another type.
+    BodyShape,
+    /// A property has a value that is not documented.
+    BodyValue,
+    /// Collected data is not in the form that the server takes.
+    DataCollection,
+    /// A card is bound to the request already.
+    AlreadyBound,
+    /// The card is bound by another request.
+    CardInUse,
+    /// The certificate requests are not PKCS #10 in base64, one for each generation option.
+    CertificateRequests,
 }
 
 /// One broken rule.

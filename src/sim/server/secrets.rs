@@ -7,9 +7,11 @@ use uuid::Uuid;
 use super::json;
 use super::keys::{diversify, respond};
 use super::query::Query;
-use super::routes::{Answered, Reply, card, request, template};
+use super::records::{Card, Request, RequestStatus};
+use super::reply::{Answered, Reply};
+use super::routes::{card, request, template};
 use super::rules::{Refusal, Rule};
-use super::settings::{Card, PinMaker, Request, RequestStatus};
+use super::settings::PinMaker;
 use super::state::Inner;
 
 /// "Get server proposed PIN", by either route. No parameter is documented as required; those that are there must be right.
@@ -107,7 +109,8 @@ pub(super) fn diversified_key(
     Ok(Reply::json(json::string(&STANDARD.encode(key))))
 }
 
-fn check_binding(request: &Request, card: &Card) -> Result<(), Refusal> {
+/// The request may be worked on, and with this card.
+pub(super) fn check_binding(request: &Request, card: &Card) -> Result<(), Refusal> {
     if !request.status.is_open() {
         return Err(Refusal::forbidden(Rule::RequestStatus, "The request is not in Approved or Executing."));
     }
@@ -146,7 +149,7 @@ fn check_fresh(inner: &Inner, card: Uuid, challenge: &[u8]) -> Result<(), Refusa
 }
 
 /// Nothing documents what moves a request to Executing; the first execution call is the likely trigger.
-fn begin(inner: &mut Inner, id: Uuid) {
+pub(super) fn begin(inner: &mut Inner, id: Uuid) {
     if !inner.settings.moves_to_executing {
         return;
     }

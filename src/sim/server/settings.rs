@@ -1,4 +1,4 @@
-//! What a stand-in serves and how it behaves: the data, the policy and the switches.
+//! What a stand-in serves and how it behaves: the data and the switches.
 //!
 //! None of the types that hold a PIN, a key or a token implements `Debug`: a failing test prints its operands.
 
@@ -7,6 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::keys::{AdminKey, SAMPLE_SECRET};
+use super::records::{ASSIGNED, Card, Certificate, ENROLL, Request, RequestStatus, Template};
 
 /// How the stand-in presents itself to a TLS client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,131 +37,26 @@ pub enum UnknownId {
     NotFound,
 }
 
-/// Status of a request; the numbers are those of "Get requests" and of the SQL procedures behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // The names are the documented ones.
-pub enum RequestStatus {
-    None,
-    Approved,
-    Denied,
-    Completed,
-    Failed,
-    Pending,
-    Canceled,
-    Executing,
-    /// A number that no document names.
-    Other(u32),
+/// How the URI of something new is printed; the reference has the first form, its walkthrough the second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UriForm {
+    /// Relative to the virtual folder.
+    #[default]
+    Relative,
+    /// From the root of the host.
+    Rooted,
+    /// With a host, which is another one.
+    Absolute,
 }
 
-impl RequestStatus {
-    const NAMED: [(Self, u32, &'static str); 8] = [
-        (Self::None, 0, "None"),
-        (Self::Approved, 3, "Approved"),
-        (Self::Denied, 4, "Denied"),
-        (Self::Completed, 8, "Completed"),
-        (Self::Failed, 9, "Failed"),
-        (Self::Pending, 16, "Pending"),
-        (Self::Canceled, 17, "Canceled"),
-        (Self::Executing, 18, "Executing"),
-    ];
-
-    /// The number on the wire.
-    #[must_use]
-    pub fn number(self) -> u32 {
-        match self {
-            Self::Other(number) => number,
-            named => Self::NAMED.iter().find(|row| row.0 == named).map_or(0, |row| row.1),
-        }
-    }
-
-    /// The documented name, if there is one.
-    #[must_use]
-    pub fn name(self) -> Option<&'static str> {
-        Self::NAMED.iter().find(|row| row.0 == self).map(|row| row.2)
-    }
-
-    /// The status of that name in any case of letters, as in the `status` filter.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::NAMED.iter().find(|row| row.2.eq_ignore_ascii_case(name)).map(|row| row.0)
-    }
-
-    /// Whether a request in this status may be worked on.
-    #[must_use]
-    pub fn is_open(self) -> bool {
-        matches!(self, Self::Approved | Self::Executing)
-    }
-}
-
-/// A smart card object: the server's record of one card for one assignment ("Get smartcards").
-#[derive(Clone, Debug)]
-pub struct Card {
-    /// Id of the object; part of the paths.
-    pub uuid: Uuid,
-    /// The identifier stored on the card; the `cardid` parameter.
-    pub card_id: Uuid,
-    /// Answer to reset as lower-case hex.
-    pub atr: String,
-    /// `Status` as a number: 1 assigned, 2 active, 3 disabled, 6 retired.
-    pub status: u32,
-    /// Profile template of the assignment.
-    pub template: Uuid,
-    /// Whose card it is.
-    pub user: Uuid,
-}
-
-/// `RequestType` of an enrollment ("Get requests").
-pub const ENROLL: u32 = 1;
-/// `RequestType` of an unblock request.
-pub const UNBLOCK: u32 = 5;
-
-/// One life-cycle job ("Get requests").
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Id of the request.
-    pub uuid: Uuid,
-    /// `RequestType`: [`ENROLL`], [`UNBLOCK`] or any other number.
-    pub kind: u32,
-    /// Where the request stands.
-    pub status: RequestStatus,
-    /// The card it is bound to.
-    pub new_card: Option<Uuid>,
-    /// The card it started from.
-    pub old_card: Option<Uuid>,
-    /// Profile template of the job.
-    pub template: Uuid,
-    /// Target user; `targetuser=current` compares it with [`Settings::caller`].
-    pub user: Uuid,
-    /// `Submitted`, as text on the wire.
-    pub submitted: String,
-}
-
-/// `UserPinOption`: its numbers are not documented, its names are those of the SDK.
-#[derive(Clone, Debug)]
-pub enum UserPinOption {
-    /// As every printed answer shows enumerations.
-    Number(i64),
-    /// As a name.
-    Name(String),
-}
-
-/// A profile template with the smart card policy of "Get smart card policy".
-#[derive(Clone)]
-pub struct Template {
-    /// Id of the template.
-    pub uuid: Uuid,
-    /// Display name.
-    pub name: String,
-    /// `DiversifyAdminKey`.
-    pub diversify_admin_key: bool,
-    /// `DefaultAdminKeyHex`, and the key of `diversified=False`.
-    pub default_admin_key: AdminKey,
-    /// `UserPinOption`.
-    pub user_pin_option: UserPinOption,
-    /// `MinLength` and `MaxLength` of `UserPinPolicy`.
-    pub pin_length: (u32, u32),
-    /// Policy properties to leave out of the answer, by name in any case of letters.
-    pub omitted: Vec<String>,
+/// In which of the two printed forms collected data is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataForm {
+    /// A string that holds a JSON array.
+    #[default]
+    Text,
+    /// A JSON array.
+    Array,
 }
 
 /// Where the proposed PIN comes from ("Get server proposed PIN").
@@ -206,6 +102,10 @@ pub struct Settings {
     pub pin_by_card: bool,
     /// Whether `requests/{reqid}/smartcards/{scid}/serverproposedpin` exists.
     pub pin_by_request: bool,
+    /// Whether `profiletemplates/{id}/policies/{type}` exists.
+    pub policy_by_policies: bool,
+    /// Whether `profiletemplates/{id}/policy/workflow/{type}` exists.
+    pub policy_by_workflow: bool,
     /// The answer for ids that are not in the data.
     pub unknown_id: UnknownId,
     /// The current user.
@@ -216,6 +116,14 @@ pub struct Settings {
     pub requests: Vec<Request>,
     /// Profile templates.
     pub templates: Vec<Template>,
+    /// Certificates that were issued.
+    pub certificates: Vec<Certificate>,
+    /// Status of a request that was just made: `Approved`, or `Pending` where somebody has to approve it.
+    pub new_request_status: RequestStatus,
+    /// How the URI of something new is printed.
+    pub created_uri: UriForm,
+    /// The form in which collected data is taken.
+    pub data_form: DataForm,
     /// Source of the proposed PIN.
     pub pin_maker: PinMaker,
     /// Challenge lengths that are accepted, in bytes.
@@ -233,9 +141,8 @@ pub struct Settings {
 }
 
 // The ids of the reference's samples; further cards count up from them.
-const SAMPLE_REQUEST: Uuid = Uuid::from_u128(0xa9b4b42c_cc50_4c9b_89d1_bbc0bcd5a099);
-const SAMPLE_CARD: Uuid = Uuid::from_u128(0x17cf063d_e337_4aa9_a822_346554ddd3c9);
-const SAMPLE_TEMPLATE: Uuid = Uuid::from_u128(0xa039b4d0_5ce8_4eff_8651_181c6576fda3);
+pub(super) const SAMPLE_REQUEST: Uuid = Uuid::from_u128(0xa9b4b42c_cc50_4c9b_89d1_bbc0bcd5a099);
+pub(super) const SAMPLE_CARD: Uuid = Uuid::from_u128(0x17cf063d_e337_4aa9_a822_346554ddd3c9);
 const SAMPLE_USER: Uuid = Uuid::from_u128(0x8f1590dc_d932_4b66_8e68_2e91c5880780);
 
 impl Settings {
@@ -262,11 +169,17 @@ impl Settings {
             api_enabled: true,
             pin_by_card: true,
             pin_by_request: true,
+            policy_by_policies: true,
+            policy_by_workflow: true,
             unknown_id: UnknownId::NoContent,
             caller: SAMPLE_USER,
             cards: Vec::new(),
             requests: Vec::new(),
             templates: Vec::new(),
+            certificates: Vec::new(),
+            new_request_status: RequestStatus::Approved,
+            created_uri: UriForm::Relative,
+            data_form: DataForm::Text,
             pin_maker: PinMaker::Random(8),
             challenge_lengths: vec![8],
             challenge_sends: Some(2),
@@ -281,8 +194,15 @@ impl Settings {
     pub fn add_card(&mut self, card_id: Uuid, atr: &str) -> (Uuid, Uuid) {
         let card = nth(SAMPLE_CARD, self.cards.len());
         let request = nth(SAMPLE_REQUEST, self.requests.len());
-        let template = self.templates.first().map_or(SAMPLE_TEMPLATE, |t| t.uuid);
-        self.cards.push(Card { uuid: card, card_id, atr: atr.to_owned(), status: 1, template, user: self.caller });
+        let template = self.templates.first().map_or(Template::SAMPLE, |t| t.uuid);
+        self.cards.push(Card {
+            uuid: card,
+            card_id,
+            atr: atr.to_owned(),
+            status: ASSIGNED,
+            template,
+            user: self.caller,
+        });
         self.requests.push(Request {
             uuid: request,
             kind: ENROLL,
@@ -292,27 +212,13 @@ impl Settings {
             template,
             user: self.caller,
             submitted: "2015-07-07T23:36:21.93Z".to_owned(),
+            comment: String::new(),
+            data: Vec::new(),
         });
         (card, request)
     }
 }
 
-impl Template {
-    /// A template like that of the reference's samples, with this default admin key and no diversification.
-    #[must_use]
-    pub fn sample(admin_key: AdminKey) -> Self {
-        Self {
-            uuid: SAMPLE_TEMPLATE,
-            name: "FIM CM Sample Smart Card Logon Profile Template".to_owned(),
-            diversify_admin_key: false,
-            default_admin_key: admin_key,
-            user_pin_option: UserPinOption::Number(2),
-            pin_length: (4, 16),
-            omitted: Vec::new(),
-        }
-    }
-}
-
-fn nth(first: Uuid, count: usize) -> Uuid {
+pub(super) fn nth(first: Uuid, count: usize) -> Uuid {
     Uuid::from_u128(first.as_u128().wrapping_add(count as u128))
 }

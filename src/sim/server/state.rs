@@ -7,9 +7,11 @@ use uuid::Uuid;
 
 use super::fault::{Endpoint, Fault, FaultKind};
 use super::keys::{AdminKey, diversify};
-use super::routes::{self, Call, Effects, Reply};
+use super::records::RequestStatus;
+use super::reply::{Effects, Reply};
+use super::routes::{self, Call};
 use super::rules::Violation;
-use super::settings::{RequestStatus, Settings};
+use super::settings::Settings;
 
 /// One call as the server saw it. The value of `Authorization` is never kept.
 #[derive(Clone, Debug)]
@@ -155,10 +157,12 @@ impl State {
     pub(super) fn handle(&self, mut seen: SeenRequest, call: &Call<'_>) -> (usize, Reply, Option<FaultKind>) {
         let mut inner = self.lock();
         let number = inner.seen.len();
-        let (endpoint, result) = routes::answer(&mut inner, call);
+        let endpoint = routes::endpoint(&inner.settings, call);
         seen.endpoint = endpoint;
         let fault = inner.fault(endpoint, &format!("{}?{}", seen.path, seen.query));
         inner.seen.push(seen);
+        let is_left_undone = call.method != "GET" && fault.as_ref().is_some_and(FaultKind::is_refusal);
+        let result = if is_left_undone { Ok(Reply::empty()) } else { routes::answer(&mut inner, call) };
         let reply = match result {
             Ok(reply) => reply,
             Err(refusal) => {

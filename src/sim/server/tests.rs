@@ -2,12 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hyper::Method;
 use uuid::{Uuid, uuid};
 
 use super::fault::whole;
-use super::routes::{Call, Reply};
+use super::reply::Reply;
+use super::routes::Call;
 use super::*;
+
+mod changes;
 
 const CARD_ID: Uuid = uuid!("bc88f13f-83ba-4037-8262-46eba1291c6e");
 const ATR: &str = "3b8d0180fba000000397425446590301c8";
@@ -21,11 +23,16 @@ fn settings() -> Settings {
     Settings::for_card(CARD_ID, ATR, [0; 24])
 }
 
-fn send(state: &State, method: Method, path: &str, query: &str, authorization: Option<&str>) -> Reply {
+/// A call without a body.
+fn bare<'a>(method: &'a str, path: &'a str, query: &'a str) -> Call<'a> {
+    Call { method, path, query, authorization: None, content_type: None, content_length: None, body: b"" }
+}
+
+fn deliver(state: &State, call: &Call<'_>) -> Reply {
     let seen = SeenRequest {
-        method: method.to_string(),
-        path: path.to_owned(),
-        query: query.to_owned(),
+        method: call.method.to_owned(),
+        path: call.path.to_owned(),
+        query: call.query.to_owned(),
         endpoint: None,
         headers: Vec::new(),
         authorization: None,
@@ -33,15 +40,18 @@ fn send(state: &State, method: Method, path: &str, query: &str, authorization: O
         version: "test".to_owned(),
         connection: 0,
     };
-    let call = Call { method: &method, path, query, authorization: authorization.map(str::as_bytes) };
-    let (_, mut reply, fault) = state.handle(seen, &call);
+    let (_, mut reply, fault) = state.handle(seen, call);
     assert!(fault.is_none());
     state.delivered(std::mem::take(&mut reply.effects));
     reply
 }
 
+fn send(state: &State, method: &str, path: &str, query: &str, authorization: Option<&str>) -> Reply {
+    deliver(state, &Call { authorization: authorization.map(str::as_bytes), ..bare(method, path, query) })
+}
+
 fn get(state: &State, path: &str, query: &str) -> Reply {
-    send(state, Method::GET, &format!("{ROOT}/{path}"), query, None)
+    send(state, "GET", &format!("{ROOT}/{path}"), query, None)
 }
 
 fn answer_path() -> String {
@@ -179,18 +189,18 @@ fn authorization() {
     settings.token = Some("abc".to_owned());
     let state = State::new(settings);
     let path = format!("{ROOT}/requests");
-    let status = |value| send(&state, Method::GET, &path, "", value).status;
+    let status = |value| send(&state, "GET", &path, "", value).status;
     assert_eq!(status(Some("Bearer abc")), 200);
     assert_eq!(status(Some("Bearer abd")), 401);
     assert_eq!(status(Some("abc")), 401);
     assert!(state.violations().is_empty());
     assert_eq!(status(None), 401);
     assert_eq!(state.violations()[0].rule, Rule::MissingAuthorization);
-    let reply = send(&state, Method::GET, &path, "", None);
+    let reply = send(&state, "GET", &path, "", None);
     assert!(reply.headers.contains(&("WWW-Authenticate".into(), "Bearer".into())));
     state.change(|s| (s.token, s.allow_anonymous) = (None, false));
-    assert_eq!(send(&state, Method::GET, &path, "", None).status, 401);
-    assert_eq!(send(&state, Method::GET, &path, "", Some("Negotiate YII")).status, 200);
+    assert_eq!(send(&state, "GET", &path, "", None).status, 401);
+    assert_eq!(send(&state, "GET", &path, "", Some("Negotiate YII")).status, 200);
 }
 
 #[test]
@@ -225,8 +235,11 @@ fn switches_and_statuses() {
     assert_eq!(get(&state, "smartcards", &format!("cardid={}", Uuid::from_u128(1))).status, 204);
     assert_eq!(get(&state, "requests", "status=Pending").status, 204);
     assert_eq!(get(&state, "nonsense", "").status, 404);
-    let posted = send(&state, Method::POST, &format!("{ROOT}/requests"), "", None);
+    let posted = send(&state, "POST", &format!("{ROOT}/profiletemplates"), "", None);
     assert_eq!(posted.status, 405);
+    assert!(posted.headers.contains(&("Allow".into(), "GET".into())));
+    let put = send(&state, "PUT", &format!("{ROOT}/requests"), "", None);
+    assert!(put.status == 405 && put.headers.contains(&("Allow".into(), "GET, POST".into())));
     state.change(|s| s.pin_by_card = false);
     assert_eq!(get(&state, &format!("smartcards/{SCID}/serverproposedpin"), "").status, 404);
     let by_request = format!("requests/{REQUEST}/smartcards/{SCID}/serverproposedpin");

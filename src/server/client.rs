@@ -1,0 +1,93 @@
+//! The client of one MIM CM server; its calls are in the files of the resources.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+use url::Url;
+
+use super::auth::Auth;
+use super::call::Call;
+use super::error::{ServerError, ServerProblem};
+use super::http::Http;
+use super::tls::{self, TrustError};
+use super::wire::{self, FromObject};
+
+/// Where the server is and how to talk to it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The virtual folder, `https://HOST/CertificateManagement`; `api/v1.0` is appended.
+    pub url: Url,
+    /// Certificates of the authorities to trust, in PEM; the system's store where missing.
+    pub ca_file: Option<PathBuf>,
+    /// Who we are.
+    pub auth: Auth,
+    /// The deadline of one call, repeats included.
+    pub timeout: Duration,
+}
+
+/// No client can be made of the settings.
+#[derive(Debug, Error)]
+pub enum SetupError {
+    /// Trust.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The HTTP library refused.
+    #[error("the HTTP client can't be set up")]
+    Http(#[source] reqwest::Error),
+}
+
+/// A MIM CM server.
+pub struct Client {
+    pub(super) http: Http,
+}
+
+impl Client {
+    /// Makes a client; nothing is sent yet.
+    ///
+    /// # Errors
+    /// The authorities' file can't be read, or the libraries refuse.
+    pub fn new(settings: &Settings) -> Result<Self, SetupError> {
+        let tls = tls::configuration(settings.ca_file.as_deref())?;
+        let http = Http::new(tls, settings.url.clone(), settings.auth.clone(), settings.timeout);
+        Ok(Self { http: http.map_err(SetupError::Http)? })
+    }
+
+    /// Forgets the connections: what they have read goes with the runtime that drives them. The next call opens a new one.
+    pub fn close(&self) {
+        self.http.close();
+    }
+
+    /// HTTP requests sent so far, repeats included.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.http.sent().len()
+    }
+
+    /// The calls sent so far and their URLs, in order. A URL holds no secret.
+    #[must_use]
+    pub fn sent(&self) -> Vec<(&'static str, Url)> {
+        self.http.sent()
+    }
+
+    /// The URL of a call as it would be sent.
+    #[must_use]
+    pub fn url(&self, call: &Call) -> Url {
+        self.http.url(call)
+    }
+
+    /// The objects that a call reads; none after 204.
+    pub(super) async fn list<T: FromObject>(&self, call: &Call) -> Result<Vec<T>, ServerError> {
+        match self.http.get::<Vec<u8>>(call).await? {
+            None => Ok(Vec::new()),
+            Some(body) => wire::list(&body).map_err(|problem| ServerError { call: call.name(), problem }),
+        }
+    }
+
+    /// The object that a call reads; 204 is an error.
+    pub(super) async fn one<T: FromObject>(&self, call: &Call) -> Result<T, ServerError> {
+        let fail = |problem| ServerError { call: call.name(), problem };
+        let body = self.http.get::<Vec<u8>>(call).await?.ok_or_else(|| fail(ServerProblem::Nothing))?;
+        wire::one(&body).map_err(fail)
+    }
+}

@@ -1,0 +1,253 @@
+//! Card objects: read, bind and retire them, and the secrets that the server has for one.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::call::{Call, Repeat};
+use super::client::Client;
+use super::error::{ServerError, ServerProblem};
+use super::posted::Posted;
+use super::secret_body;
+use super::wire::{self, CardCertificate, SmartCard};
+use crate::secret::{AdminKey, AdminResponse, Pin, SecretBytes};
+
+/// The card, as the parameters of a call name it.
+#[derive(Debug, Clone)]
+pub struct CardParameters {
+    /// `cardid`: GUID text without braces.
+    pub card_id: String,
+    /// `atr`: lower-case hex.
+    pub atr: String,
+    /// `challenge`: the card's challenge; empty where none was taken.
+    pub challenge: Vec<u8>,
+}
+
+impl CardParameters {
+    /// `challenge` as base64 with padding.
+    fn challenge_text(&self) -> String {
+        STANDARD.encode(&self.challenge)
+    }
+}
+
+/// Which admin key is on the card now (the `diversified` parameter).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdminKeyVersion {
+    /// The template's default key.
+    Default,
+    /// The card's own key.
+    Diversified,
+}
+
+impl AdminKeyVersion {
+    /// The parameter's value, as in the reference's sample.
+    #[must_use]
+    pub fn parameter(self) -> &'static str {
+        match self {
+            Self::Default => "False",
+            Self::Diversified => "True",
+        }
+    }
+
+    /// The name used in configuration and journal.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Diversified => "diversified",
+        }
+    }
+}
+
+/// Which of the two documented routes gives the PIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinRoute {
+    /// `smartcards/{id}/serverproposedpin`.
+    Smartcard(Uuid),
+    /// `requests/{reqid}/smartcards/{scid}/serverproposedpin`.
+    Request(Uuid, Uuid),
+}
+
+/// Who makes the PIN, by the server's answer.
+#[derive(Debug)]
+pub enum ProposedPin {
+    /// This one.
+    Pin(Pin),
+    /// Nobody at the server (204): the user supplies it.
+    UserSupplies,
+}
+
+/// GET `…/serverproposedpin`. `challenge` is base64; without one the parameter is left out.
+#[must_use]
+pub fn server_proposed_pin_call(route: PinRoute, card: &CardParameters, challenge: &str) -> Call {
+    let (name, path) = match route {
+        PinRoute::Smartcard(card) => {
+            ("GET smartcards/{id}/serverproposedpin", vec!["smartcards".to_owned(), card.to_string()])
+        }
+        PinRoute::Request(request, card) => {
+            ("GET requests/{reqid}/smartcards/{scid}/serverproposedpin", of_request(request, card).to_vec())
+        }
+    };
+    let mut path: Vec<&str> = path.iter().map(String::as_str).collect();
+    path.push("serverproposedpin");
+    let call = Call::get(name, Repeat::OnceWhileUnwritten, &path).with("atr", &card.atr).with("cardid", &card.card_id);
+    if challenge.is_empty() { call } else { call.with("challenge", challenge) }
+}
+
+/// GET `…/authenticationresponse`. `challenge` is base64.
+#[must_use]
+pub fn authentication_response_call(
+    request: Uuid,
+    smartcard: Uuid,
+    card: &CardParameters,
+    challenge: &str,
+    key: AdminKeyVersion,
+) -> Call {
+    let [a, request, b, smartcard] = &of_request(request, smartcard);
+    Call::get(
+        "GET authenticationresponse",
+        Repeat::OnceWhileUnwritten,
+        &[a, request, b, smartcard, "authenticationresponse"],
+    )
+    .with("cardid", &card.card_id)
+    .with("challenge", challenge)
+    .with("diversified", key.parameter())
+    .with("atr", &card.atr)
+}
+
+/// `requests/{reqid}/smartcards/{scid}`.
+fn of_request(request: Uuid, smartcard: Uuid) -> [String; 4] {
+    ["requests".to_owned(), request.to_string(), "smartcards".to_owned(), smartcard.to_string()]
+}
+
+#[derive(Serialize)]
+struct Binding<'a> {
+    requestid: Uuid,
+    cardid: &'a str,
+    atr: &'a str,
+}
+
+#[derive(Serialize)]
+struct NewStatus {
+    status: &'static str,
+}
+
+impl Client {
+    /// GET `smartcards?cardid=`: the server's records of this card; none where it does not know it.
+    ///
+    /// # Errors
+    /// See [`ServerProblem`].
+    pub async fn smartcards_by_card_id(&self, card_id: &str) -> Result<Vec<SmartCard>, ServerError> {
+        self.list(&Call::get("GET smartcards?cardid=", Repeat::Safe, &["smartcards"]).with("cardid", card_id)).await
+    }
+
+    /// GET `smartcards`: all card objects that the caller may see.
+    ///
+    /// # Errors
+    /// See [`ServerProblem`].
+    pub async fn smartcards(&self) -> Result<Vec<SmartCard>, ServerError> {
+        self.list(&Call::get("GET smartcards", Repeat::Safe, &["smartcards"])).await
+    }
+
+    /// GET `smartcards/{id}`.
+    ///
+    /// # Errors
+    /// See [`ServerProblem`]; an unknown id is [`ServerProblem::Nothing`].
+    pub async fn smartcard(&self, id: Uuid) -> Result<SmartCard, ServerError> {
+        self.one(&Call::get("GET smartcards/{id}", Repeat::Safe, &["smartcards", &id.to_string()])).await
+    }
+
+    /// GET `smartcards/{id}/certificates`: what was issued for the card. Tells whether a lost POST of certificate requests was
+    /// carried out; the certificates themselves are not given out again.
+    ///
+    /// # Errors
+    /// See [`ServerProblem`].
+    pub async fn smartcard_certificates(&self, id: Uuid) -> Result<Vec<CardCertificate>, ServerError> {
+        let path = ["smartcards", &id.to_string(), "certificates"];
+        self.list(&Call::get("GET smartcards/{id}/certificates", Repeat::Safe, &path)).await
+    }
+
+    /// POST `smartcards`: binds the card to a request, and makes a card object, whose id is given. The request then works with
+    /// this card alone. The card's challenge is not part of it.
+    ///
+    /// # Errors
+    /// The server refused: nothing was bound. See [`Posted`] for what else may become of it; where it is lost, the request's
+    /// `NewSmartcardUuid` tells.
+    pub async fn bind_smartcard(&self, request: Uuid, card: &CardParameters) -> Result<Posted<Uuid>, ServerError> {
+        let body = Binding { requestid: request, cardid: &card.card_id, atr: &card.atr };
+        let call = Call::create("POST smartcards", &["smartcards"], &body)?;
+        self.http.change(&call, |body: &Vec<u8>| wire::created(body)).await
+    }
+
+    /// PUT `requests/{reqid}/smartcards/{scid}`: says that the card is retired. Gives the object as it is then.
+    ///
+    /// # Errors
+    /// The server refused: nothing was changed. Where the call is lost, the object's status tells.
+    pub async fn retire_smartcard(&self, request: Uuid, smartcard: Uuid) -> Result<Posted<SmartCard>, ServerError> {
+        let path = of_request(request, smartcard);
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        let body = NewStatus { status: "Retired" };
+        let call = Call::update("PUT requests/{reqid}/smartcards/{scid}", &path, &body)?;
+        self.http.change(&call, |body: &Vec<u8>| wire::one(body)).await
+    }
+
+    /// GET `…/serverproposedpin`.
+    ///
+    /// # Errors
+    /// See [`ServerProblem`]. Only 204 means that the user supplies the PIN.
+    pub async fn server_proposed_pin(
+        &self,
+        route: PinRoute,
+        card: &CardParameters,
+    ) -> Result<ProposedPin, ServerError> {
+        let call = server_proposed_pin_call(route, card, &card.challenge_text());
+        match self.http.get::<SecretBytes>(&call).await? {
+            None => Ok(ProposedPin::UserSupplies),
+            Some(body) => secret_body::pin(body.expose())
+                .map(ProposedPin::Pin)
+                .map_err(|problem| ServerError { call: call.name(), problem }),
+        }
+    }
+
+    /// GET `requests/{reqid}/smartcards/{scid}/authenticationresponse`: the answer to the card's challenge, as long as the
+    /// challenge.
+    ///
+    /// # Errors
+    /// See [`ServerProblem`]; 204 and an answer of another length must not reach a card.
+    pub async fn authentication_response(
+        &self,
+        request: Uuid,
+        smartcard: Uuid,
+        card: &CardParameters,
+        key: AdminKeyVersion,
+    ) -> Result<AdminResponse, ServerError> {
+        let call = authentication_response_call(request, smartcard, card, &card.challenge_text(), key);
+        let fail = |problem| ServerError { call: call.name(), problem };
+        let body = self.http.get::<SecretBytes>(&call).await?;
+        let body = body.ok_or_else(|| fail(ServerProblem::Nothing))?;
+        secret_body::admin_response(body.expose(), card.challenge.len()).map_err(fail)
+    }
+
+    /// GET `requests/{reqid}/smartcards/{scid}/diversifiedkey`: the card's own admin key, to be written to it; `None` where
+    /// there is none to write (204). Like every secret answer it stays in the connection's buffers until [`Client::close`].
+    ///
+    /// # Errors
+    /// See [`ServerProblem`].
+    pub async fn diversified_key(
+        &self,
+        request: Uuid,
+        smartcard: Uuid,
+        card: &CardParameters,
+    ) -> Result<Option<AdminKey>, ServerError> {
+        let [a, request, b, smartcard] = &of_request(request, smartcard);
+        let path = [a, request, b, smartcard, "diversifiedkey"];
+        let call = Call::get("GET diversifiedkey", Repeat::OnceWhileUnwritten, &path)
+            .with("cardid", &card.card_id)
+            .with("atr", &card.atr);
+        let body = self.http.get::<SecretBytes>(&call).await?;
+        body.map(|body| secret_body::admin_key(body.expose()))
+            .transpose()
+            .map_err(|problem| ServerError { call: call.name(), problem })
+    }
+}

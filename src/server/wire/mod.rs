@@ -1,0 +1,16 @@
+//! The objects of the REST API exactly as on the wire, read leniently.
+
+mod certificates;
+mod created;
+mod object;
+mod profile_templates;
+mod requests;
+mod smartcards;
+
+pub use self::certificates::IssuedCertificate;
+pub(super) use self::certificates::issued;
+pub(super) use self::created::created;
+pub(super) use self::object::{FromObject, list, one};
+pub use self::profile_templates::{ProfileTemplate, WorkflowPolicy};
+pub use self::requests::{KeyOptions, Request, RequestStatus, RequestType};
+pub use self::smartcards::{CardCertificate, CardStatus, SmartCard};

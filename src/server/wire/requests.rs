@@ -1,0 +1,226 @@
+//! Requests: status, type, and what a request wants for its keys.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::object::{FromObject, enumeration, guid, items, moment, number, shown, text};
+use crate::server::detail::printable;
+
+/// A request's status (FIM CM SDK `RequestStatus`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestStatus {
+    /// 3: may be worked on.
+    Approved,
+    /// 4.
+    Denied,
+    /// 8.
+    Completed,
+    /// 9.
+    Failed,
+    /// 16: waits for approval.
+    Pending,
+    /// 17.
+    Canceled,
+    /// 18: work on it has begun.
+    Executing,
+    /// A number that no document explains, or 0 (none).
+    Unknown(i64),
+}
+
+impl RequestStatus {
+    /// Whether the card may be worked on.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Approved | Self::Executing)
+    }
+
+    fn from_number(number: i64) -> Self {
+        match number {
+            3 => Self::Approved,
+            4 => Self::Denied,
+            8 => Self::Completed,
+            9 => Self::Failed,
+            16 => Self::Pending,
+            17 => Self::Canceled,
+            18 => Self::Executing,
+            other => Self::Unknown(other),
+        }
+    }
+
+    fn from_name(name: &str) -> Self {
+        match name.to_ascii_lowercase().as_str() {
+            "approved" => Self::Approved,
+            "denied" => Self::Denied,
+            "completed" => Self::Completed,
+            "failed" => Self::Failed,
+            "pending" => Self::Pending,
+            "canceled" => Self::Canceled,
+            "executing" => Self::Executing,
+            _ => Self::Unknown(-1),
+        }
+    }
+}
+
+impl fmt::Display for RequestStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(number) => write!(f, "unknown ({number})"),
+            known => write!(f, "{known:?}"),
+        }
+    }
+}
+
+/// A request's type: the two whose numbers are documented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestType {
+    /// 1.
+    Enroll,
+    /// 5.
+    Unblock,
+    /// Another one; its number is not documented.
+    Unknown(i64),
+}
+
+impl RequestType {
+    fn from_number(number: i64) -> Self {
+        match number {
+            1 => Self::Enroll,
+            5 => Self::Unblock,
+            other => Self::Unknown(other),
+        }
+    }
+
+    fn from_name(name: &str) -> Self {
+        match name.to_ascii_lowercase().as_str() {
+            "enroll" => Self::Enroll,
+            "unblock" => Self::Unblock,
+            _ => Self::Unknown(-1),
+        }
+    }
+}
+
+/// One life-cycle job.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The request's id.
+    pub uuid: Uuid,
+    /// What it is for.
+    pub kind: RequestType,
+    /// How far it is.
+    pub status: RequestStatus,
+    /// The card object that it makes or works on; `None` until a card is bound.
+    pub new_smartcard: Option<Uuid>,
+    /// The template that it was made under.
+    pub profile_template: Option<Uuid>,
+    /// When it was made, by the server's clock; `None` where the server does not say.
+    pub submitted: Option<SystemTime>,
+}
+
+/// What one certificate of a request wants: one key pair and one certificate request each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyOptions {
+    /// The subject's name; usually empty, the authority fills it.
+    pub subject: String,
+    /// `RSA`, `ECDSA_P256` and the like.
+    pub algorithm: String,
+    /// The size of the key in bits; `None` where the algorithm's name says it.
+    pub bits: Option<u64>,
+    /// `SHA1`, `SHA256` and the like.
+    pub hash: String,
+    /// Bits of Windows' key usages: 1 decrypt, 2 sign, 4 agree.
+    pub usages: u64,
+    /// Names of Windows' key storage providers, to be shown and not obeyed.
+    pub providers: Vec<String>,
+}
+
+impl FromObject for Request {
+    fn from_object(properties: &Map<String, Value>) -> Option<Self> {
+        // The walkthrough calls the status "state".
+        let status = ["status", "state"]
+            .into_iter()
+            .find_map(|name| enumeration(properties, name, RequestStatus::from_number, RequestStatus::from_name))?;
+        Some(Self {
+            uuid: guid(properties, "uuid")?,
+            kind: enumeration(properties, "requesttype", RequestType::from_number, RequestType::from_name)
+                .unwrap_or(RequestType::Unknown(-1)),
+            status,
+            new_smartcard: guid(properties, "newsmartcarduuid"),
+            profile_template: guid(properties, "profiletemplateuuid"),
+            submitted: moment(properties, "submitted"),
+        })
+    }
+}
+
+impl FromObject for KeyOptions {
+    fn from_object(properties: &Map<String, Value>) -> Option<Self> {
+        // An algorithm is the least that must be known before a key is made.
+        text(properties, "keyalgorithmname")?;
+        Some(Self {
+            subject: shown(properties, "subject"),
+            algorithm: shown(properties, "keyalgorithmname"),
+            bits: number(properties, "keysize").filter(|bits| *bits > 0),
+            hash: shown(properties, "hashalgorithmname"),
+            usages: number(properties, "keyusages").unwrap_or_default(),
+            providers: items(properties, "keystorageprovidernames")
+                .iter()
+                .filter_map(Value::as_str)
+                .map(printable)
+                .collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::server::wire::object::{list, one};
+
+    #[test]
+    fn requests_in_any_case_of_letters() {
+        let body = br#"{"uuid":"A9B4B42C-CC50-4C9B-89D1-BBC0BCD5A099","REQUESTTYPE":5,"State":"executing",
+            "newSmartcardUuid":"00000000-0000-0000-0000-000000000000","SecurityDescriptor":"O:S\u0000\u0000"}"#;
+        let request: Request = one(body).unwrap();
+        assert_eq!(request.kind, RequestType::Unblock);
+        assert_eq!(request.status, RequestStatus::Executing);
+        assert_eq!(request.new_smartcard, None);
+    }
+
+    #[test]
+    fn the_moment_of_a_request() {
+        let submitted = |text: &str| {
+            let body = format!(r#"{{"Uuid":"a9b4b42c-cc50-4c9b-89d1-bbc0bcd5a099","Status":3,"Submitted":"{text}"}}"#);
+            one::<Request>(body.as_bytes()).unwrap().submitted
+        };
+        let expected = UNIX_EPOCH + Duration::from_secs(1_436_312_181);
+        assert_eq!(submitted("2015-07-07T23:36:21.93Z"), Some(expected + Duration::from_millis(930)));
+        assert_eq!(submitted("2015-07-07T23:36:21"), Some(expected));
+        assert_eq!(submitted("0001-01-01T00:00:00"), None);
+        assert_eq!(submitted("soon"), None);
+    }
+
+    #[test]
+    fn the_documented_key_options() {
+        let body =
+            br#"[{"Subject":"","KeyAlgorithmName":"RSA","KeySize":2048,"FriendlyName":"","HashAlgorithmName":"SHA1",
+            "KeyStorageProviderNames":["Contoso Smart Card Key Storage Provider"],"Exportable":0,"KeyProtectionLevel":0,
+            "KeyUsages":3}]"#;
+        let options: Vec<KeyOptions> = list(body).unwrap();
+        assert_eq!(
+            options,
+            [KeyOptions {
+                subject: String::new(),
+                algorithm: "RSA".to_owned(),
+                bits: Some(2048),
+                hash: "SHA1".to_owned(),
+                usages: 3,
+                providers: vec!["Contoso Smart Card Key Storage Provider".to_owned()],
+            }]
+        );
+        assert!(one::<KeyOptions>(br#"{"KeySize":2048}"#).is_err());
+    }
+}
