@@ -12,6 +12,7 @@ mod last_tries;
 mod misbehaving;
 mod pins;
 mod plan;
+mod proxy;
 mod records;
 mod swaps;
 mod tls;

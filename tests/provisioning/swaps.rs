@@ -1,9 +1,17 @@
 //! Another card in the reader: between two steps, while a person types, while the server is awaited.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pinwright::job::binding::BindingError;
+use pinwright::job::secrets::Need;
 use pinwright::job::{Cause, Step};
-use pinwright::sim::card::SharedCard;
+use pinwright::reader::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers};
+use pinwright::sim::card::{SharedCard, VirtualCard as _};
 use pinwright::sim::server::PinMaker;
-use support::provisioning::{CARD_A, CARD_B, InsertedCard, JobSetup, KEY, Kind, Lines, OLD, Person, TRIES, told};
+use support::provisioning::{
+    CARD_A, CARD_B, InsertedCard, JobSetup, KEY, Kind, Lines, OLD, Person, TRIES, TappedCard, all_combinations, told,
+};
 
 const STEPS: [Step; 8] =
     [Step::Identify, Step::Resolve, Step::Challenge, Step::Ask, Step::Fit, Step::Bind, Step::Authorize, Step::SetPin];
@@ -125,7 +133,6 @@ fn while_a_person_thinks() {
 #[test]
 fn a_card_that_was_not_meant() {
     use pinwright::card::{CardId, IdOrder};
-    use std::sync::atomic::AtomicBool;
     let mut setup = JobSetup::new(Kind::Gids, "server");
     let inserted = InsertedCard::new(Kind::Gids);
     let job =
@@ -170,5 +177,92 @@ fn an_unnoticed_swap_of_a_card_without_select() {
             assert_eq!(other.with(|card| card.admin_failures()), 0, "{authority} {at}");
             assert_eq!(run.result.is_ok(), for_b, "{authority} {at}");
         }
+    }
+}
+
+/// A reader that notices no removal: commands go to whatever card is in it. Its own count of insertions is the only thing that tells.
+struct Unnoticing<'a> {
+    inserted: &'a InsertedCard,
+    copy: SharedCard<TappedCard>,
+    swapped: Arc<AtomicBool>,
+}
+
+struct UnnoticingConnection {
+    inner: Box<dyn Connection>,
+    copy: SharedCard<TappedCard>,
+    swapped: Arc<AtomicBool>,
+}
+
+impl Readers for Unnoticing<'_> {
+    fn list(&self) -> Result<Vec<ReaderEntry>, ReaderError> {
+        self.inserted.readers.list()
+    }
+
+    fn open(&self, reader: &str) -> Result<Box<dyn Connection>, ReaderError> {
+        let inner = self.inserted.readers.open(reader)?;
+        Ok(Box::new(UnnoticingConnection { inner, copy: self.copy.clone(), swapped: Arc::clone(&self.swapped) }))
+    }
+}
+
+impl Connection for UnnoticingConnection {
+    fn reader(&self) -> &str {
+        self.inner.reader()
+    }
+
+    fn atr(&self) -> &Atr {
+        self.inner.atr()
+    }
+
+    fn protocol(&self) -> Protocol {
+        self.inner.protocol()
+    }
+
+    fn transmit(&mut self, command: &Frame) -> Result<Frame, ReaderError> {
+        if !self.swapped.load(Ordering::Relaxed) {
+            return self.inner.transmit(command);
+        }
+        Ok(Frame::open(&self.copy.with(|card| card.transmit(command.expose())).unwrap()))
+    }
+
+    fn presence(&mut self) -> Result<Presence, ReaderError> {
+        let presence = self.inner.presence()?;
+        let more = if self.swapped.load(Ordering::Relaxed) { 2 } else { 0 };
+        Ok(Presence { generation: presence.generation + more, ..presence })
+    }
+
+    fn keep_alive(&mut self) -> Result<(), ReaderError> {
+        self.inner.keep_alive()
+    }
+
+    fn end(self: Box<Self>, action: EndAction) -> Result<(), ReaderError> {
+        self.inner.end(action)
+    }
+}
+
+/// A copy of the card, of the same ATR and the same ID, between challenge and proof: only the count of insertions tells, and no
+/// proof and no PIN is shown to the copy.
+#[test]
+fn a_swap_that_only_the_count_of_insertions_tells() {
+    for (kind, authority) in
+        [vec![(Kind::IsoImplicit, "server"), (Kind::IsoImplicit, "current-pin")], all_combinations()].concat()
+    {
+        let case = format!("{kind:?} {authority}");
+        let mut setup = JobSetup::new(kind, authority);
+        let (inserted, other) = (InsertedCard::new(kind), InsertedCard::new(kind));
+        let swapped = Arc::new(AtomicBool::new(false));
+        let readers = Unnoticing { inserted: &inserted, copy: other.card.clone(), swapped: Arc::clone(&swapped) };
+        // In one session: what is in the reader when a card is opened is identified anyway.
+        let at_hand = vec![Need::CurrentPin, Need::AdminKey, Need::Puk, Need::AdminPin, Need::ResettingCode];
+        let run = setup.run_over(&readers, &mut Person { at_hand, ..Person::knowing() }, |step| {
+            if step == Step::Bind {
+                swapped.store(true, Ordering::Relaxed);
+            }
+        });
+        let failure = run.failed_untouched(&case);
+        assert!(matches!(*failure.cause, Cause::Binding(BindingError::Reinserted)), "{case}: {}", told(&failure));
+        assert_eq!(failure.step, Step::Bind, "{case}");
+        inserted.assert_not_risked(&case);
+        other.assert_not_risked(&case);
+        assert_eq!(other.apdus(), 0, "{case}: the copy was asked nothing");
     }
 }
