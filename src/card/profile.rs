@@ -4,7 +4,8 @@ mod check;
 
 use serde::Deserialize;
 
-use super::{IdOrder, PinCharacters, PinLimits};
+use super::id::IdOrder;
+use super::pin::{PinCharacters, PinLimits};
 use crate::apdu::Status;
 use crate::reader::Atr;
 
@@ -92,7 +93,7 @@ pub struct CardIdPlace {
 /// The cipher of the administrator's answer. Its block is the challenge's length.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub enum Cipher {
-    /// Three-key Triple DES: a challenge of 8 bytes. What MIM CM answers with.
+    /// Three-key Triple DES: a challenge of 8 bytes.
     #[default]
     #[serde(rename = "3des")]
     TripleDes,

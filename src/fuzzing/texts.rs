@@ -2,7 +2,7 @@
 
 use crate::card::gids::{APPLET_LIMITS, Gids};
 use crate::card::iso7816::Iso7816;
-use crate::card::{Card, Proof};
+use crate::card::{Card, PinJob, Proof};
 use crate::config::Config;
 use crate::provision::journal::{self, Record};
 use crate::reader::fixture::{Fixture, Problem};
@@ -62,7 +62,9 @@ fn plannable(card: &dyn Card) {
     let limits = card.limits();
     assert!(1 <= limits.min && limits.min <= limits.max && limits.max <= Pin::MAX);
     for proof in [Proof::AdminAnswer, Proof::CurrentPin] {
-        let plan = card.plan(proof);
+        let planned = card.plan(proof, true);
+        assert_eq!(planned.is_ok(), card.takes(proof), "{proof:?}");
+        let Ok(plan) = planned else { continue };
         for planned in plan.before_asking.iter().chain(&plan.after_asking) {
             for protocol in [Protocol::T0, Protocol::T1] {
                 let frames = planned.command.frames(protocol, false);

@@ -9,19 +9,9 @@ use super::records::ResolveError;
 use super::rules::{Authority, Rules};
 use super::session::Session;
 use super::supplier::{Need, SecretError};
-use crate::card::{Challenge, Proof, Tries, answer_with_admin_key, proof};
-use crate::secret::{AdminResponse, Code, Pin};
+use crate::card::{CardError, Challenge, Credential, Proof, Tries, answer_with_admin_key};
+use crate::secret::AdminResponse;
 use crate::server::AdminKeyVersion;
-
-/// What is shown to the card to prove the right to set its PIN.
-pub(super) enum Credential<'a> {
-    /// The answer to its challenge.
-    Answer(AdminResponse),
-    /// A PUK, an admin PIN or a resetting code.
-    Code(Proof, &'a Code),
-    /// Its current PIN.
-    CurrentPin(&'a Pin),
-}
 
 /// The first configured authority that the card has. One is chosen, and no second one is tried when it fails.
 pub(super) fn choose(rules: &Rules, session: &Session) -> Result<Authority, Cause> {
@@ -29,18 +19,9 @@ pub(super) fn choose(rules: &Rules, session: &Session) -> Result<Authority, Caus
     rules.authorities.iter().copied().find(has).ok_or_else(|| {
         let family = session.facts().family;
         let takes = Authority::ALL.into_iter().filter(has).collect::<Vec<_>>();
-        let reason = rules.authorities.iter().find_map(|authority| why_not(session, family, authority.proof()));
+        let reason = rules.authorities.iter().find_map(|authority| session.why_not(authority.proof()));
         Cause::NoAuthority { configured: names(&rules.authorities), family, takes: names(&takes), reason }
     })
-}
-
-/// Why a card does not take a proof that one might expect it to take.
-fn why_not(session: &Session, family: &str, proof: Proof) -> Option<&'static str> {
-    match proof {
-        Proof::AdminAnswer => session.no_admin_answer(),
-        Proof::ResettingCode if proof::family_takes(family, proof) => Some("its resetting code is not set, or blocked"),
-        _ => None,
-    }
 }
 
 fn names(authorities: &[Authority]) -> String {
@@ -66,21 +47,23 @@ pub(super) fn question_key(
 pub(super) fn credential<'a>(
     authority: Authority,
     known: &'a Known,
-    challenge: &Challenge,
+    challenge: Option<&Challenge>,
     answer: Option<AdminResponse>,
 ) -> Result<Credential<'a>, Cause> {
     let missing = |what| Cause::Secret(SecretError::NoTerminal { what });
+    let code = || known.code().ok_or(missing(authority.need().map_or("the code", Need::what)));
     match authority {
         Authority::Server => answer.map(Credential::Answer).ok_or(missing("the server's answer")),
         Authority::AdminKey => {
             let key = known.admin_key().ok_or(missing("the admin key"))?;
+            let challenge =
+                challenge.ok_or(CardError::Incomplete { object: "session", missing: "challenge to answer" })?;
             Ok(Credential::Answer(answer_with_admin_key(key, challenge)?))
         }
         Authority::CurrentPin => known.current_pin().map(Credential::CurrentPin).ok_or(missing("the current PIN")),
-        Authority::Puk | Authority::AdminPin | Authority::ResettingCode => {
-            let what = authority.need().map_or("the code", Need::what);
-            known.code().map(|code| Credential::Code(authority.proof(), code)).ok_or(missing(what))
-        }
+        Authority::Puk => code().map(Credential::Puk),
+        Authority::AdminPin => code().map(Credential::AdminPin),
+        Authority::ResettingCode => code().map(Credential::ResettingCode),
     }
 }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::binding::BindingError;
+use super::challenge::Unanswerable;
 use super::fit::FitError;
 use super::journal::JournalError;
 use super::records::ResolveError;
@@ -176,6 +177,9 @@ pub enum Cause {
     /// The card.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// The card's challenge is one that the server can't answer.
+    #[error(transparent)]
+    Unanswerable(#[from] Unanswerable),
     /// The server.
     #[error(transparent)]
     Server(#[from] ServerError),

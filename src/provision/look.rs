@@ -44,7 +44,7 @@ pub fn look(readers: &dyn Readers, reader: &str, families: &Families) -> Result<
     let mut channel = Channel::new(connection.as_mut());
     let found = family::detect(&atr, &mut channel, families).map_err(Cause::from).and_then(|mut card| {
         let card_id = card.identify(&mut channel)?;
-        Ok(Identity { card_id, family: card.family(), atr: atr.to_string() })
+        Ok(Identity { card_id, family: card.family().name(), atr: atr.to_string() })
     });
     // Nothing but selections and reads was sent: nothing is left on the card that a reset would have to drop.
     if let Err(error) = connection.end(EndAction::Leave) {

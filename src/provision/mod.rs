@@ -6,6 +6,7 @@
 
 mod authority;
 pub mod binding;
+pub mod challenge;
 pub mod error;
 pub mod fit;
 pub mod issuer;
@@ -239,10 +240,10 @@ fn steps(
 
     desk.enter(session, Step::Challenge)?;
     let question = Question { pin: !known.has_pin(), answer };
-    let challenge = challenge(session, authority, question)?;
+    let challenge = take_challenge(session, authority, question)?;
 
     desk.enter(session, Step::Ask)?;
-    let answers = ask(session, desk, &assignment, &challenge, question)?;
+    let answers = ask(session, desk, &assignment, challenge.as_ref(), question)?;
     if let Some(ProposedPin::UserSupplies) = answers.pin {
         user_may_supply(&assignment)?;
         if !supplied(Need::NewPin, session, desk, known)? {
@@ -251,7 +252,7 @@ fn steps(
     }
     known.proposed(answers.pin);
     let Some((pin, pin_source)) = known.pin() else { return Ok(Round::Needs(Need::NewPin)) };
-    let credential = credential(authority, known, &challenge, answers.answer)?;
+    let credential = credential(authority, known, challenge.as_ref(), answers.answer)?;
 
     desk.enter(session, Step::Fit)?;
     fit::check(pin, session.limits()?, assignment.policy)?;
@@ -264,7 +265,7 @@ fn steps(
     }
 
     desk.enter(session, Step::Bind)?;
-    session.bind(authority.proof() == Proof::AdminAnswer)?;
+    session.bind(authority.proof())?;
 
     desk.enter(session, Step::Authorize)?;
     log.begin(&session.facts(), card_id, &assignment, authority, pin_source)?;
@@ -291,7 +292,7 @@ fn resolve(session: &mut Session, job: &Job, desk: &mut Desk<'_>, known: &mut Kn
     if let Some(assignment) = &known.assignment {
         return Ok(assignment.clone());
     }
-    let parameters = session.parameters(&Challenge(Vec::new()))?;
+    let parameters = session.parameters(challenge::parameter(None))?;
     let mut watch = session.watch(desk.interrupted);
     let assignment = desk.issuer.resolve(&parameters, job.wanted, &mut watch)?;
     known.assignment = Some(assignment.clone());
@@ -310,23 +311,23 @@ fn supplied(need: Need, session: &mut Session, desk: &mut Desk<'_>, known: &mut 
 
 /// A challenge, where the card gives one and somebody wants it. Where no answer to it is the authority it is only a parameter of
 /// the call for the PIN, and a card that refuses it (a locked admin key) or gives none that can be used is asked no more.
-fn challenge(session: &mut Session, authority: Authority, question: Question) -> Result<Challenge, Cause> {
+fn take_challenge(session: &mut Session, authority: Authority, question: Question) -> Result<Option<Challenge>, Cause> {
     let is_authority = authority.proof() == Proof::AdminAnswer;
     if !session.gives_challenge() || !(is_authority || question.pin) {
-        return Ok(Challenge(Vec::new()));
+        return Ok(None);
     }
     let challenge = match session.challenge() {
         Err(Cause::Card(error)) if !is_authority && is_only_about_the_challenge(&error) => {
             tracing::debug!("the server is asked without a challenge: {error}");
-            Challenge(Vec::new())
+            return Ok(None);
         }
         result => result?,
     };
     if authority == Authority::Server {
         // Before the server is asked for an answer that nobody has documented.
-        challenge.for_server()?;
+        challenge::answerable(&challenge)?;
     }
-    Ok(challenge)
+    Ok(Some(challenge))
 }
 
 /// Whether the card is there and as it was, whatever it has to say to a challenge.
@@ -341,13 +342,13 @@ fn ask(
     session: &mut Session,
     desk: &mut Desk<'_>,
     assignment: &Assignment,
-    challenge: &Challenge,
+    challenge: Option<&Challenge>,
     question: Question,
 ) -> Result<Answers, Cause> {
     if !question.pin && question.answer.is_none() {
         return Ok(Answers::default());
     }
-    let parameters = session.parameters(challenge)?;
+    let parameters = session.parameters(challenge::parameter(challenge))?;
     let mut watch = session.watch(desk.interrupted);
     desk.issuer.ask(assignment, &parameters, question, &mut watch)
 }

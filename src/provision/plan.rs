@@ -4,13 +4,14 @@
 use std::sync::atomic::AtomicBool;
 
 use super::authority::{choose, enough_code_tries, enough_tries, question_key};
+use super::challenge;
 use super::issuer::{Assignment, Issuer};
 use super::mimcm::MimCm;
 use super::records::ResolveError;
 use super::session::{CardFacts, Session};
 use super::{Authority, Cause, Failure, Job, Step};
 use crate::apdu::Command;
-use crate::card::{Challenge, Proof, Tries};
+use crate::card::{Proof, StepCommand, Tries};
 use crate::reader::record::Recording;
 use crate::reader::{Protocol, Readers};
 use crate::server::{
@@ -104,7 +105,7 @@ fn draw(
     session.at(Step::Authorize);
     let authority = choose(&job.rules, session)?;
     session.at(Step::Resolve);
-    let parameters = session.parameters(&Challenge(Vec::new()))?;
+    let parameters = session.parameters(challenge::parameter(None))?;
     let mut watch = session.watch(interrupted);
     let assignment = issuer.resolve(&parameters, job.wanted, &mut watch)?;
     drop(watch);
@@ -169,13 +170,13 @@ fn steps(
     if assignment.pin_maker == PinMaker::User {
         steps.push(PlannedStep::Prompt { purpose: "the new PIN, twice" });
     }
-    let plan = session.plan(authority.proof())?;
-    let protocol = session.protocol();
-    let apdu = |planned: crate::card::PlannedCommand| frames(planned.purpose, &planned.command, protocol);
     // A card that gives none has the parameter left out; and where nobody asks for one, none is taken.
     let challenge = if session.gives_challenge() { CHALLENGE } else { "" };
     let wanted = authority.proof() == Proof::AdminAnswer || assignment.pin_maker != PinMaker::User;
-    steps.extend(plan.before_asking.into_iter().filter(|_| wanted).flat_map(apdu));
+    let plan = session.plan(authority.proof(), wanted)?;
+    let protocol = session.protocol();
+    let apdu = |planned: StepCommand| frames(planned.purpose, &planned.command, protocol);
+    steps.extend(plan.before_asking.into_iter().flat_map(apdu));
     steps.extend(calls(job, assignment, authority, card, challenge, client));
     steps.extend(plan.after_asking.into_iter().flat_map(apdu));
     Ok(steps)

@@ -3,14 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::authority::Credential;
 use super::binding::Binding;
 use super::error::{CardState, Cause, Failure, Step};
 use super::issuer::Assignment;
 use super::{Authority, Outcome, PinSource};
 use crate::apdu::{ApduError, Channel};
 use crate::card::family::{self, Families};
-use crate::card::{Card, CardError, CardId, CardPlan, Challenge, PinLimits, Proof, Tries};
+use crate::card::{Card, CardError, CardId, CardPlan, Challenge, Credential, PinJob, PinLimits, Proof, Tries};
 use crate::reader::{Connection, EndAction, Protocol, ReaderError, Readers};
 use crate::secret::Pin;
 use crate::server::CardParameters;
@@ -77,7 +76,7 @@ impl Session {
     pub fn facts(&self) -> CardFacts {
         CardFacts {
             reader: self.connection.reader().to_owned(),
-            family: self.card.as_ref().map_or("unknown", |card| card.family()),
+            family: self.card.as_ref().map_or("unknown", |card| card.family().name()),
             atr: self.connection.atr().to_string(),
         }
     }
@@ -111,9 +110,9 @@ impl Session {
         self.connection.protocol()
     }
 
-    /// The commands that a job with this proof would send.
-    pub fn plan(&self, proof: Proof) -> Result<CardPlan, Cause> {
-        self.card.as_ref().map(|card| card.plan(proof)).ok_or_else(unidentified)
+    /// The commands that a job with this proof would send; `challenged` says whether it takes a challenge.
+    pub fn plan(&self, proof: Proof, challenged: bool) -> Result<CardPlan, Cause> {
+        Ok(self.card.as_ref().ok_or_else(unidentified)?.plan(proof, challenged)?)
     }
 
     pub fn limits(&self) -> Result<PinLimits, Cause> {
@@ -125,9 +124,9 @@ impl Session {
         self.card.as_ref().is_some_and(|card| card.takes(proof))
     }
 
-    /// Why an answer to an admin challenge sets no PIN on this card, where it doesn't.
-    pub fn no_admin_answer(&self) -> Option<&'static str> {
-        self.card.as_ref().and_then(|card| card.no_admin_answer())
+    /// Why the card does not take a proof that one might expect it to take.
+    pub fn why_not(&self, proof: Proof) -> Option<&'static str> {
+        self.card.as_ref().and_then(|card| card.why_not(proof))
     }
 
     /// Fewest and most bytes of the code that is this proof.
@@ -137,16 +136,16 @@ impl Session {
 
     /// Whether the card can be asked for a challenge.
     pub fn gives_challenge(&self) -> bool {
-        self.card.as_ref().is_some_and(|card| card.gives_challenge())
+        self.card.as_ref().is_some_and(|card| card.challenge_use().is_some())
     }
 
-    /// The parameters that name this card to the server.
-    pub fn parameters(&self, challenge: &Challenge) -> Result<CardParameters, Cause> {
+    /// The parameters that name this card to the server, with the challenge that it is handed, if any.
+    pub fn parameters(&self, challenge: &[u8]) -> Result<CardParameters, Cause> {
         let binding = self.binding.as_ref().ok_or_else(unidentified)?;
         Ok(CardParameters {
             card_id: binding.card_id().to_string(),
             atr: binding.atr().to_string(),
-            challenge: challenge.parameter().to_vec(),
+            challenge: challenge.to_vec(),
         })
     }
 
@@ -182,60 +181,28 @@ impl Session {
     }
 
     /// Step 7: the same insertion, and the same card ID where reading it does no harm now.
-    pub fn bind(&mut self, answer_pending: bool) -> Result<(), Cause> {
+    pub fn bind(&mut self, proof: Proof) -> Result<(), Cause> {
         let presence = self.connection.presence()?;
         self.binding.as_ref().ok_or_else(unidentified)?.check_presence(&presence)?;
         // A reset by another program since the last exchange took the challenge along: its answer is of no use any more.
         self.connection.keep_alive()?;
-        let harmless = self.card.as_ref().is_some_and(|card| card.challenge_survives_reading());
-        if harmless || !answer_pending {
-            self.confirm()?;
-        }
-        Ok(())
+        if self.confirms_first(proof) { self.confirm() } else { Ok(()) }
     }
 
     /// Step 9, first half: what can be proved before the PIN is written.
     pub fn authorize(&mut self, credential: &Credential<'_>) -> Result<(), Cause> {
         self.reset_at_end = true;
-        match credential {
-            Credential::Answer(answer) => {
-                self.risk(|card, channel| card.authorize(channel, answer))?;
-                // Where reading would have spoilt the challenge, the card ID is compared now.
-                if self.card.as_ref().is_some_and(|card| !card.challenge_survives_reading()) {
-                    self.confirm()?;
-                }
-                Ok(())
-            }
-            Credential::Code(Proof::AdminPin, code) => {
-                self.risk(|card, channel| card.authorize_with_code(channel, code))
-            }
-            // Goes to the card together with the new PIN.
-            Credential::Code(..) => Ok(()),
-            // Verified by itself where the change would not tell it from a part of it.
-            Credential::CurrentPin(current) if self.card.as_ref().is_some_and(|card| card.splits_by_length()) => {
-                self.risk(|card, channel| card.verify_pin(channel, current))
-            }
-            Credential::CurrentPin(_) => Ok(()),
-        }
+        self.risk(|card, channel| card.authorize(channel, credential))?;
+        // Where reading would have spoilt the challenge, the card ID is compared now.
+        if self.confirms_first(credential.proof()) { Ok(()) } else { self.confirm() }
     }
 
     /// Step 9, second half. A refusal may have been counted where the proof goes with the PIN.
     pub fn set_pin(&mut self, credential: &Credential<'_>, pin: &Pin) -> Result<(), Cause> {
         self.reset_at_end = true;
-        match credential {
-            Credential::Answer(_) | Credential::Code(Proof::AdminPin, _) => {
-                let result = self.with_card(|card, channel| card.set_pin(channel, pin));
-                self.written(result, CardState::Untouched)
-            }
-            Credential::Code(proof, code) => {
-                let result = self.with_card(|card, channel| card.reset_with_code(channel, *proof, code, pin));
-                self.written(result, CardState::TrySpent)
-            }
-            Credential::CurrentPin(current) => {
-                let result = self.with_card(|card, channel| card.change_pin(channel, current, pin));
-                self.written(result, CardState::TrySpent)
-            }
-        }
+        let refused = if credential.proof().goes_with_the_pin() { CardState::TrySpent } else { CardState::Untouched };
+        let result = self.with_card(|card, channel| card.set_pin(channel, credential, pin));
+        self.written(result, refused)
     }
 
     /// Step 10.
@@ -292,6 +259,10 @@ impl Session {
             },
         };
         result
+    }
+
+    fn confirms_first(&self, proof: Proof) -> bool {
+        self.card.as_ref().is_some_and(|card| card.confirms_first(proof))
     }
 
     fn confirm(&mut self) -> Result<(), Cause> {

@@ -5,13 +5,15 @@
 //!    card's own number (14); the five before them are the same on every card;
 //! 3. the serial number of a card with Yubico's extensions: its four bytes, big-endian, four times over.
 //!
-//! Missing, empty, all `00` and all `FF` hold nothing; nor does a CCC that may not be read here (behind a contactless reader). A card with none of the three has no card ID. The GUID's text has the bytes in
-//! their order on the card.
+//! Missing, empty, all `00` and all `FF` hold nothing; nor does a CCC that may not be read here (behind a contactless reader). A
+//! card with none of the three has no card ID. The GUID's text has the bytes in their order on the card.
 
 use super::commands;
-use crate::apdu::{Channel, Command, Response, Status, tlv};
+use crate::apdu::{Channel, Response, Status, tlv};
+use crate::card::error::CardError;
 use crate::card::id::{CardId, IdError, IdOrder};
-use crate::card::{CardError, send};
+use crate::card::send::{send, send_step};
+use crate::card::step::StepCommand;
 
 /// A serial number that every card with Nitrokey's application answers: it tells none from another.
 const SHARED_SERIAL: [u8; 4] = [0x00, 0x52, 0xF7, 0x43];
@@ -32,12 +34,13 @@ pub enum Source {
 
 impl Source {
     /// The command that reads it.
-    pub(super) fn command(self) -> (&'static str, Command) {
-        match self {
+    pub(super) fn command(self) -> StepCommand {
+        let (name, command) = match self {
             Self::Chuid => ("GET DATA CHUID", commands::get_data(commands::CHUID)),
             Self::Ccc => ("GET DATA CCC", commands::get_data(commands::CCC)),
             Self::Serial => ("GET SERIAL", commands::get_serial()),
-        }
+        };
+        StepCommand { name, purpose: "confirm the card ID", command }
     }
 
     fn read(self, response: &Response) -> Result<Option<CardId>, CardError> {
@@ -50,8 +53,7 @@ impl Source {
 
     /// Reads the ID here; `None` where there is nothing.
     pub(super) fn ask(self, channel: &mut Channel<'_>) -> Result<Option<CardId>, CardError> {
-        let (name, command) = self.command();
-        match send(channel, name, &command) {
+        match send_step(channel, &self.command()) {
             Ok(response) => self.read(&response),
             Err(CardError::Refused { status, .. }) if status.is_absent() => Ok(None),
             Err(error) => Err(error),
@@ -70,7 +72,7 @@ pub(super) fn find(channel: &mut Channel<'_>) -> Result<(Source, CardId), CardEr
         Err(error) if error.status() == Some(Status::SECURITY_STATUS) => Some(error),
         Err(error) => return Err(error),
     };
-    // Its instruction means nothing, or something else, on cards that don't know Yubico's extensions.
+    // GET SERIAL means nothing, or something else, to cards that don't know Yubico's extensions.
     if version(channel)?.is_some()
         && let Some(id) = Source::Serial.ask(channel)?
     {

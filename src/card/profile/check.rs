@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::{CardIdPlace, HexBytes, Profile, ResetWith};
 use crate::apdu::Status;
-use crate::card::family;
+use crate::card::proof::Family;
 use crate::secret::Pin;
 
 /// Bytes of a card ID.
@@ -64,7 +64,7 @@ impl Profile {
         if self.name.trim().is_empty() || self.name.len() > 80 || self.name.chars().any(char::is_control) {
             return refuse(&["name"], "1 to 80 characters, none of them a control character");
         }
-        if family::is_built_in(&self.name) {
+        if Family::built_in(&self.name).is_some() {
             return refuse(&["name"], "a built-in family has this name");
         }
         Ok(())
