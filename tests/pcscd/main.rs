@@ -25,6 +25,7 @@ mod pcscd;
 #[path = "../support/workplace.rs"]
 mod workplace;
 
+mod admin_key;
 mod choosing;
 mod descriptors;
 mod enroll;

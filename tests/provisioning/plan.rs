@@ -1,9 +1,13 @@
 //! What a plan lists is what the job then sends; and a plan itself touches nothing.
 
+use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 
+use pinwright::card::Family;
 use pinwright::provision::plan::{Plan, PlannedStep, plan};
+use pinwright::provision::supplier::Need;
 use pinwright::reader::record::Recording;
+use pinwright::sim::card::VirtualCard as _;
 use pinwright::sim::server::{Endpoint, UserPinOption};
 
 use crate::bench::{Bench, Kind, Lines, OLD, Person, TRIES, World, issuer};
@@ -45,7 +49,28 @@ fn without_challenge(url: &str) -> String {
     }
 }
 
+/// Frames and calls of the plan are those of the job.
 fn compare(case: &str, world: &mut World, bench: &Bench, person: &mut Person<'_>) {
+    let (plan, sent) = plan_and_run(case, world, bench, person);
+    assert_eq!(frames(&plan), sent, "{case}");
+
+    let host = world.server.base_url().split("/Cert").next().unwrap().to_owned();
+    let query = |query: &str| if query.is_empty() { String::new() } else { format!("?{query}") };
+    let mut called: Vec<String> = world
+        .server
+        .requests()
+        .iter()
+        .map(|call| without_challenge(&format!("{host}{}{}", call.path, query(&call.query))))
+        .collect();
+    let mut urls = urls(&plan);
+    // What is in flight together has no order.
+    called.sort();
+    urls.sort();
+    assert_eq!(urls, called, "{case}");
+}
+
+/// The plan, which touches nothing, and the frames that the job then sends.
+fn plan_and_run(case: &str, world: &mut World, bench: &Bench, person: &mut Person<'_>) -> (Plan, Vec<String>) {
     let plan = planned(world, bench);
     bench.assert_not_risked(case);
     assert_eq!(bench.slot.resets(), 0, "{case}: nothing that needs a reset");
@@ -68,31 +93,122 @@ fn compare(case: &str, world: &mut World, bench: &Bench, person: &mut Person<'_>
     let recording = Recording::new(&readers);
     world.run_over(&recording, person, |_| {}).ok(case);
     let sent: Vec<String> = recording.fixture().exchanges.iter().map(|exchange| exchange.command.to_string()).collect();
-    assert_eq!(frames(&plan), sent, "{case}");
+    (plan, sent)
+}
 
-    let host = world.server.base_url().split("/Cert").next().unwrap().to_owned();
-    let query = |query: &str| if query.is_empty() { String::new() } else { format!("?{query}") };
-    let mut called: Vec<String> = world
-        .server
-        .requests()
-        .iter()
-        .map(|call| without_challenge(&format!("{host}{}{}", call.path, query(&call.query))))
-        .collect();
-    let mut urls = urls(&plan);
-    // What is in flight together has no order.
-    called.sort();
-    urls.sort();
-    assert_eq!(urls, called, "{case}");
+const KINDS: [(Kind, &[&str]); 9] = [
+    (Kind::Gids, &["server", "admin-key", "current-pin"]),
+    (Kind::Iso, &["server", "admin-key", "current-pin"]),
+    (Kind::IsoPadded, &["server", "admin-key", "current-pin"]),
+    (Kind::IsoImplicit, &["server", "admin-key", "current-pin"]),
+    (Kind::IsoT0, &["server", "admin-key", "current-pin"]),
+    (Kind::IsoUnblocking, &["puk", "current-pin"]),
+    (Kind::Piv, &["puk", "current-pin"]),
+    (Kind::PivYubico, &["puk", "current-pin"]),
+    (Kind::OpenPgp, &["admin-pin", "resetting-code", "current-pin"]),
+];
+
+fn cases() -> impl Iterator<Item = (Kind, &'static str)> {
+    KINDS.into_iter().flat_map(|(kind, authorities)| authorities.iter().map(move |authority| (kind, *authority)))
 }
 
 #[test]
 fn a_plan_is_what_is_then_sent() {
-    let with_admin = |kind| ["server", "admin-key", "current-pin"].map(|authority| (kind, authority));
-    let cases = [Kind::Gids, Kind::Iso, Kind::IsoPadded, Kind::IsoImplicit].into_iter().flat_map(with_admin);
-    for (kind, authority) in cases.chain(["puk", "current-pin"].map(|authority| (Kind::IsoUnblocking, authority))) {
+    let mut compared = HashSet::new();
+    for (kind, authority) in cases() {
         let case = format!("{kind:?} {authority}");
-        let bench = Bench::new(kind);
-        compare(&case, &mut World::new(kind, authority), &bench, &mut Person::knowing());
+        let (mut world, bench) = (World::new(kind, authority), Bench::new(kind));
+        let plan = planned(&world, &bench);
+        compared.insert((plan.family, plan.authority.proof().what()));
+        compare(&case, &mut world, &bench, &mut Person::knowing());
+    }
+    for family in Family::ALL {
+        for proof in family.proofs() {
+            assert!(compared.contains(&(family.name(), proof.what())), "{family} with the {}", proof.what());
+        }
+    }
+}
+
+/// Where the user makes the PIN nobody needs a challenge that is not the authority: what the card would have said by the way it
+/// is asked for later, or not at all.
+#[test]
+fn a_plan_without_a_challenge_is_what_is_then_sent() {
+    let change = |settings: &mut pinwright::sim::server::Settings| {
+        settings.templates[0].user_pin_option = UserPinOption::Number(3);
+    };
+    for (kind, authority) in cases() {
+        let case = format!("{kind:?} {authority}, the user's PIN");
+        let mut world = World::with(kind, authority, &Lines::default(), change);
+        let mut person = Person { new_pin: Some(b"97531862".to_vec()), ..Person::knowing() };
+        compare(&case, &mut world, &Bench::new(kind), &mut person);
+    }
+}
+
+/// Another program has left the PIN verified, and the card tells its counter by its metadata, or after a log-out, or not.
+#[test]
+fn a_plan_on_a_card_whose_pin_was_left_verified() {
+    let users = |settings: &mut pinwright::sim::server::Settings| {
+        settings.templates[0].user_pin_option = UserPinOption::Number(3);
+    };
+    for (kind, more) in [(Kind::Piv, 2), (Kind::PivYubico, 1)] {
+        for (by_user, more) in [(false, more), (true, if kind == Kind::Piv { 3 } else { 1 })] {
+            let case = format!("{kind:?}, PIN by the user: {by_user}");
+            let world = || match by_user {
+                true => World::with(kind, "current-pin", &Lines::default(), users),
+                false => World::new(kind, "current-pin"),
+            };
+            let mut person = Person { new_pin: Some(b"97531862".to_vec()), ..Person::knowing() };
+            let usual = frames(&planned(&world(), &Bench::new(kind))).len();
+            let bench = Bench::new(kind);
+            bench.card.with(|tap| {
+                for command in [
+                    &hex::decode("00A4040009A0000003080000100000").unwrap(),
+                    &[&[0x00, 0x20, 0x00, 0x80, 0x08], OLD].concat(),
+                ] {
+                    assert!(tap.transmit(command).unwrap().ends_with(&[0x90, 0x00]));
+                }
+            });
+            bench.forget_sent();
+            let mut world = world();
+            let plan = planned(&world, &bench);
+            assert_eq!(frames(&plan).len(), usual + more, "{case}");
+            // A person who is asked first lets go of the card, and the reset that ends a job is another test's.
+            person.at_hand = vec![Need::CurrentPin, Need::NewPin];
+            let readers = bench.readers.clone();
+            let recording = Recording::new(&readers);
+            world.run_over(&recording, &mut person, |_| {}).ok(&case);
+            let sent: Vec<_> =
+                recording.fixture().exchanges.iter().map(|exchange| exchange.command.to_string()).collect();
+            assert_eq!(frames(&plan), sent, "{case}");
+        }
+    }
+}
+
+/// What follows from an answer can't be planned: the long challenge of a card that refuses the short one, and its longer answer.
+#[test]
+fn a_card_that_wants_a_mutual_authentication_is_sent_the_plan_and_one_command_more() {
+    let (mut world, bench) = (World::new(Kind::GidsMutual, "admin-key"), Bench::new(Kind::GidsMutual));
+    let (plan, mut sent) = plan_and_run("mutual", &mut world, &bench, &mut Person::knowing());
+    let long = sent.iter().position(|frame| frame.starts_with("00870000147C128110")).unwrap();
+    sent.remove(long);
+    let (short, long) = (format!("008700000C{}", "**".repeat(12)), format!("008700002C{}", "**".repeat(45)));
+    let planned: Vec<_> =
+        frames(&plan).into_iter().map(|frame| if frame == short { long.clone() } else { frame }).collect();
+    assert_eq!(planned, sent);
+    assert!(sent.contains(&long));
+    let (mut world, bench) = (World::new(Kind::GidsMutual, "current-pin"), Bench::new(Kind::GidsMutual));
+    let (plan, mut sent) = plan_and_run("current PIN", &mut world, &bench, &mut Person::knowing());
+    sent.retain(|frame| !frame.starts_with("00870000147C128110"));
+    assert_eq!(frames(&plan), sent);
+}
+
+/// A card that gives no challenge is asked for one, and the call goes without.
+#[test]
+fn a_card_that_refuses_a_challenge_is_sent_what_was_planned() {
+    for authority in ["admin-pin", "resetting-code", "current-pin"] {
+        let (mut world, bench) = (World::new(Kind::OpenPgpOther, authority), Bench::new(Kind::OpenPgpOther));
+        let (plan, sent) = plan_and_run(authority, &mut world, &bench, &mut Person::knowing());
+        assert_eq!(frames(&plan), sent, "{authority}");
     }
 }
 
