@@ -128,7 +128,7 @@ impl Found<'_> {
         let mut others = Vec::new();
         for candidate in &self.rest {
             let Some(command) = candidate.select() else { continue };
-            if let Asked::Here(_) = candidate.ask(&command, channel).map_err(DetectError::NoAnswer)? {
+            if let Probe::Present(_) = candidate.probe(&command, channel).map_err(DetectError::NoAnswer)? {
                 others.push(candidate.application());
             }
         }
@@ -146,10 +146,10 @@ pub fn find<'a>(atr: &Atr, channel: &mut Channel<'_>, families: &'a Families) ->
     let mut candidates = candidates(atr, families).into_iter();
     while let Some(candidate) = candidates.next() {
         // Nothing to ask where the ATR has told a card that has its only application selected.
-        let read = match candidate.select().map(|command| candidate.ask(&command, channel)).transpose() {
+        let read = match candidate.select().map(|command| candidate.probe(&command, channel)).transpose() {
             Ok(None) => None,
-            Ok(Some(Asked::Here(read))) => read,
-            Ok(Some(Asked::NotHere(status))) => {
+            Ok(Some(Probe::Present(read))) => read,
+            Ok(Some(Probe::Absent(status))) => {
                 tried.push((candidate.name().to_owned(), status));
                 continue;
             }
@@ -190,11 +190,11 @@ impl Kind<'_> {
 }
 
 /// What a candidate's application has answered.
-enum Asked {
+enum Probe {
     /// It is there and selected; with what it was read, where that was needed.
-    Here(Option<Response>),
+    Present(Option<Response>),
     /// It is not, and this was the answer to SELECT.
-    NotHere(Status),
+    Absent(Status),
 }
 
 #[derive(Clone, Copy)]
@@ -224,17 +224,17 @@ impl Candidate<'_> {
     }
 
     /// Sends the SELECT, and the read that makes sure of it where it is needed.
-    fn ask(&self, select: &Command, channel: &mut Channel<'_>) -> Result<Asked, ApduError> {
+    fn probe(&self, select: &Command, channel: &mut Channel<'_>) -> Result<Probe, ApduError> {
         let answer = channel.send(select)?;
         if !self.is_selected(&answer) {
-            return Ok(Asked::NotHere(answer.status()));
+            return Ok(Probe::Absent(answer.status()));
         }
         let confirm = match self.kind {
             Kind::BuiltIn(BuiltIn { confirm: Some(confirm), .. }) if (confirm.needed)(&answer) => confirm,
-            Kind::BuiltIn(_) | Kind::Profile(_) => return Ok(Asked::Here(None)),
+            Kind::BuiltIn(_) | Kind::Profile(_) => return Ok(Probe::Present(None)),
         };
         let read = channel.send(&(confirm.read)())?;
-        Ok(if (confirm.answers)(&read) { Asked::Here(Some(read)) } else { Asked::NotHere(answer.status()) })
+        Ok(if (confirm.answers)(&read) { Probe::Present(Some(read)) } else { Probe::Absent(answer.status()) })
     }
 
     fn is_selected(&self, response: &Response) -> bool {

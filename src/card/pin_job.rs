@@ -33,7 +33,7 @@ pub trait PinJob: Card {
     /// The card's refusal; no answer; a credential that the card does not take or that has not the form of its own: nothing
     /// was sent.
     fn authorize(&mut self, channel: &mut Channel<'_>, credential: &Credential<'_>) -> Result<(), CardError> {
-        take(self, channel, &RiskyStep::Authorize(credential))
+        send_all(self, channel, &RiskyStep::Authorize(credential))
     }
 
     /// Sets the PIN, after [`PinJob::authorize`] with the same credential; its counter is at its maximum then. **Costs a try of
@@ -43,7 +43,7 @@ pub trait PinJob: Card {
     /// The card's refusal; no answer: either PIN may be the card's; a credential or PIN that has not the form of the card's
     /// own: nothing was sent.
     fn set_pin(&mut self, channel: &mut Channel<'_>, credential: &Credential<'_>, new: &Pin) -> Result<(), CardError> {
-        take(self, channel, &RiskyStep::SetPin(credential, new))
+        send_all(self, channel, &RiskyStep::SetPin(credential, new))
     }
 
     /// Has the card verify the PIN. **Costs a PIN try when it is wrong.**
@@ -51,7 +51,7 @@ pub trait PinJob: Card {
     /// # Errors
     /// The card's refusal; no answer; a PIN that has not the form of the card's own: nothing was sent.
     fn verify_pin(&mut self, channel: &mut Channel<'_>, pin: &Pin) -> Result<(), CardError> {
-        take(self, channel, &RiskyStep::Verify(pin))
+        send_all(self, channel, &RiskyStep::Verify(pin))
     }
 
     /// Whether the card ID is read again before [`PinJob::authorize`]. Only where a challenge waits for its answer, and reading
@@ -102,7 +102,7 @@ pub trait PinJob: Card {
 impl<C: Card + ?Sized> PinJob for C {}
 
 /// Sends the step's commands, each once, up to the first that the card refuses.
-fn take<C: Card + ?Sized>(card: &mut C, channel: &mut Channel<'_>, step: &RiskyStep<'_>) -> Result<(), CardError> {
+fn send_all<C: Card + ?Sized>(card: &mut C, channel: &mut Channel<'_>, step: &RiskyStep<'_>) -> Result<(), CardError> {
     for command in card.risky_commands(step)? {
         card.send_risky(channel, step, &command)?;
     }

@@ -220,7 +220,7 @@ pub struct SetPin {
 
 /// What a status word of this card means beside what ISO 7816-4 says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
+pub enum Meaning {
     /// The PIN was wrong, and the tries left are not told.
     WrongPin,
     /// The PIN is blocked.
@@ -242,11 +242,11 @@ pub struct StatusWords {
 impl StatusWords {
     /// What the profile says of this word.
     #[must_use]
-    pub fn reading(&self, status: Status) -> Option<Reading> {
+    pub fn meaning(&self, status: Status) -> Option<Meaning> {
         let has = |words: &[HexBytes]| words.iter().any(|word| word.0 == status.word().to_be_bytes());
         match (has(&self.blocked), has(&self.wrong_pin)) {
-            (true, _) => Some(Reading::Blocked),
-            (false, true) => Some(Reading::WrongPin),
+            (true, _) => Some(Meaning::Blocked),
+            (false, true) => Some(Meaning::WrongPin),
             (false, false) => None,
         }
     }

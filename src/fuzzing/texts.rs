@@ -108,7 +108,7 @@ fn play(fixture: Fixture) {
     for exchange in &exchanges {
         // A masked byte stands for any.
         let command: Vec<u8> = exchange.command.0.iter().map(|byte| byte.unwrap_or(0x2A)).collect();
-        let answer = connection.transmit(&Frame::open(&command));
+        let answer = connection.transmit(&Frame::public(&command));
         match (answer, exchange.response.bytes()) {
             (Ok(frame), Some(recorded)) => assert_eq!(frame.expose(), recorded),
             (Err(ReaderError::Replay(ReplayError::MaskedAnswer { line })), None) => assert_eq!(line, exchange.line),
@@ -116,7 +116,7 @@ fn play(fixture: Fixture) {
         }
     }
     assert_eq!(replay.finish(), Ok(()));
-    assert!(connection.transmit(&Frame::open(&[0; 5])).is_err(), "the recording has ended");
+    assert!(connection.transmit(&Frame::public(&[0; 5])).is_err(), "the recording has ended");
     assert!(connection.end(EndAction::Reset).is_ok());
 }
 

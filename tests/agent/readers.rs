@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pinwright::agent::Message;
 use pinwright::agent::report::{Phase, What};
-use pinwright::reader::monitor::{CallOff, StatusService, StatusSource};
+use pinwright::reader::monitor::{CancelWait, StatusService, StatusSource};
 use pinwright::reader::{Connection, ReaderEntry, ReaderError, Readers};
 use pinwright::sim::fault::Fault;
 use pinwright::sim::reader::VirtualReaders;
@@ -168,9 +168,9 @@ struct Defective(VirtualReaders);
 struct DefectiveSource(Box<dyn StatusSource>);
 
 impl StatusService for Defective {
-    fn connect(&self) -> Result<(Box<dyn StatusSource>, CallOff), ReaderError> {
-        let (source, call_off) = self.0.connect()?;
-        Ok((Box::new(DefectiveSource(source)), call_off))
+    fn connect(&self) -> Result<(Box<dyn StatusSource>, CancelWait), ReaderError> {
+        let (source, cancel) = self.0.connect()?;
+        Ok((Box::new(DefectiveSource(source)), cancel))
     }
 
     fn patience(&self) -> Duration {

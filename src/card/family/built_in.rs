@@ -1,4 +1,4 @@
-//! The families that are built in: how each is selected, told, and made a card of.
+//! The families that are built in: how each is selected and recognised, and how its card is made.
 
 use super::atr;
 use super::settings::Families;
@@ -43,8 +43,8 @@ pub(super) struct Selected<'a> {
     pub(super) read: Option<Response>,
 }
 
-/// The built-in families, in the order in which Windows probes for them: PIV, GIDS, OpenPGP. A new family is a row here, and
-/// its ATRs are rows of [`super::atr`].
+/// The built-in families, in the order in which Windows probes for them: PIV, GIDS, OpenPGP. A new family is a variant of
+/// [`Family`] and a row here; its ATRs are rows of [`super::atr`].
 pub(super) const BUILT_IN: &[BuiltIn] = &[
     BuiltIn {
         family: Family::Piv,
@@ -70,10 +70,10 @@ pub(super) const BUILT_IN: &[BuiltIn] = &[
         confirm: Some(Confirm {
             needed: |answer| answer.data().is_empty(),
             read: openpgp::identification,
-            answers: OpenPgp::says_so,
+            answers: OpenPgp::is_identification,
         }),
         make: |selected| match &selected.read {
-            Some(read) => Box::new(OpenPgp::told(selected.families.id_order, read)),
+            Some(read) => Box::new(OpenPgp::identified_by(selected.families.id_order, read)),
             None => Box::new(OpenPgp::new(selected.families.id_order)),
         },
     },

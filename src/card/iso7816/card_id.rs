@@ -7,11 +7,11 @@ use crate::card::id::{CardId, IdError};
 use crate::card::profile::{CardIdPlace, HexBytes, ID_LENGTH};
 use crate::card::step::StepCommand;
 
-/// A file's content is asked for in one command.
+/// What READ BINARY asks for where the whole file is wanted.
 const WHOLE: usize = 256;
 
 /// The commands that read the card ID. The last one alone reads it again: the file that was selected stays the current one.
-pub(super) fn reading(place: &CardIdPlace) -> Vec<StepCommand> {
+pub(super) fn read_commands(place: &CardIdPlace) -> Vec<StepCommand> {
     let step = |name, command| StepCommand { name, purpose: "confirm the card ID", command };
     let select = match (&place.file, &place.path, &place.data_object) {
         (Some(file), ..) => commands::select_file(&file.0, place.select_with_answer),
@@ -32,7 +32,7 @@ pub(super) fn reading(place: &CardIdPlace) -> Vec<StepCommand> {
 /// # Errors
 /// Not BER-TLV, not there, or of another length: an ID is never cut to fit.
 pub(super) fn find(place: &CardIdPlace, answer: &[u8]) -> Result<CardId, CardError> {
-    let found = inside(place, answer)?;
+    let found = value_of(place, answer)?;
     let length = place.length.unwrap_or(ID_LENGTH);
     let read_in_place = place.data_object.is_none() && place.tags.is_empty();
     let bytes = match place.offset {
@@ -46,7 +46,7 @@ pub(super) fn find(place: &CardIdPlace, answer: &[u8]) -> Result<CardId, CardErr
     Ok(CardId::new(&sixteen, place.order)?)
 }
 
-fn inside<'a>(place: &CardIdPlace, answer: &'a [u8]) -> Result<&'a [u8], CardError> {
+fn value_of<'a>(place: &CardIdPlace, answer: &'a [u8]) -> Result<&'a [u8], CardError> {
     let object = "card ID object";
     let Some((first, rest)) = place.tags.split_first() else {
         // Some cards give the whole data object, most its value.
@@ -83,7 +83,7 @@ mod tests {
     }
 
     fn sent(keys: &str) -> Vec<String> {
-        let commands = reading(&place(keys));
+        let commands = read_commands(&place(keys));
         commands
             .iter()
             .flat_map(|step| step.command.frames(Protocol::T1, false))

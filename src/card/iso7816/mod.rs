@@ -13,14 +13,14 @@ use super::credential::Credential;
 use super::error::CardError;
 use super::id::CardId;
 use super::pin::{PinLimits, Tries};
-use super::profile::{Admin, Profile, Reading, ResetWith};
+use super::profile::{Admin, Meaning, Profile, ResetWith};
 use super::proof::{Family, Proof};
 use super::send::send_step;
 use super::step::{ReadStep, RiskyStep, StepCommand};
 use crate::apdu::{Channel, Response, Status};
 use crate::secret::{AdminResponse, Code, Pin, SecretBytes};
 
-/// The end of the file came before all that was asked for: no fault where the whole file was wanted.
+/// The file ended before the length that was asked for. That is no fault where the whole file was wanted.
 const END_OF_FILE: Status = Status::new(0x6282);
 
 /// A card described by a profile, its application selected where the profile names one.
@@ -42,7 +42,7 @@ impl Iso7816 {
             .ok_or_else(|| CardError::NotInProfile { profile: self.profile.name.clone(), missing: "admin table" })
     }
 
-    /// A secret as the card wants it: as it is, or filled up.
+    /// A secret as the card takes it: as it is, or filled up with the profile's byte.
     fn block(&self, secret: &[u8]) -> SecretBytes {
         let padding = self.profile.pin.padding.map(|byte| (byte, self.profile.pin.padded_length));
         let length = padding.map_or(secret.len(), |(_, length)| length.max(secret.len()));
@@ -55,7 +55,7 @@ impl Iso7816 {
         block
     }
 
-    /// Two secrets in one command, each as the card wants it.
+    /// Two secrets for one command, each as the card takes it.
     fn both(&self, first: &[u8], second: &[u8]) -> SecretBytes {
         let (first, second) = (self.block(first), self.block(second));
         let mut both = SecretBytes::with_capacity(first.len() + second.len());
@@ -100,7 +100,7 @@ impl Iso7816 {
 
     /// The last of the commands that read the card ID: its file is still the current one.
     fn confirm_command(&self) -> Option<StepCommand> {
-        card_id::reading(&self.profile.card_id).pop()
+        card_id::read_commands(&self.profile.card_id).pop()
     }
 
     fn read_id(
@@ -120,10 +120,10 @@ impl Iso7816 {
         let StepCommand { name, command, .. } = self.tries_command();
         let response = channel.send(&command).map_err(|source| CardError::NoAnswer { command: name, source })?;
         let status = response.status();
-        match (self.profile.status_words.reading(status), status.tries_left()) {
-            (Some(Reading::Blocked), _) => Ok(Tries::Left { left: 0, max: None }),
+        match (self.profile.status_words.meaning(status), status.tries_left()) {
+            (Some(Meaning::Blocked), _) => Ok(Tries::Left { left: 0, max: None }),
             (_, Some(left)) => Ok(Tries::Left { left, max: None }),
-            (Some(Reading::WrongPin), None) => Ok(Tries::Untold),
+            (Some(Meaning::WrongPin), None) => Ok(Tries::Untold),
             // Verified, or no verification needed: the counter isn't told.
             (None, None) if [Status::OK, Status::WRONG].contains(&status) => Ok(Tries::Untold),
             (None, None) => Err(CardError::Refused { command: name, status }),
@@ -137,8 +137,8 @@ impl Iso7816 {
             Err(CardError::Refused { command, status }) => (command, status),
             result => return result.map(drop),
         };
-        match self.profile.status_words.reading(status) {
-            Some(Reading::Blocked) => Err(CardError::Wrong { command, status, left: 0 }),
+        match self.profile.status_words.meaning(status) {
+            Some(Meaning::Blocked) => Err(CardError::Wrong { command, status, left: 0 }),
             reading if status == Status::WRONG || reading.is_some() => match self.tries(channel) {
                 Ok(Tries::Left { left, .. }) => Err(CardError::Wrong { command, status, left }),
                 // The refusal stands without its counter, also where the card was pulled before it could be asked.
@@ -193,7 +193,7 @@ impl Card for Iso7816 {
     }
 
     fn identify(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
-        self.read_id(channel, card_id::reading(&self.profile.card_id))
+        self.read_id(channel, card_id::read_commands(&self.profile.card_id))
     }
 
     fn confirm(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
@@ -208,7 +208,7 @@ impl Card for Iso7816 {
         let pin = &self.profile.pin;
         let most = match proof {
             Proof::Puk => pin.padding.map_or(Code::MAX, |_| pin.padded_length),
-            // A longer one would shift the new PIN's block.
+            // A longer one would fill more than its block, and the new PIN would begin too late.
             Proof::CurrentPin => pin.max,
             Proof::AdminAnswer | Proof::AdminPin | Proof::ResettingCode => return None,
         };

@@ -38,7 +38,7 @@ impl Connection for Script {
     fn transmit(&mut self, command: &Frame) -> Result<Frame, ReaderError> {
         self.sent.push(command.expose().to_vec());
         let answer = self.answers.pop_front().expect("an answer for each command");
-        Ok(Frame::open(&answer))
+        Ok(Frame::public(&answer))
     }
 
     fn presence(&mut self) -> Result<Presence, ReaderError> {

@@ -22,12 +22,12 @@ impl CodeChange for OpenPgp {
         {
             return Err(CardError::PinLength { length: new.length(), min, max });
         }
-        self.offer(channel, &verify_pw3(current), PwStatus::pw3)?;
+        self.send_password(channel, &verify_pw3(current), PwStatus::pw3)?;
         let command = StepCommand {
             name: "CHANGE REFERENCE DATA (PW3)",
             purpose: "change the admin PIN (PW3)",
             command: commands::change_reference_data(commands::PW3, joined(current.expose(), new.expose())),
         };
-        self.offer(channel, &command, PwStatus::pw3)
+        self.send_password(channel, &command, PwStatus::pw3)
     }
 }

@@ -40,7 +40,7 @@ const PROVE_PW1: u8 = commands::PW1_OTHER;
 pub struct OpenPgp {
     order: IdOrder,
     /// The application related data that were read to make sure of the application: the first identification takes them.
-    told: Option<Vec<u8>>,
+    identification: Option<Vec<u8>>,
     data: Option<ApplicationData>,
     /// A password was tried since the counters were read.
     tried: bool,
@@ -52,27 +52,27 @@ impl OpenPgp {
     /// A card that has answered the SELECT; `order` is how its ID becomes GUID text.
     #[must_use]
     pub fn new(order: IdOrder) -> Self {
-        Self { order, told: None, data: None, tried: false, plain_passwords: false }
+        Self { order, identification: None, data: None, tried: false, plain_passwords: false }
     }
 
     /// A card that has answered the SELECT and [`identification`].
     #[must_use]
-    pub fn told(order: IdOrder, answer: &Response) -> Self {
-        Self { told: Some(answer.data().to_vec()), ..Self::new(order) }
+    pub fn identified_by(order: IdOrder, answer: &Response) -> Self {
+        Self { identification: Some(answer.data().to_vec()), ..Self::new(order) }
     }
 
     /// Whether an answer to SELECT may come from OpenPGP. Some cards answer `9000` without data, as cards do that know nothing of
-    /// the application ([`OpenPgp::says_so`] tells them apart). Others answer with file control information in one of several
-    /// templates, and their application identifier must stand in it.
+    /// the application ([`OpenPgp::is_identification`] tells them apart). Others answer with file control information in one of
+    /// several templates, and their application identifier must stand in it.
     #[must_use]
     pub fn is_selected(response: &Response) -> bool {
-        response.status().is_ok() && (response.data().is_empty() || names_itself(response.data()))
+        response.status().is_ok() && (response.data().is_empty() || has_aid(response.data()))
     }
 
     /// Whether an answer to [`identification`] comes from OpenPGP.
     #[must_use]
-    pub fn says_so(response: &Response) -> bool {
-        response.status().is_ok() && names_itself(response.data())
+    pub fn is_identification(response: &Response) -> bool {
+        response.status().is_ok() && has_aid(response.data())
     }
 
     fn data(&self) -> Result<&ApplicationData, CardError> {
@@ -121,7 +121,7 @@ impl OpenPgp {
 
     /// Sends a password, once. A card that refuses it without its counter (`6982` on many, `6300`) is asked for it. **Costs a try
     /// of the password when it is wrong.**
-    fn offer(
+    fn send_password(
         &mut self,
         channel: &mut Channel<'_>,
         command: &StepCommand,
@@ -178,7 +178,7 @@ impl Card for OpenPgp {
 
     fn identify(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
         // One command for who the card is, how long its passwords may be and how many tries they have left.
-        let data = match self.told.take() {
+        let data = match self.identification.take() {
             Some(told) => ApplicationData::parse(&told)?,
             None => {
                 let (name, purpose) = ("GET DATA application related data", "identify the card");
@@ -226,7 +226,7 @@ impl Card for OpenPgp {
 
     fn secrets(&mut self, channel: &mut Channel<'_>) -> Result<Vec<SecretReport>, CardError> {
         let status = self.status(channel)?;
-        // Which of them are the factory's only a try would tell.
+        // Only a try would tell which of them are still the factory's.
         let report = |name, tries| SecretReport { name, tries, factory: None };
         Ok(vec![
             report("pin", status.pw1()),
@@ -236,7 +236,8 @@ impl Card for OpenPgp {
     }
 
     fn challenge_use(&self) -> Option<ChallengeUse> {
-        // Also where the capabilities don't announce it: they are wrong on cards in the field, and a refusal costs nothing.
+        // The card is asked also where its capabilities don't announce it: they are wrong on cards in the field, and a refusal
+        // costs nothing.
         Some(ChallengeUse::Random)
     }
 
@@ -306,12 +307,12 @@ impl Card for OpenPgp {
                 self.tried = true;
                 send_step(channel, command).map(drop)
             }
-            RiskyStep::Authorize(Credential::AdminPin(_)) => self.offer(channel, command, PwStatus::pw3),
+            RiskyStep::Authorize(Credential::AdminPin(_)) => self.send_password(channel, command, PwStatus::pw3),
             RiskyStep::SetPin(Credential::ResettingCode(_), _) => {
-                self.offer(channel, command, PwStatus::resetting_code)
+                self.send_password(channel, command, PwStatus::resetting_code)
             }
             RiskyStep::Authorize(_) | RiskyStep::SetPin(..) | RiskyStep::Verify(_) => {
-                self.offer(channel, command, PwStatus::pw1)
+                self.send_password(channel, command, PwStatus::pw1)
             }
         }
     }
@@ -365,7 +366,7 @@ fn verify_pw3(code: &Code) -> StepCommand {
     StepCommand { name: "VERIFY (PW3)", purpose: "verify the admin PIN (PW3)", command }
 }
 
-fn names_itself(data: &[u8]) -> bool {
+fn has_aid(data: &[u8]) -> bool {
     data.windows(commands::AID.len()).any(|window| window == commands::AID)
 }
 

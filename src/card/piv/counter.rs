@@ -41,7 +41,7 @@ pub(super) fn ask(channel: &mut Channel<'_>) -> Result<Answer, CardError> {
 ///
 /// # Errors
 /// The card's refusal, with the tries left where its word tells them in a way of PIV cards only; no answer.
-pub(super) fn offer(channel: &mut Channel<'_>, command: &StepCommand) -> Result<(), CardError> {
+pub(super) fn send_code(channel: &mut Channel<'_>, command: &StepCommand) -> Result<(), CardError> {
     match send_step(channel, command).map(drop) {
         Err(CardError::Refused { command, status }) => Err(match left_of_old(status) {
             Some(left) => CardError::Wrong { command, status, left },
@@ -51,13 +51,13 @@ pub(super) fn offer(channel: &mut Channel<'_>, command: &StepCommand) -> Result<
     }
 }
 
-/// As [`offer`], for CHANGE REFERENCE DATA of PIN or PUK: where the card refuses the old value without its counter (`6300`), the
-/// PIN's is asked for. The PUK's can't be.
+/// As [`send_code`], for CHANGE REFERENCE DATA of PIN or PUK: where the card refuses the old value without its counter (`6300`),
+/// the PIN's is asked for. The PUK's can't be.
 ///
 /// # Errors
-/// As [`offer`].
+/// As [`send_code`].
 pub(super) fn change(channel: &mut Channel<'_>, reference: u8, command: &StepCommand) -> Result<(), CardError> {
-    match offer(channel, command) {
+    match send_code(channel, command) {
         Err(CardError::Refused { command, status: Status::WRONG }) if reference == commands::PIN => {
             Err(match ask(channel) {
                 Ok(Answer::Left(left)) => CardError::Wrong { command, status: Status::WRONG, left },

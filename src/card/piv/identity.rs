@@ -51,7 +51,10 @@ impl Source {
         }
     }
 
-    /// Reads the ID here; `None` where there is nothing.
+    /// Reads the ID at this place; `None` where the card has nothing there. 1 command.
+    ///
+    /// # Errors
+    /// Any other refusal, no answer, or an object that can't be read.
     pub(super) fn ask(self, channel: &mut Channel<'_>) -> Result<Option<CardId>, CardError> {
         match send_step(channel, &self.command()) {
             Ok(response) => self.read(&response),
@@ -62,6 +65,9 @@ impl Source {
 }
 
 /// Finds the ID, 1 to 4 commands.
+///
+/// # Errors
+/// No place has one, or one can't be read.
 pub(super) fn find(channel: &mut Channel<'_>) -> Result<(Source, CardId), CardError> {
     if let Some(id) = Source::Chuid.ask(channel)? {
         return Ok((Source::Chuid, id));
@@ -81,7 +87,10 @@ pub(super) fn find(channel: &mut Channel<'_>) -> Result<(Source, CardId), CardEr
     Err(unreadable.unwrap_or(CardError::Incomplete { object: "CHUID, CCC and serial number", missing: "card ID" }))
 }
 
-/// The version of Yubico's extensions; `None` on a card without them.
+/// The version of Yubico's extensions; `None` on a card without them. 1 command.
+///
+/// # Errors
+/// No answer, or a card that has nothing selected any more.
 pub(super) fn version(channel: &mut Channel<'_>) -> Result<Option<[u8; 3]>, CardError> {
     match send(channel, "GET VERSION", &commands::get_version()) {
         Ok(response) => Ok(response.data().try_into().ok()),
@@ -99,7 +108,7 @@ pub fn from_chuid(object: &[u8]) -> Result<Option<CardId>, CardError> {
     let Some(chuid) = tlv::find(object, 0x53).map_err(malformed)? else { return Ok(None) };
     match tlv::find(chuid, 0x34).map_err(malformed)? {
         None | Some([]) => Ok(None),
-        Some(guid) => telling(guid),
+        Some(guid) => id_of(guid),
     }
 }
 
@@ -114,23 +123,23 @@ pub fn from_ccc(object: &[u8]) -> Result<Option<CardId>, CardError> {
     let [_, _, _, _, _, unique @ ..] = identifier else { return Ok(None) };
     // The card's own number must tell it, not the manufacturer before it.
     let number = unique.get(2..).unwrap_or_default();
-    if identifier.len() != CCC_IDENTIFIER || tells_nothing(number) {
+    if identifier.len() != CCC_IDENTIFIER || is_blank(number) {
         return Ok(None);
     }
-    telling(unique)
+    id_of(unique)
 }
 
 /// A serial number of four bytes.
 #[must_use]
 pub fn from_serial(data: &[u8]) -> Option<CardId> {
     let serial: [u8; 4] = data.try_into().ok()?;
-    if tells_nothing(&serial) || serial == SHARED_SERIAL {
+    if is_blank(&serial) || serial == SHARED_SERIAL {
         return None;
     }
     CardId::new(&serial.repeat(4), IdOrder::Raw).ok()
 }
 
-fn telling(bytes: &[u8]) -> Result<Option<CardId>, CardError> {
+fn id_of(bytes: &[u8]) -> Result<Option<CardId>, CardError> {
     match CardId::new(bytes, IdOrder::Raw) {
         Ok(id) => Ok(Some(id)),
         Err(IdError::Zero | IdError::Erased) => Ok(None),
@@ -138,6 +147,6 @@ fn telling(bytes: &[u8]) -> Result<Option<CardId>, CardError> {
     }
 }
 
-fn tells_nothing(bytes: &[u8]) -> bool {
+fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0x00) || bytes.iter().all(|byte| *byte == 0xFF)
 }

@@ -91,8 +91,8 @@ impl Piv {
         StepCommand { name: "GET METADATA", purpose, command: commands::get_metadata(reference) }
     }
 
-    /// GET METADATA, where the card knows it: its instruction may mean something else on cards that don't. A card that has told
-    /// of one secret must tell of the next.
+    /// What the card tells of a PIN, a PUK or a key. A card that has refused the command once is not sent it again, since the
+    /// instruction may mean something else to it. One that has told of a secret must tell of the next.
     fn metadata(&mut self, channel: &mut Channel<'_>, reference: u8) -> Result<Option<Metadata>, CardError> {
         if self.has_metadata == Some(false) {
             return Ok(None);
@@ -346,7 +346,7 @@ impl Card for Piv {
         match step {
             RiskyStep::Authorize(_) => send_step(channel, command).map(drop),
             RiskyStep::SetPin(Credential::CurrentPin(_), _) => counter::change(channel, commands::PIN, command),
-            RiskyStep::SetPin(..) | RiskyStep::Verify(_) => counter::offer(channel, command),
+            RiskyStep::SetPin(..) | RiskyStep::Verify(_) => counter::send_code(channel, command),
         }
     }
 
@@ -370,7 +370,7 @@ fn block(value: &[u8]) -> Result<SecretBytes, CardError> {
     Ok(block)
 }
 
-/// Two of them.
+/// Two PINs or PUKs, each filled up to eight bytes.
 fn pair(first: &[u8], second: &[u8]) -> Result<SecretBytes, CardError> {
     let mut both = SecretBytes::with_capacity(2 * BLOCK);
     append(&mut both, first)?;
