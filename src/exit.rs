@@ -60,6 +60,7 @@ impl From<&Failure> for Exit {
             Cause::Detect(DetectError::Unknown { .. } | DetectError::Terminated { .. }) => Self::NoCard,
             Cause::Detect(DetectError::NoAnswer(error)) => no_answer(error),
             Cause::Card(error) => card(error),
+            Cause::Unanswerable(_) => Self::Usage,
             Cause::Server(error) => error.into(),
             Cause::Resolve(error) => match error {
                 ResolveError::AmbiguousCard { .. }
@@ -95,7 +96,7 @@ fn card(error: &crate::card::CardError) -> Exit {
             status: Status::WRONG_LENGTH | Status::WRONG_DATA,
         } => Exit::PinMisfit,
         CardError::NotInProfile { .. } | CardError::NotTaken { .. } | CardError::OnlyByKey { .. } => Exit::Usage,
-        CardError::KeyLength { .. } => Exit::SecretNeeded,
+        CardError::KeyLength { .. } | CardError::KeyAlgorithm { .. } => Exit::SecretNeeded,
         CardError::UnusableId(_) => Exit::NoCard,
         _ => Exit::CardRefused,
     }

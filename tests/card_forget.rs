@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use pinwright::apdu::Channel;
-use pinwright::card::answer_with_admin_key;
 use pinwright::card::family::{Families, detect};
+use pinwright::card::{Credential, PinJob as _, answer_with_admin_key};
 use pinwright::reader::{EndAction, Readers};
 use pinwright::secret::{AdminKey, Pin};
 use pinwright::sim::card::SharedCard;
@@ -26,7 +26,8 @@ fn forget_drops_the_administrator_and_the_user() {
     let authenticated = || card.with(|card| (card.admin_authenticated(), card.user_authenticated()));
 
     let challenge = gids.challenge(&mut channel).unwrap();
-    gids.authorize(&mut channel, &answer_with_admin_key(&key, &challenge).unwrap()).unwrap();
+    let answer = Credential::Answer(answer_with_admin_key(&key, &challenge).unwrap());
+    gids.authorize(&mut channel, &answer).unwrap();
     gids.verify_pin(&mut channel, &pin).unwrap();
     assert_eq!(authenticated(), (true, true));
 

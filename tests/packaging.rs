@@ -1,4 +1,4 @@
-//! EventKind is installed beside the program: systemd takes the units, they are as closed as they say, and they name options, keys
+//! What is installed beside the program: systemd takes the units, they are as closed as they say, and they name options, keys
 //! and files that exist.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
@@ -16,7 +16,7 @@ fn read(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(name)).unwrap()
 }
 
-/// EventKind a unit sets, in its order; lists may be set more than once.
+/// What a unit sets, in its order; lists may be set more than once.
 fn settings(unit: &str) -> Vec<(String, String)> {
     read(unit)
         .lines()

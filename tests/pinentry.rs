@@ -210,7 +210,7 @@ fn other_secrets_come_from_where_they_are() {
     assert_eq!(script.heard(), "");
 }
 
-/// EventKind the library does in the middle of a dialog: it logs, and so is where it works told, and marked.
+/// What the library does in the middle of a dialog: it logs, and so is where it works told, and marked.
 struct Marks;
 
 /// Address and content, of the dialogs whose program ends with these words.

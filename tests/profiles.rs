@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use pinwright::apdu::Channel;
 use pinwright::card::family::{Reason, find};
-use pinwright::card::{Card, Challenge, Proof, Tries, answer_with_admin_key};
+use pinwright::card::{Card, Challenge, Credential, PinJob as _, Proof, Tries, answer_with_admin_key};
 use pinwright::config::Config;
 use pinwright::reader::{EndAction, Readers};
 use pinwright::secret::{AdminKey, Pin};
@@ -93,7 +93,7 @@ fn idprime_is_told_by_its_atr_and_identified_and_nothing_else_is_sent() {
             assert_eq!(family.identify(channel).unwrap().raw_hex(), ID);
             assert_eq!(family.confirm(channel).unwrap().raw_hex(), ID);
             assert_eq!(family.tries_left(channel).unwrap(), Tries::Untold);
-            for proof in [Proof::AdminAnswer, Proof::Puk, Proof::CurrentPin, Proof::AdminPin, Proof::ResettingCode] {
+            for proof in Proof::ALL {
                 assert!(!family.takes(proof), "{proof:?}");
             }
         });
@@ -112,8 +112,9 @@ fn the_generic_card_is_set_a_pin_as_its_profile_says() {
         assert_eq!(family.identify(channel).unwrap().raw_hex(), ID);
         assert_eq!(family.tries_left(channel).unwrap(), Tries::Left { left: 3, max: None });
         let challenge: Challenge = family.challenge(channel).unwrap();
-        family.authorize(channel, &answer_with_admin_key(&key, &challenge).unwrap()).unwrap();
-        family.set_pin(channel, &Pin::new(b"246813").unwrap()).unwrap();
+        let answer = Credential::Answer(answer_with_admin_key(&key, &challenge).unwrap());
+        family.authorize(channel, &answer).unwrap();
+        family.set_pin(channel, &answer, &Pin::new(b"246813").unwrap()).unwrap();
         family.verify_pin(channel, &Pin::new(b"246813").unwrap()).unwrap();
     });
     assert!(card.with(|card| card.pin_is(b"246813") && !card.user_authenticated() && !card.admin_authenticated()));

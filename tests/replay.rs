@@ -75,7 +75,7 @@ fn logical(fixture: &Fixture) -> Vec<Vec<Exchange>> {
     groups
 }
 
-/// EventKind the tools behind the recordings do and our channel does not.
+/// What the tools behind the recordings do and our channel does not.
 fn is_foreign(group: &[Exchange]) -> bool {
     let last = group.last().map(|exchange| exchange.response.0.clone()).unwrap_or_default();
     // An answer left lying (61xx at the end), or Le kept back with data that T=1 would carry.

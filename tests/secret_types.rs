@@ -1,4 +1,4 @@
-//! EventKind can't be done with a secret, as the compiler sees it: print, copy, write out, compare byte by byte, leave it in memory.
+//! What can't be done with a secret, as the compiler sees it: print, copy, write out, compare byte by byte, leave it in memory.
 //!
 //! Asked of the types themselves, and so of all code at once; then of the compiler, with code that tries it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]

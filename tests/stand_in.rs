@@ -295,7 +295,7 @@ fn an_abandoned_call_gives_nothing_away() {
 
 #[test]
 fn traces_hold_no_secrets() {
-    // EventKind the whole process traces.
+    // What the whole process traces.
     let sink = Captured::default();
     let writer = sink.clone();
     let subscriber =

@@ -86,7 +86,7 @@ fn code(text: &str) -> String {
     code
 }
 
-/// EventKind is inside of the parentheses that come first in `text`, however many lines that are.
+/// What is inside of the parentheses that come first in `text`, however many lines that are.
 fn in_parentheses(text: &str) -> &str {
     let mut depth = 0_usize;
     for (at, character) in text.char_indices() {

@@ -181,7 +181,7 @@ impl Slot {
             }
             JobEvent::Found(request) => report.request = Some(request),
             JobEvent::Identified(identity) => {
-                report.family = Some(identity.family.to_owned());
+                report.family = Some(identity.family.name().to_owned());
                 report.card_id = Some(identity.card_id.to_string());
                 if current {
                     self.identity = Some(identity);

@@ -1,4 +1,4 @@
-//! The one sender: chaining, `61xx`, `6Cxx` and limits live here and nowhere else.
+//! Sending a command and collecting its answer: chaining, `61xx`, `6Cxx` and limits are handled here and nowhere else.
 
 use thiserror::Error;
 
@@ -64,11 +64,12 @@ impl<'a> Channel<'a> {
 
     /// Sends one command and collects its whole answer.
     ///
-    /// A command that carries a secret is sent once, whatever the card says: a `6Cxx` to a VERIFY is an answer, not an
-    /// invitation. The GET RESPONSE that fetches its answer carries none.
+    /// A command that carries a secret is sent once, whatever the card says: `6Cxx` to a VERIFY is taken for its answer, since
+    /// sending it again could cost another try. The GET RESPONSE that fetches an answer carries no secret.
     ///
     /// # Errors
-    /// See [`ApduError`]. A status word other than `9000` is not an error here.
+    /// See [`ApduError`]: after each of them it is unknown whether the card carried the command out. A status word other than
+    /// `9000` is not an error here.
     pub fn send(&mut self, command: &Command) -> Result<Response, ApduError> {
         let mut frames = command.frames(self.connection.protocol(), self.extended);
         let last = frames.pop();
@@ -88,20 +89,20 @@ impl<'a> Channel<'a> {
     fn collect(&mut self, command: &Command, frame: &Frame) -> Result<Response, ApduError> {
         let (data, mut status) = self.exchange(frame)?;
         let mut answer = SecretBytes::with_capacity(ANSWER_MAX.min(data.len().max(4096)));
-        take(&mut answer, &data, 1)?;
+        append_piece(&mut answer, &data, 1)?;
         let mut rounds = 1;
         let mut corrected = false;
         loop {
             let next = match status.sw1() {
-                // Done (ISO 7816-4 §5.6), with data that nobody asked for. What a GET RESPONSE then says is no word on the
-                // command: a card that sets a PIN and has nothing to fetch would seem to have refused it.
+                // The command is done (ISO 7816-4 §5.6), and has data that nobody asked for. They are not fetched: a refusal of
+                // the GET RESPONSE would look like a refusal of the command.
                 0x61 if command.expected().is_none() => return Ok(Response::new(answer, Status::OK)),
                 0x61 => get_response(command.class(), status.sw2()),
-                // The Le was wrong: said at most once, to a command that had one and that may be sent twice, or to what fetches
-                // its answer.
+                // The Le was wrong. It is corrected once, for a command that had one and may be sent twice, or for the GET
+                // RESPONSE that fetches the answer.
                 0x6C if !corrected && (rounds > 1 || !command.is_secret()) && command.expected().is_some() => {
                     corrected = true;
-                    if answer.is_empty() && rounds == 1 && !self.splits(command) {
+                    if answer.is_empty() && rounds == 1 && !self.answers_by_get_response(command) {
                         self.with_le(command, status.sw2())
                     } else {
                         get_response(command.class(), status.sw2())
@@ -112,7 +113,7 @@ impl<'a> Channel<'a> {
             let before = answer.len();
             let (data, word) = self.exchange(&next)?;
             rounds += 1;
-            take(&mut answer, &data, rounds)?;
+            append_piece(&mut answer, &data, rounds)?;
             let idle = answer.len() == before && word.sw1() == 0x61;
             if rounds >= ROUNDS_MAX || idle {
                 return Err(ApduError::Endless { length: answer.len(), rounds });
@@ -122,7 +123,7 @@ impl<'a> Channel<'a> {
     }
 
     /// Whether the command's answer comes by GET RESPONSE only (T=0, data in the command).
-    fn splits(&self, command: &Command) -> bool {
+    fn answers_by_get_response(&self, command: &Command) -> bool {
         self.connection.protocol() == crate::reader::Protocol::T0 && command.has_data()
     }
 
@@ -148,11 +149,14 @@ impl<'a> Channel<'a> {
 
 /// GET RESPONSE on the command's own channel (ISO 7816-4 §7.6.1).
 fn get_response(class: u8, length: u8) -> Frame {
-    Frame::open(&[class & !0x10, 0xC0, 0x00, 0x00, length])
+    Frame::public(&[class & !0x10, 0xC0, 0x00, 0x00, length])
 }
 
-/// Collects a piece; grows by making a new buffer so that the old one is zeroed and not left to the allocator.
-fn take(answer: &mut SecretBytes, piece: &SecretBytes, rounds: u32) -> Result<(), ApduError> {
+/// Adds a piece to the answer. A buffer that is full is replaced by a larger one and zeroed when it is dropped.
+///
+/// # Errors
+/// The answer would be longer than any answer may be.
+fn append_piece(answer: &mut SecretBytes, piece: &SecretBytes, rounds: u32) -> Result<(), ApduError> {
     if answer.append(piece.expose()) {
         return Ok(());
     }
@@ -188,7 +192,7 @@ mod tests {
         response
     }
 
-    /// What is sent again is the question for the answer, never the secret.
+    /// The GET RESPONSE is what is sent again, never the command with the secret.
     #[test]
     fn the_answer_to_a_secret_is_fetched_with_another_length() {
         let secret = || Command::new(0x00, 0x87, 0x00, 0x00).secret(SecretBytes::copy_of(&[0x31; 4]));

@@ -55,7 +55,7 @@ impl Command {
         self.secret
     }
 
-    /// The class byte without the chaining bit: what a GET RESPONSE must go by.
+    /// The class byte without the chaining bit; GET RESPONSE takes the logical channel from it.
     pub(super) fn class(&self) -> u8 {
         self.cla
     }
@@ -119,7 +119,7 @@ impl Command {
     }
 
     fn header_with_p3(&self) -> Frame {
-        Frame::open(&[self.cla, self.ins, self.p1, self.p2, 0x00])
+        Frame::public(&[self.cla, self.ins, self.p1, self.p2, 0x00])
     }
 
     fn extended(&self) -> Frame {

@@ -1,7 +1,7 @@
 //! BER-TLV (ISO 7816-4 §5.2.2): definite lengths, tags of up to three bytes, never a panic, never a read outside the input.
 //!
-//! Bytes `00` without a meaning may stand before, between and after data objects (§5.2.2.1): no tag begins so. Of `FF`, which older
-//! editions allow, too, that is certain only at the end, since private tags begin so.
+//! Bytes `00` without a meaning may stand before, between and after data objects (§5.2.2.1): no tag begins with `00`. Older
+//! editions allow `FF`, too. Private tags begin with it, so that it is taken for filling only at the end.
 
 use thiserror::Error;
 
@@ -40,12 +40,12 @@ pub enum TlvError {
 /// All data objects of one level, in order.
 ///
 /// # Errors
-/// The whole input must be well-formed: half an answer is no answer.
+/// The input is not well-formed, wherever that is: an answer that breaks off is not used in part.
 pub fn parse(input: &[u8]) -> Result<Vec<Tlv<'_>>, TlvError> {
     let mut objects = Vec::new();
     let mut end = 0;
     while let Some(at) = next_object(input, end) {
-        let (object, next) = one(input, at)?;
+        let (object, next) = object_at(input, at)?;
         objects.push(object);
         end = next;
     }
@@ -67,7 +67,7 @@ pub fn find(input: &[u8], tag: u32) -> Result<Option<&[u8]>, TlvError> {
 pub fn find_first(input: &[u8], tag: u32) -> Result<Option<&[u8]>, TlvError> {
     let mut end = 0;
     while let Some(at) = next_object(input, end) {
-        let (object, next) = one(input, at)?;
+        let (object, next) = object_at(input, at)?;
         if object.tag == tag {
             return Ok(Some(object.value));
         }
@@ -76,8 +76,8 @@ pub fn find_first(input: &[u8], tag: u32) -> Result<Option<&[u8]>, TlvError> {
     Ok(None)
 }
 
-/// Tag, length, value in the shortest form. For values of at most 65,535 bytes; the tag's leading zero bytes are dropped,
-/// but for the last.
+/// Tag, length and value, the length in its shortest form. For values of at most 65,535 bytes; the tag's leading zero bytes are
+/// dropped, but for the last.
 #[must_use]
 pub fn encode(tag: u32, value: &[u8]) -> Vec<u8> {
     let [head @ .., last] = tag.to_be_bytes();
@@ -94,7 +94,7 @@ pub fn encode(tag: u32, value: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Where the next object begins, from `end` of the one before; `None` where nothing follows that has a meaning.
+/// Where the next object begins, given the `end` of the one before; `None` where nothing but filling follows.
 fn next_object(input: &[u8], end: usize) -> Option<usize> {
     let rest = input.get(end..).unwrap_or_default();
     let filler = rest.iter().take_while(|byte| **byte == 0x00).count();
@@ -102,7 +102,8 @@ fn next_object(input: &[u8], end: usize) -> Option<usize> {
     (!nothing).then_some(end + filler)
 }
 
-fn one(input: &[u8], at: usize) -> Result<(Tlv<'_>, usize), TlvError> {
+/// The object that begins at this offset, and the offset behind it.
+fn object_at(input: &[u8], at: usize) -> Result<(Tlv<'_>, usize), TlvError> {
     let truncated = TlvError::Truncated { at };
     let byte = |offset: usize| input.get(offset).copied().ok_or(truncated);
     let first = byte(at)?;

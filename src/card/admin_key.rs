@@ -1,85 +1,94 @@
-//! The administrator's answer from a local admin key.
+//! What a local admin key is used for: the answer to a challenge, and the check value of the key itself.
+
+pub(super) mod mutual;
 
 use aes::{Aes128, Aes192, Aes256};
 use cipher::{Array, BlockCipherEncrypt, KeyInit};
 use des::TdesEde3;
+use zeroize::{Zeroize, Zeroizing};
 
-use super::gids::mutual;
-use super::{CardError, Challenge};
+use super::Card;
+use super::challenge::{AdminChallenge, Challenge};
+use super::credential::Credential;
+use super::error::CardError;
+use super::pin_job::PinJob;
+use crate::apdu::Channel;
 use crate::secret::{AdminKey, AdminResponse};
 
-/// One Triple DES block: what MIM CM's answer is documented for.
-const TRIPLE_DES: usize = 8;
-
-/// One AES block.
-const AES: usize = 16;
-
-impl Challenge {
-    /// Whether MIM CM can answer it: its answer is documented for one Triple DES block and for nothing else.
-    ///
-    /// # Errors
-    /// A challenge that only a local admin key can answer.
-    pub fn for_server(&self) -> Result<(), CardError> {
-        match self.0.len() {
-            TRIPLE_DES => Ok(()),
-            mutual::NONCES => Err(CardError::OnlyByKey { length: mutual::TOKEN }),
-            length => Err(CardError::OnlyByKey { length }),
-        }
-    }
-
-    /// The challenge as a parameter of a call to the server: empty where it is one half of a mutual authentication, which is
-    /// no challenge to anybody else.
-    #[must_use]
-    pub fn parameter(&self) -> &[u8] {
-        if self.0.len() == mutual::NONCES { &[] } else { &self.0 }
-    }
-}
+/// Bytes of a check value.
+pub(super) const CHECK_VALUE: usize = 3;
 
 /// Answers a challenge: 8 bytes with Triple DES, as Microsoft's smart card minidriver guide defines it (for one block ECB and
-/// CBC with a zero vector are the same); 16 bytes with AES (ECB, one block); the 32 bytes of a GIDS card's mutual
-/// authentication with its token.
+/// CBC with a zero vector are the same); 16 bytes with AES (ECB, one block); a mutual authentication with its token.
 ///
 /// # Errors
-/// A challenge of another length; a key that is not of the cipher's length; no randomness for the token.
+/// A key that is not of the cipher's length; no randomness for the token.
 pub fn answer(key: &AdminKey, challenge: &Challenge) -> Result<AdminResponse, CardError> {
-    let length = challenge.0.len();
-    if let Ok(nonces) = <[u8; mutual::NONCES]>::try_from(challenge.0.as_slice()) {
-        let mut secret = [0; 7];
-        getrandom::fill(&mut secret).map_err(CardError::NoRandomness)?;
-        return Ok(AdminResponse::mutual(mutual::token(key, &nonces, secret)?, key));
-    }
-    // No weak-key check: factory keys are weak, and the card decides what it accepts.
-    match (length, key.expose().len()) {
-        (TRIPLE_DES, 24) => block::<TdesEde3>(key, challenge),
-        (TRIPLE_DES, length) => Err(CardError::KeyLength { length, expected: AdminKey::LENGTH }),
-        (AES, 16) => block::<Aes128>(key, challenge),
-        (AES, 24) => block::<Aes192>(key, challenge),
-        (AES, _) => block::<Aes256>(key, challenge),
-        _ => Err(CardError::ChallengeLength { length, expected: TRIPLE_DES }),
+    match challenge {
+        Challenge::Admin(AdminChallenge::Eight(block)) => block_answer::<TdesEde3, 8>(key, *block),
+        Challenge::Admin(AdminChallenge::Sixteen(block)) => match key.expose().len() {
+            16 => block_answer::<Aes128, 16>(key, *block),
+            24 => block_answer::<Aes192, 16>(key, *block),
+            _ => block_answer::<Aes256, 16>(key, *block),
+        },
+        Challenge::Mutual(nonces) => {
+            let mut secret = Zeroizing::new([0; mutual::SECRET]);
+            getrandom::fill(secret.as_mut_slice()).map_err(CardError::NoRandomness)?;
+            Ok(AdminResponse::mutual(mutual::token(key, nonces, &secret)?, key))
+        }
     }
 }
 
-fn block<C: KeyInit + BlockCipherEncrypt>(key: &AdminKey, challenge: &Challenge) -> Result<AdminResponse, CardError> {
-    let length = challenge.0.len();
-    let (Ok(cipher), Ok(mut block)) =
-        (C::new_from_slice(key.expose()), Array::<u8, C::BlockSize>::try_from(challenge.0.as_slice()))
-    else {
-        return Err(CardError::ChallengeLength { length, expected: C::block_size() });
-    };
+/// Has the card take this key's answer to a new challenge. **Costs a try of the admin key when the card has another one, where
+/// the card counts them.**
+///
+/// # Errors
+/// The card's refusal, no answer, or a key that does not fit the challenge.
+pub(super) fn authenticate(card: &mut dyn Card, channel: &mut Channel<'_>, key: &AdminKey) -> Result<(), CardError> {
+    let challenge = card.challenge(channel)?;
+    card.authorize(channel, &Credential::Answer(answer(key, &challenge)?))
+}
+
+/// The check value of a Triple DES key: the first three bytes of eight enciphered zero bytes. It tells a key that was garbled on
+/// its way from the key that was meant.
+///
+/// # Errors
+/// A key of another length.
+pub(super) fn check_value(key: &AdminKey) -> Result<[u8; CHECK_VALUE], CardError> {
+    let block = block_answer::<TdesEde3, 8>(key, [0; 8])?;
+    let mut value = [0; CHECK_VALUE];
+    value.iter_mut().zip(block.expose()).for_each(|(to, from)| *to = *from);
+    Ok(value)
+}
+
+/// One enciphered block. Weak keys are taken, since factory keys are weak and the card decides what it accepts.
+fn block_answer<C, const N: usize>(key: &AdminKey, block: [u8; N]) -> Result<AdminResponse, CardError>
+where
+    C: KeyInit + BlockCipherEncrypt,
+    Array<u8, C::BlockSize>: From<[u8; N]>,
+{
+    let length = key.expose().len();
+    let cipher =
+        C::new_from_slice(key.expose()).map_err(|_| CardError::KeyLength { length, expected: C::key_size() })?;
+    let mut block = Array::<u8, C::BlockSize>::from(block);
     cipher.encrypt_block(&mut block);
     let answer = AdminResponse::new(&block);
-    zeroize::Zeroize::zeroize(block.as_mut_slice());
+    block.as_mut_slice().zeroize();
     Ok(answer)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::card::challenge::Nonces;
 
-    fn check(key: &str, challenge: &str, expected: &str) {
-        let key = AdminKey::from_hex(key.as_bytes()).unwrap();
-        let challenge = Challenge(hex::decode(challenge).unwrap());
-        assert_eq!(hex::encode_upper(answer(&key, &challenge).unwrap().expose()), expected);
+    fn key(digits: &str) -> AdminKey {
+        AdminKey::from_hex(digits.as_bytes()).unwrap()
+    }
+
+    fn check(digits: &str, challenge: &str, expected: &str) {
+        let challenge = Challenge::admin(&hex::decode(challenge).unwrap()).unwrap();
+        assert_eq!(hex::encode_upper(answer(&key(digits), &challenge).unwrap().expose()), expected);
     }
 
     #[test]
@@ -103,29 +112,36 @@ mod tests {
         check(key, plain, "8EA2B7CA516745BFEAFC49904B496089");
     }
 
+    /// As recorded on GidsApplet, and the one of the all-zero key.
     #[test]
-    fn what_has_no_documented_answer_is_not_guessed_at() {
-        let key = AdminKey::new(&[1; 24]).unwrap();
-        for length in [0, 7, 24, 40] {
-            assert!(matches!(answer(&key, &Challenge(vec![0; length])), Err(CardError::ChallengeLength { .. })));
+    fn known_check_values() {
+        for (digits, value) in [
+            ("00".repeat(24), "8CA64D"),
+            ("0102030405060708".repeat(3), "B073DC"),
+            ("981540F87A2907F81CFBA16E2AC42AC7E397D3584AD56408".to_owned(), "68390B"),
+        ] {
+            assert_eq!(hex::encode_upper(check_value(&key(&digits)).unwrap()), value);
         }
-        let short = AdminKey::new(&[1; 16]).unwrap();
-        assert!(matches!(answer(&short, &Challenge(vec![0; 8])), Err(CardError::KeyLength { .. })));
-        assert!(Challenge(vec![0; 8]).for_server().is_ok());
-        for (length, wanted) in [(16, 16), (32, 40)] {
-            let refused = Challenge(vec![0; length]).for_server().unwrap_err();
-            assert!(matches!(refused, CardError::OnlyByKey { length } if length == wanted));
+        assert!(matches!(check_value(&key(&"01".repeat(32))), Err(CardError::KeyLength { length: 32, expected: 24 })));
+    }
+
+    #[test]
+    fn a_key_of_another_cipher_answers_nothing() {
+        let challenge = Challenge::admin(&[0; 8]).unwrap();
+        for length in [16, 32] {
+            let key = AdminKey::new(&vec![1; length]).unwrap();
+            let refused = answer(&key, &challenge).unwrap_err();
+            assert!(matches!(refused, CardError::KeyLength { length: own, expected: 24 } if own == length));
         }
     }
 
     #[test]
     fn a_token_is_another_one_each_time() {
         let key = AdminKey::new(&[1; 24]).unwrap();
-        let challenge = Challenge(vec![7; mutual::NONCES]);
+        let challenge = Challenge::Mutual(Nonces { card: [7; 16], host: [7; 16] });
         let (one, other) = (answer(&key, &challenge).unwrap(), answer(&key, &challenge).unwrap());
         assert_eq!((one.length(), other.length()), (mutual::TOKEN, mutual::TOKEN));
         assert_eq!(one.expose()[..32], other.expose()[..32]);
         assert_ne!(one.expose()[32..], other.expose()[32..]);
-        assert!(challenge.parameter().is_empty());
     }
 }

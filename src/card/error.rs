@@ -2,8 +2,9 @@
 
 use thiserror::Error;
 
-use super::Proof;
 use super::id::IdError;
+use super::key_algorithm::KeyAlgorithm;
+use super::proof::{Family, Proof};
 use crate::apdu::tlv::TlvError;
 use crate::apdu::{ApduError, Status};
 
@@ -19,8 +20,8 @@ pub enum CardError {
         /// The status word.
         status: Status,
     },
-    /// A wrong PIN or code, and the card's memory is as it was but for the counter: asked for afterwards where the word does not
-    /// tell it (`6300`), or told in a word that only this family reads so (`630x`).
+    /// A wrong PIN or code: the card is as it was but for its counter. The counter was asked for afterwards where the status word
+    /// does not tell it (`6300`), or the word tells it in a way that only this family reads so (`630x`).
     #[error("the card answered {status} to {command}; it has {left} tries left now")]
     Wrong {
         /// The command's name.
@@ -67,7 +68,7 @@ pub enum CardError {
     /// A card ID that can't tell this card from others.
     #[error("the card can't be identified")]
     UnusableId(#[from] IdError),
-    /// A challenge that the server's answer can't fit.
+    /// A challenge that is not one block of the card's cipher.
     #[error("the card's challenge has {length} bytes, not {expected}")]
     ChallengeLength {
         /// Bytes given.
@@ -83,16 +84,16 @@ pub enum CardError {
         /// Bytes of the challenge.
         expected: usize,
     },
-    /// A challenge that only a local admin key can answer.
-    #[error("the card wants an answer of {length} bytes, and what MIM CM answers is documented for 8 only")]
+    /// An answer without its key, where the card proves itself in return: nothing was sent.
+    #[error("the card proves itself in return, and its proof of {length} bytes can't be checked without the admin key")]
     OnlyByKey {
-        /// Bytes of the answer.
+        /// Bytes of the answer, and of the card's proof.
         length: usize,
     },
-    /// The card's own proof in a mutual authentication is wrong.
+    /// The card's own proof in a mutual authentication is wrong: the card has taken the answer and has not the key.
     #[error("the card has not proved that it has the admin key")]
     Unproven,
-    /// No randomness for a challenge of ours.
+    /// No randomness for our half of a mutual authentication: nothing was sent.
     #[error("the operating system gives no random bytes")]
     NoRandomness(#[source] getrandom::Error),
     /// A PIN or code of a length that the card can't have: it was not sent.
@@ -119,11 +120,19 @@ pub enum CardError {
         /// Bytes expected.
         expected: usize,
     },
+    /// The card has no key of this algorithm: nothing was sent.
+    #[error("cards of the family {family} have no {} key", .algorithm.name())]
+    KeyAlgorithm {
+        /// The family.
+        family: Family,
+        /// The algorithm.
+        algorithm: KeyAlgorithm,
+    },
     /// The family has no command that carries this proof: nothing was sent.
     #[error("cards of the family {family} can't be set a PIN with the {}", .proof.what())]
     NotTaken {
-        /// The family's name.
-        family: &'static str,
+        /// The family.
+        family: Family,
         /// The proof.
         proof: Proof,
     },
@@ -138,8 +147,8 @@ pub enum CardError {
 }
 
 impl CardError {
-    /// Whether the card only says that it does not answer this: any refusal but that of a card that has nothing selected any
-    /// more, and would refuse everything.
+    /// Whether the card only says that it does not answer this: any refusal but `6986`, which a card gives that has nothing
+    /// selected any more and would refuse everything.
     #[must_use]
     pub fn is_mere_refusal(&self) -> bool {
         matches!(self, Self::Refused { status, .. } if *status != Status::NOTHING_SELECTED)

@@ -1,51 +1,29 @@
-//! Which family a card is of: a table of candidates, put into order by what the ATR says, one SELECT each until one answers
-//! as its family does. Where that answer could be anybody's, one read makes sure. Neither costs a try.
+//! Which family a card is of: a table of candidates, put into order by what the ATR says. Each gets one SELECT, until one answers
+//! as its family does. Where another application could have given that answer, one read makes sure. Neither costs a try.
 
 mod atr;
 mod built_in;
+mod settings;
 
 use thiserror::Error;
 
-use self::built_in::{BUILT_IN, Family, Selected};
+use self::built_in::{BUILT_IN, BuiltIn, Selected};
+pub use self::settings::Families;
+use super::Card;
 use super::iso7816::{self, Iso7816};
 use super::profile::Profile;
-use super::{Card, IdOrder, PinLimits};
+use super::proof::Family;
 use crate::apdu::{ApduError, Channel, Command, Response, Status, tlv};
 use crate::reader::Atr;
 
-/// What is known of cards beforehand: profiles and settings of the configuration.
-#[derive(Debug, Clone)]
-pub struct Families {
-    /// Cards described in the configuration.
-    pub profiles: Vec<Profile>,
-    /// Names of families and profiles that are tried before others, in this order.
-    pub prefer: Vec<String>,
-    /// How the 16 bytes of a GIDS card ID become GUID text.
-    pub id_order: IdOrder,
-    /// Limits for a GIDS card's PIN, where the configuration sets them.
-    pub gids_limits: Option<PinLimits>,
-}
-
-impl Default for Families {
-    fn default() -> Self {
-        Self { profiles: Vec::new(), prefer: Vec::new(), id_order: IdOrder::Windows, gids_limits: None }
-    }
-}
-
-/// Whether a built-in family has this name.
-#[must_use]
-pub fn is_built_in(name: &str) -> bool {
-    BUILT_IN.iter().any(|family| family.name == name)
-}
-
 /// The names of the built-in families, in the order in which they are tried.
 pub fn built_in() -> impl Iterator<Item = &'static str> {
-    BUILT_IN.iter().map(|family| family.name)
+    BUILT_IN.iter().map(|row| row.family.name())
 }
 
 /// The same families in words.
 pub fn titles() -> impl Iterator<Item = &'static str> {
-    BUILT_IN.iter().map(|family| family.title)
+    BUILT_IN.iter().map(|row| row.title)
 }
 
 /// Why a candidate was tried where it was.
@@ -150,7 +128,7 @@ impl Found<'_> {
         let mut others = Vec::new();
         for candidate in &self.rest {
             let Some(command) = candidate.select() else { continue };
-            if let Asked::Here(_) = candidate.ask(&command, channel).map_err(DetectError::NoAnswer)? {
+            if let Probe::Present(_) = candidate.probe(&command, channel).map_err(DetectError::NoAnswer)? {
                 others.push(candidate.application());
             }
         }
@@ -168,10 +146,10 @@ pub fn find<'a>(atr: &Atr, channel: &mut Channel<'_>, families: &'a Families) ->
     let mut candidates = candidates(atr, families).into_iter();
     while let Some(candidate) = candidates.next() {
         // Nothing to ask where the ATR has told a card that has its only application selected.
-        let read = match candidate.select().map(|command| candidate.ask(&command, channel)).transpose() {
+        let read = match candidate.select().map(|command| candidate.probe(&command, channel)).transpose() {
             Ok(None) => None,
-            Ok(Some(Asked::Here(read))) => read,
-            Ok(Some(Asked::NotHere(status))) => {
+            Ok(Some(Probe::Present(read))) => read,
+            Ok(Some(Probe::Absent(status))) => {
                 tried.push((candidate.name().to_owned(), status));
                 continue;
             }
@@ -199,24 +177,24 @@ pub fn find<'a>(atr: &Atr, channel: &mut Channel<'_>, families: &'a Families) ->
 #[derive(Clone, Copy)]
 enum Kind<'a> {
     Profile(&'a Profile),
-    BuiltIn(&'static Family),
+    BuiltIn(&'static BuiltIn),
 }
 
 impl Kind<'_> {
     fn name(&self) -> &str {
         match self {
             Self::Profile(profile) => &profile.name,
-            Self::BuiltIn(family) => family.name,
+            Self::BuiltIn(row) => row.family.name(),
         }
     }
 }
 
 /// What a candidate's application has answered.
-enum Asked {
+enum Probe {
     /// It is there and selected; with what it was read, where that was needed.
-    Here(Option<Response>),
+    Present(Option<Response>),
     /// It is not, and this was the answer to SELECT.
-    NotHere(Status),
+    Absent(Status),
 }
 
 #[derive(Clone, Copy)]
@@ -233,7 +211,7 @@ impl Candidate<'_> {
     fn application(&self) -> Application {
         let title = match self.kind {
             Kind::Profile(profile) => iso7816::title(profile),
-            Kind::BuiltIn(family) => family.title.to_owned(),
+            Kind::BuiltIn(row) => row.title.to_owned(),
         };
         Application { name: self.name().to_owned(), title, reason: self.reason }
     }
@@ -241,22 +219,22 @@ impl Candidate<'_> {
     fn select(&self) -> Option<Command> {
         match self.kind {
             Kind::Profile(profile) => profile.aid.as_ref().map(|aid| iso7816::commands::select_application(&aid.0)),
-            Kind::BuiltIn(family) => Some((family.select)()),
+            Kind::BuiltIn(row) => Some((row.select)()),
         }
     }
 
     /// Sends the SELECT, and the read that makes sure of it where it is needed.
-    fn ask(&self, select: &Command, channel: &mut Channel<'_>) -> Result<Asked, ApduError> {
+    fn probe(&self, select: &Command, channel: &mut Channel<'_>) -> Result<Probe, ApduError> {
         let answer = channel.send(select)?;
         if !self.is_selected(&answer) {
-            return Ok(Asked::NotHere(answer.status()));
+            return Ok(Probe::Absent(answer.status()));
         }
         let confirm = match self.kind {
-            Kind::BuiltIn(Family { confirm: Some(confirm), .. }) if (confirm.needed)(&answer) => confirm,
-            Kind::BuiltIn(_) | Kind::Profile(_) => return Ok(Asked::Here(None)),
+            Kind::BuiltIn(BuiltIn { confirm: Some(confirm), .. }) if (confirm.needed)(&answer) => confirm,
+            Kind::BuiltIn(_) | Kind::Profile(_) => return Ok(Probe::Present(None)),
         };
         let read = channel.send(&(confirm.read)())?;
-        Ok(if (confirm.answers)(&read) { Asked::Here(Some(read)) } else { Asked::NotHere(answer.status()) })
+        Ok(if (confirm.answers)(&read) { Probe::Present(Some(read)) } else { Probe::Absent(answer.status()) })
     }
 
     fn is_selected(&self, response: &Response) -> bool {
@@ -265,14 +243,14 @@ impl Candidate<'_> {
                 let aid = profile.aid.as_ref().map_or(&[][..], |aid| &aid.0);
                 response.status().is_ok() && named(response.data()).is_none_or(|name| name.starts_with(aid))
             }
-            Kind::BuiltIn(family) => (family.answers)(response),
+            Kind::BuiltIn(row) => (row.answers)(response),
         }
     }
 
     fn make(&self, selected: &Selected<'_>) -> Box<dyn Card> {
         match self.kind {
             Kind::Profile(profile) => Box::new(Iso7816::new(profile.clone())),
-            Kind::BuiltIn(family) => (family.make)(selected),
+            Kind::BuiltIn(row) => (row.make)(selected),
         }
     }
 }
@@ -297,10 +275,10 @@ fn candidates<'a>(atr: &Atr, families: &'a Families) -> Vec<Candidate<'a>> {
         .filter(|profile| profile.atr.is_none())
         .map(|profile| (Kind::Profile(profile), Reason::Order))
         .collect();
-    let built_in: Vec<_> = BUILT_IN.iter().map(|family| (Kind::BuiltIn(family), Reason::Order)).collect();
+    let built_in: Vec<_> = BUILT_IN.iter().map(|row| (Kind::BuiltIn(row), Reason::Order)).collect();
 
     let mut ordered: Vec<(Kind<'a>, Reason)> = by_atr.collect();
-    ordered.extend(hinted(atr, families).map(|family| (Kind::BuiltIn(family), Reason::Atr)));
+    ordered.extend(hinted(atr, families).map(|row| (Kind::BuiltIn(row), Reason::Atr)));
     for name in &families.prefer {
         let preferred = built_in.iter().chain(&by_aid).find(|(kind, _)| kind.name() == name);
         ordered.extend(preferred.map(|(kind, _)| (*kind, Reason::Preferred)));
@@ -318,16 +296,11 @@ fn candidates<'a>(atr: &Atr, families: &'a Families) -> Vec<Candidate<'a>> {
 }
 
 /// The one family that the ATR puts first, so that a wrong hint costs one SELECT. Where it names several the preferred one.
-fn hinted(atr: &Atr, families: &Families) -> Option<&'static Family> {
+fn hinted(atr: &Atr, families: &Families) -> Option<&'static BuiltIn> {
     let named = atr::families(atr);
-    let preferred = families.prefer.iter().map(String::as_str).filter(|name| named.contains(name));
-    let name = preferred.chain(named.iter().copied()).find(|name| is_built_in(name))?;
-    BUILT_IN.iter().find(|family| family.name == name)
-}
-
-/// The family whose application identifier this is.
-fn of_aid(aid: &[u8]) -> Option<&'static str> {
-    BUILT_IN.iter().find(|family| aid.starts_with(family.aid)).map(|family| family.name)
+    let preferred = families.prefer.iter().filter_map(|name| Family::built_in(name));
+    let first = preferred.filter(|family| named.contains(family)).chain(named.iter().copied()).next()?;
+    BUILT_IN.iter().find(|row| row.family == first)
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl CardId {
         }
     }
 
-    /// The GUID in the order that is *not* in use: what a server would hold whose cards were registered the other way.
+    /// The GUID in the order that is *not* in use: the ID that a server has of this card whose cards were registered in that order.
     #[must_use]
     pub fn other_guid(&self) -> Uuid {
         match self.order {
@@ -90,7 +90,7 @@ impl CardId {
 }
 
 impl fmt::Display for CardId {
-    /// Lower-case GUID text without braces: the form of the MIM CM `cardid` parameter.
+    /// Lower-case GUID text without braces.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.guid().hyphenated().fmt(f)
     }

@@ -4,7 +4,8 @@ mod check;
 
 use serde::Deserialize;
 
-use super::{IdOrder, PinCharacters, PinLimits};
+use super::id::IdOrder;
+use super::pin::{PinCharacters, PinLimits};
 use crate::apdu::Status;
 use crate::reader::Atr;
 
@@ -92,7 +93,7 @@ pub struct CardIdPlace {
 /// The cipher of the administrator's answer. Its block is the challenge's length.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub enum Cipher {
-    /// Three-key Triple DES: a challenge of 8 bytes. What MIM CM answers with.
+    /// Three-key Triple DES: a challenge of 8 bytes.
     #[default]
     #[serde(rename = "3des")]
     TripleDes,
@@ -219,7 +220,7 @@ pub struct SetPin {
 
 /// What a status word of this card means beside what ISO 7816-4 says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
+pub enum Meaning {
     /// The PIN was wrong, and the tries left are not told.
     WrongPin,
     /// The PIN is blocked.
@@ -241,11 +242,11 @@ pub struct StatusWords {
 impl StatusWords {
     /// What the profile says of this word.
     #[must_use]
-    pub fn reading(&self, status: Status) -> Option<Reading> {
+    pub fn meaning(&self, status: Status) -> Option<Meaning> {
         let has = |words: &[HexBytes]| words.iter().any(|word| word.0 == status.word().to_be_bytes());
         match (has(&self.blocked), has(&self.wrong_pin)) {
-            (true, _) => Some(Reading::Blocked),
-            (false, true) => Some(Reading::WrongPin),
+            (true, _) => Some(Meaning::Blocked),
+            (false, true) => Some(Meaning::WrongPin),
             (false, false) => None,
         }
     }

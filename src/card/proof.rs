@@ -1,11 +1,90 @@
-//! How the right to set a PIN is proved, and which family of cards takes which proof: one table.
+//! The families of cards, and the proofs of the right to set a PIN that each family takes: one table.
+
+use std::fmt;
+
+/// A family of cards: those that are told by the same application and take the same commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// Generic Identity Device Specification: Windows virtual smart cards, GidsApplet.
+    Gids,
+    /// NIST SP 800-73-4.
+    Piv,
+    /// OpenPGP Smart Card Application.
+    OpenPgp,
+    /// ISO 7816-4 with commands and references of a card profile.
+    Iso7816,
+}
+
+impl Family {
+    /// Every family.
+    pub const ALL: [Self; 4] = [Self::Gids, Self::Piv, Self::OpenPgp, Self::Iso7816];
+
+    /// The name in JSON, in the journal and in `card.prefer`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gids => "gids",
+            Self::Piv => "piv",
+            Self::OpenPgp => "openpgp",
+            Self::Iso7816 => "iso7816",
+        }
+    }
+
+    /// The built-in family of this name. ISO 7816-4 is none: its cards have the names of their profiles.
+    #[must_use]
+    pub fn built_in(name: &str) -> Option<Self> {
+        [Self::Gids, Self::Piv, Self::OpenPgp].into_iter().find(|family| family.name() == name)
+    }
+
+    /// The proofs that the family's commands can carry. One card may take fewer (a profile without administrator, an OpenPGP
+    /// card without resetting code): [`super::Card::takes`] says so.
+    #[must_use]
+    pub fn proofs(self) -> &'static [Proof] {
+        match self {
+            Self::Gids => &[Proof::AdminAnswer, Proof::CurrentPin],
+            Self::Piv => &[Proof::Puk, Proof::CurrentPin],
+            Self::OpenPgp => &[Proof::AdminPin, Proof::ResettingCode, Proof::CurrentPin],
+            Self::Iso7816 => &[Proof::AdminAnswer, Proof::Puk, Proof::CurrentPin],
+        }
+    }
+
+    /// Whether the family's commands can carry the proof.
+    #[must_use]
+    pub fn takes(self, proof: Proof) -> bool {
+        self.proofs().contains(&proof)
+    }
+
+    /// Why an answer to the family's challenge sets no PIN, where it has a challenge but no such right.
+    #[must_use]
+    pub fn no_admin_answer(self) -> Option<&'static str> {
+        match self {
+            Self::Piv => Some("the management key of a PIV card gives no right to its PIN"),
+            Self::OpenPgp => {
+                Some("an OpenPGP card has no admin key: its administrator proves himself with a PIN (PW3)")
+            }
+            Self::Gids | Self::Iso7816 => None,
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl serde::Serialize for Family {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
 
 /// How the right to set the PIN is proved to the card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
     /// An answer to the admin challenge (from the server, or from a local admin key).
     AdminAnswer,
-    /// The PIN unblocking key (PIV).
+    /// The PIN unblocking key: a PIV card's PUK, or the unblocking code of a card profile.
     Puk,
     /// The admin PIN: PW3 of an OpenPGP card.
     AdminPin,
@@ -16,7 +95,10 @@ pub enum Proof {
 }
 
 impl Proof {
-    /// What is proved with, in words that fit behind "the".
+    /// Every proof.
+    pub const ALL: [Self; 5] = [Self::AdminAnswer, Self::Puk, Self::AdminPin, Self::ResettingCode, Self::CurrentPin];
+
+    /// What is shown to the card, in words that fit behind "the".
     #[must_use]
     pub fn what(self) -> &'static str {
         match self {
@@ -35,46 +117,27 @@ impl Proof {
     }
 }
 
-/// What a family takes.
-#[derive(Debug, Clone, Copy)]
-pub struct FamilyProofs {
-    /// The family's name, as of [`super::Card::family`].
-    pub family: &'static str,
-    /// The proofs that its commands can carry. One card may have fewer (a profile without administrator, an OpenPGP card
-    /// without resetting code): [`super::Card::takes`] says so.
-    pub proofs: &'static [Proof],
-    /// Why an answer to the admin challenge sets no PIN, where the family has a challenge but no such right.
-    pub no_admin_answer: Option<&'static str>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Which family takes which proof.
-pub const TABLE: [FamilyProofs; 4] = [
-    FamilyProofs { family: "gids", proofs: &[Proof::AdminAnswer, Proof::CurrentPin], no_admin_answer: None },
-    FamilyProofs {
-        family: "piv",
-        proofs: &[Proof::Puk, Proof::CurrentPin],
-        no_admin_answer: Some("the management key of a PIV card gives no right to its PIN"),
-    },
-    FamilyProofs {
-        family: "openpgp",
-        proofs: &[Proof::AdminPin, Proof::ResettingCode, Proof::CurrentPin],
-        no_admin_answer: Some("an OpenPGP card has no admin key: its administrator proves himself with a PIN (PW3)"),
-    },
-    FamilyProofs {
-        family: "iso7816",
-        proofs: &[Proof::AdminAnswer, Proof::Puk, Proof::CurrentPin],
-        no_admin_answer: None,
-    },
-];
+    #[test]
+    fn a_family_has_the_name_that_json_has_for_it() {
+        let names = Family::ALL.map(|family| serde_json::to_string(&family).unwrap());
+        assert_eq!(names, ["\"gids\"", "\"piv\"", "\"openpgp\"", "\"iso7816\""]);
+        for family in Family::ALL {
+            assert_eq!(family.to_string(), family.name());
+            // A card profile may be called iso7816: that name belongs to no application of its own.
+            let built_in = Some(family).filter(|family| *family != Family::Iso7816);
+            assert_eq!(Family::built_in(family.name()), built_in);
+        }
+        assert_eq!(Family::built_in("GIDS"), None);
+    }
 
-/// The table's row of a family.
-#[must_use]
-pub fn of_family(family: &str) -> Option<&'static FamilyProofs> {
-    TABLE.iter().find(|row| row.family == family)
-}
-
-/// Whether the family's commands can carry the proof.
-#[must_use]
-pub fn family_takes(family: &str, proof: Proof) -> bool {
-    of_family(family).is_some_and(|row| row.proofs.contains(&proof))
+    #[test]
+    fn who_has_no_right_by_an_answer_says_why() {
+        for family in Family::ALL {
+            assert_ne!(family.takes(Proof::AdminAnswer), family.no_admin_answer().is_some(), "{family}");
+        }
+    }
 }

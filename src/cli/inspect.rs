@@ -8,7 +8,7 @@ use super::select::{CardChoice, Chosen, choose};
 use super::world::World;
 use crate::apdu::Channel;
 use crate::card::family::{self, DetectError, Families, Found};
-use crate::card::{Card, CardError, PinCharacters, PinLimits, Proof, SecretReport, Tries, proof};
+use crate::card::{Card, CardError, ChallengeUse, Family, PinCharacters, PinLimits, Proof, SecretReport, Tries};
 use crate::config::Config;
 use crate::job::{Cause, Failure, Step};
 use crate::reader::{EndAction, ReaderError, Readers};
@@ -22,8 +22,8 @@ pub struct CardReport {
     pub atr: String,
     /// T=0 or T=1.
     pub protocol: String,
-    /// The family's short name.
-    pub family: &'static str,
+    /// The family.
+    pub family: Family,
     /// The application in words.
     pub application: String,
     /// The card ID as the server knows it.
@@ -40,8 +40,8 @@ pub struct CardReport {
     pub secrets: Vec<SecretReport>,
     /// There is an administrator who proves himself by a challenge.
     pub admin_challenge: bool,
-    /// Named certificate files on the card.
-    pub certificates: Vec<String>,
+    /// Named certificate files on the card; `None` where its family keeps no table of them.
+    pub certificates: Option<Vec<String>>,
 }
 
 /// How much of a card is read.
@@ -117,8 +117,8 @@ fn read(card: &mut dyn Card, channel: &mut Channel<'_>, detail: Detail) -> Resul
         tries,
         limits: card.limits(),
         secrets,
-        admin_challenge: card.has_admin_challenge(),
-        certificates: card.certificate_files(channel)?,
+        admin_challenge: matches!(card.challenge_use(), Some(ChallengeUse::Administrator { .. })),
+        certificates: card.certificates().map(|certificates| certificates.list(channel)).transpose()?,
     })
 }
 
@@ -217,7 +217,7 @@ pub fn report_json(report: &CardReport) -> serde_json::Value {
             "challenge": report.admin_challenge,
             "tries_left": null,
             "default_key": secret(report, "management-key").and_then(|key| key.factory),
-            "sets_pin": proof::family_takes(report.family, Proof::AdminAnswer) && report.admin_challenge,
+            "sets_pin": report.family.takes(Proof::AdminAnswer) && report.admin_challenge,
         },
         // null: not known.
         "secrets": report.secrets.iter().map(|secret| json!({
@@ -225,7 +225,7 @@ pub fn report_json(report: &CardReport) -> serde_json::Value {
             "tries_left": tries_json(secret.tries),
             "factory": secret.factory,
         })).collect::<Vec<_>>(),
-        "certificate_files": report.certificates,
+        "certificate_files": report.certificates.as_deref().unwrap_or_default(),
     })
 }
 
@@ -274,17 +274,17 @@ fn report_lines(report: &CardReport) -> Vec<String> {
     ];
     lines.extend(report.secrets.iter().filter_map(|secret| secret_line(report, secret)));
     lines.push(format!("administrator  {}", administrator(report)));
-    lines.push(match report.certificates.as_slice() {
-        [] if report.family == "gids" => "certificates   none".to_owned(),
-        [] => "certificates   no table of them on such a card".to_owned(),
-        names => format!("certificates   {}", names.join(", ")),
+    lines.push(match report.certificates.as_deref() {
+        None => "certificates   no table of them on such a card".to_owned(),
+        Some([]) => "certificates   none".to_owned(),
+        Some(names) => format!("certificates   {}", names.join(", ")),
     });
     lines.extend(factory_lines(report));
     lines
 }
 
 fn administrator(report: &CardReport) -> &'static str {
-    let sets_pin = proof::family_takes(report.family, Proof::AdminAnswer);
+    let sets_pin = report.family.takes(Proof::AdminAnswer);
     match (report.admin_challenge, sets_pin, secret(report, "admin-pin")) {
         (true, true, _) => {
             "answers a challenge; tries left and whether the key is a factory key can't be asked without risking a try"

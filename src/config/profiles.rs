@@ -7,8 +7,8 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
 use super::{ConfigError, message};
-use crate::card::family;
 use crate::card::profile::{Profile, clash};
+use crate::card::{Family, family};
 
 /// A profile and where it stands.
 pub(super) struct Placed {
@@ -80,7 +80,7 @@ pub(super) fn check_preferred(prefer: &[String], profiles: &[Profile]) -> Result
     for (number, name) in prefer.iter().enumerate() {
         let problem = if prefer.iter().take(number).any(|before| before == name) {
             "is there twice".to_owned()
-        } else if family::is_built_in(name) || profiles.iter().any(|profile| profile.name == *name) {
+        } else if Family::built_in(name).is_some() || profiles.iter().any(|profile| profile.name == *name) {
             continue;
         } else {
             let families: Vec<_> = family::built_in().collect();

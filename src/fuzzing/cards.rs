@@ -11,9 +11,11 @@ use crate::card::iso7816::Iso7816;
 use crate::card::openpgp::OpenPgp;
 use crate::card::piv::Piv;
 use crate::card::profile::Profile;
-use crate::card::{Card, CardError, CardId, IdOrder, Proof, Tries};
+use crate::card::{
+    Card, CardError, CardId, Challenge, Credential, Family, IdOrder, KeyAlgorithm, PinJob, Proof, Tries,
+};
 use crate::reader::Protocol;
-use crate::secret::{AdminResponse, Pin, SecretBytes};
+use crate::secret::{AdminKey, AdminResponse, Code, Pin, SecretBytes};
 
 /// The longest answer that extended length could carry.
 const ANSWER_MAX: usize = 65_536;
@@ -187,7 +189,7 @@ fn walk(card: &mut dyn Card, calls: u8, script: &mut Script<'_>) {
                 ask(card, script, |card, channel| if again { card.confirm(channel) } else { card.identify(channel) });
             if let Some(id) = read {
                 // An OpenPGP card may have said it when its application was made sure of.
-                let data = if card.family() == "openpgp" { &script.heard } else { &script.data };
+                let data = if card.family() == Family::OpenPgp { &script.heard } else { &script.data };
                 card_id(id, card.family(), data);
             }
         }
@@ -196,43 +198,49 @@ fn walk(card: &mut dyn Card, calls: u8, script: &mut Script<'_>) {
         && let Some(Tries::Left { left, max }) = ask(card, script, |card, channel| card.tries_left(channel))
     {
         // An OpenPGP card has told them when it said who it is.
-        let data = if card.family() == "openpgp" { &script.heard } else { &script.data };
+        let data = if card.family() == Family::OpenPgp { &script.heard } else { &script.data };
         let told = data.contains(&left) || script.last.is_some_and(|word| matches!(word, [0x63 | 0x69, _]));
         assert!(told && max.is_none_or(|max| data.contains(&max)), "tries that the card did not tell");
     }
     if wanted(Call::Challenge)
         && let Some(challenge) = ask(card, script, |card, channel| card.challenge(channel))
     {
-        // Of a mutual authentication the second half is the host's.
-        let told = if challenge.0.len() == 32 { &challenge.0[..16] } else { &challenge.0[..] };
-        assert!(matches!(challenge.0.len(), 8 | 16 | 32));
+        let told = match &challenge {
+            Challenge::Admin(challenge) => challenge.bytes(),
+            Challenge::Mutual(nonces) => &nonces.card,
+        };
         assert!(script.data.windows(told.len()).any(|window| window == told), "a challenge that the card did not give");
     }
-    if wanted(Call::Certificates)
-        && let Some(names) = ask(card, script, |card, channel| card.certificate_files(channel))
-    {
-        certificate_names(&names, &script.data);
+    if wanted(Call::Certificates) && card.certificates().is_some() {
+        let list = |card: &mut dyn Card, channel: &mut Channel<'_>| {
+            card.certificates().map_or_else(|| Ok(Vec::new()), |certificates| certificates.list(channel))
+        };
+        if let Some(names) = ask(card, script, list) {
+            certificate_names(&names, &script.data);
+        }
     }
+    let answer = Credential::Answer(AdminResponse::new(&[7; 8]));
     if wanted(Call::Authorize) {
-        tell(card, script, |card, channel| card.authorize(channel, &AdminResponse::new(&[7; 8])));
+        tell(card, script, |card, channel| card.authorize(channel, &answer));
     }
     if wanted(Call::Pin) {
         let (old, new) = (Pin::zeros(8), Pin::zeros(6));
-        tell(card, script, |card, channel| card.set_pin(channel, &new));
-        tell(card, script, |card, channel| card.change_pin(channel, &old, &new));
+        tell(card, script, |card, channel| card.set_pin(channel, &answer, &new));
+        tell(card, script, |card, channel| card.set_pin(channel, &Credential::CurrentPin(&old), &new));
         tell(card, script, |card, channel| card.verify_pin(channel, &new));
+        change(card, script);
     }
     plan(card, script.protocol);
 }
 
 /// Never all alike; and given by the card: whole, or the bytes that were repeated to sixteen.
-fn card_id(id: CardId, family: &str, data: &[u8]) {
+fn card_id(id: CardId, family: Family, data: &[u8]) {
     let raw = hex::decode(id.raw_hex()).unwrap_or_default();
     assert!(raw != [0x00; 16] && raw != [0xFF; 16], "an ID that tells nothing");
     let periods: &[usize] = match family {
-        "piv" => &[16, 4],
-        "openpgp" => &[6],
-        _ => &[16],
+        Family::Piv => &[16, 4],
+        Family::OpenPgp => &[6],
+        Family::Gids | Family::Iso7816 => &[16],
     };
     let given = periods.iter().any(|period| {
         let repeated =
@@ -243,10 +251,31 @@ fn card_id(id: CardId, family: &str, data: &[u8]) {
     assert!(id.is_meant_by(&id.to_string()) && id.is_meant_by(&id.raw_hex()));
 }
 
+/// A new admin key and a new code, on a card that has them.
+fn change(card: &mut dyn Card, script: &mut Script<'_>) {
+    let (key, code) = (AdminKey::new(&[7; AdminKey::LENGTH]), Code::zeros(8));
+    if let (Some(_), Some(key)) = (card.admin_key_change(), key) {
+        tell(card, script, |card, channel| {
+            card.admin_key_change()
+                .map_or(Ok(()), |change| change.write_admin_key(channel, KeyAlgorithm::TripleDes, &key))
+        });
+    }
+    // An OpenPGP card is shown the old one by itself first.
+    let most = if card.family() == Family::OpenPgp { 2 } else { 1 };
+    if card.code_change().is_some() {
+        tell_at_most(most, card, script, |card, channel| {
+            card.code_change().map_or(Ok(()), |change| change.change_code(channel, &code, &code))
+        });
+    }
+}
+
 /// Whatever the card has said of itself, each job on it can be planned.
 fn plan(card: &dyn Card, protocol: Protocol) {
-    for proof in [Proof::AdminAnswer, Proof::Puk, Proof::AdminPin, Proof::ResettingCode, Proof::CurrentPin] {
-        let plan = card.plan(proof);
+    for (proof, challenged) in Proof::ALL.into_iter().flat_map(|proof| [(proof, false), (proof, true)]) {
+        let planned = card.plan(proof, challenged);
+        assert_eq!(planned.is_ok(), card.takes(proof), "{proof:?}");
+        let Ok(plan) = planned else { continue };
+        assert!(challenged || plan.before_asking.is_empty());
         for planned in plan.before_asking.iter().chain(&plan.after_asking) {
             let frames = planned.command.frames(protocol, card.extended_length());
             assert!(!frames.is_empty() && frames.iter().all(|frame| frame.expose().len() >= 4), "{}", planned.purpose);
@@ -278,10 +307,19 @@ fn tell(
     script: &mut Script<'_>,
     call: impl FnOnce(&mut dyn Card, &mut Channel<'_>) -> Result<(), CardError>,
 ) {
+    tell_at_most(1, card, script, call);
+}
+
+fn tell_at_most(
+    most: usize,
+    card: &mut dyn Card,
+    script: &mut Script<'_>,
+    call: impl FnOnce(&mut dyn Card, &mut Channel<'_>) -> Result<(), CardError>,
+) {
     script.mark();
     let extended = card.extended_length();
     let result = call(card, &mut Channel::new(script).extended(extended));
-    assert!(script.secrets <= 1, "a secret sent {} times", script.secrets);
+    assert!(script.secrets <= most, "a secret sent {} times", script.secrets);
     match result {
         Ok(()) => assert!(matches!(script.last, Some([0x90, 0x00] | [0x61, _])), "done, and the card did not say so"),
         Err(error) => short(&error),

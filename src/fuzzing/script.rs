@@ -92,7 +92,7 @@ impl Connection for Script<'_> {
             self.heard.extend(data);
             self.last = Some(*word);
         }
-        Ok(Frame::open(answer))
+        Ok(Frame::public(answer))
     }
 
     fn presence(&mut self) -> Result<Presence, ReaderError> {

@@ -2,7 +2,7 @@
 
 use crate::card::gids::{APPLET_LIMITS, Gids};
 use crate::card::iso7816::Iso7816;
-use crate::card::{Card, Proof};
+use crate::card::{Card, PinJob, Proof};
 use crate::config::Config;
 use crate::job::journal;
 use crate::reader::fixture::{Fixture, Problem};
@@ -62,7 +62,9 @@ fn plannable(card: &dyn Card) {
     let limits = card.limits();
     assert!(1 <= limits.min && limits.min <= limits.max && limits.max <= Pin::MAX);
     for proof in [Proof::AdminAnswer, Proof::CurrentPin] {
-        let plan = card.plan(proof);
+        let planned = card.plan(proof, true);
+        assert_eq!(planned.is_ok(), card.takes(proof), "{proof:?}");
+        let Ok(plan) = planned else { continue };
         for planned in plan.before_asking.iter().chain(&plan.after_asking) {
             for protocol in [Protocol::T0, Protocol::T1] {
                 let frames = planned.command.frames(protocol, false);
@@ -106,7 +108,7 @@ fn play(fixture: Fixture) {
     for exchange in &exchanges {
         // A masked byte stands for any.
         let command: Vec<u8> = exchange.command.0.iter().map(|byte| byte.unwrap_or(0x2A)).collect();
-        let answer = connection.transmit(&Frame::open(&command));
+        let answer = connection.transmit(&Frame::public(&command));
         match (answer, exchange.response.bytes()) {
             (Ok(frame), Some(recorded)) => assert_eq!(frame.expose(), recorded),
             (Err(ReaderError::Replay(ReplayError::MaskedAnswer { line })), None) => assert_eq!(line, exchange.line),
@@ -114,7 +116,7 @@ fn play(fixture: Fixture) {
         }
     }
     assert_eq!(replay.finish(), Ok(()));
-    assert!(connection.transmit(&Frame::open(&[0; 5])).is_err(), "the recording has ended");
+    assert!(connection.transmit(&Frame::public(&[0; 5])).is_err(), "the recording has ended");
     assert!(connection.end(EndAction::Reset).is_ok());
 }
 

@@ -47,7 +47,7 @@ impl Authority {
         Self::ALL.into_iter().find(|authority| authority.name() == name)
     }
 
-    /// What it shows to the card. Which family takes which proof: [`crate::card::proof::TABLE`].
+    /// What it shows to the card. Which family takes which proof: [`crate::card::Family::proofs`].
     #[must_use]
     pub fn proof(self) -> Proof {
         match self {

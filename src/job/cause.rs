@@ -3,13 +3,14 @@
 use thiserror::Error;
 
 use super::binding::BindingError;
+use super::challenge::Unanswerable;
 use super::fit::FitError;
 use super::journal::JournalError;
 use super::records::ResolveError;
 use super::secrets::SecretError;
 use crate::apdu::Status;
-use crate::card::CardError;
 use crate::card::family::DetectError;
+use crate::card::{CardError, Family};
 use crate::reader::ReaderError;
 use crate::server::ServerError;
 
@@ -26,6 +27,9 @@ pub enum Cause {
     /// The card.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// The card's challenge is one that the server can't answer.
+    #[error(transparent)]
+    Unanswerable(#[from] Unanswerable),
     /// The server.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -57,7 +61,7 @@ pub enum Cause {
         /// Their names.
         configured: String,
         /// The card's family.
-        family: &'static str,
+        family: Family,
         /// The authorities that the family takes.
         takes: String,
         /// Why the family's challenge is none of them.

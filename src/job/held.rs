@@ -5,14 +5,13 @@ use std::time::{Duration, Instant};
 
 use super::binding::Binding;
 use super::cause::Cause;
-use super::credential::Credential;
 use super::effect::{Change, Effect, ProofState};
 use super::failure::Failure;
 use super::identity::CardIdentity;
 use super::step::Step;
 use crate::apdu::{ApduError, Channel};
 use crate::card::family::{self, Families};
-use crate::card::{Card, CardError, CardPlan, Challenge, PinLimits, Proof, Tries};
+use crate::card::{Card, CardError, CardPlan, Challenge, Credential, PinJob as _, PinLimits, Proof, RiskyStep, Tries};
 use crate::reader::{Connection, EndAction, Protocol, ReaderError, Readers};
 use crate::secret::Pin;
 use crate::server::CardParameters;
@@ -111,10 +110,12 @@ impl HeldCard {
         self.connection.protocol()
     }
 
-    /// The commands that a job with this proof would send.
-    #[must_use]
-    pub fn plan(&self, proof: Proof) -> CardPlan {
-        self.card.plan(proof)
+    /// The commands that a job with this proof would send; `challenged` says whether it takes a challenge.
+    ///
+    /// # Errors
+    /// A proof that the card does not take.
+    pub fn plan(&self, proof: Proof, challenged: bool) -> Result<CardPlan, Cause> {
+        Ok(self.card.plan(proof, challenged)?)
     }
 
     /// What the card takes as a PIN.
@@ -129,10 +130,10 @@ impl HeldCard {
         self.card.takes(proof)
     }
 
-    /// Why an answer to an admin challenge sets no PIN on this card, where it doesn't.
+    /// Why the card does not take a proof that one might expect it to take.
     #[must_use]
-    pub fn no_admin_answer(&self) -> Option<&'static str> {
-        self.card.no_admin_answer()
+    pub fn why_not(&self, proof: Proof) -> Option<&'static str> {
+        self.card.why_not(proof)
     }
 
     /// Fewest and most bytes of the code that is this proof.
@@ -144,13 +145,13 @@ impl HeldCard {
     /// Whether the card can be asked for a challenge.
     #[must_use]
     pub fn gives_challenge(&self) -> bool {
-        self.card.gives_challenge()
+        self.card.challenge_use().is_some()
     }
 
-    /// The parameters that name this card to the server.
+    /// The parameters that name this card to the server, with the challenge that it is handed, if any.
     #[must_use]
-    pub fn parameters(&self, challenge: &Challenge) -> CardParameters {
-        CardParameters { challenge: challenge.parameter().to_vec(), ..self.identity.parameters() }
+    pub fn parameters(&self, challenge: &[u8]) -> CardParameters {
+        CardParameters { challenge: challenge.to_vec(), ..self.identity.parameters() }
     }
 
     /// Takes a challenge. Drops an earlier one and, on GIDS, an earlier authentication; no try.
@@ -197,26 +198,19 @@ impl HeldCard {
     ///
     /// # Errors
     /// Another card or another insertion; the reader's or the card's failure.
-    pub fn bind(&mut self, answer_pending: bool) -> Result<(), Cause> {
+    pub fn bind(&mut self, proof: Proof) -> Result<(), Cause> {
         let presence = self.connection.presence()?;
         self.binding.check_presence(&presence)?;
         // A reset by another program since the last exchange took the challenge along: its answer is of no use any more.
         self.connection.keep_alive()?;
-        if self.card.challenge_survives_reading() || !answer_pending {
-            self.confirm()?;
-        }
-        Ok(())
+        if self.card.confirms_first(proof) { self.confirm() } else { Ok(()) }
     }
 
     /// Whether [`HeldCard::authorize`] shows the card something, or the proof goes to it together with the new PIN.
     #[must_use]
     pub fn shows_first(&self, credential: &Credential<'_>) -> bool {
-        match credential {
-            Credential::Answer(_) | Credential::Code(Proof::AdminPin, _) => true,
-            // The card would not tell a wrong PIN from the beginning of the right one in the change itself.
-            Credential::CurrentPin(_) => self.card.splits_by_length(),
-            Credential::Code(..) => false,
-        }
+        // With an error nothing is ever sent.
+        self.card.risky_commands(&RiskyStep::Authorize(credential)).is_ok_and(|commands| !commands.is_empty())
     }
 
     /// Shows the card what can be proved before the PIN is written. **A wrong answer, admin PIN or current PIN costs a try.**
@@ -225,16 +219,21 @@ impl HeldCard {
     /// The card's refusal, or no answer.
     pub fn authorize(&mut self, credential: &Credential<'_>) -> Result<(), Cause> {
         self.reset_at_end = true;
-        match credential {
-            _ if !self.shows_first(credential) => Ok(()),
-            Credential::Answer(answer) => {
-                self.show(|card, channel| card.authorize(channel, answer))?;
-                // Where reading would have spoilt the challenge, the card ID is compared now.
-                if self.card.challenge_survives_reading() { Ok(()) } else { self.confirm() }
-            }
-            Credential::Code(_, code) => self.show(|card, channel| card.authorize_with_code(channel, code)),
-            Credential::CurrentPin(current) => self.show(|card, channel| card.verify_pin(channel, current)),
+        if self.shows_first(credential) {
+            self.effect.proof = ProofState::Shown;
         }
+        let result = self.with_card(|card, channel| card.authorize(channel, credential));
+        if self.effect.proof == ProofState::Shown {
+            self.effect.proof = match &result {
+                Ok(()) => ProofState::Accepted,
+                Err(cause) if never_sent(cause) => ProofState::NotShown,
+                Err(cause) if cause.status().is_some() => ProofState::Refused,
+                Err(_) => ProofState::Shown,
+            };
+        }
+        result?;
+        // Where reading would have spoilt the challenge, the card ID is compared now.
+        if self.card.confirms_first(credential.proof()) { Ok(()) } else { self.confirm() }
     }
 
     /// Sets the PIN. **Costs a try of a PUK, resetting code or current PIN that is wrong:** they are shown in the same command.
@@ -244,19 +243,10 @@ impl HeldCard {
     pub fn set_pin(&mut self, credential: &Credential<'_>, pin: &Pin) -> Result<(), Cause> {
         self.reset_at_end = true;
         let before = self.effect.proof;
-        let result = match credential {
-            Credential::Answer(_) | Credential::Code(Proof::AdminPin, _) => {
-                self.with_card(|card, channel| card.set_pin(channel, pin))
-            }
-            Credential::Code(proof, code) => {
-                self.effect.proof = ProofState::Shown;
-                self.with_card(|card, channel| card.reset_with_code(channel, *proof, code, pin))
-            }
-            Credential::CurrentPin(current) => {
-                self.effect.proof = ProofState::Shown;
-                self.with_card(|card, channel| card.change_pin(channel, current, pin))
-            }
-        };
+        if credential.proof().goes_with_the_pin() {
+            self.effect.proof = ProofState::Shown;
+        }
+        let result = self.with_card(|card, channel| card.set_pin(channel, credential, pin));
         self.written(before, &result);
         result
     }
@@ -297,23 +287,6 @@ impl HeldCard {
             journal: None,
             cause: Box::new(cause),
         }
-    }
-
-    /// A proof that is shown by itself. From its sending on a refusal may have been counted, and so may an answer that got lost
-    /// on its way back.
-    fn show(
-        &mut self,
-        command: impl FnOnce(&mut dyn Card, &mut Channel<'_>) -> Result<(), CardError>,
-    ) -> Result<(), Cause> {
-        self.effect.proof = ProofState::Shown;
-        let result = self.with_card(command);
-        self.effect.proof = match &result {
-            Ok(()) => ProofState::Accepted,
-            Err(cause) if never_sent(cause) => ProofState::NotShown,
-            Err(cause) if cause.status().is_some() => ProofState::Refused,
-            Err(_) => ProofState::Shown,
-        };
-        result
     }
 
     /// The state after a write: a refusal leaves the PIN as it was, where its status word says so; no answer says nothing.

@@ -1,6 +1,6 @@
 //! Which card a job is about.
 
-use crate::card::CardId;
+use crate::card::{CardId, Family};
 use crate::reader::Atr;
 use crate::server::CardParameters;
 
@@ -10,7 +10,7 @@ pub struct CardIdentity {
     /// The reader's name.
     pub reader: String,
     /// The card's family.
-    pub family: &'static str,
+    pub family: Family,
     /// What the card answered to its reset.
     pub atr: Atr,
     /// The ID on the card.

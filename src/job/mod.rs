@@ -8,7 +8,7 @@
 pub mod authority;
 pub mod binding;
 pub mod cause;
-pub mod credential;
+pub mod challenge;
 pub mod desk;
 pub mod effect;
 pub mod failure;

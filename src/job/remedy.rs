@@ -25,6 +25,7 @@ impl Cause {
             }
             Self::Card(CardError::NoAnswer { source, .. }) => no_answer(source),
             Self::Card(error) => card_remedy(error).to_owned(),
+            Self::Unanswerable(_) => ONLY_BY_KEY.to_owned(),
             Self::Server(error) => error.problem.remedy(),
             Self::Resolve(error) => error.remedy(),
             Self::Fit(_) => {
@@ -96,6 +97,9 @@ fn no_answer(error: &ApduError) -> String {
     }
 }
 
+const ONLY_BY_KEY: &str =
+    "answer with the card's own admin key: `card.authority = [\"admin-key\"]` (nothing was sent that the card counts)";
+
 fn card_remedy(error: &CardError) -> &'static str {
     match error {
         CardError::Refused { command: "GET DATA CHUID" | "GET DATA CCC", status: Status::SECURITY_STATUS } => {
@@ -137,15 +141,15 @@ fn card_remedy(error: &CardError) -> &'static str {
         }
         CardError::OtherPinFormat { .. } => "switch that off with the card's own tool, or set its PIN there",
         CardError::PinLength { .. } => "check the PIN or code that was given: nothing was sent to the card",
-        CardError::KeyLength { .. } => "check the key that was given: nothing was sent to the card",
+        CardError::KeyLength { .. } | CardError::KeyAlgorithm { .. } => {
+            "check the key that was given: nothing was sent to the card"
+        }
         CardError::NotTaken { .. } => "set `card.authority` to one that this card has",
         CardError::Refused { .. } => "run `pinwright inspect` to see what the card says of itself",
         CardError::ChallengeLength { .. } | CardError::AnswerLength { .. } => {
             "report this card and server: such challenges are not documented"
         }
-        CardError::OnlyByKey { .. } => {
-            "answer with the card's own admin key: `card.authority = [\"admin-key\"]` (nothing was sent that the card counts)"
-        }
+        CardError::OnlyByKey { .. } => ONLY_BY_KEY,
         CardError::Unproven => {
             "take this card out of use: it accepted the admin key's answer without having the key, so it is not what it seems"
         }

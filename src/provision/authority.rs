@@ -1,10 +1,9 @@
 //! Which authority sets the PIN, what it needs, and whether a try of it may be risked.
 
 use super::rules::Rules;
-use crate::card::{Challenge, Proof, Tries, answer_with_admin_key, proof};
+use crate::card::{CardError, Challenge, Credential, Proof, Tries, answer_with_admin_key};
 use crate::job::authority::Authority;
 use crate::job::cause::Cause;
-use crate::job::credential::Credential;
 use crate::job::given::Given;
 use crate::job::held::HeldCard;
 use crate::job::issuer::Assignment;
@@ -21,18 +20,9 @@ pub(super) fn choose(rules: &Rules, card: &HeldCard) -> Result<Authority, Cause>
     rules.authorities.iter().copied().find(has).ok_or_else(|| {
         let family = card.identity().family;
         let takes = Authority::ALL.into_iter().filter(has).collect::<Vec<_>>();
-        let reason = rules.authorities.iter().find_map(|authority| why_not(card, family, authority.proof()));
+        let reason = rules.authorities.iter().find_map(|authority| card.why_not(authority.proof()));
         Cause::NoAuthority { configured: names(&rules.authorities), family, takes: names(&takes), reason }
     })
-}
-
-/// Why a card does not take a proof that one might expect it to take.
-fn why_not(card: &HeldCard, family: &str, proof: Proof) -> Option<&'static str> {
-    match proof {
-        Proof::AdminAnswer => card.no_admin_answer(),
-        Proof::ResettingCode if proof::family_takes(family, proof) => Some("its resetting code is not set, or blocked"),
-        _ => None,
-    }
 }
 
 fn names(authorities: &[Authority]) -> String {
@@ -58,21 +48,23 @@ pub(super) fn question_key(
 pub(super) fn credential<'a>(
     authority: Authority,
     given: &'a Given,
-    challenge: &Challenge,
+    challenge: Option<&Challenge>,
     answer: Option<AdminResponse>,
 ) -> Result<Credential<'a>, Cause> {
     let missing = |what| Cause::Secret(SecretError::NoTerminal { what });
+    let code = || given.code().ok_or(missing(authority.need().map_or("the code", Need::what)));
     match authority {
         Authority::Server => answer.map(Credential::Answer).ok_or(missing("the server's answer")),
         Authority::AdminKey => {
             let key = given.admin_key().ok_or(missing("the admin key"))?;
+            let challenge =
+                challenge.ok_or(CardError::Incomplete { object: "session", missing: "challenge to answer" })?;
             Ok(Credential::Answer(answer_with_admin_key(key, challenge)?))
         }
         Authority::CurrentPin => given.current_pin().map(Credential::CurrentPin).ok_or(missing("the current PIN")),
-        Authority::Puk | Authority::AdminPin | Authority::ResettingCode => {
-            let what = authority.need().map_or("the code", Need::what);
-            given.code().map(|code| Credential::Code(authority.proof(), code)).ok_or(missing(what))
-        }
+        Authority::Puk => code().map(Credential::Puk),
+        Authority::AdminPin => code().map(Credential::AdminPin),
+        Authority::ResettingCode => code().map(Credential::ResettingCode),
     }
 }
 

@@ -26,7 +26,7 @@ use crate::job::journal::{JournalError, Record};
 use crate::job::log::{Intent, Log};
 use crate::job::records::ResolveError;
 use crate::job::secrets::Need;
-use crate::job::{CardIdentity, Cause, Failure, Step, fit};
+use crate::job::{CardIdentity, Cause, Failure, Step, challenge, fit};
 use crate::reader::ReaderError;
 use crate::server::ProposedPin;
 
@@ -177,10 +177,10 @@ fn steps(
 
     enter(desk, card, Step::Challenge)?;
     let question = Question { pin: !given.has_pin(), answer };
-    let challenge = challenge(card, authority, question)?;
+    let challenge = take_challenge(card, authority, question)?;
 
     enter(desk, card, Step::Ask)?;
-    let answers = ask(card, desk, &assignment, &challenge, question)?;
+    let answers = ask(card, desk, &assignment, challenge.as_ref(), question)?;
     if let Some(ProposedPin::UserSupplies) = answers.pin {
         user_may_supply(&assignment)?;
         if !supplied(Need::NewPin, card, desk, given)? {
@@ -189,7 +189,7 @@ fn steps(
     }
     given.proposed(answers.pin);
     let Some((pin, pin_source)) = given.pin() else { return Ok(Round::Needs(Need::NewPin)) };
-    let credential = credential(authority, given, &challenge, answers.answer)?;
+    let credential = credential(authority, given, challenge.as_ref(), answers.answer)?;
 
     enter(desk, card, Step::Fit)?;
     fit::check(pin, card.limits(), assignment.policy)?;
@@ -202,7 +202,7 @@ fn steps(
     }
 
     enter(desk, card, Step::Bind)?;
-    card.bind(authority.proof() == Proof::AdminAnswer)?;
+    card.bind(authority.proof())?;
 
     enter(desk, card, Step::Authorize)?;
     log.begin(&Intent {
@@ -257,7 +257,7 @@ fn resolve(card: &mut HeldCard, job: &Job, desk: &mut Desk<'_>, given: &mut Give
     if let Some(assignment) = &given.assignment {
         return Ok(assignment.clone());
     }
-    let parameters = card.parameters(&Challenge(Vec::new()));
+    let parameters = card.parameters(challenge::parameter(None));
     let mut watch = card.watch(desk.interrupted);
     let assignment = desk.issuer.resolve(&parameters, job.wanted, &mut watch)?;
     given.assignment = Some(assignment.clone());
@@ -276,23 +276,23 @@ fn supplied(need: Need, card: &mut HeldCard, desk: &mut Desk<'_>, given: &mut Gi
 
 /// A challenge, where the card gives one and somebody wants it. Where no answer to it is the authority it is only a parameter of
 /// the call for the PIN, and a card that refuses it (a locked admin key) or gives none that can be used is asked no more.
-fn challenge(card: &mut HeldCard, authority: Authority, question: Question) -> Result<Challenge, Cause> {
+fn take_challenge(card: &mut HeldCard, authority: Authority, question: Question) -> Result<Option<Challenge>, Cause> {
     let is_authority = authority.proof() == Proof::AdminAnswer;
     if !card.gives_challenge() || !(is_authority || question.pin) {
-        return Ok(Challenge(Vec::new()));
+        return Ok(None);
     }
     let challenge = match card.challenge() {
         Err(Cause::Card(error)) if !is_authority && is_only_about_the_challenge(&error) => {
             tracing::debug!("the server is asked without a challenge: {error}");
-            Challenge(Vec::new())
+            return Ok(None);
         }
         result => result?,
     };
     if authority == Authority::Server {
         // Before the server is asked for an answer that nobody has documented.
-        challenge.for_server()?;
+        challenge::answerable(&challenge)?;
     }
-    Ok(challenge)
+    Ok(Some(challenge))
 }
 
 /// Whether the card is there and as it was, whatever it has to say to a challenge.
@@ -307,13 +307,13 @@ fn ask(
     card: &mut HeldCard,
     desk: &mut Desk<'_>,
     assignment: &Assignment,
-    challenge: &Challenge,
+    challenge: Option<&Challenge>,
     question: Question,
 ) -> Result<Answers, Cause> {
     if !question.pin && question.answer.is_none() {
         return Ok(Answers::default());
     }
-    let parameters = card.parameters(challenge);
+    let parameters = card.parameters(challenge::parameter(challenge));
     let mut watch = card.watch(desk.interrupted);
     desk.issuer.ask(assignment, &parameters, question, &mut watch)
 }

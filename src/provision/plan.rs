@@ -8,12 +8,12 @@ use super::authority::{choose, enough_code_tries, enough_tries, question_key};
 use super::mimcm::MimCm;
 use super::rules::PinRouteRule;
 use crate::apdu::Command;
-use crate::card::{Challenge, Proof, Tries};
+use crate::card::{Proof, StepCommand, Tries};
 use crate::job::authority::Authority;
 use crate::job::held::{HeldCard, OpenCard};
 use crate::job::issuer::{Assignment, Issuer, PinMaker};
 use crate::job::records::ResolveError;
-use crate::job::{CardIdentity, Cause, Failure, Step};
+use crate::job::{CardIdentity, Cause, Failure, Step, challenge};
 use crate::reader::record::Recording;
 use crate::reader::{Protocol, Readers};
 use crate::server::{
@@ -97,7 +97,7 @@ fn draw(
     held.at(Step::Authorize);
     let authority = choose(&job.rules, held)?;
     held.at(Step::Resolve);
-    let parameters = held.parameters(&Challenge(Vec::new()));
+    let parameters = held.parameters(challenge::parameter(None));
     let mut watch = held.watch(interrupted);
     let assignment = issuer.resolve(&parameters, job.wanted, &mut watch)?;
     drop(watch);
@@ -126,7 +126,7 @@ fn draw(
         let what = authority.proof().what();
         format!("the card does not tell how many tries the {what} has left: one try is risked, and no second one")
     });
-    let steps = steps(held, job, &assignment, authority, &parameters, issuer.client());
+    let steps = steps(held, job, &assignment, authority, &parameters, issuer.client())?;
     Ok(Plan {
         card: held.identity().clone(),
         authority,
@@ -144,7 +144,7 @@ fn steps(
     authority: Authority,
     card: &CardParameters,
     client: &Client,
-) -> Vec<PlannedStep> {
+) -> Result<Vec<PlannedStep>, Cause> {
     let mut steps = Vec::new();
     let prompt = match authority {
         Authority::Server => None,
@@ -158,16 +158,16 @@ fn steps(
     if assignment.pin_maker == PinMaker::User {
         steps.push(PlannedStep::Prompt { purpose: "the new PIN, twice" });
     }
-    let plan = held.plan(authority.proof());
-    let protocol = held.protocol();
-    let apdu = |planned: crate::card::PlannedCommand| frames(planned.purpose, &planned.command, protocol);
     // A card that gives none has the parameter left out; and where nobody asks for one, none is taken.
     let challenge = if held.gives_challenge() { CHALLENGE } else { "" };
     let wanted = authority.proof() == Proof::AdminAnswer || assignment.pin_maker != PinMaker::User;
-    steps.extend(plan.before_asking.into_iter().filter(|_| wanted).flat_map(apdu));
+    let plan = held.plan(authority.proof(), wanted)?;
+    let protocol = held.protocol();
+    let apdu = |planned: StepCommand| frames(planned.purpose, &planned.command, protocol);
+    steps.extend(plan.before_asking.into_iter().flat_map(apdu));
     steps.extend(calls(job, assignment, authority, card, challenge, client));
     steps.extend(plan.after_asking.into_iter().flat_map(apdu));
-    steps
+    Ok(steps)
 }
 
 fn frames(purpose: &'static str, command: &Command, protocol: Protocol) -> Vec<PlannedStep> {

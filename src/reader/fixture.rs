@@ -136,7 +136,7 @@ impl FromStr for Pattern {
     }
 }
 
-/// One spelling only: a recording is compared with others as text.
+/// One digit, upper case only: recordings are compared as text.
 fn digit(ascii: u8) -> Result<u8, Problem> {
     match ascii {
         b'0'..=b'9' => Ok(ascii - b'0'),

@@ -8,8 +8,8 @@ use crate::secret::SecretBytes;
 
 /// A command or response APDU. Zeroed when dropped; shown in full only where it carries no secret.
 ///
-/// The mark is set where the data come from ([`crate::apdu::Command`]) and stays with the bytes, so a later log line, trace
-/// or recording can't forget it.
+/// The mark is set where the data come from ([`crate::apdu::Command`]) and stays with the bytes, so that every log line, trace and
+/// recording that gets the frame hides the data.
 #[derive(ZeroizeOnDrop)]
 pub struct Frame {
     bytes: SecretBytes,
@@ -19,7 +19,7 @@ pub struct Frame {
 impl Frame {
     /// A frame that may be shown.
     #[must_use]
-    pub fn open(bytes: &[u8]) -> Self {
+    pub fn public(bytes: &[u8]) -> Self {
         Self { bytes: SecretBytes::copy_of(bytes), secret: false }
     }
 
@@ -72,6 +72,6 @@ mod tests {
         let frame = Frame::with_mark(SecretBytes::copy_of(&[0x00, 0x20, 0x00, 0x80, 0x02, 0x31, 0x32]), true);
         assert_eq!(frame.to_string(), "0020008002****");
         assert_eq!(format!("{frame:?}"), "Frame(0020008002****)");
-        assert_eq!(Frame::open(&[0x90, 0x00]).to_string(), "9000");
+        assert_eq!(Frame::public(&[0x90, 0x00]).to_string(), "9000");
     }
 }

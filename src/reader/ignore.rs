@@ -1,4 +1,4 @@
-//! Readers that are not ours to look at: `reader.ignore`.
+//! Which readers are left alone: `reader.ignore`.
 
 /// Whether a reader's name is ignored. An entry with `*` in it is a pattern for the whole name, `*` standing for any text;
 /// every other entry is a part of the name. Letters of either case count as they are written; an empty entry is none.
@@ -13,7 +13,7 @@ pub fn is_ignored(name: &str, entries: &[String]) -> bool {
     })
 }
 
-/// Beginning, end, and what stands between them in order.
+/// Whether the name has this beginning, this end, and the parts between them in order.
 fn fits<'a>(name: &str, first: &str, mut between: impl Iterator<Item = &'a str>, last: &str) -> bool {
     let rest = name.strip_prefix(first).and_then(|rest| rest.strip_suffix(last));
     let Some(mut rest) = rest else { return false };

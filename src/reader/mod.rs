@@ -1,10 +1,10 @@
 //! Layer 1: readers and the bytes that pass through them.
 //!
 //! Two traits, [`Readers`] (which readers are there, open one) and [`Connection`] (one card, held in one transaction), are
-//! the seam under everything: the same code runs over PC/SC ([`pcsc`]), a recording ([`replay`]) and a virtual card.
+//! the interface that all layers above use: the same code runs over PC/SC ([`pcsc`]), a recording ([`replay`]) and a virtual card.
 //! Nothing above this layer names PC/SC.
 
-mod echo;
+mod answer_mask;
 mod error;
 pub mod fixture;
 mod frame;
@@ -40,7 +40,7 @@ impl Atr {
 }
 
 impl fmt::Display for Atr {
-    /// Lower-case hex without separators: the form of the MIM CM `atr` parameter.
+    /// Lower-case hex without separators.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(&self.0))
     }
@@ -70,10 +70,10 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// What becomes of the card when we let go of it (PC/SC disposition).
+/// What becomes of the card at the end of its transaction (PC/SC disposition).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndAction {
-    /// Nothing: only right when no authentication was attempted, since a state left on the card is the next program's.
+    /// Nothing. Only right when no authentication was attempted, since a state left on the card is the next program's.
     Leave,
     /// A reset, which drops every authentication and every pending challenge.
     Reset,
@@ -116,7 +116,7 @@ pub trait Readers: Send + Sync {
 
 /// One card, held in one transaction.
 ///
-/// Dropping a connection without [`Connection::end`] resets the card: what is not known to be harmless is not left behind.
+/// Dropping a connection without [`Connection::end`] resets the card, since a state may be left on it that is the next program's.
 pub trait Connection: Send {
     /// The reader's name.
     fn reader(&self) -> &str;
@@ -127,7 +127,8 @@ pub trait Connection: Send {
     /// The protocol in use.
     fn protocol(&self) -> Protocol;
 
-    /// Sends one command APDU and gives the response APDU with its status word.
+    /// Sends one command APDU, once, and gives the response APDU with its status word. Whether that costs a try is the command's
+    /// own matter.
     ///
     /// # Errors
     /// Card removed or reset, transmission failed, no answer by the deadline. After any of these it is unknown whether the
@@ -140,13 +141,14 @@ pub trait Connection: Send {
     /// As [`Connection::transmit`].
     fn presence(&mut self) -> Result<Presence, ReaderError>;
 
-    /// Shows the system that we still need the card: Windows resets a card whose transaction is idle for 5 s. Costs no APDU.
+    /// Asks the system for the card's status, so that the transaction is not idle: Windows resets a card whose transaction is idle
+    /// for 5 s. Costs no APDU.
     ///
     /// # Errors
     /// Card removed or reset.
     fn keep_alive(&mut self) -> Result<(), ReaderError>;
 
-    /// Ends the transaction and lets go of the card.
+    /// Ends the transaction, with a reset where `action` says so, and disconnects.
     ///
     /// # Errors
     /// The card could not be reset: what it was authenticated for may live on until it is pulled.

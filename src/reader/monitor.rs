@@ -4,19 +4,19 @@
 //! what it saw before, by the reader's count of insertions and removals, so that a card swapped within one look is a removal
 //! and an insertion, and so that nothing is missed across a restart of the service.
 
+mod busy_loop;
 mod handle;
-mod seen;
-mod spin;
+mod last_look;
 mod watchdog;
 
 use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use self::busy_loop::BusyLoop;
 pub use self::handle::Handle;
-use self::handle::Wish;
-use self::seen::Seen;
-use self::spin::Spin;
+use self::handle::Request;
+use self::last_look::LastLook;
 use self::watchdog::Call;
 use super::{Presence, ReaderEntry, ReaderError};
 
@@ -60,7 +60,7 @@ pub trait StatusSource {
     fn look(&mut self) -> Result<Vec<ReaderEntry>, ReaderError>;
 
     /// Blocks until something may be different from the last [`StatusSource::look`], until `limit` is over, or until it is
-    /// called off.
+    /// cancelled.
     ///
     /// # Errors
     /// The service is gone.
@@ -70,50 +70,51 @@ pub trait StatusSource {
     fn sees_new_readers(&self) -> bool;
 }
 
-/// Calls off the wait of one [`StatusSource`]; has no effect where nobody waits yet. Hangs where the service does.
-pub type CallOff = Box<dyn Fn() + Send + Sync>;
+/// Ends the wait of one [`StatusSource`] (SCardCancel). It has no effect before the wait has begun, and does not return where the
+/// service hangs.
+pub type CancelWait = Box<dyn Fn() + Send + Sync>;
 
 /// Opens status sources: a new one after each loss of the service, since an old one never recovers.
 pub trait StatusService: Send + Sync {
-    /// A new connection, and the way to call off its waits from another thread.
+    /// A new connection, and the way to cancel its waits from another thread.
     ///
     /// # Errors
     /// No service, no permission.
-    fn connect(&self) -> Result<(Box<dyn StatusSource>, CallOff), ReaderError>;
+    fn connect(&self) -> Result<(Box<dyn StatusSource>, CancelWait), ReaderError>;
 
     /// How long [`StatusService::connect`] and [`StatusSource::look`] may take before the service counts as lost.
     fn patience(&self) -> Duration;
 }
 
-/// Who is told, on whichever thread; breaks where nobody listens any more.
-pub type Tell<'a> = &'a (dyn Fn(CardEvent) -> ControlFlow<()> + Sync);
+/// Who is told of changes, on any thread. It breaks where nobody wants to be told any more, and the watch ends.
+pub type Listener<'a> = &'a (dyn Fn(CardEvent) -> ControlFlow<()> + Sync);
 
-/// First and longest pause between two attempts to find the service.
-const SEARCH: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// First and longest pause between two attempts to reach the service.
+const RECONNECT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-/// A connection that was lost before that does not count as a service that works: without this one that fails as soon as it is
-/// waited on would be looked for, and every card looked at, ten times a second.
-const STEADY: Duration = Duration::from_secs(2);
+/// How long a connection must have lasted for the pauses to start over. A service that fails at each wait would otherwise be
+/// connected to, and every card looked at, ten times a second.
+const LASTING: Duration = Duration::from_secs(2);
 
 /// How often new readers are looked for where they don't announce themselves.
 const POLL: Duration = Duration::from_secs(1);
 
 /// Watches until [`Handle::stop`]; `tell` is told each change. Ends as well when `tell` breaks.
-pub fn watch(service: &dyn StatusService, handle: &Handle, tell: Tell<'_>) {
+pub fn watch(service: &dyn StatusService, handle: &Handle, tell: Listener<'_>) {
     thread::scope(|scope| {
-        // Also where the watch panics: nobody may wait for one that has ended.
-        let _end = End(handle);
+        // Also where the watch panics: whoever waits for the watch is told that it has ended.
+        let _finish = FinishOnDrop(handle);
         let watchdog = thread::Builder::new().name("card-watchdog".to_owned());
         if let Err(error) = watchdog.spawn_scoped(scope, || watchdog::look_after(handle, tell)) {
             tracing::error!("a PC/SC service that hangs goes unseen: {error}");
         }
-        Watch { service, handle, tell, told: None, pause: SEARCH.0 }.run();
+        Watch { service, handle, tell, told: None, pause: RECONNECT.0 }.run();
     });
 }
 
-struct End<'a>(&'a Handle);
+struct FinishOnDrop<'a>(&'a Handle);
 
-impl Drop for End<'_> {
+impl Drop for FinishOnDrop<'_> {
     fn drop(&mut self) {
         self.0.finish();
     }
@@ -122,7 +123,7 @@ impl Drop for End<'_> {
 struct Watch<'a> {
     service: &'a dyn StatusService,
     handle: &'a Handle,
-    tell: Tell<'a>,
+    tell: Listener<'a>,
     /// What was last told of the service, if anything was.
     told: Option<Service>,
     pause: Duration,
@@ -146,14 +147,14 @@ impl Watch<'_> {
             let patience = self.service.patience();
             let connected = self.call(Call::bounded("reaching the service", patience), || self.service.connect());
             let served = match connected {
-                Ok((mut source, call_off)) => {
-                    self.handle.call_off_with(Some(call_off));
+                Ok((mut source, cancel)) => {
+                    self.handle.cancel_with(Some(cancel));
                     let begun = Instant::now();
                     let served = self.serve(source.as_mut());
-                    if begun.elapsed() >= STEADY {
-                        self.pause = SEARCH.0;
+                    if begun.elapsed() >= LASTING {
+                        self.pause = RECONNECT.0;
                     }
-                    self.handle.call_off_with(None);
+                    self.handle.cancel_with(None);
                     served
                 }
                 Err(error) => Served::Lost(error),
@@ -163,9 +164,9 @@ impl Watch<'_> {
                 return;
             }
             self.handle.pause(self.pause);
-            self.pause = (self.pause * 2).min(SEARCH.1);
-            // With nothing seen there is nothing to look at anew.
-            if self.handle.take() == Wish::Stop {
+            self.pause = (self.pause * 2).min(RECONNECT.1);
+            // A new look is what comes next, so a request for one is seen to.
+            if self.handle.take() == Request::Stop {
                 return;
             }
         }
@@ -173,8 +174,8 @@ impl Watch<'_> {
 
     fn serve(&mut self, source: &mut dyn StatusSource) -> Served {
         let patience = self.service.patience();
-        let mut seen = Seen::default();
-        let mut spin = Spin::default();
+        let mut last_look = LastLook::default();
+        let mut busy_loop = BusyLoop::default();
         loop {
             let entries = match self.call(Call::bounded("looking at the readers", patience), || source.look()) {
                 Ok(entries) => entries,
@@ -182,15 +183,15 @@ impl Watch<'_> {
             };
             if self.told != Some(Service::Found) {
                 self.told = Some(Service::Found);
-                // Where it hung for a while all that was there is told anew, as after any loss.
-                seen = Seen::default();
+                // A service that was told as lost and answers again is a new one: all readers and cards are told anew.
+                last_look = LastLook::default();
                 if (self.tell)(CardEvent::ServiceFound).is_break() {
                     return Served::Stopped;
                 }
             }
-            let events = seen.compare(entries);
-            if spin.turns(events.is_empty()) {
-                self.handle.pause(spin::PAUSE);
+            let events = last_look.compare(entries);
+            if busy_loop.is_busy(events.is_empty()) {
+                self.handle.pause(busy_loop::PAUSE);
             }
             for event in events {
                 if (self.tell)(event).is_break() {
@@ -198,13 +199,13 @@ impl Watch<'_> {
                 }
             }
             match self.handle.take() {
-                Wish::Stop => return Served::Stopped,
-                Wish::Rescan => {
-                    seen.tell_cards_anew();
+                Request::Stop => return Served::Stopped,
+                Request::Rescan => {
+                    last_look.tell_cards_anew();
                     continue;
                 }
-                Wish::Refresh => continue,
-                Wish::Nothing => {}
+                Request::Refresh => continue,
+                Request::Nothing => {}
             }
             let limit = (!source.sees_new_readers()).then_some(POLL);
             let begun = Instant::now();
@@ -212,15 +213,15 @@ impl Watch<'_> {
                 return Served::Lost(error);
             }
             if limit.is_some_and(|limit| begun.elapsed() >= limit / 2) {
-                // Polling brings nothing most of the time, and is paced already where the wait does wait.
-                spin.forgive();
+                // The wait has lasted: polling finds nothing most of the time, and that is no busy loop.
+                busy_loop.reset();
             }
         }
     }
 
-    /// A call to the service, looked after by the watchdog.
+    /// Makes a call to the service, which the watchdog times.
     fn call<T>(&mut self, mut call: Call, make: impl FnOnce() -> Result<T, ReaderError>) -> Result<T, ReaderError> {
-        // A loss is told once.
+        // A loss is told once, so a call that hangs after it is told no more.
         call.told = self.told == Some(Service::Lost);
         self.handle.enter(Some(call));
         let result = make();

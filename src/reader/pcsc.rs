@@ -1,13 +1,13 @@
 //! The readers of the PC/SC service: pcsclite on Linux, winscard on Windows, the PCSC framework on macOS.
 //!
 //! PC/SC calls can block without limit (a foreign transaction, a reader that hangs), so none runs on the caller's thread:
-//! each open card has a worker thread of its own and every call has a deadline. A worker that misses it is left behind, and until
-//! it is back its reader counts as stuck.
+//! each open card has a worker thread of its own and every call has a deadline. Nobody waits any more for a worker that misses
+//! it, and its reader counts as stuck until the worker's call returns.
 //!
-//! Secrets pass through the worker, so it works on a stack that is unmapped at its end, and the service's context is given up
-//! with the card: pcscd keeps what it last passed on for as long as a context is open.
+//! Secrets pass through the worker, so it works on a stack that is unmapped at its end. It releases the service's context
+//! together with the card: pcscd keeps the bytes that it last passed on for as long as a context is open.
 
-mod left_behind;
+mod stuck_threads;
 mod watch;
 mod worker;
 
@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use self::left_behind::{Alive, Hang, LeftBehind, Life};
+use self::stuck_threads::{Running, RunningProbe, StuckIn, StuckThreads};
 use self::worker::{Facts, Job, Opening, Reply, SHARING_PATIENCE, Worker};
 use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers, holders};
 use crate::secret::SecretBytes;
@@ -31,14 +31,14 @@ const UNTOLD: Presence = Presence { generation: 0, atr: None, mute: true };
 #[derive(Debug, Clone)]
 pub struct PcscReaders {
     deadline: Duration,
-    left_behind: LeftBehind,
+    stuck_threads: StuckThreads,
 }
 
 impl PcscReaders {
     /// Readers whose every call must return within `deadline`.
     #[must_use]
     pub fn new(deadline: Duration) -> Self {
-        Self { deadline, left_behind: LeftBehind::default() }
+        Self { deadline, stuck_threads: StuckThreads::default() }
     }
 }
 
@@ -50,27 +50,27 @@ impl Readers for PcscReaders {
     }
 
     fn open(&self, reader: &str) -> Result<Box<dyn Connection>, ReaderError> {
-        match self.left_behind.hangs(reader) {
-            Some(Hang::Call) => {
+        match self.stuck_threads.stuck_in(reader) {
+            Some(StuckIn::Call) => {
                 let operation = "waiting for an earlier call that has not returned";
                 return Err(ReaderError::Stuck { reader: reader.to_owned(), operation, after: self.deadline });
             }
-            Some(Hang::Transaction) => return Err(in_use(reader.to_owned(), Duration::ZERO)),
+            Some(StuckIn::Transaction) => return Err(in_use(reader.to_owned(), Duration::ZERO)),
             None => {}
         }
         let (job, jobs) = sync_channel::<Job>(1);
         let (ready, opening) = sync_channel(Opening::STAGES);
         let name = reader.to_owned();
-        let alive = Alive::default();
-        let life = alive.life();
+        let running = Running::default();
+        let probe = running.probe();
         spawn("pcsc-card", reader, move || {
             Worker { reader: name, jobs }.run(&ready);
-            drop(alive);
+            drop(running);
         })?;
         let opened = self.opened(reader, &opening);
-        let facts = opened.map_err(|(hang, error)| {
-            if let Some(hang) = hang {
-                self.left_behind.add(reader, hang, &life);
+        let facts = opened.map_err(|(stuck_in, error)| {
+            if let Some(stuck_in) = stuck_in {
+                self.stuck_threads.add(reader, stuck_in, &probe);
             }
             error
         })?;
@@ -80,14 +80,14 @@ impl Readers for PcscReaders {
             protocol: facts.protocol,
             jobs: Some(job),
             deadline: self.deadline,
-            life,
-            left_behind: self.left_behind.clone(),
+            probe,
+            stuck_threads: self.stuck_threads.clone(),
         }))
     }
 }
 
 impl PcscReaders {
-    /// Waits until the worker has the card. An error comes with what the worker hangs in, where it does.
+    /// Waits until the worker has the card. An error comes with what the worker is stuck in, where it is.
     ///
     /// Connecting to a card and beginning a transaction take as long as another program has its own, and nothing calls them off:
     /// after a while the service is asked whether the card is in use.
@@ -95,14 +95,14 @@ impl PcscReaders {
         &self,
         reader: &str,
         opening: &Receiver<Result<Opening, ReaderError>>,
-    ) -> Result<Facts, (Option<Hang>, ReaderError)> {
+    ) -> Result<Facts, (Option<StuckIn>, ReaderError)> {
         loop {
             let stage = opening.recv_timeout(SHARING_PATIENCE).or_else(|_| {
                 if is_in_use(reader, self.deadline) {
-                    return Err((Some(Hang::Transaction), in_use(reader.to_owned(), SHARING_PATIENCE)));
+                    return Err((Some(StuckIn::Transaction), in_use(reader.to_owned(), SHARING_PATIENCE)));
                 }
                 let stage = receive(opening, reader, "opening the card", self.deadline);
-                stage.map_err(|error| (Some(Hang::Call), error))
+                stage.map_err(|error| (Some(StuckIn::Call), error))
             });
             match stage?.map_err(|error| (None, error))? {
                 Opening::Connected => {}
@@ -135,8 +135,8 @@ struct PcscConnection {
     /// `None` once the worker missed a deadline or ended.
     jobs: Option<SyncSender<Job>>,
     deadline: Duration,
-    life: Life,
-    left_behind: LeftBehind,
+    probe: RunningProbe,
+    stuck_threads: StuckThreads,
 }
 
 impl PcscConnection {
@@ -148,9 +148,9 @@ impl PcscConnection {
         }
         let result = receive(&answer, &self.reader, operation, self.deadline);
         if result.is_err() {
-            // The worker may hang in that call for ever: don't queue behind it.
+            // The worker may never return from that call, so nothing more is given to it.
             self.jobs = None;
-            self.left_behind.add(&self.reader, Hang::Call, &self.life);
+            self.stuck_threads.add(&self.reader, StuckIn::Call, &self.probe);
         }
         result?
     }
@@ -207,7 +207,7 @@ fn list_now() -> Result<Vec<ReaderEntry>, ReaderError> {
             Err(pcsc::Error::UnknownReader | pcsc::Error::ReaderUnavailable) => {}
             Err(code) => match failure(&shown, "asking for the card's presence", code) {
                 error @ (ReaderError::ServiceLost { .. } | ReaderError::AccessDenied) => return Err(error),
-                // This reader's own trouble is no reason to show none of the others.
+                // The other readers are listed although this one can't be asked.
                 error => {
                     tracing::warn!("{error}");
                     entries.push(ReaderEntry { name: shown, presence: UNTOLD });
@@ -238,7 +238,7 @@ fn presence_of(state: &pcsc::ReaderState) -> Result<Presence, pcsc::Error> {
     })
 }
 
-/// What a user may be denied.
+/// The operations that the service may deny to a user.
 const OPENING: [&str; 3] = ["reaching the service", "listing the readers", "opening the card"];
 
 /// One sentence for each PC/SC code (the documents' list of what each call returns).
@@ -289,7 +289,7 @@ fn receive<T>(
     deadline: Duration,
 ) -> Result<T, ReaderError> {
     answers.recv_timeout(deadline).map_err(|error| match error {
-        // A worker that ended without a word has lost the service's thread of control: to the caller the same as no answer.
+        // A worker that has ended without an answer tells the caller as much as one that is stuck.
         RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected => {
             ReaderError::Stuck { reader: reader.to_owned(), operation, after: deadline }
         }

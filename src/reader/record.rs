@@ -1,22 +1,22 @@
 //! Recording: a decorator that keeps every completed exchange, with secrets masked at the source.
 //!
-//! What is kept of a frame is its own text form, and that of a marked frame has `**` for every byte of its data: a recording
+//! A recording keeps a frame as the frame shows itself: a marked frame has `**` for every byte of its data, so that a recording
 //! can't hold what the frame would not show. Of the answer to a marked command only the status word is kept.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::echo::Echo;
+use super::answer_mask::AnswerMask;
 use super::fixture::{Exchange, Fixture, Pattern};
 use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers};
 
 /// Readers whose exchanges are kept.
 pub struct Recording<'a> {
     inner: &'a dyn Readers,
-    kept: Arc<Mutex<Kept>>,
+    kept: Arc<Mutex<RecordedSession>>,
 }
 
 #[derive(Default)]
-struct Kept {
+struct RecordedSession {
     card: Option<(Atr, Protocol)>,
     exchanges: Vec<Exchange>,
 }
@@ -50,15 +50,15 @@ impl Readers for Recording<'_> {
         let inner = self.inner.open(reader)?;
         // One card in one session is one recording: what was sent to look for the card is not part of it.
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) =
-            Kept { card: Some((inner.atr().clone(), inner.protocol())), exchanges: Vec::new() };
-        Ok(Box::new(Recorded { inner, kept: Arc::clone(&self.kept), echo: Echo::default() }))
+            RecordedSession { card: Some((inner.atr().clone(), inner.protocol())), exchanges: Vec::new() };
+        Ok(Box::new(Recorded { inner, kept: Arc::clone(&self.kept), answer_mask: AnswerMask::default() }))
     }
 }
 
 struct Recorded {
     inner: Box<dyn Connection>,
-    kept: Arc<Mutex<Kept>>,
-    echo: Echo,
+    kept: Arc<Mutex<RecordedSession>>,
+    answer_mask: AnswerMask,
 }
 
 impl Connection for Recorded {
@@ -76,7 +76,7 @@ impl Connection for Recorded {
 
     fn transmit(&mut self, command: &Frame) -> Result<Frame, ReaderError> {
         let response = self.inner.transmit(command)?;
-        let answer = self.echo.masked(command, &response);
+        let answer = self.answer_mask.masked(command, &response);
         let exchange = Exchange { line: 0, note: None, command: pattern(command), response: answer };
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).exchanges.push(exchange);
         Ok(response)

@@ -148,7 +148,7 @@ impl Connection for Playing {
             .into());
         }
         let answer = exchange.response.bytes().ok_or(ReplayError::MaskedAnswer { line: exchange.line })?;
-        Ok(Frame::open(&answer))
+        Ok(Frame::public(&answer))
     }
 
     fn presence(&mut self) -> Result<Presence, ReaderError> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::echo::Echo;
+use super::answer_mask::AnswerMask;
 use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers};
 
 /// What passed through the readers that it was given to.
@@ -62,14 +62,14 @@ impl Readers for Traffic<'_> {
     fn open(&self, reader: &str) -> Result<Box<dyn Connection>, ReaderError> {
         let inner = self.meter.timed(|| self.inner.open(reader))?;
         tracing::debug!(reader, atr = %inner.atr(), protocol = %inner.protocol(), "card opened");
-        Ok(Box::new(Metered { inner, meter: Arc::clone(&self.meter), echo: Echo::default() }))
+        Ok(Box::new(Metered { inner, meter: Arc::clone(&self.meter), answer_mask: AnswerMask::default() }))
     }
 }
 
 struct Metered {
     inner: Box<dyn Connection>,
     meter: Arc<Meter>,
-    echo: Echo,
+    answer_mask: AnswerMask,
 }
 
 impl Connection for Metered {
@@ -91,7 +91,7 @@ impl Connection for Metered {
         let result = self.meter.timed(|| self.inner.transmit(command));
         match &result {
             Ok(response) => {
-                let shown = self.echo.masked(command, response);
+                let shown = self.answer_mask.masked(command, response);
                 tracing::trace!(target: "pinwright::apdu", "< {shown}");
             }
             Err(error) => tracing::trace!(target: "pinwright::apdu", "! {error}"),

@@ -184,7 +184,7 @@ impl Connection for VirtualConnection {
             return Err(ReaderError::CardRemoved { reader: self.reader.clone(), operation });
         };
         match card.transmit(command.expose()) {
-            Ok(answer) => Ok(Frame::open(&answer)),
+            Ok(answer) => Ok(Frame::public(&answer)),
             Err(LinkFault::Removed) => {
                 state.remove();
                 drop(state);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::reader::VirtualReaders;
-use crate::reader::monitor::{CallOff, StatusService, StatusSource};
+use crate::reader::monitor::{CancelWait, StatusService, StatusSource};
 use crate::reader::{ReaderEntry, ReaderError, Readers};
 
 /// Counts the changes of readers and cards, and wakes whoever waits for the next one.
@@ -52,7 +52,7 @@ impl VirtualReaders {
 }
 
 impl StatusService for VirtualReaders {
-    fn connect(&self) -> Result<(Box<dyn StatusSource>, CallOff), ReaderError> {
+    fn connect(&self) -> Result<(Box<dyn StatusSource>, CancelWait), ReaderError> {
         let state = self.changes.state();
         if state.down {
             return Err(ReaderError::ServiceNotRunning);
@@ -60,11 +60,11 @@ impl StatusService for VirtualReaders {
         let source = VirtualStatus { readers: self.clone(), stops: state.stops, seen: 0 };
         drop(state);
         let changes = self.changes.clone();
-        let call_off = Box::new(move || {
+        let cancel = Box::new(move || {
             changes.state().called_off = true;
             changes.0.1.notify_all();
         });
-        Ok((Box::new(source), call_off))
+        Ok((Box::new(source), cancel))
     }
 
     fn patience(&self) -> Duration {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pinwright::agent::Message;
 use pinwright::agent::report::{EventKind, Phase};
-use pinwright::reader::monitor::{CallOff, StatusService, StatusSource};
+use pinwright::reader::monitor::{CancelWait, StatusService, StatusSource};
 use pinwright::reader::{Connection, ReaderEntry, ReaderError, Readers};
 use pinwright::sim::fault::Fault;
 use pinwright::sim::reader::VirtualReaders;
@@ -168,9 +168,9 @@ struct Defective(VirtualReaders);
 struct DefectiveSource(Box<dyn StatusSource>);
 
 impl StatusService for Defective {
-    fn connect(&self) -> Result<(Box<dyn StatusSource>, CallOff), ReaderError> {
-        let (source, call_off) = self.0.connect()?;
-        Ok((Box::new(DefectiveSource(source)), call_off))
+    fn connect(&self) -> Result<(Box<dyn StatusSource>, CancelWait), ReaderError> {
+        let (source, cancel) = self.0.connect()?;
+        Ok((Box::new(DefectiveSource(source)), cancel))
     }
 
     fn patience(&self) -> Duration {
@@ -221,7 +221,7 @@ fn after_a_clock_jump_everything_is_looked_at_anew_and_nothing_is_written_twice(
 
 #[test]
 fn nothing_is_told_before_the_start() {
-    // EventKind the monitor sees may be in the mailbox before the loop begins.
+    // What the monitor sees may be in the mailbox before the loop begins.
     let mut agent = Setup::new(1).agent_with(vec![Message::ClockJumped]);
     assert_eq!(agent.until("the first", |_| true).event, EventKind::Started);
     agent.hears(EventKind::ClockJumped);

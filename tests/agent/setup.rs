@@ -46,7 +46,7 @@ fn card_settings(number: u8) -> GidsSettings {
     settings
 }
 
-/// EventKind the server calls it.
+/// What the server calls it.
 pub fn card_id(number: u8) -> Uuid {
     Uuid::from_bytes_le(card_settings(number).card_id)
 }

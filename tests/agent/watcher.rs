@@ -17,7 +17,7 @@ const SHOWN: usize = 60;
 pub struct Agent {
     pub sender: MailboxSender,
     events: Receiver<Event>,
-    /// EventKind came so far, in short.
+    /// What came so far, in short.
     log: Vec<String>,
     thread: Option<JoinHandle<Stopped>>,
 }

@@ -64,7 +64,7 @@ struct FaultSpec {
     kind: String,
 }
 
-/// EventKind came of a run.
+/// What came of a run.
 pub struct Got {
     pub out: String,
     pub err: String,

@@ -148,7 +148,7 @@ impl Client {
         line["error"]["reason"].as_str().unwrap().to_owned()
     }
 
-    /// Insists that nothing more comes. EventKind we have said and nobody has read makes the end a reset.
+    /// Insists that nothing more comes. What we have said and nobody has read makes the end a reset.
     pub fn ends(&mut self) {
         let mut rest = Vec::new();
         let end = self.0.read_to_end(&mut rest);

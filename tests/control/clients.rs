@@ -1,4 +1,4 @@
-//! EventKind clients get: good ones, and others.
+//! What clients get: good ones, and others.
 
 use pinwright::agent::control::MAX_CLIENTS;
 use pinwright::agent::control::client::{AskError, ask};

@@ -192,7 +192,7 @@ fn root_is_given_up_for_good() {
     assert!(!daemon.socket().exists(), "its folder was handed over with it");
 }
 
-/// EventKind `agent --check` says of `agent.metrics`, and whether that is well.
+/// What `agent --check` says of `agent.metrics`, and whether that is well.
 fn check_of_metrics(daemon: &Daemon) -> (bool, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pinwright"));
     command.arg("--config").arg(daemon.folder.path().join("config.toml")).args(["--json", "agent", "--check"]);

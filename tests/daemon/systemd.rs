@@ -1,4 +1,4 @@
-//! EventKind it tells systemd (sd_notify(3)).
+//! What it tells systemd (sd_notify(3)).
 
 use std::os::unix::net::UnixDatagram;
 

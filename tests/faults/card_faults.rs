@@ -84,7 +84,7 @@ impl Strike {
 
 type Other = SharedCard<Box<dyn InspectableCard>>;
 
-/// EventKind a case was, beside right.
+/// What a case was, beside right.
 #[derive(Default)]
 struct Counts {
     cases: usize,
@@ -280,7 +280,7 @@ fn again(
     wrong
 }
 
-/// EventKind leads out where the current PIN is not known for sure: each family takes one of them.
+/// What leads out where the current PIN is not known for sure: each family takes one of them.
 fn ways_out() -> Vec<Authority> {
     vec![Authority::AdminKey, Authority::Puk, Authority::AdminPin]
 }

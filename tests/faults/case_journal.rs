@@ -56,7 +56,7 @@ impl CaseJournal {
         self.records().into_iter().filter(|record| record.is_open()).collect()
     }
 
-    /// EventKind a run's record says must be true: `has` tells of the record's card whether it has the PIN from before the run,
+    /// What a run's record says must be true: `has` tells of the record's card whether it has the PIN from before the run,
     /// and whether it has the run's new one.
     pub fn check(&self, result: &Result<Outcome, Failure>, has: impl Fn(&Record) -> (bool, bool)) -> Vec<String> {
         let id = match result {
@@ -113,7 +113,7 @@ impl CaseJournal {
         wrong
     }
 
-    /// EventKind `pinwright history` prints, on both outputs.
+    /// What `pinwright history` prints, on both outputs.
     pub fn history(&self, json: bool) -> String {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut world = cli::world::World {
@@ -159,7 +159,7 @@ impl CaseJournal {
     }
 }
 
-/// EventKind a record says of a card that has the old PIN, the new one, or neither.
+/// What a record says of a card that has the old PIN, the new one, or neither.
 pub fn is_true(point: Point, old: bool, new: bool) -> bool {
     match point {
         Point::Authorizing | Point::Untouched => old,

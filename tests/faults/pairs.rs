@@ -13,7 +13,7 @@ use crate::case_journal::{CaseJournal, current, secrets};
 /// Pairs for each family and authority.
 const SAMPLE: usize = 50;
 
-/// EventKind goes wrong in one job.
+/// What goes wrong in one job.
 #[derive(Clone, Debug)]
 enum Trouble {
     Card(usize, Strike),
@@ -50,7 +50,7 @@ impl Rng {
         ];
         let passing =
             [FaultKind::status(503), FaultKind::DropBeforeHeaders, FaultKind::status_with(429, "Retry-After", "0")];
-        // EventKind a card says of a write that it never made is true again in no later job.
+        // What a card says of a write that it never made is true again in no later job.
         let strikes: Vec<Strike> =
             strikes().into_iter().filter(|s| !s.lies() && !matches!(s, Strike::OtherId | Strike::SameId)).collect();
         match self.below(4) {

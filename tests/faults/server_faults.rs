@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::case_journal::{CaseJournal, current, secrets};
 
-/// EventKind the person types where the server has no PIN.
+/// What the person types where the server has no PIN.
 const TYPED: &[u8] = b"11112222";
 
 const CALLS: [Endpoint; 6] = [
@@ -23,7 +23,7 @@ const CALLS: [Endpoint; 6] = [
     Endpoint::AuthenticationResponse,
 ];
 
-/// EventKind one fault that strikes once does to a job.
+/// What one fault that strikes once does to a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Once {
     /// The call is repeated within its bounds.
@@ -106,7 +106,7 @@ fn secret(call: Endpoint) -> bool {
 fn strike(place: Place) -> usize {
     let (card, authority, http2, call, always) = place;
     let version = if http2 { "HTTP/2" } else { "HTTP/1.1" };
-    // EventKind never ends is waited for briefly; what is repeated gets the time for it.
+    // What never ends is waited for briefly; what is repeated gets the time for it.
     let mut impatient = setup(place, "350ms");
     let mut patient = setup(place, "6s");
     let mut cases = 0;

@@ -34,7 +34,7 @@ pub struct GnuPg<'a> {
     aid: String,
 }
 
-/// EventKind `--card-status` says.
+/// What `--card-status` says.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Status {
     /// The whole application identifier, in upper-case hex.

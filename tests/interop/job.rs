@@ -16,7 +16,7 @@ pub struct Job<'a> {
     pub installation: Installation,
 }
 
-/// EventKind a job proves its right with: the name in `card.authority`, and the secret.
+/// What a job proves its right with: the name in `card.authority`, and the secret.
 #[derive(Debug, Clone, Copy)]
 pub struct Authority<'a> {
     pub name: &'static str,

@@ -9,7 +9,7 @@ use support::pcscd::Pcscd;
 pub struct Verdict {
     /// Its own claim.
     pub success: bool,
-    /// EventKind it said on either output.
+    /// What it said on either output.
     pub text: String,
 }
 
@@ -39,7 +39,7 @@ pub fn command(pcscd: &Pcscd, tool: &str) -> Command {
 /// Runs it to its end.
 pub fn run(command: &mut Command) -> Verdict {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    // EventKind `timeout` says where there is no such program.
+    // What `timeout` says where there is no such program.
     assert_ne!(output.status.code(), Some(127), "{command:?} is not installed: `make interop` installs it");
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
     text += &String::from_utf8_lossy(&output.stderr);

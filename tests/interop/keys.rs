@@ -7,12 +7,11 @@
 use std::time::Duration;
 
 use pinwright::apdu::Channel;
-use pinwright::card::openpgp::OpenPgp;
-use pinwright::card::piv::{Algorithm, Piv};
-use pinwright::card::{Card, CardError, IdOrder, answer_with_admin_key, openpgp, piv};
+use pinwright::card::family::{Families, detect};
+use pinwright::card::{Card, CardError, Family, Proof};
 use pinwright::reader::pcsc::PcscReaders;
-use pinwright::reader::{EndAction, Readers};
-use pinwright::secret::{AdminKey, Code, SecretBytes};
+use pinwright::reader::{Atr, EndAction, Readers};
+use pinwright::secret::{AdminKey, Code};
 use support::pcscd::Pcscd;
 use support::vcard::{Exchange, Vcard};
 
@@ -24,7 +23,7 @@ use super::{ADMIN_PIN, GUID, PIN, PUK, SERIAL, VENDOR, apdu};
 
 const TASK: &str = "PINWRIGHT_TEST_TASK";
 
-/// EventKind the card is born with, and what it is given.
+/// What the card is born with, and what it is given.
 const FACTORY_KEY: &str = "010203040506070801020304050607080102030405060708";
 const NEW_KEY: &str = "981540F87A2907F81CFBA16E2AC42AC7E397D3584AD56408";
 const AES_256_KEY: &str = "603DEB1015CA71BE2B73AEF0857D77811F352C073B6108D72D9810A30914DFF4";
@@ -61,42 +60,41 @@ fn the_library() {
     }
 }
 
+/// By the capabilities that the card hands out, as a job does it.
 fn carry_out(channel: &mut Channel<'_>, task: &[&str]) -> Result<(), CardError> {
     let code = |text: &str| Code::new(text.as_bytes()).unwrap();
+    let key = |digits: &str| AdminKey::from_hex(digits.as_bytes()).unwrap();
+    let (family, replaced) = match *task {
+        ["change the PUK", ..] => (Family::Piv, Proof::Puk),
+        ["change PW3", ..] => (Family::OpenPgp, Proof::AdminPin),
+        _ => (Family::Piv, Proof::AdminAnswer),
+    };
+    let mut card = select(channel, family)?;
     match *task {
-        ["change the PUK", old, new] => select_piv(channel)?.change_puk(channel, &code(old), &code(new)),
-        ["authenticate", key] => authenticate(&mut select_piv(channel)?, channel, key),
-        ["change the management key", old, algorithm, new] => {
-            let mut card = select_piv(channel)?;
-            authenticate(&mut card, channel, old)?;
-            let algorithm = Algorithm::ALL.into_iter().find(|known| known.name() == algorithm).unwrap();
-            card.change_management_key(channel, algorithm, &SecretBytes::copy_of(&hex::decode(new).unwrap()))?;
-            // It takes the new one at once, and the library knows of which algorithm that is.
-            authenticate(&mut card, channel, new)
+        ["change the PUK" | "change PW3", old, new] => {
+            let change = card.code_change().unwrap();
+            assert_eq!(change.code(), replaced);
+            change.change_code(channel, &code(old), &code(new))
         }
-        ["change PW3", old, new] => {
-            let selected = channel.send(&openpgp::commands::select()).unwrap();
-            assert!(OpenPgp::is_selected(&selected));
-            let mut card = OpenPgp::new(IdOrder::Windows);
-            card.identify(channel)?;
-            card.change_admin_pin(channel, &code(old), &code(new))
+        ["authenticate", digits] => card.admin_key_change().unwrap().prove_admin_key(channel, &key(digits)),
+        ["change the management key", old, algorithm, new] => {
+            let change = card.admin_key_change().unwrap();
+            change.prove_admin_key(channel, &key(old))?;
+            let algorithm = change.key_algorithms().iter().find(|known| known.name() == algorithm).unwrap();
+            change.write_admin_key(channel, *algorithm, &key(new))?;
+            // It takes the new one at once, and the library knows of which algorithm that is.
+            change.prove_admin_key(channel, &key(new))
         }
         _ => panic!("no such task: {task:?}"),
     }
 }
 
-fn select_piv(channel: &mut Channel<'_>) -> Result<Piv, CardError> {
-    let selected = channel.send(&piv::commands::select()).unwrap();
-    assert!(Piv::is_selected(&selected));
-    let mut card = Piv::new();
+fn select(channel: &mut Channel<'_>, family: Family) -> Result<Box<dyn Card>, CardError> {
+    let families = Families { prefer: vec![family.name().to_owned()], ..Families::default() };
+    let mut card = detect(&Atr::new(&[0x3B, 0x00]), channel, &families).unwrap();
+    assert_eq!(card.family(), family);
     card.identify(channel)?;
     Ok(card)
-}
-
-fn authenticate(card: &mut Piv, channel: &mut Channel<'_>, key: &str) -> Result<(), CardError> {
-    let challenge = card.challenge(channel)?;
-    let key = AdminKey::from_hex(key.as_bytes()).unwrap();
-    card.authorize(channel, &answer_with_admin_key(&key, &challenge)?)
 }
 
 fn piv(pcscd: &Pcscd) -> Vcard {

@@ -39,7 +39,7 @@ const SERIAL: &str = "12345678";
 /// A manufacturer that is in nobody's table.
 const VENDOR: &str = "000F";
 
-/// EventKind the cards are born with.
+/// What the cards are born with.
 const PIN: &str = "123456";
 const PUK: &str = "12345678";
 const ADMIN_PIN: &str = "12345678";

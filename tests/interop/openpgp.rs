@@ -187,7 +187,7 @@ fn a_code_with_a_character_too_many_sets_no_pin_that_passes_for_the_one_that_was
     let (opensc, gnupg) = (OpenSc::openpgp(&pcscd, &card), GnuPg::new(&pcscd, &card));
     set_resetting_code(&opensc);
     let job = Job::new(&pcscd, CARD_ID);
-    // The card splits code and PIN by the length of its own code, and the rest of the wrong one begins the PIN. EventKind it
+    // The card splits code and PIN by the length of its own code, and the rest of the wrong one begins the PIN. What it
     // then has is told by the VERIFY that follows, which is the one wrong try.
     card.declare_wrong_tries(1);
     let (run, exchanges) = card.watch(|| job.enroll(Authority { name: "resetting-code", secret: "resetting1" }));

@@ -9,7 +9,7 @@ use super::{ADMIN_PIN, GUID, PIN, PUK, SERIAL, VENDOR, apdu, openpgp, piv};
 
 const RESETTING_CODE: &str = "resetting";
 
-/// EventKind can be known of a command beforehand: all of it, or its header where a secret follows.
+/// What can be known of a command beforehand: all of it, or its header where a secret follows.
 fn announced(frame: &str, secret: bool) -> String {
     if secret { frame[..8].to_owned() } else { frame.to_owned() }
 }

@@ -22,7 +22,7 @@ const RESETTING_CODE: &str = "resetting";
 struct Case {
     /// The file's name without `-nitrokey.apdu`.
     name: &'static str,
-    /// EventKind is done to the card first, and how many wrong tries that makes.
+    /// What is done to the card first, and how many wrong tries that makes.
     before: (Vec<String>, usize),
     /// The proof of an `enroll`; `inspect` has none.
     authority: Option<Authority<'static>>,

@@ -16,7 +16,7 @@ use super::{ADMIN_PIN, GUID, PIN, PUK, SERIAL, VENDOR, apdu};
 const OTHER: &str = "24681357";
 const WRONG: &str = "99999999";
 
-/// EventKind a card's answer says to whoever asked.
+/// What a card's answer says to whoever asked.
 #[derive(Debug, PartialEq, Eq)]
 enum Meaning {
     Accepted,

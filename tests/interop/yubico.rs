@@ -12,7 +12,7 @@ pub struct Yubico<'a> {
     card: &'a Vcard,
 }
 
-/// EventKind `status` says.
+/// What `status` says.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Status {
     /// The GUID within the CHUID, in plain hex.

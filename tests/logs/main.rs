@@ -17,7 +17,7 @@ use pinwright::sim::server::{Endpoint, Fault, FaultKind, PinMaker};
 use support::captured::Captured;
 use support::provisioning::{InsertedCard, JobSetup, KEY, Kind, Lines, OLD, Person, told};
 
-/// EventKind libraries write through the `log` crate, from every thread of this process.
+/// What libraries write through the `log` crate, from every thread of this process.
 struct LogCrate;
 
 fn log_sink() -> &'static Captured {

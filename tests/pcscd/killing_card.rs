@@ -160,7 +160,7 @@ impl Before {
     }
 }
 
-/// EventKind a job that was killed left behind.
+/// What a job that was killed left behind.
 pub struct Aftermath {
     /// The record of the killed job, where it had begun one.
     pub record: Option<Record>,

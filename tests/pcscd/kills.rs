@@ -151,7 +151,7 @@ fn at_every_point(jobs: &mut KilledJobs) {
                     (true, _) => at(Point::Set) && half(),
                 });
             });
-            // EventKind a kill left half-written would be taken for the next job's.
+            // What a kill left half-written would be taken for the next job's.
             for file in std::fs::read_dir(&folder).unwrap().flatten() {
                 if file.path().extension().is_some_and(|extension| extension == "new") {
                     std::fs::remove_file(file.path()).unwrap();

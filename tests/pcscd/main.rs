@@ -11,6 +11,7 @@
     missing_docs
 )]
 
+mod admin_key;
 mod choosing;
 mod descriptors;
 mod enroll;

@@ -21,7 +21,7 @@ const CARD_ID: [u8; 16] = *b"\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xAA\xBB\xC
 struct Case<Card> {
     name: &'static str,
     card: Card,
-    /// EventKind an `enroll` offers for the PUK; `inspect` offers nothing.
+    /// What an `enroll` offers for the PUK; `inspect` offers nothing.
     puk: Option<&'static str>,
     exit: i32,
 }

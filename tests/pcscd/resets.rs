@@ -1,6 +1,6 @@
 //! A card that loses its session under a job, and jobs that meet on one card.
 //!
-//! Through pcscd nobody else can reset a card in our transaction: the card does it itself. EventKind a reset by another program
+//! Through pcscd nobody else can reset a card in our transaction: the card does it itself. What a reset by another program
 //! looks like where the service tells of it is tested in-process, with the rules of PC/SC (`tests/faults/resets.rs`).
 
 use std::time::{Duration, Instant};

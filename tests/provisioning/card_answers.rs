@@ -86,7 +86,7 @@ fn case(setup: &mut JobSetup, kind: Kind, at: usize, (name, forger): (&str, Forg
         // A card that says 9000 to everything has the last word: nothing else can be asked.
         Ok(_) => assert!(new_on || !executed, "{case}: success without the PIN"),
         Err(failure) => {
-            // EventKind the card refuses (6Cxx) although it has carried it out, nobody can know.
+            // What the card refuses (6Cxx) although it has carried it out, nobody can know.
             let lied = executed && name.starts_with("6C");
             let truth = match failure.card_state() {
                 CardState::Untouched | CardState::TrySpent => inserted.pin_is(OLD) || lied,

@@ -22,7 +22,7 @@ type Forger = fn(&[u8], Vec<u8>) -> Vec<u8>;
 /// Answers without the card: what was refused so was never carried out.
 type Refusal = fn(&[u8]) -> Option<Vec<u8>>;
 
-/// EventKind a case must end with.
+/// What a case must end with.
 struct Expected {
     step: Step,
     state: CardState,
@@ -80,7 +80,7 @@ fn ends(inserted: &InsertedCard, kind: Kind, authority: &str, case: &str, expect
     failure
 }
 
-/// EventKind the card says so is of no consequence for this authority: the job ends well, and no try is lost.
+/// What the card says so is of no consequence for this authority: the job ends well, and no try is lost.
 #[track_caller]
 fn does_not_matter(
     kind: Kind,

@@ -1,9 +1,13 @@
-//! EventKind a plan lists is what the job then sends; and a plan itself touches nothing.
+//! What a plan lists is what the job then sends; and a plan itself touches nothing.
 
+use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 
+use pinwright::card::Family;
+use pinwright::job::secrets::Need;
 use pinwright::provision::plan::{Plan, PlannedStep, plan};
 use pinwright::reader::record::Recording;
+use pinwright::sim::card::VirtualCard as _;
 use pinwright::sim::server::{Endpoint, UserPinOption};
 use support::provisioning::{InsertedCard, JobSetup, Kind, Lines, OLD, Person, TRIES, issuer};
 
@@ -44,7 +48,33 @@ fn without_challenge(url: &str) -> String {
     }
 }
 
+/// Frames and calls of the plan are those of the job.
 fn compare(case: &str, setup: &mut JobSetup, inserted: &InsertedCard, person: &mut Person<'_>) {
+    let (plan, sent) = plan_and_run(case, setup, inserted, person);
+    assert_eq!(frames(&plan), sent, "{case}");
+
+    let host = setup.server.base_url().split("/Cert").next().unwrap().to_owned();
+    let query = |query: &str| if query.is_empty() { String::new() } else { format!("?{query}") };
+    let mut called: Vec<String> = setup
+        .server
+        .requests()
+        .iter()
+        .map(|call| without_challenge(&format!("{host}{}{}", call.path, query(&call.query))))
+        .collect();
+    let mut urls = urls(&plan);
+    // What is in flight together has no order.
+    called.sort();
+    urls.sort();
+    assert_eq!(urls, called, "{case}");
+}
+
+/// The plan, which touches nothing, and the frames that the job then sends.
+fn plan_and_run(
+    case: &str,
+    setup: &mut JobSetup,
+    inserted: &InsertedCard,
+    person: &mut Person<'_>,
+) -> (Plan, Vec<String>) {
     let plan = planned(setup, inserted);
     inserted.assert_not_risked(case);
     assert_eq!(inserted.slot.resets(), 0, "{case}: nothing that needs a reset");
@@ -67,31 +97,123 @@ fn compare(case: &str, setup: &mut JobSetup, inserted: &InsertedCard, person: &m
     let recording = Recording::new(&readers);
     setup.run_over(&recording, person, |_| {}).ok(case);
     let sent: Vec<String> = recording.fixture().exchanges.iter().map(|exchange| exchange.command.to_string()).collect();
-    assert_eq!(frames(&plan), sent, "{case}");
+    (plan, sent)
+}
 
-    let host = setup.server.base_url().split("/Cert").next().unwrap().to_owned();
-    let query = |query: &str| if query.is_empty() { String::new() } else { format!("?{query}") };
-    let mut called: Vec<String> = setup
-        .server
-        .requests()
-        .iter()
-        .map(|call| without_challenge(&format!("{host}{}{}", call.path, query(&call.query))))
-        .collect();
-    let mut urls = urls(&plan);
-    // EventKind is in flight together has no order.
-    called.sort();
-    urls.sort();
-    assert_eq!(urls, called, "{case}");
+const KINDS: [(Kind, &[&str]); 9] = [
+    (Kind::Gids, &["server", "admin-key", "current-pin"]),
+    (Kind::Iso, &["server", "admin-key", "current-pin"]),
+    (Kind::IsoPadded, &["server", "admin-key", "current-pin"]),
+    (Kind::IsoImplicit, &["server", "admin-key", "current-pin"]),
+    (Kind::IsoT0, &["server", "admin-key", "current-pin"]),
+    (Kind::IsoUnblocking, &["puk", "current-pin"]),
+    (Kind::Piv, &["puk", "current-pin"]),
+    (Kind::PivYubico, &["puk", "current-pin"]),
+    (Kind::OpenPgp, &["admin-pin", "resetting-code", "current-pin"]),
+];
+
+fn cases() -> impl Iterator<Item = (Kind, &'static str)> {
+    KINDS.into_iter().flat_map(|(kind, authorities)| authorities.iter().map(move |authority| (kind, *authority)))
 }
 
 #[test]
 fn a_plan_is_what_is_then_sent() {
-    let with_admin = |kind| ["server", "admin-key", "current-pin"].map(|authority| (kind, authority));
-    let cases = [Kind::Gids, Kind::Iso, Kind::IsoPadded, Kind::IsoImplicit].into_iter().flat_map(with_admin);
-    for (kind, authority) in cases.chain(["puk", "current-pin"].map(|authority| (Kind::IsoUnblocking, authority))) {
+    let mut compared = HashSet::new();
+    for (kind, authority) in cases() {
         let case = format!("{kind:?} {authority}");
-        let inserted = InsertedCard::new(kind);
-        compare(&case, &mut JobSetup::new(kind, authority), &inserted, &mut Person::knowing());
+        let (mut setup, inserted) = (JobSetup::new(kind, authority), InsertedCard::new(kind));
+        let plan = planned(&setup, &inserted);
+        compared.insert((plan.card.family, plan.authority.proof().what()));
+        compare(&case, &mut setup, &inserted, &mut Person::knowing());
+    }
+    for family in Family::ALL {
+        for proof in family.proofs() {
+            assert!(compared.contains(&(family.name(), proof.what())), "{family} with the {}", proof.what());
+        }
+    }
+}
+
+/// Where the user makes the PIN nobody needs a challenge that is not the authority: what the card would have said by the way it
+/// is asked for later, or not at all.
+#[test]
+fn a_plan_without_a_challenge_is_what_is_then_sent() {
+    let change = |settings: &mut pinwright::sim::server::Settings| {
+        settings.templates[0].user_pin_option = UserPinOption::Number(3);
+    };
+    for (kind, authority) in cases() {
+        let case = format!("{kind:?} {authority}, the user's PIN");
+        let mut setup = JobSetup::with(kind, authority, &Lines::default(), change);
+        let mut person = Person { new_pin: Some(b"97531862".to_vec()), ..Person::knowing() };
+        compare(&case, &mut setup, &InsertedCard::new(kind), &mut person);
+    }
+}
+
+/// Another program has left the PIN verified, and the card tells its counter by its metadata, or after a log-out, or not.
+#[test]
+fn a_plan_on_a_card_whose_pin_was_left_verified() {
+    let users = |settings: &mut pinwright::sim::server::Settings| {
+        settings.templates[0].user_pin_option = UserPinOption::Number(3);
+    };
+    for (kind, more) in [(Kind::Piv, 2), (Kind::PivYubico, 1)] {
+        for (by_user, more) in [(false, more), (true, if kind == Kind::Piv { 3 } else { 1 })] {
+            let case = format!("{kind:?}, PIN by the user: {by_user}");
+            let setup = || match by_user {
+                true => JobSetup::with(kind, "current-pin", &Lines::default(), users),
+                false => JobSetup::new(kind, "current-pin"),
+            };
+            let mut person = Person { new_pin: Some(b"97531862".to_vec()), ..Person::knowing() };
+            let usual = frames(&planned(&setup(), &InsertedCard::new(kind))).len();
+            let inserted = InsertedCard::new(kind);
+            inserted.card.with(|tap| {
+                for command in [
+                    &hex::decode("00A4040009A0000003080000100000").unwrap(),
+                    &[&[0x00, 0x20, 0x00, 0x80, 0x08], OLD].concat(),
+                ] {
+                    assert!(tap.transmit(command).unwrap().ends_with(&[0x90, 0x00]));
+                }
+            });
+            inserted.forget_sent();
+            let mut setup = setup();
+            let plan = planned(&setup, &inserted);
+            assert_eq!(frames(&plan).len(), usual + more, "{case}");
+            // A person who is asked first lets go of the card, and the reset that ends a job is another test's.
+            person.at_hand = vec![Need::CurrentPin, Need::NewPin];
+            let readers = inserted.readers.clone();
+            let recording = Recording::new(&readers);
+            setup.run_over(&recording, &mut person, |_| {}).ok(&case);
+            let sent: Vec<_> =
+                recording.fixture().exchanges.iter().map(|exchange| exchange.command.to_string()).collect();
+            assert_eq!(frames(&plan), sent, "{case}");
+        }
+    }
+}
+
+/// What follows from an answer can't be planned: the long challenge of a card that refuses the short one, and its longer answer.
+#[test]
+fn a_card_that_wants_a_mutual_authentication_is_sent_the_plan_and_one_command_more() {
+    let (mut setup, inserted) = (JobSetup::new(Kind::GidsMutual, "admin-key"), InsertedCard::new(Kind::GidsMutual));
+    let (plan, mut sent) = plan_and_run("mutual", &mut setup, &inserted, &mut Person::knowing());
+    let long = sent.iter().position(|frame| frame.starts_with("00870000147C128110")).unwrap();
+    sent.remove(long);
+    let (short, long) = (format!("008700000C{}", "**".repeat(12)), format!("008700002C{}", "**".repeat(45)));
+    let planned: Vec<_> =
+        frames(&plan).into_iter().map(|frame| if frame == short { long.clone() } else { frame }).collect();
+    assert_eq!(planned, sent);
+    assert!(sent.contains(&long));
+    let (mut setup, inserted) = (JobSetup::new(Kind::GidsMutual, "current-pin"), InsertedCard::new(Kind::GidsMutual));
+    let (plan, mut sent) = plan_and_run("current PIN", &mut setup, &inserted, &mut Person::knowing());
+    sent.retain(|frame| !frame.starts_with("00870000147C128110"));
+    assert_eq!(frames(&plan), sent);
+}
+
+/// A card that gives no challenge is asked for one, and the call goes without.
+#[test]
+fn a_card_that_refuses_a_challenge_is_sent_what_was_planned() {
+    for authority in ["admin-pin", "resetting-code", "current-pin"] {
+        let (mut setup, inserted) =
+            (JobSetup::new(Kind::OpenPgpOther, authority), InsertedCard::new(Kind::OpenPgpOther));
+        let (plan, sent) = plan_and_run(authority, &mut setup, &inserted, &mut Person::knowing());
+        assert_eq!(frames(&plan), sent, "{authority}");
     }
 }
 

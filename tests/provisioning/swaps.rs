@@ -221,7 +221,7 @@ impl Connection for UnnoticingConnection {
         if !self.swapped.load(Ordering::Relaxed) {
             return self.inner.transmit(command);
         }
-        Ok(Frame::open(&self.copy.with(|card| card.transmit(command.expose())).unwrap()))
+        Ok(Frame::public(&self.copy.with(|card| card.transmit(command.expose())).unwrap()))
     }
 
     fn presence(&mut self) -> Result<Presence, ReaderError> {

@@ -82,12 +82,12 @@ impl Agent {
         }
     }
 
-    /// EventKind of the secrets is in its memory now.
+    /// What of the secrets is in its memory now.
     pub fn scan(&self, canaries: &[Canary]) -> Vec<Hit> {
         self.subject.scan(self.id(), canaries)
     }
 
-    /// EventKind is in a core that is taken of it now; `None` without gdb.
+    /// What is in a core that is taken of it now; `None` without gdb.
     pub fn core(&self, setup: &CanarySetup, canaries: &[Canary]) -> Option<Vec<Hit>> {
         self.subject.core(self.id(), &setup.installation.path("tmp"), canaries)
     }

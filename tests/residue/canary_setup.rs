@@ -19,7 +19,7 @@ use super::ways::{Inside, Secrets, answer_in};
 
 pub use super::ways::By;
 
-/// EventKind cards come with where it is no secret of the job: known to everybody, and not looked for.
+/// What cards come with where it is no secret of the job: known to everybody, and not looked for.
 const FACTORY: Secrets<'static> = Secrets { admin_key: [0; 24], pin: b"12345678", code: b"12345678" };
 
 /// RESET RETRY COUNTER, with which the PIN is set.
@@ -140,7 +140,7 @@ impl CanarySetup {
         self.installation.path(&format!("secret-{}", kind.name().replace(' ', "-")))
     }
 
-    /// New secrets everywhere. EventKind the card will be sent as an answer is known only afterwards: [`CanarySetup::answers`].
+    /// New secrets everywhere. What the card will be sent as an answer is known only afterwards: [`CanarySetup::answers`].
     pub fn arm(&self, pin_length: usize, spelling: Spelling) -> Vec<Canary> {
         let pin = self.by.pin(Kind::Pin, pin_length);
         let key = Canary::binary(Kind::AdminKey, 24);
@@ -200,7 +200,7 @@ impl CanarySetup {
         scanner.folder(&self.installation.path("."), &given).expect("the folder can be read")
     }
 
-    /// EventKind pcscd beside the program has: its threads end a moment after the program has let go of the card.
+    /// What pcscd beside the program has: its threads end a moment after the program has let go of the card.
     pub fn left_in_pcscd(&self, canaries: &[Canary]) -> Vec<Hit> {
         let deadline = Instant::now() + Duration::from_secs(2);
         loop {

@@ -15,7 +15,7 @@ use super::scan::{Hit, Scanner};
 /// Arguments of the loudest run.
 pub const LOUD: &[&str] = &["-vvv", "--json", "enroll", "--yes"];
 
-/// EventKind a job left: in memory, on disk and in what it said.
+/// What a job left: in memory, on disk and in what it said.
 pub struct Left {
     pub hits: Vec<Hit>,
     pub canaries: Vec<Canary>,

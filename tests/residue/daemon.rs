@@ -40,7 +40,7 @@ impl Daemon {
             .stderr(std::fs::File::create(setup.installation.path("stderr")).unwrap());
         let mut child = command.spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        // EventKind it says is looked into as well.
+        // What it says is looked into as well.
         let mut copy = std::fs::File::create(setup.installation.path("stdout")).unwrap();
         let (sender, events) = channel();
         std::thread::spawn(move || {
@@ -90,7 +90,7 @@ impl Daemon {
         (canaries, phase)
     }
 
-    /// EventKind is in its memory and on disk.
+    /// What is in its memory and on disk.
     pub fn left(&self, setup: &CanarySetup, canaries: &[Canary]) -> Vec<Hit> {
         // Asked through the socket: neither its answers nor what it keeps for them.
         let mut ask = Command::new(env!("CARGO_BIN_EXE_pinwright"));
@@ -104,7 +104,7 @@ impl Daemon {
         hits
     }
 
-    /// EventKind is in a core that is taken of it now; `None` without gdb.
+    /// What is in a core that is taken of it now; `None` without gdb.
     pub fn core(&self, setup: &CanarySetup, canaries: &[Canary]) -> Option<Vec<Hit>> {
         self.subject.core(self.child.id(), &setup.installation.path("tmp"), canaries)
     }

@@ -22,7 +22,7 @@ const TOKEN_MARKS: &[u8] = b"-._~+";
 /// A secret made for one job and used nowhere else.
 #[derive(Clone)]
 pub struct Canary {
-    /// EventKind it is.
+    /// What it is.
     pub kind: Kind,
     pub bytes: Vec<u8>,
 }

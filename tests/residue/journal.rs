@@ -1,4 +1,4 @@
-//! EventKind the journal is told.
+//! What the journal is told.
 
 use std::fs::{self, File};
 use std::process::{Command, Stdio};

@@ -8,7 +8,7 @@ use super::command::LOUD;
 use super::forms::{Canary, Kind, forms, planted};
 use super::scan::{Hit, Scanner};
 
-/// EventKind `jobs` jobs left, of so many secrets.
+/// What `jobs` jobs left, of so many secrets.
 pub struct Series {
     pub hits: Vec<Hit>,
     pub canaries: Vec<Canary>,

@@ -1,4 +1,4 @@
-//! EventKind is left of secrets in memory and on disk when a job is over: nothing. `make residue` prints the long table.
+//! What is left of secrets in memory and on disk when a job is over: nothing. `make residue` prints the long table.
 //!
 //! Reading the memory of a process that is closed to others takes root. A user who may make user namespaces is root in one;
 //! where that is not possible either, a test says `SKIPPED` and passes; with `CI=true` it fails.

@@ -37,7 +37,7 @@ done
         Self { folder }
     }
 
-    /// EventKind happens at the next question.
+    /// What happens at the next question.
     fn will(&self, commands: &str) {
         fs::write(self.folder.path().join("answer"), commands).unwrap();
     }

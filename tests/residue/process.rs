@@ -1,4 +1,4 @@
-//! EventKind others may do with the process: take a core of it, read its memory, write it to swap.
+//! What others may do with the process: take a core of it, read its memory, write it to swap.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -42,7 +42,7 @@ pub struct Hit {
     pub address: u64,
     /// Bytes of the form.
     pub length: usize,
-    /// EventKind stands around it.
+    /// What stands around it.
     pub around: String,
 }
 
@@ -71,7 +71,7 @@ impl Scanner {
         Self { canaries, patterns, automaton }
     }
 
-    /// EventKind of the secrets is in all that the process can read. It stands still meanwhile.
+    /// What of the secrets is in all that the process can read. It stands still meanwhile.
     pub fn process(&self, pid: u32) -> io::Result<Vec<Hit>> {
         let _stopped = Stopped::new(pid)?;
         let memory = File::open(format!("/proc/{pid}/mem"))?;
@@ -90,21 +90,21 @@ impl Scanner {
                 }
                 at += PIECE as u64;
             }
-            // EventKind the file on disk has in the same place is older than the secret.
+            // What the file on disk has in the same place is older than the secret.
             let found = hits.split_off(before);
             hits.extend(found.into_iter().filter(|hit| !mapping.is_as_on_disk(&memory, hit)));
         }
         Ok(hits)
     }
 
-    /// EventKind of the secrets is in a file.
+    /// What of the secrets is in a file.
     pub fn file(&self, path: &Path) -> io::Result<Vec<Hit>> {
         let mut hits = Vec::new();
         self.search(&fs::read(path)?, 0, &path.display().to_string(), &mut hits);
         Ok(hits)
     }
 
-    /// EventKind of the secrets is in a core of the process, and was not in the files that it is made of.
+    /// What of the secrets is in a core of the process, and was not in the files that it is made of.
     pub fn core(&self, path: &Path, pid: u32) -> io::Result<Vec<Hit>> {
         let (mut hits, core) = (self.file(path)?, fs::read(path)?);
         let surroundings = |hit: &Hit| {
@@ -123,7 +123,7 @@ impl Scanner {
         Ok(hits)
     }
 
-    /// EventKind of them is in every file of a folder and the folders in it, without those named.
+    /// What of them is in every file of a folder and the folders in it, without those named.
     pub fn folder(&self, folder: &Path, without: &[PathBuf]) -> io::Result<Vec<Hit>> {
         let mut hits = Vec::new();
         for entry in fs::read_dir(folder)? {

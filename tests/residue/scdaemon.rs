@@ -1,4 +1,4 @@
-//! EventKind another program that lives on keeps of a PIN: GnuPG's scdaemon, on an independent OpenPGP card.
+//! What another program that lives on keeps of a PIN: GnuPG's scdaemon, on an independent OpenPGP card.
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -14,7 +14,7 @@ use super::long_lived::Series;
 use super::scan::{Hit, Scanner};
 use super::subject::Subject;
 
-/// EventKind the card is born with: known to everybody, and not looked for.
+/// What the card is born with: known to everybody, and not looked for.
 const FACTORY_PIN: &[u8] = b"123456";
 
 /// A conversation that does not end.
@@ -67,7 +67,7 @@ impl Scdaemon {
         pins
     }
 
-    /// EventKind is in its memory now.
+    /// What is in its memory now.
     pub fn scan(&self, canaries: &[Canary]) -> Vec<Hit> {
         let program = fs::read_link(format!("/proc/{}/exe", self.child.id())).expect("it runs");
         assert!(program.ends_with("scdaemon"), "{program:?}");
@@ -120,7 +120,7 @@ fn program() -> PathBuf {
     path.map(PathBuf::from).unwrap_or_else(|| panic!("no scdaemon: {listing}"))
 }
 
-/// EventKind is left of so many PINs in scdaemon, or in pcscd beside it.
+/// What is left of so many PINs in scdaemon, or in pcscd beside it.
 pub fn pins(count: usize, beside: bool) -> Series {
     let mut scdaemon = Scdaemon::start(super::pcscd().expect("the long run needs root and a pcscd"));
     let canaries = scdaemon.pins(count);

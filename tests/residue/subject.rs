@@ -21,12 +21,12 @@ impl Subject {
         Self { control }
     }
 
-    /// EventKind of the secrets is in the memory of the process now.
+    /// What of the secrets is in the memory of the process now.
     pub fn scan(&self, pid: u32, canaries: &[Canary]) -> Vec<Hit> {
         self.look(canaries, |scanner| scanner.process(pid).expect("the memory can be read"))
     }
 
-    /// EventKind is in a core that is taken of it now; `None` without gdb.
+    /// What is in a core that is taken of it now; `None` without gdb.
     pub fn core(&self, pid: u32, folder: &Path, canaries: &[Canary]) -> Option<Vec<Hit>> {
         let prefix = folder.join("taken");
         let taken = Command::new("gcore").arg("-o").arg(&prefix).arg(pid.to_string()).output().ok()?;

@@ -19,7 +19,7 @@ use super::scdaemon;
 const RUNS: usize = 5;
 const JOBS: usize = 50;
 
-/// EventKind was found in each run, and what was looked for.
+/// What was found in each run, and what was looked for.
 struct Row {
     name: &'static str,
     runs: Vec<Series>,
@@ -207,7 +207,7 @@ fn the_table() {
     }
 }
 
-/// EventKind the measures cost, each in turns with what it is compared with. `PINWRIGHT_BASELINE` names a build without them.
+/// What the measures cost, each in turns with what it is compared with. `PINWRIGHT_BASELINE` names a build without them.
 #[test]
 #[ignore = "the long run: make residue"]
 fn the_cost() {

@@ -1,4 +1,4 @@
-// EventKind nobody can do with a secret. Compiled by `refusals.rs`, with `Secret` for each type in turn; `//~` names the errors that
+// What nobody can do with a secret. Compiled by `refusals.rs`, with `Secret` for each type in turn; `//~` names the errors that
 // the compiler must give for a line, and no other line may have one. With a type that can do it all nothing is wrong.
 
 pub fn shown(secret: &Secret) -> String {

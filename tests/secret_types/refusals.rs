@@ -61,7 +61,7 @@ impl Compiler {
         panic!("no build of the library and of serde can be used: {why:?}");
     }
 
-    /// EventKind it has against a program.
+    /// What it has against a program.
     fn errors(&self, program: &str) -> Errors {
         let path = self.folder.path().join("program.rs");
         fs::write(&path, program).unwrap();

@@ -1,5 +1,7 @@
 //! What an answer-to-reset says of the applications on a card. A hint: only the answer to SELECT counts.
 
+use crate::card::proof::Family;
+use crate::card::{gids, openpgp, piv};
 use crate::reader::Atr;
 
 /// An ATR that is known, and the families whose applications cards with it have, the likelier first.
@@ -7,10 +9,10 @@ struct Row {
     atr: &'static [u8],
     /// Bits that count; all, where empty.
     mask: &'static [u8],
-    families: &'static [&'static str],
+    families: &'static [Family],
 }
 
-const fn row(atr: &'static [u8], families: &'static [&'static str]) -> Row {
+const fn row(atr: &'static [u8], families: &'static [Family]) -> Row {
     Row { atr, mask: &[], families }
 }
 
@@ -18,7 +20,7 @@ const fn row(atr: &'static [u8], families: &'static [&'static str]) -> Row {
 const VIRTUAL_SMART_CARD: Row = Row {
     atr: b"\x3B\x8D\x01\x80\xFB\xA0\x00\x00\x03\x97\x42\x54\x46\x59\x03\x01\xC8",
     mask: b"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x00\x00",
-    families: &["gids"],
+    families: &[Family::Gids],
 };
 
 /// ATRs as OpenSC's drivers and the makers publish them.
@@ -29,30 +31,37 @@ const ROWS: &[Row] = &[
     row(b"\x3B\xF8\x13\x00\x00\x81\x31\xFE\x15\x59\x75\x62\x69\x6B\x65\x79\x34\xD4", YUBIKEY),
     row(b"\x3B\xFC\x13\x00\x00\x81\x31\xFE\x15\x59\x75\x62\x69\x6B\x65\x79\x4E\x45\x4F\x72\x33\xE1", YUBIKEY),
     // OpenPGP 3.x and 2.x (ZeitControl), Gnuk and Nitrokey Start.
-    row(b"\x3B\xDA\x18\xFF\x81\xB1\xFE\x75\x1F\x03\x00\x31\xF5\x73\xC0\x01\x60\x00\x90\x00\x1C", &["openpgp"]),
-    row(b"\x3B\xDA\x18\xFF\x81\xB1\xFE\x75\x1F\x03\x00\x31\xC5\x73\xC0\x01\x40\x00\x90\x00\x0C", &["openpgp"]),
-    row(b"\x3B\xDA\x11\xFF\x81\xB1\xFE\x55\x1F\x03\x00\x31\x84\x73\x80\x01\x80\x00\x90\x00\xE4", &["openpgp"]),
+    row(b"\x3B\xDA\x18\xFF\x81\xB1\xFE\x75\x1F\x03\x00\x31\xF5\x73\xC0\x01\x60\x00\x90\x00\x1C", &[Family::OpenPgp]),
+    row(b"\x3B\xDA\x18\xFF\x81\xB1\xFE\x75\x1F\x03\x00\x31\xC5\x73\xC0\x01\x40\x00\x90\x00\x0C", &[Family::OpenPgp]),
+    row(b"\x3B\xDA\x11\xFF\x81\xB1\xFE\x55\x1F\x03\x00\x31\x84\x73\x80\x01\x80\x00\x90\x00\xE4", &[Family::OpenPgp]),
     // PIV: ID-One Cosmo 8.1, ID-One (its last two bytes vary), Oberthur, Gemalto, PIVKey C910.
-    row(b"\x3B\xD6\x96\x00\x81\xB1\xFE\x45\x1F\x87\x80\x31\xC1\x52\x41\x1A\x2A", &["piv"]),
+    row(b"\x3B\xD6\x96\x00\x81\xB1\xFE\x45\x1F\x87\x80\x31\xC1\x52\x41\x1A\x2A", &[Family::Piv]),
     Row {
         atr: b"\x3B\xD6\x97\x00\x81\xB1\xFE\x45\x1F\x87\x80\x31\xC1\x52\x41\x12\x23",
         mask: b"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x00\x00",
-        families: &["piv"],
+        families: &[Family::Piv],
     },
-    row(b"\x3B\xDB\x96\x00\x80\x1F\x03\x00\x31\xC0\x64\xB0\xF3\x10\x00\x0F\x90\x00\x88", &["piv"]),
-    row(b"\x3B\xDB\x96\x00\x80\x1F\x03\x00\x31\xC0\x64\xB0\xF3\x10\x00\x07\x90\x00\x80", &["piv"]),
-    row(b"\x3B\x7D\x96\x00\x00\x80\x31\x80\x65\xB0\x83\x11\x17\xD6\x83\x00\x90\x00", &["piv"]),
-    row(b"\x3B\xFC\x18\x00\x00\x81\x31\x80\x45\x90\x67\x46\x4A\x00\x64\x16\x06\xF2\x72\x7E\x00\xE0", &["piv"]),
+    row(b"\x3B\xDB\x96\x00\x80\x1F\x03\x00\x31\xC0\x64\xB0\xF3\x10\x00\x0F\x90\x00\x88", &[Family::Piv]),
+    row(b"\x3B\xDB\x96\x00\x80\x1F\x03\x00\x31\xC0\x64\xB0\xF3\x10\x00\x07\x90\x00\x80", &[Family::Piv]),
+    row(b"\x3B\x7D\x96\x00\x00\x80\x31\x80\x65\xB0\x83\x11\x17\xD6\x83\x00\x90\x00", &[Family::Piv]),
+    row(b"\x3B\xFC\x18\x00\x00\x81\x31\x80\x45\x90\x67\x46\x4A\x00\x64\x16\x06\xF2\x72\x7E\x00\xE0", &[Family::Piv]),
 ];
 
-const YUBIKEY: &[&str] = &["piv", "openpgp"];
+const YUBIKEY: &[Family] = &[Family::Piv, Family::OpenPgp];
 
 /// How the card issuer's data (COMPACT-TLV tag 5) begin, in text.
-const ISSUERS: [(&[u8], &[&str]); 2] = [(b"YubiKey", YUBIKEY), (b"Nitrokey", &["piv", "openpgp"])];
+const ISSUERS: [(&[u8], &[Family]); 2] = [(b"YubiKey", YUBIKEY), (b"Nitrokey", &[Family::Piv, Family::OpenPgp])];
+
+/// How the application identifiers (COMPACT-TLV tag F) begin.
+const APPLICATIONS: [(&[u8], Family); 3] = [
+    (&piv::commands::AID, Family::Piv),
+    (&gids::commands::AID, Family::Gids),
+    (&openpgp::commands::AID, Family::OpenPgp),
+];
 
 /// The families that an ATR names, the likelier first: a full match, else the historical bytes. A contactless reader makes
-/// the ATR up (PC/SC part 3), but for the historical bytes: there they alone count.
-pub(super) fn families(atr: &Atr) -> Vec<&'static str> {
+/// the ATR up around the card's historical bytes (PC/SC part 3), so there these alone count.
+pub(super) fn families(atr: &Atr) -> Vec<Family> {
     let bytes = atr.bytes();
     let historical = historical(bytes);
     let row = if is_contactless(bytes) {
@@ -110,7 +119,7 @@ fn historical(atr: &[u8]) -> &[u8] {
 }
 
 /// An application identifier (COMPACT-TLV tag F) or an issuer (tag 5) among the historical bytes (ISO 7816-4 §8.1.1).
-fn by_historical(bytes: &[u8]) -> Vec<&'static str> {
+fn by_historical(bytes: &[u8]) -> Vec<Family> {
     let mut objects = match bytes {
         [0x80, objects @ ..] => objects,
         // The last three are a status indicator.
@@ -122,8 +131,8 @@ fn by_historical(bytes: &[u8]) -> Vec<&'static str> {
         objects = next;
         match head >> 4 {
             0xF => {
-                if let Some(family) = super::of_aid(value) {
-                    return vec![family];
+                if let Some((_, family)) = APPLICATIONS.iter().find(|(aid, _)| value.starts_with(aid)) {
+                    return vec![*family];
                 }
             }
             0x5 => {
@@ -142,7 +151,7 @@ mod tests {
     use super::*;
 
     fn says(atr: &str) -> Vec<&'static str> {
-        families(&Atr::new(&hex::decode(atr).unwrap()))
+        families(&Atr::new(&hex::decode(atr).unwrap())).into_iter().map(Family::name).collect()
     }
 
     #[test]

@@ -1,32 +1,34 @@
-//! The families that are built in: how each is selected, told, and made a card of.
+//! The families that are built in: how each is selected and recognised, and how its card is made.
 
-use super::{Families, atr};
+use super::atr;
+use super::settings::Families;
 use crate::apdu::{Command, Response};
+use crate::card::Card;
 use crate::card::gids::{self, Gids};
 use crate::card::openpgp::{self, OpenPgp};
+use crate::card::pin::PinLimits;
 use crate::card::piv::{self, Piv};
-use crate::card::{Card, PinLimits};
+use crate::card::proof::Family;
 use crate::reader::Atr;
 
 /// A family that is built in.
-pub(super) struct Family {
-    /// As in `card.prefer` and in JSON.
-    pub(super) name: &'static str,
+pub(super) struct BuiltIn {
+    pub(super) family: Family,
     /// In words.
     pub(super) title: &'static str,
-    /// Its application identifier, as far as all its cards share it.
-    pub(super) aid: &'static [u8],
+    /// Selects its application.
     pub(super) select: fn() -> Command,
-    /// Whether this answer to [`Family::select`] comes from this application.
+    /// Whether this answer to [`BuiltIn::select`] comes from this application.
     pub(super) answers: fn(&Response) -> bool,
-    /// What makes sure of an application whose answer to SELECT could be anybody's.
+    /// What makes sure of an application whose answer to SELECT other applications give, too.
     pub(super) confirm: Option<Confirm>,
+    /// Makes the card, whose application is selected now.
     pub(super) make: fn(&Selected<'_>) -> Box<dyn Card>,
 }
 
 /// A read that only this application answers.
 pub(super) struct Confirm {
-    /// Whether this answer to [`Family::select`] could be anybody's.
+    /// Whether this answer to [`BuiltIn::select`] is one that other applications give, too.
     pub(super) needed: fn(&Response) -> bool,
     pub(super) read: fn() -> Command,
     /// Whether this answer to the read comes from this application.
@@ -41,40 +43,37 @@ pub(super) struct Selected<'a> {
     pub(super) read: Option<Response>,
 }
 
-/// The built-in families, in the order in which Windows probes for them: PIV, GIDS, OpenPGP. A new family is a row here, and
-/// its ATRs are rows of [`super::atr`].
-pub(super) const BUILT_IN: &[Family] = &[
-    Family {
-        name: "piv",
+/// The built-in families, in the order in which Windows probes for them: PIV, GIDS, OpenPGP. A new family is a variant of
+/// [`Family`] and a row here; its ATRs are rows of [`super::atr`].
+pub(super) const BUILT_IN: &[BuiltIn] = &[
+    BuiltIn {
+        family: Family::Piv,
         title: "PIV",
-        aid: &piv::commands::AID,
         select: piv::commands::select,
         answers: Piv::is_selected,
         confirm: None,
         make: |_| Box::new(Piv::new()),
     },
-    Family {
-        name: "gids",
+    BuiltIn {
+        family: Family::Gids,
         title: "GIDS",
-        aid: &gids::commands::AID,
         select: gids::commands::select,
         answers: Gids::is_selected,
         confirm: None,
         make: |selected| Box::new(Gids::new(selected.families.id_order, gids_limits(selected.atr, selected.families))),
     },
-    Family {
-        name: "openpgp",
+    BuiltIn {
+        family: Family::OpenPgp,
         title: "OpenPGP card",
-        aid: &openpgp::commands::AID,
         select: openpgp::commands::select,
         answers: OpenPgp::is_selected,
         confirm: Some(Confirm {
             needed: |answer| answer.data().is_empty(),
             read: openpgp::identification,
-            answers: OpenPgp::says_so,
+            answers: OpenPgp::is_identification,
         }),
         make: |selected| match &selected.read {
-            Some(read) => Box::new(OpenPgp::told(selected.families.id_order, read)),
+            Some(read) => Box::new(OpenPgp::identified_by(selected.families.id_order, read)),
             None => Box::new(OpenPgp::new(selected.families.id_order)),
         },
     },

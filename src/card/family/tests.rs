@@ -54,14 +54,14 @@ impl Connection for Selector {
         if sent == "00CA006E00" {
             assert!(self.sent.last().is_some_and(|aid| aid == "D27600012401"), "asked of nobody else");
             self.reads += 1;
-            return Ok(Frame::open(&hex::decode(self.read).unwrap()));
+            return Ok(Frame::public(&hex::decode(self.read).unwrap()));
         }
         assert!(sent.starts_with("00A40400"), "nothing but SELECT by name: {sent}");
         let aid = &sent[10..sent.len() - 2];
         let answer =
             self.answers.iter().find(|(known, _)| known.starts_with(aid)).map_or(self.absent, |(_, answer)| answer);
         self.sent.push(aid.to_owned());
-        Ok(Frame::open(&hex::decode(answer).unwrap()))
+        Ok(Frame::public(&hex::decode(answer).unwrap()))
     }
 
     fn presence(&mut self) -> Result<Presence, ReaderError> {

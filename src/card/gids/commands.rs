@@ -1,8 +1,9 @@
 //! The commands of a GIDS card, one constructor each (GIDS 1.0/2.0 card edge, ISO 7816-4).
 
-use super::mutual::NONCE;
 use crate::apdu::{Command, tlv};
-use crate::secret::{AdminResponse, Pin, SecretBytes};
+use crate::card::admin_key::CHECK_VALUE;
+use crate::card::challenge::NONCE;
+use crate::secret::{AdminKey, AdminResponse, Pin, SecretBytes};
 
 /// The application identifier without version bytes.
 pub const AID: [u8; 9] = [0xA0, 0x00, 0x00, 0x03, 0x97, 0x42, 0x54, 0x46, 0x59];
@@ -39,7 +40,7 @@ pub fn admin_challenge() -> Command {
     Command::new(0x00, 0x87, 0x00, 0x00).data(&[0x7C, 0x02, 0x81, 0x00]).expecting(256)
 }
 
-/// GENERAL AUTHENTICATE asking for the long challenge, with our own (R1; GIDS). Drops an earlier admin state.
+/// GENERAL AUTHENTICATE asking for the long challenge, with our random number (R1; GIDS). Drops an earlier admin state.
 #[must_use]
 pub fn mutual_challenge(host: &[u8; NONCE]) -> Command {
     let template = tlv::encode(0x7C, &tlv::encode(0x81, host));
@@ -47,14 +48,14 @@ pub fn mutual_challenge(host: &[u8; NONCE]) -> Command {
 }
 
 /// GENERAL AUTHENTICATE with the token of the mutual authentication; the card answers with its own. Consumes the challenge; a
-/// wrong token drops the admin state, and cards that count admin tries count it.
+/// wrong token drops the admin state. **Costs an admin try where the card counts them and the token is wrong.**
 #[must_use]
 pub fn mutual_answer(token: &AdminResponse) -> Command {
     admin_answer(token).expecting(256)
 }
 
-/// GENERAL AUTHENTICATE with the answer (ISO 7816-4 §7.5.5). Consumes the challenge; a wrong answer drops the admin state,
-/// and cards that count admin tries count it.
+/// GENERAL AUTHENTICATE with the answer (ISO 7816-4 §7.5.5). Consumes the challenge; a wrong answer drops the admin state.
+/// **Costs an admin try where the card counts them and the answer is wrong.**
 #[must_use]
 pub fn admin_answer(answer: &AdminResponse) -> Command {
     let length = u8::try_from(answer.length()).unwrap_or(u8::MAX);
@@ -64,6 +65,24 @@ pub fn admin_answer(answer: &AdminResponse) -> Command {
     Command::new(0x00, 0x87, 0x00, 0x00).secret(data)
 }
 
+/// PUT DATA of the administrator key: `70 { 84 key reference, A5 { 87 key, 88 check value } }` (ISO 7816-4 §7.4.3, odd INS; GIDS).
+/// Needs the administrator's authentication, which outlives it.
+#[must_use]
+pub fn put_admin_key(key: &AdminKey, check_value: &[u8; CHECK_VALUE]) -> Command {
+    let key = key.expose();
+    let [key_length, check_length] =
+        [key.len(), check_value.len()].map(|length| u8::try_from(length).unwrap_or(u8::MAX));
+    let content = key_length.saturating_add(check_length).saturating_add(4);
+    let mut data = SecretBytes::with_capacity(11 + key.len() + check_value.len());
+    let fits = data.append(&[0x70, content.saturating_add(5), 0x84, 0x01, ADMIN_KEY_REFERENCE, 0xA5, content])
+        && data.append(&[0x87, key_length])
+        && data.append(key)
+        && data.append(&[0x88, check_length])
+        && data.append(check_value);
+    debug_assert!(fits, "the buffer is made for templates, key and check value");
+    Command::new(0x00, 0xDB, 0x3F, 0xFF).secret(data)
+}
+
 /// RESET RETRY COUNTER with a new PIN only, after admin authentication (ISO 7816-4 §7.5.10). Sets the counter to its
 /// maximum; success drops every authentication.
 #[must_use]
@@ -71,7 +90,7 @@ pub fn reset_retry_counter(pin: &Pin) -> Command {
     Command::new(0x00, 0x2C, 0x02, PIN_REFERENCE).secret(SecretBytes::copy_of(pin.expose()))
 }
 
-/// CHANGE REFERENCE DATA, old and new PIN without separator (ISO 7816-4 §7.5.7). A wrong old PIN costs a try.
+/// CHANGE REFERENCE DATA, old and new PIN without separator (ISO 7816-4 §7.5.7). **A wrong old PIN costs a try.**
 #[must_use]
 pub fn change_reference_data(current: &Pin, new: &Pin) -> Command {
     let mut data = SecretBytes::with_capacity(current.length() + new.length());
@@ -80,7 +99,8 @@ pub fn change_reference_data(current: &Pin, new: &Pin) -> Command {
     Command::new(0x00, 0x24, 0x00, PIN_REFERENCE).secret(data)
 }
 
-/// VERIFY, the PIN as ASCII without padding (ISO 7816-4 §7.5.6). A wrong PIN costs a try and drops an earlier success.
+/// VERIFY, the PIN as ASCII without padding (ISO 7816-4 §7.5.6). A wrong PIN drops an earlier success. **It costs a
+/// try.**
 #[must_use]
 pub fn verify(pin: &Pin) -> Command {
     Command::new(0x00, 0x20, 0x00, PIN_REFERENCE).secret(SecretBytes::copy_of(pin.expose()))

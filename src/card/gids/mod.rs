@@ -3,17 +3,23 @@
 //! The user PIN is set by the administrator: an 8-byte challenge, a Triple DES answer, then RESET RETRY COUNTER. A card that
 //! refuses that challenge is asked for mutual authentication, which a local admin key alone can answer.
 
+mod admin_key;
 pub mod commands;
 pub mod master_file;
-pub mod mutual;
 
 use self::master_file::Location;
-use self::mutual::{NONCE, NONCES, TOKEN};
-use super::{
-    Card, CardError, CardId, CardPlan, Challenge, IdOrder, PinCharacters, PinLimits, Proof, Tries, send, stand_in_pin,
-};
+use super::admin_key::mutual::{self, TOKEN};
+use super::challenge::{Challenge, ChallengeUse, NONCE, Nonces};
+use super::credential::Credential;
+use super::error::CardError;
+use super::id::{CardId, IdOrder};
+use super::pin::{PinCharacters, PinLimits, Tries};
+use super::proof::{Family, Proof};
+use super::send::{send, send_step};
+use super::step::{ReadStep, RiskyStep, StepCommand};
+use super::{AdminKeyChange, Card, Certificates};
 use crate::apdu::{Channel, Response, Status, tlv};
-use crate::secret::{AdminResponse, Pin};
+use crate::secret::AdminResponse;
 
 const MASTER_FILE: Location = Location { file: 0xA000, object: 0xDF1F };
 
@@ -23,9 +29,6 @@ const GENERIC_PROFILE_CARD_ID: Location = Location { file: 0xA012, object: 0xDF2
 const PIN_STATUS: Location = Location { file: 0x3FFF, object: 0x7F71 };
 
 const CHALLENGE_LENGTH: usize = 8;
-
-const CHALLENGE: &str = "GENERAL AUTHENTICATE (challenge)";
-const ANSWER: &str = "GENERAL AUTHENTICATE (answer)";
 
 /// Limits of GidsApplet, the implementation that was measured.
 pub const APPLET_LIMITS: PinLimits = PinLimits { min: 4, max: 16, characters: PinCharacters::Ascii };
@@ -39,8 +42,8 @@ pub struct Gids {
     order: IdOrder,
     limits: PinLimits,
     card_id: Location,
-    /// R2 and R1 of a mutual authentication that waits for its token.
-    nonces: Option<[u8; NONCES]>,
+    /// The random numbers of a mutual authentication whose token was not sent yet.
+    nonces: Option<Nonces>,
     random: fn(&mut [u8]) -> Result<(), getrandom::Error>,
 }
 
@@ -60,30 +63,70 @@ impl Gids {
         response.status().is_ok() && named.is_some_and(|aid| aid.starts_with(&commands::AID))
     }
 
-    /// The long challenge of a card that refuses the short one: R2 of the card and R1 of ours.
+    /// The two commands that take the short challenge.
+    fn challenge_commands() -> [StepCommand; 2] {
+        [
+            StepCommand {
+                name: "MSE SET",
+                purpose: "choose the admin key",
+                command: commands::set_admin_environment(),
+            },
+            StepCommand {
+                name: "GENERAL AUTHENTICATE (challenge)",
+                purpose: "take the challenge",
+                command: commands::admin_challenge(),
+            },
+        ]
+    }
+
+    /// The long challenge of a card that refuses the short one.
     fn mutual_challenge(&mut self, channel: &mut Channel<'_>) -> Result<Challenge, CardError> {
         let mut host = [0; NONCE];
         (self.random)(&mut host).map_err(CardError::NoRandomness)?;
         let response = send(channel, "GENERAL AUTHENTICATE (mutual)", &commands::mutual_challenge(&host))?;
         let card = in_template(&response, "challenge", 0x81)?;
-        let nonces = <[u8; NONCES]>::try_from([card.as_slice(), &host].concat())
+        let card = <[u8; NONCE]>::try_from(card.as_slice())
             .map_err(|_| CardError::ChallengeLength { length: card.len(), expected: NONCE })?;
+        let nonces = Nonces { card, host };
         self.nonces = Some(nonces);
-        Ok(Challenge(nonces.to_vec()))
+        Ok(Challenge::Mutual(nonces))
     }
 
-    fn read_id(&self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
-        let response = send(channel, "GET DATA cardid", &commands::get_data(self.card_id.file, self.card_id.object))?;
-        let value = tlv::find(response.data(), self.card_id.object)
-            .map_err(|source| CardError::Malformed { object: "cardid", source })?
-            .ok_or(CardError::Incomplete { object: "cardid file", missing: "card ID" })?;
-        Ok(CardId::new(value, self.order)?)
+    /// The answer to the challenge that was taken last.
+    fn answer_command(&self, answer: &AdminResponse) -> Result<StepCommand, CardError> {
+        let fits = |expected| match answer.length() {
+            length if length == expected => Ok(()),
+            length => Err(CardError::AnswerLength { length, expected }),
+        };
+        let command = match (&self.nonces, answer.key()) {
+            (None, _) => fits(CHALLENGE_LENGTH).map(|()| commands::admin_answer(answer))?,
+            // The card's own proof could not be checked.
+            (Some(_), None) => return Err(CardError::OnlyByKey { length: TOKEN }),
+            (Some(_), Some(_)) => fits(TOKEN).map(|()| commands::mutual_answer(answer))?,
+        };
+        Ok(StepCommand { name: "GENERAL AUTHENTICATE (answer)", purpose: "answer the challenge", command })
+    }
+
+    fn pin_status_command() -> StepCommand {
+        StepCommand {
+            name: "GET DATA PIN status",
+            purpose: "read the tries left",
+            command: commands::get_data(PIN_STATUS.file, PIN_STATUS.object),
+        }
+    }
+
+    fn card_id_command(&self) -> StepCommand {
+        StepCommand {
+            name: "GET DATA cardid",
+            purpose: "confirm the card ID",
+            command: commands::get_data(self.card_id.file, self.card_id.object),
+        }
     }
 }
 
 impl Card for Gids {
-    fn family(&self) -> &'static str {
-        "gids"
+    fn family(&self) -> Family {
+        Family::Gids
     }
 
     fn title(&self) -> String {
@@ -102,23 +145,19 @@ impl Card for Gids {
             }
             None => self.card_id = GENERIC_PROFILE_CARD_ID,
         }
-        self.read_id(channel)
+        self.confirm(channel)
     }
 
     fn confirm(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
-        self.read_id(channel)
-    }
-
-    fn challenge_survives_reading(&self) -> bool {
-        true
-    }
-
-    fn has_admin_challenge(&self) -> bool {
-        true
+        let response = send_step(channel, &self.card_id_command())?;
+        let value = tlv::find(response.data(), self.card_id.object)
+            .map_err(|source| CardError::Malformed { object: "cardid", source })?
+            .ok_or(CardError::Incomplete { object: "cardid file", missing: "card ID" })?;
+        Ok(CardId::new(value, self.order)?)
     }
 
     fn tries_left(&mut self, channel: &mut Channel<'_>) -> Result<Tries, CardError> {
-        let response = send(channel, "GET DATA PIN status", &commands::get_data(PIN_STATUS.file, PIN_STATUS.object))?;
+        let response = send_step(channel, &Self::pin_status_command())?;
         let malformed = |source| CardError::Malformed { object: "PIN status", source };
         let template = tlv::find(response.data(), PIN_STATUS.object)
             .map_err(malformed)?
@@ -136,77 +175,104 @@ impl Card for Gids {
         (proof == Proof::CurrentPin).then_some((1, self.limits.max))
     }
 
+    fn challenge_use(&self) -> Option<ChallengeUse> {
+        Some(ChallengeUse::Administrator { answer: CHALLENGE_LENGTH })
+    }
+
+    fn challenge_survives_reading(&self) -> bool {
+        true
+    }
+
     fn challenge(&mut self, channel: &mut Channel<'_>) -> Result<Challenge, CardError> {
         self.nonces = None;
-        send(channel, "MSE SET", &commands::set_admin_environment())?;
-        let challenge = match send(channel, CHALLENGE, &commands::admin_challenge()) {
+        let [environment, challenge] = Self::challenge_commands();
+        send_step(channel, &environment)?;
+        let challenge = match send_step(channel, &challenge) {
             Ok(response) => in_template(&response, "challenge", 0x81)?,
             Err(CardError::Refused { status, .. }) if refuses_short(status) => return self.mutual_challenge(channel),
             Err(error) => return Err(error),
         };
-        match challenge.len() {
-            CHALLENGE_LENGTH => Ok(Challenge(challenge)),
-            length => Err(CardError::ChallengeLength { length, expected: CHALLENGE_LENGTH }),
+        Challenge::admin(&challenge)
+            .filter(|_| challenge.len() == CHALLENGE_LENGTH)
+            .ok_or(CardError::ChallengeLength { length: challenge.len(), expected: CHALLENGE_LENGTH })
+    }
+
+    fn read_commands(&self, step: ReadStep) -> Vec<StepCommand> {
+        match step {
+            ReadStep::Challenge => Self::challenge_commands().into(),
+            ReadStep::Tries { proof: Proof::CurrentPin, .. } => vec![Self::pin_status_command()],
+            // The card does not tell how many wrong answers it takes.
+            ReadStep::Tries { .. } => Vec::new(),
+            ReadStep::CardId => vec![self.card_id_command()],
         }
     }
 
-    fn authorize(&mut self, channel: &mut Channel<'_>, answer: &AdminResponse) -> Result<(), CardError> {
-        if let Some(nonces) = self.nonces.take() {
-            return authorize_mutually(channel, &nonces, answer);
+    fn risky_commands(&self, step: &RiskyStep<'_>) -> Result<Vec<StepCommand>, CardError> {
+        let command = match step {
+            RiskyStep::Authorize(Credential::Answer(answer)) => self.answer_command(answer)?,
+            // The change tells the two PINs apart by the length of the card's own. The beginning of the right PIN would pass for
+            // it there, and set a PIN that nobody meant, so the current one is verified by itself first.
+            RiskyStep::Authorize(Credential::CurrentPin(current)) => {
+                StepCommand { name: "VERIFY", purpose: "verify the current PIN", command: commands::verify(current) }
+            }
+            RiskyStep::SetPin(Credential::Answer(_), new) => StepCommand {
+                name: "RESET RETRY COUNTER",
+                purpose: "set the PIN",
+                command: commands::reset_retry_counter(new),
+            },
+            RiskyStep::SetPin(Credential::CurrentPin(current), new) => StepCommand {
+                name: "CHANGE REFERENCE DATA",
+                purpose: "change the PIN",
+                command: commands::change_reference_data(current, new),
+            },
+            RiskyStep::Verify(pin) => {
+                StepCommand { name: "VERIFY", purpose: "verify the PIN", command: commands::verify(pin) }
+            }
+            RiskyStep::Authorize(other) | RiskyStep::SetPin(other, _) => {
+                return Err(CardError::NotTaken { family: self.family(), proof: other.proof() });
+            }
+        };
+        Ok(vec![command])
+    }
+
+    fn send_risky(
+        &mut self,
+        channel: &mut Channel<'_>,
+        step: &RiskyStep<'_>,
+        command: &StepCommand,
+    ) -> Result<(), CardError> {
+        let RiskyStep::Authorize(Credential::Answer(answer)) = step else {
+            return send_step(channel, command).map(drop);
+        };
+        // The challenge serves once, whatever the card makes of the answer.
+        let nonces = self.nonces.take();
+        let response = send_step(channel, command)?;
+        match (nonces, answer.key()) {
+            (Some(nonces), Some(key)) => {
+                let token = in_template(&response, "proof", 0x82)?;
+                // A card that takes the answer and can't prove itself is not the one that the key belongs to.
+                if mutual::proves(key, &nonces, &token)? { Ok(()) } else { Err(CardError::Unproven) }
+            }
+            _ => Ok(()),
         }
-        if answer.length() != CHALLENGE_LENGTH {
-            return Err(CardError::AnswerLength { length: answer.length(), expected: CHALLENGE_LENGTH });
-        }
-        send(channel, ANSWER, &commands::admin_answer(answer)).map(drop)
-    }
-
-    fn set_pin(&mut self, channel: &mut Channel<'_>, pin: &Pin) -> Result<(), CardError> {
-        send(channel, "RESET RETRY COUNTER", &commands::reset_retry_counter(pin)).map(drop)
-    }
-
-    fn splits_by_length(&self) -> bool {
-        true
-    }
-
-    fn change_pin(&mut self, channel: &mut Channel<'_>, current: &Pin, new: &Pin) -> Result<(), CardError> {
-        send(channel, "CHANGE REFERENCE DATA", &commands::change_reference_data(current, new)).map(drop)
-    }
-
-    fn verify_pin(&mut self, channel: &mut Channel<'_>, pin: &Pin) -> Result<(), CardError> {
-        send(channel, "VERIFY", &commands::verify(pin)).map(drop)
     }
 
     fn forget(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
         send(channel, "VERIFY (deauthenticate)", &commands::deauthenticate()).map(drop)
     }
 
-    fn certificate_files(&mut self, channel: &mut Channel<'_>) -> Result<Vec<String>, CardError> {
-        Ok(read_master_file(channel)?.map(|table| master_file::certificates(&table)).unwrap_or_default())
+    fn admin_key_change(&mut self) -> Option<&mut dyn AdminKeyChange> {
+        Some(self)
     }
 
-    fn plan(&self, proof: Proof) -> CardPlan {
-        let stand_in = stand_in_pin(self.limits);
-        let mut plan = CardPlan::default();
-        plan.before("choose the admin key", commands::set_admin_environment());
-        plan.before("take the challenge", commands::admin_challenge());
-        let confirm = commands::get_data(self.card_id.file, self.card_id.object);
-        match proof {
-            Proof::AdminAnswer => {
-                plan.after("confirm the card ID", confirm);
-                plan.after("answer the challenge", commands::admin_answer(&AdminResponse::new(&[0; CHALLENGE_LENGTH])));
-                plan.after("set the PIN", commands::reset_retry_counter(&stand_in));
-            }
-            Proof::CurrentPin => {
-                plan.after("read the tries left", commands::get_data(PIN_STATUS.file, PIN_STATUS.object));
-                plan.after("confirm the card ID", confirm);
-                plan.after("verify the current PIN", commands::verify(&stand_in));
-                plan.after("change the PIN", commands::change_reference_data(&stand_in, &stand_in));
-            }
-            // What `takes` has refused.
-            Proof::Puk | Proof::AdminPin | Proof::ResettingCode => {}
-        }
-        plan.after("verify the PIN", commands::verify(&stand_in));
-        plan
+    fn certificates(&mut self) -> Option<&mut dyn Certificates> {
+        Some(self)
+    }
+}
+
+impl Certificates for Gids {
+    fn list(&mut self, channel: &mut Channel<'_>) -> Result<Vec<String>, CardError> {
+        Ok(read_master_file(channel)?.map(|table| master_file::certificates(&table)).unwrap_or_default())
     }
 }
 
@@ -222,21 +288,6 @@ fn refuses_short(status: Status) -> bool {
         Status::new(0x6A86),
     ]
     .contains(&status)
-}
-
-/// Sends the token, and insists on the card's own: a card that does without is not the one that the key belongs to.
-fn authorize_mutually(
-    channel: &mut Channel<'_>,
-    nonces: &[u8; NONCES],
-    answer: &AdminResponse,
-) -> Result<(), CardError> {
-    let Some(key) = answer.key() else { return Err(CardError::OnlyByKey { length: TOKEN }) };
-    if answer.length() != TOKEN {
-        return Err(CardError::AnswerLength { length: answer.length(), expected: TOKEN });
-    }
-    let response = send(channel, ANSWER, &commands::mutual_answer(answer))?;
-    let token = in_template(&response, "proof", 0x82)?;
-    if mutual::proves(key, nonces, &token)? { Ok(()) } else { Err(CardError::Unproven) }
 }
 
 /// An object of the dynamic authentication template `7C`.
@@ -255,7 +306,7 @@ fn read_master_file(channel: &mut Channel<'_>) -> Result<Option<Vec<u8>>, CardEr
             .map_err(|source| CardError::Malformed { object: "master file", source })?
             .map(|table| Some(table.to_vec()))
             .ok_or(CardError::Incomplete { object: "master file", missing: "table" }),
-        // 6986 is no refusal of this file: nothing is selected (any more).
+        // `6986` says nothing of this file: the card has no application selected any more, and would refuse everything.
         Err(CardError::Refused { status, .. }) if status != Status::NOTHING_SELECTED => Ok(None),
         Err(error) => Err(error),
     }

@@ -1,20 +1,22 @@
 //! Where the card ID is: the commands that read it, and its bytes in the answer.
 
 use super::commands;
-use crate::apdu::{Command, tlv};
-use crate::card::id::IdError;
+use crate::apdu::tlv;
+use crate::card::error::CardError;
+use crate::card::id::{CardId, IdError};
 use crate::card::profile::{CardIdPlace, HexBytes, ID_LENGTH};
-use crate::card::{CardError, CardId};
+use crate::card::step::StepCommand;
 
-/// A file's content is asked for in one command.
+/// What READ BINARY asks for where the whole file is wanted.
 const WHOLE: usize = 256;
 
-/// The commands that read the card ID; the last one reads it again, since its file is still the current one.
-pub(super) fn reading(place: &CardIdPlace) -> Vec<(&'static str, Command)> {
+/// The commands that read the card ID. The last one alone reads it again: the file that was selected stays the current one.
+pub(super) fn read_commands(place: &CardIdPlace) -> Vec<StepCommand> {
+    let step = |name, command| StepCommand { name, purpose: "confirm the card ID", command };
     let select = match (&place.file, &place.path, &place.data_object) {
         (Some(file), ..) => commands::select_file(&file.0, place.select_with_answer),
         (None, Some(path), _) => commands::select_path(&path.0, place.select_with_answer),
-        (None, None, Some(tag)) => return vec![("GET DATA card ID", commands::get_data(&tag.0))],
+        (None, None, Some(tag)) => return vec![step("GET DATA card ID", commands::get_data(&tag.0))],
         (None, None, None) => return Vec::new(),
     };
     let read = if place.tags.is_empty() {
@@ -22,7 +24,7 @@ pub(super) fn reading(place: &CardIdPlace) -> Vec<(&'static str, Command)> {
     } else {
         commands::read_binary(0, WHOLE)
     };
-    vec![("SELECT card ID file", select), ("READ BINARY card ID", read)]
+    vec![step("SELECT card ID file", select), step("READ BINARY card ID", read)]
 }
 
 /// Finds the ID in an answer.
@@ -30,7 +32,7 @@ pub(super) fn reading(place: &CardIdPlace) -> Vec<(&'static str, Command)> {
 /// # Errors
 /// Not BER-TLV, not there, or of another length: an ID is never cut to fit.
 pub(super) fn find(place: &CardIdPlace, answer: &[u8]) -> Result<CardId, CardError> {
-    let found = inside(place, answer)?;
+    let found = value_of(place, answer)?;
     let length = place.length.unwrap_or(ID_LENGTH);
     let read_in_place = place.data_object.is_none() && place.tags.is_empty();
     let bytes = match place.offset {
@@ -44,7 +46,7 @@ pub(super) fn find(place: &CardIdPlace, answer: &[u8]) -> Result<CardId, CardErr
     Ok(CardId::new(&sixteen, place.order)?)
 }
 
-fn inside<'a>(place: &CardIdPlace, answer: &'a [u8]) -> Result<&'a [u8], CardError> {
+fn value_of<'a>(place: &CardIdPlace, answer: &'a [u8]) -> Result<&'a [u8], CardError> {
     let object = "card ID object";
     let Some((first, rest)) = place.tags.split_first() else {
         // Some cards give the whole data object, most its value.
@@ -81,10 +83,10 @@ mod tests {
     }
 
     fn sent(keys: &str) -> Vec<String> {
-        let commands = reading(&place(keys));
+        let commands = read_commands(&place(keys));
         commands
             .iter()
-            .flat_map(|(_, command)| command.frames(Protocol::T1, false))
+            .flat_map(|step| step.command.frames(Protocol::T1, false))
             .map(|frame| frame.to_string())
             .collect()
     }

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
 use super::*;
+use crate::card::pin_job::PinJob;
 use crate::reader::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderError};
 
 /// A card that gives the next answer, whatever it is asked.
@@ -37,7 +38,7 @@ impl Connection for Script {
     fn transmit(&mut self, command: &Frame) -> Result<Frame, ReaderError> {
         self.sent.push(command.expose().to_vec());
         let answer = self.answers.pop_front().expect("an answer for each command");
-        Ok(Frame::open(&answer))
+        Ok(Frame::public(&answer))
     }
 
     fn presence(&mut self) -> Result<Presence, ReaderError> {
@@ -72,12 +73,19 @@ fn references_and_commands_are_the_profiles() {
     );
     let mut script = Script::new(&["11223344556677889000", "9000", "9000", "9000", "9000", "63C2"]);
     let mut channel = Channel::new(&mut script);
-    assert_eq!(card.challenge(&mut channel).unwrap().0.len(), 8);
-    card.authorize(&mut channel, &AdminResponse::new(&[7; 8])).unwrap();
-    card.set_pin(&mut channel, &pin("1234")).unwrap();
-    card.change_pin(&mut channel, &pin("1234"), &pin("56789")).unwrap();
+    assert_eq!(
+        Some(card.challenge(&mut channel).unwrap()),
+        Challenge::admin(&hex::decode("1122334455667788").unwrap())
+    );
+    let answer = Credential::Answer(AdminResponse::new(&[7; 8]));
+    card.authorize(&mut channel, &answer).unwrap();
+    card.set_pin(&mut channel, &answer, &pin("1234")).unwrap();
+    let current = pin("1234");
+    // With filling nothing has to be verified beforehand.
+    card.authorize(&mut channel, &Credential::CurrentPin(&current)).unwrap();
+    card.set_pin(&mut channel, &Credential::CurrentPin(&current), &pin("56789")).unwrap();
     card.verify_pin(&mut channel, &pin("56789")).unwrap();
-    assert_eq!(Card::tries_left(&mut card, &mut channel).unwrap(), Tries::Left { left: 2, max: None });
+    assert_eq!(card.tries_left(&mut channel).unwrap(), Tries::Left { left: 2, max: None });
     assert_eq!(
         script.sent(),
         [
@@ -96,15 +104,17 @@ fn an_unblocking_code_goes_with_the_new_pin() {
     let mut card =
         card("pin = { reference = 1, padding = 0xFF }\nset_pin = { with = \"unblocking-code\", reference = 2 }");
     assert!(card.takes(Proof::Puk) && card.takes(Proof::CurrentPin) && !card.takes(Proof::AdminAnswer));
-    assert!(card.no_admin_answer().unwrap().contains("unblocking code"));
+    assert!(card.why_not(Proof::AdminAnswer).unwrap().contains("unblocking code"));
     assert_eq!(card.code_lengths(Proof::Puk), Some((1, 8)));
     assert_eq!(card.code_lengths(Proof::CurrentPin), Some((1, 8)));
     assert_eq!(card.code_lengths(Proof::AdminPin), None);
     let mut script = Script::new(&["9000", "63C4"]);
     let mut channel = Channel::new(&mut script);
     let code = Code::new(b"87654321").unwrap();
-    card.reset_with_code(&mut channel, Proof::Puk, &code, &pin("1234")).unwrap();
-    let refused = card.reset_with_code(&mut channel, Proof::Puk, &code, &pin("1234")).unwrap_err();
+    let puk = Credential::Puk(&code);
+    card.authorize(&mut channel, &puk).unwrap();
+    card.set_pin(&mut channel, &puk, &pin("1234")).unwrap();
+    let refused = card.set_pin(&mut channel, &puk, &pin("1234")).unwrap_err();
     assert_eq!(refused.status(), Some(Status::new(0x63C4)));
     let expected = "002C00021038373635343332 3131323334FFFFFFFF".replace(' ', "");
     assert_eq!(script.sent(), [expected.clone(), expected]);
@@ -113,15 +123,22 @@ fn an_unblocking_code_goes_with_the_new_pin() {
 #[test]
 fn what_a_profile_does_not_have_is_not_sent() {
     let mut card = card("pin = { reference = 1, change = false }");
-    for proof in [Proof::AdminAnswer, Proof::Puk, Proof::AdminPin, Proof::ResettingCode, Proof::CurrentPin] {
+    for proof in Proof::ALL {
         assert!(!card.takes(proof), "{proof:?}");
+        assert!(card.plan(proof, true).is_err(), "{proof:?}");
     }
-    assert!(card.no_admin_answer().unwrap().contains("no administrator"));
+    assert!(card.why_not(Proof::AdminAnswer).unwrap().contains("no administrator"));
     let mut script = Script::new(&[]);
     let mut channel = Channel::new(&mut script);
     assert!(card.challenge(&mut channel).is_err());
-    assert!(card.reset_with_code(&mut channel, Proof::Puk, &Code::zeros(8), &pin("1234")).is_err());
-    assert!(card.authorize(&mut channel, &AdminResponse::new(&[7; 8])).is_err());
+    let code = Code::zeros(8);
+    let answer = Credential::Answer(AdminResponse::new(&[7; 8]));
+    for credential in [Credential::Puk(&code), Credential::AdminPin(&code), Credential::ResettingCode(&code), answer] {
+        assert!(card.authorize(&mut channel, &credential).is_err(), "{:?}", credential.proof());
+    }
+    for credential in [Credential::Puk(&code), Credential::AdminPin(&code), Credential::ResettingCode(&code)] {
+        assert!(card.set_pin(&mut channel, &credential, &pin("1234")).is_err(), "{:?}", credential.proof());
+    }
     assert!(script.sent.is_empty());
 }
 

@@ -2,8 +2,9 @@
 
 use super::commands;
 use crate::apdu::tlv;
+use crate::card::error::CardError;
 use crate::card::id::{CardId, IdError, IdOrder};
-use crate::card::{CardError, Tries};
+use crate::card::pin::Tries;
 
 /// Bytes of a full application identifier.
 const AID_LENGTH: usize = 16;

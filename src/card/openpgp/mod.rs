@@ -3,19 +3,24 @@
 //! The user PIN is PW1. The administrator sets it with his own password (PW3, VERIFY and then RESET RETRY COUNTER) or with the
 //! resetting code; or the current PW1 is changed. There is no admin key: a challenge binds to no authentication.
 
+mod change;
 pub mod commands;
 pub mod data;
 #[cfg(test)]
 mod tests;
 
 use self::data::{Aid, ApplicationData, PwStatus};
-use super::proof::family_takes;
-use super::{
-    Card, CardError, CardId, CardPlan, Challenge, IdOrder, PinCharacters, PinLimits, Proof, SecretReport, Tries, send,
-    stand_in_pin,
-};
+use super::challenge::{AdminChallenge, Challenge, ChallengeUse};
+use super::credential::Credential;
+use super::error::CardError;
+use super::id::{CardId, IdOrder};
+use super::pin::{PinCharacters, PinLimits, SecretReport, Tries};
+use super::proof::{Family, Proof};
+use super::send::send_step;
+use super::step::{ReadStep, RiskyStep, StepCommand};
+use super::{Card, CodeChange};
 use crate::apdu::{Channel, Command, Response, Status, tlv};
-use crate::secret::{AdminResponse, Code, Pin, SecretBytes};
+use crate::secret::{Code, Pin, SecretBytes};
 
 /// Fewest characters of PW1 (§4.3).
 const PW1_MIN: usize = 6;
@@ -23,18 +28,19 @@ const PW1_MIN: usize = 6;
 /// Fewest bytes of PW3 and of the resetting code (§4.3).
 const CODE_MIN: usize = 8;
 
-/// Bytes of the challenge that the server's call wants: as many as an admin challenge has on other cards.
+/// Bytes of the challenge: as many as an admin challenge has on other cards.
 const CHALLENGE_LENGTH: usize = 8;
 
-/// VERIFY of PW1 asks for it with 82: as good a proof as 81 (one PW1, one counter), without opening the signature key.
+/// The reference of PW1 in VERIFY. 82 proves the PIN as well as 81 does (there is one PW1 with one counter), and leaves the
+/// signature key closed.
 const PROVE_PW1: u8 = commands::PW1_OTHER;
 
 /// An OpenPGP card whose application is selected.
 #[derive(Debug)]
 pub struct OpenPgp {
     order: IdOrder,
-    /// The application related data, as they were read to make sure of the application; for the first identification.
-    told: Option<Vec<u8>>,
+    /// The application related data that were read to make sure of the application: the first identification takes them.
+    identification: Option<Vec<u8>>,
     data: Option<ApplicationData>,
     /// A password was tried since the counters were read.
     tried: bool,
@@ -46,27 +52,27 @@ impl OpenPgp {
     /// A card that has answered the SELECT; `order` is how its ID becomes GUID text.
     #[must_use]
     pub fn new(order: IdOrder) -> Self {
-        Self { order, told: None, data: None, tried: false, plain_passwords: false }
+        Self { order, identification: None, data: None, tried: false, plain_passwords: false }
     }
 
-    /// The same, with its answer to [`identification`].
+    /// A card that has answered the SELECT and [`identification`].
     #[must_use]
-    pub fn told(order: IdOrder, answer: &Response) -> Self {
-        Self { told: Some(answer.data().to_vec()), ..Self::new(order) }
+    pub fn identified_by(order: IdOrder, answer: &Response) -> Self {
+        Self { identification: Some(answer.data().to_vec()), ..Self::new(order) }
     }
 
-    /// Whether an answer to SELECT may come from OpenPGP. Cards answer `9000` without data, as cards that know nothing of the
-    /// application do, too ([`OpenPgp::says_so`] then tells), or with file control information in one of several templates, in
-    /// which their application identifier must stand.
+    /// Whether an answer to SELECT may come from OpenPGP. Some cards answer `9000` without data, as cards do that know nothing of
+    /// the application ([`OpenPgp::is_identification`] tells them apart). Others answer with file control information in one of
+    /// several templates, and their application identifier must stand in it.
     #[must_use]
     pub fn is_selected(response: &Response) -> bool {
-        response.status().is_ok() && (response.data().is_empty() || names_itself(response.data()))
+        response.status().is_ok() && (response.data().is_empty() || has_aid(response.data()))
     }
 
     /// Whether an answer to [`identification`] comes from OpenPGP.
     #[must_use]
-    pub fn says_so(response: &Response) -> bool {
-        response.status().is_ok() && names_itself(response.data())
+    pub fn is_identification(response: &Response) -> bool {
+        response.status().is_ok() && has_aid(response.data())
     }
 
     fn data(&self) -> Result<&ApplicationData, CardError> {
@@ -78,7 +84,8 @@ impl OpenPgp {
         if !self.tried {
             return Ok(self.data()?.status);
         }
-        let response = send(channel, "GET DATA PW status", &commands::get_data(commands::PW_STATUS))?;
+        let command = get_data("GET DATA PW status", "read the tries left", commands::PW_STATUS);
+        let response = send_step(channel, &command)?;
         let missing = CardError::Incomplete { object: "PW status bytes", missing: "counters" };
         // A primitive object is its value; some cards give the tag as well.
         let value = tlv::find(response.data(), 0xC4).ok().flatten().unwrap_or(response.data());
@@ -90,7 +97,7 @@ impl OpenPgp {
         Ok(status)
     }
 
-    /// A card that wants derived passwords would take every plain one for a wrong one.
+    /// Refuses a card that wants its passwords derived or in blocks: it would count every plain one as wrong.
     fn insist_on_plain_passwords(&mut self, channel: &mut Channel<'_>, proof: Proof) -> Result<(), CardError> {
         let data = *self.data()?;
         let [pw1, code, pw3] = data.status.pin_block;
@@ -99,7 +106,7 @@ impl OpenPgp {
             return Err(CardError::OtherPinFormat { format: "as PIN blocks of format 2" });
         }
         if data.capabilities.kdf && !self.plain_passwords {
-            let derived = match send(channel, "GET DATA KDF-DO", &commands::get_data(commands::KDF)) {
+            let derived = match send_step(channel, &kdf_command()) {
                 Ok(response) => data::derives_passwords(response.data())?,
                 Err(CardError::Refused { status, .. }) if status.is_absent() => false,
                 Err(error) => return Err(error),
@@ -112,49 +119,31 @@ impl OpenPgp {
         Ok(())
     }
 
-    /// Sends a password. A card that refuses it without its counter (`6982` on many, `6300`) is asked for it.
-    fn risk(
+    /// Sends a password, once. A card that refuses it without its counter (`6982` on many, `6300`) is asked for it. **Costs a try
+    /// of the password when it is wrong.**
+    fn send_password(
         &mut self,
         channel: &mut Channel<'_>,
-        name: &'static str,
-        command: &Command,
+        command: &StepCommand,
         left: fn(&PwStatus) -> Tries,
     ) -> Result<(), CardError> {
         self.tried = true;
-        match send(channel, name, command) {
+        match send_step(channel, command) {
             Err(CardError::Refused { command, status: status @ (Status::WRONG | Status::SECURITY_STATUS) }) => {
-                // The refusal is what counts, also where the card is pulled now.
                 match self.status(channel).map(|now| left(&now)) {
                     Ok(Tries::Left { left, .. }) => Err(CardError::Wrong { command, status, left }),
+                    // The refusal stands without its counter, also where the card was pulled before it could be asked.
                     Ok(Tries::Untold) | Err(_) => Err(CardError::Refused { command, status }),
                 }
             }
             result => result.map(drop),
         }
     }
-
-    /// Replaces PW3. **Costs a try of it when `current` is wrong.**
-    ///
-    /// The card tells the two apart by the length of its own PW3, so `current` is verified by itself first: its beginning
-    /// would pass for it otherwise.
-    ///
-    /// # Errors
-    /// The card's refusal; a length that this card's PW3 can't have.
-    pub fn change_admin_pin(&mut self, channel: &mut Channel<'_>, current: &Code, new: &Code) -> Result<(), CardError> {
-        if let Some((min, max)) =
-            self.code_lengths(Proof::AdminPin).filter(|(min, max)| !(*min..=*max).contains(&new.length()))
-        {
-            return Err(CardError::PinLength { length: new.length(), min, max });
-        }
-        self.authorize_with_code(channel, current)?;
-        let command = commands::change_reference_data(commands::PW3, joined(current.expose(), new.expose()));
-        self.risk(channel, "CHANGE REFERENCE DATA (PW3)", &command, PwStatus::pw3)
-    }
 }
 
 impl Card for OpenPgp {
-    fn family(&self) -> &'static str {
-        "openpgp"
+    fn family(&self) -> Family {
+        Family::OpenPgp
     }
 
     fn title(&self) -> String {
@@ -176,16 +165,25 @@ impl Card for OpenPgp {
 
     fn takes(&self, proof: Proof) -> bool {
         let has_code = || self.data.is_none_or(|data| data.status.has_resetting_code());
-        family_takes(self.family(), proof) && (proof != Proof::ResettingCode || has_code())
+        self.family().takes(proof) && (proof != Proof::ResettingCode || has_code())
+    }
+
+    fn why_not(&self, proof: Proof) -> Option<&'static str> {
+        match proof {
+            Proof::AdminAnswer => self.family().no_admin_answer(),
+            Proof::ResettingCode if !self.takes(proof) => Some("its resetting code is not set, or blocked"),
+            Proof::ResettingCode | Proof::Puk | Proof::AdminPin | Proof::CurrentPin => None,
+        }
     }
 
     fn identify(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
         // One command for who the card is, how long its passwords may be and how many tries they have left.
-        let data = match self.told.take() {
+        let data = match self.identification.take() {
             Some(told) => ApplicationData::parse(&told)?,
             None => {
-                let response = send(channel, "GET DATA application related data", &identification())?;
-                ApplicationData::parse(response.data())?
+                let (name, purpose) = ("GET DATA application related data", "identify the card");
+                let command = StepCommand { name, purpose, command: identification() };
+                ApplicationData::parse(send_step(channel, &command)?.data())?
             }
         };
         self.data = Some(data);
@@ -194,25 +192,11 @@ impl Card for OpenPgp {
     }
 
     fn confirm(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
-        let response = send(channel, "GET DATA application identifier", &commands::get_data(commands::FULL_AID))?;
+        let response = send_step(channel, &confirm_command())?;
         let value = tlv::find(response.data(), 0x4F).ok().flatten().unwrap_or(response.data());
         let aid = Aid::parse(value)
             .ok_or(CardError::Incomplete { object: "application identifier", missing: "serial number" })?;
         Ok(aid.card_id(self.order)?)
-    }
-
-    fn challenge_survives_reading(&self) -> bool {
-        // Nothing answers it.
-        true
-    }
-
-    fn has_admin_challenge(&self) -> bool {
-        false
-    }
-
-    fn gives_challenge(&self) -> bool {
-        // Also where the capabilities don't announce it: they are wrong on cards in the field, and a refusal costs nothing.
-        true
     }
 
     fn tries_left(&mut self, channel: &mut Channel<'_>) -> Result<Tries, CardError> {
@@ -242,7 +226,7 @@ impl Card for OpenPgp {
 
     fn secrets(&mut self, channel: &mut Channel<'_>) -> Result<Vec<SecretReport>, CardError> {
         let status = self.status(channel)?;
-        // Which of them are the factory's only a try would tell.
+        // Only a try would tell which of them are still the factory's.
         let report = |name, tries| SecretReport { name, tries, factory: None };
         Ok(vec![
             report("pin", status.pw1()),
@@ -251,97 +235,98 @@ impl Card for OpenPgp {
         ])
     }
 
-    fn challenge(&mut self, channel: &mut Channel<'_>) -> Result<Challenge, CardError> {
-        let response = send(channel, "GET CHALLENGE", &commands::get_challenge(CHALLENGE_LENGTH))?;
-        match response.data().len() {
-            CHALLENGE_LENGTH => Ok(Challenge(response.data().to_vec())),
-            length => Err(CardError::ChallengeLength { length, expected: CHALLENGE_LENGTH }),
-        }
+    fn challenge_use(&self) -> Option<ChallengeUse> {
+        // The card is asked also where its capabilities don't announce it: they are wrong on cards in the field, and a refusal
+        // costs nothing.
+        Some(ChallengeUse::Random)
     }
 
-    fn authorize(&mut self, _channel: &mut Channel<'_>, _answer: &AdminResponse) -> Result<(), CardError> {
-        Err(CardError::NotTaken { family: self.family(), proof: Proof::AdminAnswer })
-    }
-
-    fn authorize_with_code(&mut self, channel: &mut Channel<'_>, code: &Code) -> Result<(), CardError> {
-        let command = commands::verify(commands::PW3, SecretBytes::copy_of(code.expose()));
-        self.risk(channel, "VERIFY (PW3)", &command, PwStatus::pw3)
-    }
-
-    fn reset_with_code(
-        &mut self,
-        channel: &mut Channel<'_>,
-        proof: Proof,
-        code: &Code,
-        new: &Pin,
-    ) -> Result<(), CardError> {
-        if proof != Proof::ResettingCode {
-            return Err(CardError::NotTaken { family: self.family(), proof });
-        }
-        let command = commands::reset_with_code(joined(code.expose(), new.expose()));
-        self.risk(channel, "RESET RETRY COUNTER (code)", &command, PwStatus::resetting_code)
-    }
-
-    fn set_pin(&mut self, channel: &mut Channel<'_>, pin: &Pin) -> Result<(), CardError> {
-        let command = commands::reset_retry_counter(SecretBytes::copy_of(pin.expose()));
-        self.tried = true;
-        send(channel, "RESET RETRY COUNTER", &command).map(drop)
-    }
-
-    fn splits_by_length(&self) -> bool {
+    fn challenge_survives_reading(&self) -> bool {
+        // Nothing answers it, so nothing can spoil it.
         true
     }
 
-    fn change_pin(&mut self, channel: &mut Channel<'_>, current: &Pin, new: &Pin) -> Result<(), CardError> {
-        let command = commands::change_reference_data(commands::PW1, joined(current.expose(), new.expose()));
-        self.risk(channel, "CHANGE REFERENCE DATA", &command, PwStatus::pw1)
+    fn challenge(&mut self, channel: &mut Channel<'_>) -> Result<Challenge, CardError> {
+        let response = send_step(channel, &challenge_command())?;
+        match <[u8; CHALLENGE_LENGTH]>::try_from(response.data()) {
+            Ok(bytes) => Ok(Challenge::Admin(AdminChallenge::Eight(bytes))),
+            Err(_) => Err(CardError::ChallengeLength { length: response.data().len(), expected: CHALLENGE_LENGTH }),
+        }
     }
 
-    fn verify_pin(&mut self, channel: &mut Channel<'_>, pin: &Pin) -> Result<(), CardError> {
-        let command = commands::verify(PROVE_PW1, SecretBytes::copy_of(pin.expose()));
-        self.risk(channel, "VERIFY", &command, PwStatus::pw1)
+    fn read_commands(&self, step: ReadStep) -> Vec<StepCommand> {
+        match step {
+            ReadStep::Challenge => vec![challenge_command()],
+            // The counters were read by the identification.
+            ReadStep::Tries { .. } if self.data.is_some_and(|data| data.capabilities.kdf) => vec![kdf_command()],
+            ReadStep::Tries { .. } => Vec::new(),
+            ReadStep::CardId => vec![confirm_command()],
+        }
+    }
+
+    fn risky_commands(&self, step: &RiskyStep<'_>) -> Result<Vec<StepCommand>, CardError> {
+        let command = match step {
+            RiskyStep::Authorize(Credential::AdminPin(code)) => verify_pw3(code),
+            // The code goes with the new PIN.
+            RiskyStep::Authorize(Credential::ResettingCode(_)) => return Ok(Vec::new()),
+            // The change tells the two PINs apart by the length of the card's own. The beginning of the right PIN would pass for
+            // it there, and set a PIN that nobody meant, so the current one is verified by itself first.
+            RiskyStep::Authorize(Credential::CurrentPin(current)) => verify_pw1("verify the current PIN", current),
+            RiskyStep::SetPin(Credential::AdminPin(_), new) => StepCommand {
+                name: "RESET RETRY COUNTER",
+                purpose: "set the PIN",
+                command: commands::reset_retry_counter(SecretBytes::copy_of(new.expose())),
+            },
+            RiskyStep::SetPin(Credential::ResettingCode(code), new) => StepCommand {
+                name: "RESET RETRY COUNTER (code)",
+                purpose: "set the PIN with the resetting code",
+                command: commands::reset_with_code(joined(code.expose(), new.expose())),
+            },
+            RiskyStep::SetPin(Credential::CurrentPin(current), new) => StepCommand {
+                name: "CHANGE REFERENCE DATA",
+                purpose: "change the PIN",
+                command: commands::change_reference_data(commands::PW1, joined(current.expose(), new.expose())),
+            },
+            RiskyStep::Verify(pin) => verify_pw1("verify the PIN", pin),
+            RiskyStep::Authorize(other) | RiskyStep::SetPin(other, _) => {
+                return Err(CardError::NotTaken { family: self.family(), proof: other.proof() });
+            }
+        };
+        Ok(vec![command])
+    }
+
+    fn send_risky(
+        &mut self,
+        channel: &mut Channel<'_>,
+        step: &RiskyStep<'_>,
+        command: &StepCommand,
+    ) -> Result<(), CardError> {
+        match step {
+            RiskyStep::SetPin(Credential::AdminPin(_), _) => {
+                // Carries no password that could be wrong: `6982` says that PW3 is not verified.
+                self.tried = true;
+                send_step(channel, command).map(drop)
+            }
+            RiskyStep::Authorize(Credential::AdminPin(_)) => self.send_password(channel, command, PwStatus::pw3),
+            RiskyStep::SetPin(Credential::ResettingCode(_), _) => {
+                self.send_password(channel, command, PwStatus::resetting_code)
+            }
+            RiskyStep::Authorize(_) | RiskyStep::SetPin(..) | RiskyStep::Verify(_) => {
+                self.send_password(channel, command, PwStatus::pw1)
+            }
+        }
     }
 
     fn forget(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
-        send(channel, "VERIFY (log out)", &commands::log_out(PROVE_PW1))?;
-        send(channel, "VERIFY (log out)", &commands::log_out(commands::PW3)).map(drop)
+        for reference in [PROVE_PW1, commands::PW3] {
+            let (name, purpose) = ("VERIFY (log out)", "end what was verified");
+            send_step(channel, &StepCommand { name, purpose, command: commands::log_out(reference) })?;
+        }
+        Ok(())
     }
 
-    fn certificate_files(&mut self, _channel: &mut Channel<'_>) -> Result<Vec<String>, CardError> {
-        // One object for certificates and no table of them.
-        Ok(Vec::new())
-    }
-
-    fn plan(&self, proof: Proof) -> CardPlan {
-        let mut plan = CardPlan::default();
-        let pin = stand_in_pin(self.limits());
-        let plain = |pin: &Pin| SecretBytes::copy_of(pin.expose());
-        let code = Code::zeros(CODE_MIN);
-        plan.before("take a challenge for the server's call", commands::get_challenge(CHALLENGE_LENGTH));
-        if self.data.is_some_and(|data| data.capabilities.kdf) {
-            plan.after("make sure that passwords are sent as they are", commands::get_data(commands::KDF));
-        }
-        plan.after("confirm the card ID", commands::get_data(commands::FULL_AID));
-        match proof {
-            Proof::AdminPin => {
-                let code = SecretBytes::copy_of(code.expose());
-                plan.after("verify the admin PIN (PW3)", commands::verify(commands::PW3, code));
-                plan.after("set the PIN", commands::reset_retry_counter(plain(&pin)));
-            }
-            Proof::ResettingCode => {
-                let both = joined(code.expose(), pin.expose());
-                plan.after("set the PIN with the resetting code", commands::reset_with_code(both));
-            }
-            Proof::CurrentPin => {
-                plan.after("verify the current PIN", commands::verify(PROVE_PW1, plain(&pin)));
-                let both = joined(pin.expose(), pin.expose());
-                plan.after("change the PIN", commands::change_reference_data(commands::PW1, both));
-            }
-            // What `takes` has refused.
-            Proof::AdminAnswer | Proof::Puk => {}
-        }
-        plan.after("verify the PIN", commands::verify(PROVE_PW1, plain(&pin)));
-        plan
+    fn code_change(&mut self) -> Option<&mut dyn CodeChange> {
+        Some(self)
     }
 }
 
@@ -351,7 +336,37 @@ pub fn identification() -> Command {
     commands::get_data(commands::APPLICATION_RELATED_DATA)
 }
 
-fn names_itself(data: &[u8]) -> bool {
+fn get_data(name: &'static str, purpose: &'static str, tag: u16) -> StepCommand {
+    StepCommand { name, purpose, command: commands::get_data(tag) }
+}
+
+fn confirm_command() -> StepCommand {
+    get_data("GET DATA application identifier", "confirm the card ID", commands::FULL_AID)
+}
+
+fn kdf_command() -> StepCommand {
+    get_data("GET DATA KDF-DO", "make sure that passwords are sent as they are", commands::KDF)
+}
+
+fn challenge_command() -> StepCommand {
+    StepCommand {
+        name: "GET CHALLENGE",
+        purpose: "take a challenge for the server's call",
+        command: commands::get_challenge(CHALLENGE_LENGTH),
+    }
+}
+
+fn verify_pw1(purpose: &'static str, pin: &Pin) -> StepCommand {
+    let command = commands::verify(PROVE_PW1, SecretBytes::copy_of(pin.expose()));
+    StepCommand { name: "VERIFY", purpose, command }
+}
+
+fn verify_pw3(code: &Code) -> StepCommand {
+    let command = commands::verify(commands::PW3, SecretBytes::copy_of(code.expose()));
+    StepCommand { name: "VERIFY (PW3)", purpose: "verify the admin PIN (PW3)", command }
+}
+
+fn has_aid(data: &[u8]) -> bool {
     data.windows(commands::AID.len()).any(|window| window == commands::AID)
 }
 

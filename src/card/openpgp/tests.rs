@@ -1,6 +1,8 @@
 use super::data::{Capabilities, derives_passwords};
 use super::*;
+use crate::card::pin_job::PinJob;
 use crate::card::script::{play, recorded, replay};
+use crate::secret::AdminResponse;
 
 const NITROKEY: &str = include_str!("../../../fixtures/apdu/openpgp/session-nitrokey.apdu");
 
@@ -65,6 +67,8 @@ fn one_command_tells_who_the_card_is_and_what_it_counts() {
         assert_eq!(card.code_lengths(Proof::AdminPin), Some((8, 127)));
         // Not set on this card.
         assert!(!card.takes(Proof::ResettingCode));
+        assert_eq!(card.why_not(Proof::ResettingCode), Some("its resetting code is not set, or blocked"));
+        assert!(card.plan(Proof::ResettingCode, true).is_err());
         assert!(card.takes(Proof::AdminPin) && card.takes(Proof::CurrentPin));
         assert!(!card.takes(Proof::AdminAnswer) && !card.takes(Proof::Puk));
         id
@@ -85,7 +89,7 @@ fn the_template_comes_with_its_tag_or_without() {
         play(&[(DATA, &format!("{answer}9000"))], |channel| {
             let mut card = OpenPgp::new(IdOrder::Raw);
             card.identify(channel).unwrap();
-            assert!(card.takes(Proof::ResettingCode));
+            assert!(card.takes(Proof::ResettingCode) && card.why_not(Proof::ResettingCode).is_none());
         });
     }
 }
@@ -122,20 +126,23 @@ fn pw3_is_verified_and_sets_the_pin() {
     let session = [VERIFY_PW3, RESET, "0020008206363534333231"];
     replay(NITROKEY, &session, |channel| {
         let mut card = OpenPgp::new(IdOrder::Raw);
-        card.authorize_with_code(channel, &code("12345678")).unwrap();
-        card.set_pin(channel, &pin("654321")).unwrap();
+        let code = code("12345678");
+        card.authorize(channel, &Credential::AdminPin(&code)).unwrap();
+        card.set_pin(channel, &Credential::AdminPin(&code), &pin("654321")).unwrap();
         card.verify_pin(channel, &pin("654321")).unwrap();
     });
     // `6982` is a missing PW3 here, and no wrong password.
-    let error =
-        play(&[(RESET, "6982")], |channel| OpenPgp::new(IdOrder::Raw).set_pin(channel, &pin("654321")).unwrap_err());
+    let error = play(&[(RESET, "6982")], |channel| {
+        let code = code("12345678");
+        OpenPgp::new(IdOrder::Raw).set_pin(channel, &Credential::AdminPin(&code), &pin("654321")).unwrap_err()
+    });
     assert!(matches!(error, CardError::Refused { .. }), "{error}");
 }
 
 #[test]
 fn a_wrong_password_is_told_in_three_ways_and_counted_in_all() {
     let verify = |card: &mut OpenPgp, channel: &mut Channel<'_>| {
-        card.authorize_with_code(channel, &code("12345678")).unwrap_err()
+        card.authorize(channel, &Credential::AdminPin(&code("12345678"))).unwrap_err()
     };
     for word in ["63C2", "63C0", "6983"] {
         let error = identified(FULL, &[(VERIFY_PW3, word)], verify);
@@ -149,11 +156,11 @@ fn a_wrong_password_is_told_in_three_ways_and_counted_in_all() {
         assert!(matches!(error, CardError::Refused { .. }), "{word}: {error}");
     }
     let error = identified(FULL, &[(WITH_CODE, "6982"), (STATUS, "007F7F7F0302039000")], |card, channel| {
-        card.reset_with_code(channel, Proof::ResettingCode, &code("87654321"), &pin("123456")).unwrap_err()
+        card.set_pin(channel, &Credential::ResettingCode(&code("87654321")), &pin("123456")).unwrap_err()
     });
     assert!(matches!(error, CardError::Wrong { left: 2, .. }), "{error}");
     let error = identified(FULL, &[(CHANGE_WRONG, "6300"), (STATUS, "007F7F7F0103039000")], |card, channel| {
-        card.change_pin(channel, &pin("999999"), &pin("123456")).unwrap_err()
+        card.set_pin(channel, &Credential::CurrentPin(&pin("999999")), &pin("123456")).unwrap_err()
     });
     assert!(matches!(error, CardError::Wrong { left: 1, .. }), "{error}");
 }
@@ -162,15 +169,20 @@ fn a_wrong_password_is_told_in_three_ways_and_counted_in_all() {
 fn the_resetting_code_sets_the_pin_in_one_command() {
     replay(NITROKEY, &[WITH_CODE, "002400810C313233343536363534333231"], |channel| {
         let mut card = OpenPgp::new(IdOrder::Raw);
-        card.reset_with_code(channel, Proof::ResettingCode, &code("87654321"), &pin("123456")).unwrap();
-        card.change_pin(channel, &pin("123456"), &pin("654321")).unwrap();
+        let code = code("87654321");
+        // The code goes with the new PIN: nothing is sent before.
+        card.authorize(channel, &Credential::ResettingCode(&code)).unwrap();
+        card.set_pin(channel, &Credential::ResettingCode(&code), &pin("123456")).unwrap();
+        card.set_pin(channel, &Credential::CurrentPin(&pin("123456")), &pin("654321")).unwrap();
     });
     play(&[], |channel| {
         let mut card = OpenPgp::new(IdOrder::Raw);
-        let puk = card.reset_with_code(channel, Proof::Puk, &code("87654321"), &pin("123456"));
-        assert!(matches!(puk, Err(CardError::NotTaken { .. })));
-        let answer = AdminResponse::new(&[0; 8]);
-        assert!(matches!(card.authorize(channel, &answer), Err(CardError::NotTaken { .. })));
+        let code = code("87654321");
+        for other in [Credential::Puk(&code), Credential::Answer(AdminResponse::new(&[0; 8]))] {
+            let refused = card.set_pin(channel, &other, &pin("123456"));
+            assert!(matches!(refused, Err(CardError::NotTaken { .. })));
+            assert!(matches!(card.authorize(channel, &other), Err(CardError::NotTaken { .. })));
+        }
     });
 }
 
@@ -235,10 +247,10 @@ fn pw3_is_changed_after_it_was_verified_by_itself() {
     let change = "002400831031323334353637383837363534333231";
     let script = [(VERIFY_PW3, "9000"), (change, "9000")];
     identified(FULL, &script, |card, channel| {
-        card.change_admin_pin(channel, &code("12345678"), &code("87654321")).unwrap();
+        card.change_code(channel, &code("12345678"), &code("87654321")).unwrap();
     });
     identified(FULL, &[], |card, channel| {
-        let short = card.change_admin_pin(channel, &code("12345678"), &code("1234567"));
+        let short = card.change_code(channel, &code("12345678"), &code("1234567"));
         assert!(matches!(short, Err(CardError::PinLength { .. })));
     });
 }
@@ -246,7 +258,8 @@ fn pw3_is_changed_after_it_was_verified_by_itself() {
 #[test]
 fn a_challenge_is_given_also_where_it_is_not_announced() {
     let challenge = replay(NITROKEY, &[RANDOM], |channel| OpenPgp::new(IdOrder::Raw).challenge(channel).unwrap());
-    assert_eq!(hex::encode_upper(challenge.0), "348B0CD6F61906B3");
+    let expected = hex::decode("348B0CD6F61906B3").unwrap();
+    assert_eq!(Some(challenge), Challenge::admin(&expected));
     for answer in ["6D00", "6A81", "9000", "001122339000"] {
         play(&[(RANDOM, answer)], |channel| assert!(OpenPgp::new(IdOrder::Raw).challenge(channel).is_err()));
     }
@@ -270,7 +283,7 @@ fn status_bytes_and_capabilities_of_any_length() {
 fn a_card_that_leaves_no_length_for_a_pin_is_planned_all_the_same() {
     for (status, length) in [("00057F7F030303", 5), ("00007F7F030303", 1), ("00FF7F7F030303", 8)] {
         identified(status, &[], |card, _| {
-            let planned = card.plan(Proof::AdminPin).after_asking;
+            let planned = card.plan(Proof::AdminPin, true).unwrap().after_asking;
             let verify = planned.last().unwrap().command.frames(crate::reader::Protocol::T1, false);
             assert_eq!(verify[0].expose().len(), 5 + length, "{status}");
         });

@@ -1,8 +1,8 @@
 //! The commands of a PIV card, one constructor each (NIST SP 800-73-4 part 2 §3; Yubico's documented extensions are marked).
 
-use super::Algorithm;
 use crate::apdu::{Command, tlv};
-use crate::secret::{AdminResponse, SecretBytes};
+use crate::card::key_algorithm::KeyAlgorithm;
+use crate::secret::{AdminKey, AdminResponse, SecretBytes};
 
 /// The application identifier up to its version (SP 800-73-4 part 1 §2.2).
 pub const AID: [u8; 9] = [0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00];
@@ -66,13 +66,14 @@ pub fn reset_retry_counter(puk_and_new: SecretBytes) -> Command {
 /// GENERAL AUTHENTICATE asking for a challenge to the holder of the management key (part 2 §3.2.4, table 7). Costs no try;
 /// `6A86` where the key is of another algorithm.
 #[must_use]
-pub fn management_challenge(algorithm: Algorithm) -> Command {
+pub fn management_challenge(algorithm: KeyAlgorithm) -> Command {
     Command::new(0x00, 0x87, algorithm.byte(), MANAGEMENT_KEY).data(&[0x7C, 0x02, 0x81, 0x00]).expecting(256)
 }
 
-/// GENERAL AUTHENTICATE with the answer to the challenge (part 2 §3.2.4).
+/// GENERAL AUTHENTICATE with the answer to the challenge (part 2 §3.2.4). Consumes the challenge. **Costs a try where the card
+/// counts wrong answers.**
 #[must_use]
-pub fn management_answer(algorithm: Algorithm, answer: &AdminResponse) -> Command {
+pub fn management_answer(algorithm: KeyAlgorithm, answer: &AdminResponse) -> Command {
     let length = u8::try_from(answer.length()).unwrap_or(u8::MAX);
     let mut data = SecretBytes::with_capacity(4 + answer.length());
     let fits = data.append(&[0x7C, length.saturating_add(2), 0x82, length]) && data.append(answer.expose());
@@ -82,10 +83,11 @@ pub fn management_answer(algorithm: Algorithm, answer: &AdminResponse) -> Comman
 
 /// SET MANAGEMENT KEY (Yubico), after authentication with the old one; no touch asked for later.
 #[must_use]
-pub fn set_management_key(algorithm: Algorithm, key: &SecretBytes) -> Command {
+pub fn set_management_key(algorithm: KeyAlgorithm, key: &AdminKey) -> Command {
+    let key = key.expose();
     let length = u8::try_from(key.len()).unwrap_or(u8::MAX);
     let mut data = SecretBytes::with_capacity(3 + key.len());
-    let fits = data.append(&[algorithm.byte(), MANAGEMENT_KEY, length]) && data.append(key.expose());
+    let fits = data.append(&[algorithm.byte(), MANAGEMENT_KEY, length]) && data.append(key);
     debug_assert!(fits, "the buffer is made for header and key");
     Command::new(0x00, 0xFF, 0xFF, 0xFF).secret(data)
 }

@@ -5,13 +5,15 @@
 //!    card's own number (14); the five before them are the same on every card;
 //! 3. the serial number of a card with Yubico's extensions: its four bytes, big-endian, four times over.
 //!
-//! Missing, empty, all `00` and all `FF` hold nothing; nor does a CCC that may not be read here (behind a contactless reader). A card with none of the three has no card ID. The GUID's text has the bytes in
-//! their order on the card.
+//! Missing, empty, all `00` and all `FF` hold nothing; nor does a CCC that may not be read here (behind a contactless reader). A
+//! card with none of the three has no card ID. The GUID's text has the bytes in their order on the card.
 
 use super::commands;
-use crate::apdu::{Channel, Command, Response, Status, tlv};
+use crate::apdu::{Channel, Response, Status, tlv};
+use crate::card::error::CardError;
 use crate::card::id::{CardId, IdError, IdOrder};
-use crate::card::{CardError, send};
+use crate::card::send::{send, send_step};
+use crate::card::step::StepCommand;
 
 /// A serial number that every card with Nitrokey's application answers: it tells none from another.
 const SHARED_SERIAL: [u8; 4] = [0x00, 0x52, 0xF7, 0x43];
@@ -32,12 +34,13 @@ pub enum Source {
 
 impl Source {
     /// The command that reads it.
-    pub(super) fn command(self) -> (&'static str, Command) {
-        match self {
+    pub(super) fn command(self) -> StepCommand {
+        let (name, command) = match self {
             Self::Chuid => ("GET DATA CHUID", commands::get_data(commands::CHUID)),
             Self::Ccc => ("GET DATA CCC", commands::get_data(commands::CCC)),
             Self::Serial => ("GET SERIAL", commands::get_serial()),
-        }
+        };
+        StepCommand { name, purpose: "confirm the card ID", command }
     }
 
     fn read(self, response: &Response) -> Result<Option<CardId>, CardError> {
@@ -48,10 +51,12 @@ impl Source {
         }
     }
 
-    /// Reads the ID here; `None` where there is nothing.
+    /// Reads the ID at this place; `None` where the card has nothing there. 1 command.
+    ///
+    /// # Errors
+    /// Any other refusal, no answer, or an object that can't be read.
     pub(super) fn ask(self, channel: &mut Channel<'_>) -> Result<Option<CardId>, CardError> {
-        let (name, command) = self.command();
-        match send(channel, name, &command) {
+        match send_step(channel, &self.command()) {
             Ok(response) => self.read(&response),
             Err(CardError::Refused { status, .. }) if status.is_absent() => Ok(None),
             Err(error) => Err(error),
@@ -60,6 +65,9 @@ impl Source {
 }
 
 /// Finds the ID, 1 to 4 commands.
+///
+/// # Errors
+/// No place has one, or one can't be read.
 pub(super) fn find(channel: &mut Channel<'_>) -> Result<(Source, CardId), CardError> {
     if let Some(id) = Source::Chuid.ask(channel)? {
         return Ok((Source::Chuid, id));
@@ -70,7 +78,7 @@ pub(super) fn find(channel: &mut Channel<'_>) -> Result<(Source, CardId), CardEr
         Err(error) if error.status() == Some(Status::SECURITY_STATUS) => Some(error),
         Err(error) => return Err(error),
     };
-    // Its instruction means nothing, or something else, on cards that don't know Yubico's extensions.
+    // GET SERIAL means nothing, or something else, to cards that don't know Yubico's extensions.
     if version(channel)?.is_some()
         && let Some(id) = Source::Serial.ask(channel)?
     {
@@ -79,7 +87,10 @@ pub(super) fn find(channel: &mut Channel<'_>) -> Result<(Source, CardId), CardEr
     Err(unreadable.unwrap_or(CardError::Incomplete { object: "CHUID, CCC and serial number", missing: "card ID" }))
 }
 
-/// The version of Yubico's extensions; `None` on a card without them.
+/// The version of Yubico's extensions; `None` on a card without them. 1 command.
+///
+/// # Errors
+/// No answer, or a card that has nothing selected any more.
 pub(super) fn version(channel: &mut Channel<'_>) -> Result<Option<[u8; 3]>, CardError> {
     match send(channel, "GET VERSION", &commands::get_version()) {
         Ok(response) => Ok(response.data().try_into().ok()),
@@ -97,7 +108,7 @@ pub fn from_chuid(object: &[u8]) -> Result<Option<CardId>, CardError> {
     let Some(chuid) = tlv::find(object, 0x53).map_err(malformed)? else { return Ok(None) };
     match tlv::find(chuid, 0x34).map_err(malformed)? {
         None | Some([]) => Ok(None),
-        Some(guid) => telling(guid),
+        Some(guid) => id_of(guid),
     }
 }
 
@@ -112,23 +123,23 @@ pub fn from_ccc(object: &[u8]) -> Result<Option<CardId>, CardError> {
     let [_, _, _, _, _, unique @ ..] = identifier else { return Ok(None) };
     // The card's own number must tell it, not the manufacturer before it.
     let number = unique.get(2..).unwrap_or_default();
-    if identifier.len() != CCC_IDENTIFIER || tells_nothing(number) {
+    if identifier.len() != CCC_IDENTIFIER || is_blank(number) {
         return Ok(None);
     }
-    telling(unique)
+    id_of(unique)
 }
 
 /// A serial number of four bytes.
 #[must_use]
 pub fn from_serial(data: &[u8]) -> Option<CardId> {
     let serial: [u8; 4] = data.try_into().ok()?;
-    if tells_nothing(&serial) || serial == SHARED_SERIAL {
+    if is_blank(&serial) || serial == SHARED_SERIAL {
         return None;
     }
     CardId::new(&serial.repeat(4), IdOrder::Raw).ok()
 }
 
-fn telling(bytes: &[u8]) -> Result<Option<CardId>, CardError> {
+fn id_of(bytes: &[u8]) -> Result<Option<CardId>, CardError> {
     match CardId::new(bytes, IdOrder::Raw) {
         Ok(id) => Ok(Some(id)),
         Err(IdError::Zero | IdError::Erased) => Ok(None),
@@ -136,6 +147,6 @@ fn telling(bytes: &[u8]) -> Result<Option<CardId>, CardError> {
     }
 }
 
-fn tells_nothing(bytes: &[u8]) -> bool {
+fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0x00) || bytes.iter().all(|byte| *byte == 0xFF)
 }

@@ -1,14 +1,14 @@
 //! What a card with Yubico's extensions tells of a PIN, a PUK or a key without a try (GET METADATA, firmware 5.3).
 
-use super::Algorithm;
 use crate::apdu::tlv::{self, TlvError};
-use crate::card::Tries;
+use crate::card::key_algorithm::KeyAlgorithm;
+use crate::card::pin::Tries;
 
 /// The part of an answer to GET METADATA that a job needs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Metadata {
     /// Tag 01, for the management key.
-    pub algorithm: Option<Algorithm>,
+    pub algorithm: Option<KeyAlgorithm>,
     /// Tag 05: the value is the factory's.
     pub factory: Option<bool>,
     /// Tag 06: tries, all and left.
@@ -28,7 +28,7 @@ impl Metadata {
         let value = |tag| objects.iter().find(|object| object.tag == tag).map(|object| object.value);
         Ok(Some(Self {
             algorithm: match value(0x01) {
-                Some([byte]) => Algorithm::of_byte(*byte),
+                Some([byte]) => KeyAlgorithm::of_byte(*byte),
                 _ => None,
             },
             factory: match value(0x05) {
@@ -42,7 +42,7 @@ impl Metadata {
         }))
     }
 
-    /// The counter, as others are told.
+    /// The counter.
     #[must_use]
     pub fn tries_left(&self) -> Tries {
         match self.tries {

@@ -4,7 +4,7 @@
 //! The PIN is set with the PUK (RESET RETRY COUNTER) or with the current PIN (CHANGE REFERENCE DATA), both filled up to eight
 //! bytes with `FF`. The management key administers keys and data objects and gives no right to the PIN.
 
-mod algorithm;
+mod change;
 pub mod commands;
 mod counter;
 pub mod identity;
@@ -12,16 +12,21 @@ pub mod metadata;
 #[cfg(test)]
 mod tests;
 
-pub use self::algorithm::Algorithm;
 use self::counter::Answer;
 use self::identity::Source;
 use self::metadata::Metadata;
-use super::{
-    Card, CardError, CardId, CardPlan, Challenge, PinCharacters, PinLimits, Proof, SecretReport, Tries, send,
-    stand_in_pin,
-};
+use super::challenge::{Challenge, ChallengeUse};
+use super::credential::Credential;
+use super::error::CardError;
+use super::id::CardId;
+use super::key_algorithm::KeyAlgorithm;
+use super::pin::{PinCharacters, PinLimits, SecretReport, Tries};
+use super::proof::{Family, Proof};
+use super::send::send_step;
+use super::step::{ReadStep, RiskyStep, StepCommand};
+use super::{AdminKeyChange, Card, CodeChange};
 use crate::apdu::{Channel, Response, Status, tlv};
-use crate::secret::{AdminResponse, Code, Pin, SecretBytes};
+use crate::secret::{AdminResponse, SecretBytes};
 
 /// Bytes of a PIN or PUK on the wire (SP 800-73-4 part 2 §2.4.3).
 const BLOCK: usize = 8;
@@ -35,16 +40,29 @@ pub const LIMITS: PinLimits = PinLimits { min: 6, max: BLOCK, characters: PinCha
 /// Lengths of PINs and PUKs in the field. SP 800-73-4 wants eight bytes of a PUK; Yubico's cards take six.
 const CODE_LENGTHS: (usize, usize) = (6, BLOCK);
 
+const CHANGE: &str = "CHANGE REFERENCE DATA";
+
 /// A PIV card whose application is selected.
 #[derive(Debug, Default)]
 pub struct Piv {
     id_source: Option<Source>,
     /// Whether the card has answered GET METADATA; asked no more once it has not.
     has_metadata: Option<bool>,
-    /// The PIN was verified before we came, and nothing tells its counter as long as it is.
-    hidden: bool,
+    counter: PinCounter,
     /// The management key's, once it is known.
-    algorithm: Option<Algorithm>,
+    algorithm: Option<KeyAlgorithm>,
+}
+
+/// What the card has last said of the PIN's counter.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum PinCounter {
+    /// Not asked yet, or answered without the metadata.
+    #[default]
+    Plain,
+    /// Another program has left the PIN verified, so VERIFY does not tell the counter; the metadata do.
+    InMetadata,
+    /// The PIN is verified, and nothing tells the counter as long as it is.
+    Hidden,
 }
 
 impl Piv {
@@ -64,14 +82,23 @@ impl Piv {
         response.status().is_ok() && named.is_some_and(|aid| aid.starts_with(&commands::AID) || aid.starts_with(own))
     }
 
-    /// GET METADATA, where the card knows it: its instruction may mean something else on cards that don't. A card that has told
-    /// of one secret must tell of the next.
+    fn metadata_command(reference: u8) -> StepCommand {
+        let purpose = match reference {
+            commands::MANAGEMENT_KEY => "ask for the management key's algorithm",
+            commands::PUK => "read the tries left of the PUK",
+            _ => "read the tries left",
+        };
+        StepCommand { name: "GET METADATA", purpose, command: commands::get_metadata(reference) }
+    }
+
+    /// What the card tells of a PIN, a PUK or a key. A card that has refused the command once is not sent it again, since the
+    /// instruction may mean something else to it. One that has told of a secret must tell of the next.
     fn metadata(&mut self, channel: &mut Channel<'_>, reference: u8) -> Result<Option<Metadata>, CardError> {
         if self.has_metadata == Some(false) {
             return Ok(None);
         }
         let known = self.has_metadata == Some(true);
-        match send(channel, "GET METADATA", &commands::get_metadata(reference)) {
+        match send_step(channel, &Self::metadata_command(reference)) {
             Ok(response) => match Metadata::parse(response.data()) {
                 Err(source) if known => Err(CardError::Malformed { object: "metadata", source }),
                 Ok(None) if known => Err(CardError::Incomplete { object: "metadata", missing: "data object" }),
@@ -89,14 +116,21 @@ impl Piv {
         }
     }
 
+    fn challenge_command(algorithm: KeyAlgorithm) -> StepCommand {
+        StepCommand {
+            name: "GENERAL AUTHENTICATE (challenge)",
+            purpose: "take a challenge (Triple DES first; AES where the card says so)",
+            command: commands::management_challenge(algorithm),
+        }
+    }
+
     /// The challenge with this algorithm; `None` where the management key is of another one.
     fn challenge_with(
         &mut self,
         channel: &mut Channel<'_>,
-        algorithm: Algorithm,
+        algorithm: KeyAlgorithm,
     ) -> Result<Option<Challenge>, CardError> {
-        let command = commands::management_challenge(algorithm);
-        let response = match send(channel, "GENERAL AUTHENTICATE (challenge)", &command) {
+        let response = match send_step(channel, &Self::challenge_command(algorithm)) {
             Err(CardError::Refused { status: Status::WRONG_PARAMETERS, .. }) => return Ok(None),
             result => result?,
         };
@@ -104,69 +138,60 @@ impl Piv {
         let template = tlv::find(response.data(), 0x7C)
             .map_err(malformed)?
             .ok_or(CardError::Incomplete { object: "challenge", missing: "template 7C" })?;
-        let challenge = tlv::find(template, 0x81)
+        let bytes = tlv::find(template, 0x81)
             .map_err(malformed)?
             .ok_or(CardError::Incomplete { object: "challenge", missing: "object 81" })?;
-        if challenge.len() != algorithm.block() {
-            return Err(CardError::ChallengeLength { length: challenge.len(), expected: algorithm.block() });
-        }
+        let challenge = Challenge::admin(bytes)
+            .filter(|_| bytes.len() == algorithm.block())
+            .ok_or(CardError::ChallengeLength { length: bytes.len(), expected: algorithm.block() })?;
         self.algorithm = Some(algorithm);
-        Ok(Some(Challenge(challenge.to_vec())))
+        Ok(Some(challenge))
     }
 
-    /// CHANGE REFERENCE DATA; where the card refuses the old value without its counter (`6300`) the PIN's is asked for.
-    fn change(channel: &mut Channel<'_>, reference: u8, old_and_new: SecretBytes) -> Result<(), CardError> {
-        let command = commands::change_reference_data(reference, old_and_new);
-        let name = "CHANGE REFERENCE DATA";
-        match counter::offer(channel, name, &command) {
-            Err(CardError::Refused { status: Status::WRONG, .. }) if reference == commands::PIN => {
-                // The refusal is what counts, also where the card is pulled now.
-                Err(match counter::ask(channel) {
-                    Ok(Answer::Left(left)) => CardError::Wrong { command: name, status: Status::WRONG, left },
-                    Ok(Answer::Verified | Answer::Untold) | Err(_) => {
-                        CardError::Refused { command: name, status: Status::WRONG }
-                    }
-                })
-            }
-            result => result,
+    /// Asks for the PIN's counter before a try of it is risked. `challenged`: see [`ReadStep::Tries`].
+    fn pin_tries_commands(&self, challenged: bool) -> Vec<StepCommand> {
+        let mut commands = vec![counter::question()];
+        if self.counter != PinCounter::Plain && self.asks_metadata(challenged) {
+            commands.push(Self::metadata_command(commands::PIN));
+        }
+        if self.counter == PinCounter::Hidden {
+            commands.extend([Self::log_out_command(), counter::question()]);
+        }
+        commands
+    }
+
+    /// Ends the PIN's verification, and not the management key's authentication: no command ends that before the reset.
+    fn log_out_command() -> StepCommand {
+        StepCommand {
+            name: "VERIFY (log out)",
+            purpose: "end what another program has left verified",
+            command: commands::log_out(),
         }
     }
 
-    /// Replaces the PUK. **Costs a PUK try when `current` is wrong.**
-    ///
-    /// # Errors
-    /// The card's refusal; a PUK that has not 6 to 8 bytes.
-    pub fn change_puk(&mut self, channel: &mut Channel<'_>, current: &Code, new: &Code) -> Result<(), CardError> {
-        let both = pair(current.expose(), new.expose())?;
-        Self::change(channel, commands::PUK, both)
+    /// Whether a job asks for metadata of PIN or PUK. One that takes a challenge has asked for the management key's by then, and
+    /// a card that does not know the question is not asked again.
+    fn asks_metadata(&self, challenged: bool) -> bool {
+        !(challenged && self.has_metadata == Some(false))
     }
 
-    /// Replaces the management key after [`Card::authorize`]; the card then takes the new one at once. For cards with
-    /// Yubico's extensions: SP 800-73-4 has no command for it.
-    ///
-    /// # Errors
-    /// The card's refusal, a card without the extensions, or a key of another length than its algorithm's.
-    pub fn change_management_key(
-        &mut self,
-        channel: &mut Channel<'_>,
-        algorithm: Algorithm,
-        key: &SecretBytes,
-    ) -> Result<(), CardError> {
-        if key.len() != algorithm.key_length() {
-            return Err(CardError::KeyLength { length: key.len(), expected: algorithm.key_length() });
+    fn answer_command(&self, answer: &AdminResponse) -> Result<StepCommand, CardError> {
+        let algorithm =
+            self.algorithm.ok_or(CardError::Incomplete { object: "session", missing: "challenge to answer" })?;
+        if answer.length() != algorithm.block() {
+            return Err(CardError::AnswerLength { length: answer.length(), expected: algorithm.block() });
         }
-        if identity::version(channel)?.is_none() {
-            return Err(CardError::Incomplete { object: "application", missing: "command to set the management key" });
-        }
-        send(channel, "SET MANAGEMENT KEY", &commands::set_management_key(algorithm, key))?;
-        self.algorithm = Some(algorithm);
-        Ok(())
+        Ok(StepCommand {
+            name: "GENERAL AUTHENTICATE (answer)",
+            purpose: "answer the challenge",
+            command: commands::management_answer(algorithm, answer),
+        })
     }
 }
 
 impl Card for Piv {
-    fn family(&self) -> &'static str {
-        "piv"
+    fn family(&self) -> Family {
+        Family::Piv
     }
 
     fn title(&self) -> String {
@@ -188,23 +213,14 @@ impl Card for Piv {
         source.ask(channel)?.ok_or(CardError::Incomplete { object: "card", missing: "card ID where it was" })
     }
 
-    fn challenge_survives_reading(&self) -> bool {
-        true
-    }
-
-    fn has_admin_challenge(&self) -> bool {
-        true
-    }
-
     fn tries_left(&mut self, channel: &mut Channel<'_>) -> Result<Tries, CardError> {
-        self.hidden = false;
+        self.counter = PinCounter::Plain;
         match counter::ask(channel)? {
             Answer::Left(left) => Ok(Tries::Left { left, max: None }),
-            // Told by the metadata or by nobody.
             Answer::Verified => {
                 let metadata = self.metadata(channel, commands::PIN)?;
                 let tries = metadata.map_or(Tries::Untold, |metadata| metadata.tries_left());
-                self.hidden = tries == Tries::Untold;
+                self.counter = if tries == Tries::Untold { PinCounter::Hidden } else { PinCounter::InMetadata };
                 Ok(tries)
             }
             Answer::Untold => Ok(Tries::Untold),
@@ -222,12 +238,12 @@ impl Card for Piv {
 
     fn tries_to_risk(&mut self, channel: &mut Channel<'_>, proof: Proof) -> Result<Tries, CardError> {
         let tries = self.proof_tries_left(channel, proof)?;
-        if proof != Proof::CurrentPin || !self.hidden {
+        if proof != Proof::CurrentPin || self.counter != PinCounter::Hidden {
             return Ok(tries);
         }
         match self.forget(channel) {
             Ok(()) => self.tries_left(channel),
-            // A card that does not know it keeps its counter to itself.
+            // The card does not know the command: its counter stays hidden.
             Err(error) if error.is_mere_refusal() => Ok(tries),
             Err(error) => Err(error),
         }
@@ -242,7 +258,7 @@ impl Card for Piv {
         for (name, reference) in
             [("pin", commands::PIN), ("puk", commands::PUK), ("management-key", commands::MANAGEMENT_KEY)]
         {
-            // Told of one and not of the next: the others are worth a line.
+            // A card that tells of one secret and refuses the next is still worth a report of the first.
             let metadata = match self.metadata(channel, reference) {
                 Err(error) if error.is_mere_refusal() => None,
                 result => result?,
@@ -253,13 +269,22 @@ impl Card for Piv {
         Ok(reports)
     }
 
+    fn challenge_use(&self) -> Option<ChallengeUse> {
+        let algorithm = self.algorithm.unwrap_or(KeyAlgorithm::TripleDes);
+        Some(ChallengeUse::Administrator { answer: algorithm.block() })
+    }
+
+    fn challenge_survives_reading(&self) -> bool {
+        true
+    }
+
     fn challenge(&mut self, channel: &mut Channel<'_>) -> Result<Challenge, CardError> {
         let told = match self.algorithm {
             Some(algorithm) => Some(algorithm),
             None => self.metadata(channel, commands::MANAGEMENT_KEY)?.and_then(|metadata| metadata.algorithm),
         };
         // Asking costs no try: a card whose key is of another algorithm says so.
-        let candidates = told.map_or(Algorithm::ALL.to_vec(), |algorithm| vec![algorithm]);
+        let candidates = told.map_or(KeyAlgorithm::ALL.to_vec(), |algorithm| vec![algorithm]);
         for algorithm in candidates {
             if let Some(challenge) = self.challenge_with(channel, algorithm)? {
                 return Ok(challenge);
@@ -268,95 +293,73 @@ impl Card for Piv {
         Err(CardError::Refused { command: "GENERAL AUTHENTICATE (challenge)", status: Status::WRONG_PARAMETERS })
     }
 
-    fn authorize(&mut self, channel: &mut Channel<'_>, answer: &AdminResponse) -> Result<(), CardError> {
-        let algorithm =
-            self.algorithm.ok_or(CardError::Incomplete { object: "session", missing: "challenge to answer" })?;
-        if answer.length() != algorithm.block() {
-            return Err(CardError::AnswerLength { length: answer.length(), expected: algorithm.block() });
+    fn read_commands(&self, step: ReadStep) -> Vec<StepCommand> {
+        match step {
+            ReadStep::Challenge => {
+                // Asked first, and by this answer the card has said whether it has metadata at all.
+                let ask = self.algorithm.is_none().then(|| Self::metadata_command(commands::MANAGEMENT_KEY));
+                let challenge = Self::challenge_command(self.algorithm.unwrap_or(KeyAlgorithm::TripleDes));
+                ask.into_iter().chain([challenge]).collect()
+            }
+            ReadStep::Tries { proof: Proof::CurrentPin, challenged } => self.pin_tries_commands(challenged),
+            ReadStep::Tries { proof: Proof::Puk, challenged } if self.asks_metadata(challenged) => {
+                vec![Self::metadata_command(commands::PUK)]
+            }
+            ReadStep::Tries { .. } => Vec::new(),
+            ReadStep::CardId => vec![self.id_source.unwrap_or(Source::Chuid).command()],
         }
-        send(channel, "GENERAL AUTHENTICATE (answer)", &commands::management_answer(algorithm, answer)).map(drop)
     }
 
-    fn reset_with_code(
+    fn risky_commands(&self, step: &RiskyStep<'_>) -> Result<Vec<StepCommand>, CardError> {
+        let command = match step {
+            RiskyStep::Authorize(Credential::Answer(answer)) => self.answer_command(answer)?,
+            // PUK and current PIN go with the new PIN. Each has eight bytes of its own there, so that none passes for another.
+            RiskyStep::Authorize(Credential::Puk(_) | Credential::CurrentPin(_)) => return Ok(Vec::new()),
+            RiskyStep::SetPin(Credential::Puk(puk), new) => StepCommand {
+                name: "RESET RETRY COUNTER (code)",
+                purpose: "set the PIN with the PUK",
+                command: commands::reset_retry_counter(pair(puk.expose(), new.expose())?),
+            },
+            RiskyStep::SetPin(Credential::CurrentPin(current), new) => StepCommand {
+                name: CHANGE,
+                purpose: "change the PIN",
+                command: commands::change_reference_data(commands::PIN, pair(current.expose(), new.expose())?),
+            },
+            RiskyStep::Verify(pin) => StepCommand {
+                name: "VERIFY",
+                purpose: "verify the PIN",
+                command: commands::verify(block(pin.expose())?),
+            },
+            RiskyStep::Authorize(other) | RiskyStep::SetPin(other, _) => {
+                return Err(CardError::NotTaken { family: self.family(), proof: other.proof() });
+            }
+        };
+        Ok(vec![command])
+    }
+
+    fn send_risky(
         &mut self,
         channel: &mut Channel<'_>,
-        proof: Proof,
-        code: &Code,
-        new: &Pin,
+        step: &RiskyStep<'_>,
+        command: &StepCommand,
     ) -> Result<(), CardError> {
-        if proof != Proof::Puk {
-            return Err(CardError::NotTaken { family: self.family(), proof });
+        match step {
+            RiskyStep::Authorize(_) => send_step(channel, command).map(drop),
+            RiskyStep::SetPin(Credential::CurrentPin(_), _) => counter::change(channel, commands::PIN, command),
+            RiskyStep::SetPin(..) | RiskyStep::Verify(_) => counter::send_code(channel, command),
         }
-        let both = pair(code.expose(), new.expose())?;
-        counter::offer(channel, "RESET RETRY COUNTER (code)", &commands::reset_retry_counter(both))
-    }
-
-    fn set_pin(&mut self, _channel: &mut Channel<'_>, _pin: &Pin) -> Result<(), CardError> {
-        Err(CardError::NotTaken { family: self.family(), proof: Proof::AdminAnswer })
-    }
-
-    fn splits_by_length(&self) -> bool {
-        // Eight bytes each: nothing to split wrongly.
-        false
-    }
-
-    fn change_pin(&mut self, channel: &mut Channel<'_>, current: &Pin, new: &Pin) -> Result<(), CardError> {
-        let both = pair(current.expose(), new.expose())?;
-        Self::change(channel, commands::PIN, both)
-    }
-
-    fn verify_pin(&mut self, channel: &mut Channel<'_>, pin: &Pin) -> Result<(), CardError> {
-        counter::offer(channel, "VERIFY", &commands::verify(block(pin.expose())?))
     }
 
     fn forget(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
-        // The PIN alone: the management key's authentication ends with the reset.
-        send(channel, "VERIFY (log out)", &commands::log_out()).map(drop)
+        send_step(channel, &Self::log_out_command()).map(drop)
     }
 
-    fn certificate_files(&mut self, _channel: &mut Channel<'_>) -> Result<Vec<String>, CardError> {
-        // A PIV card has certificates in fixed objects and no table of them.
-        Ok(Vec::new())
+    fn admin_key_change(&mut self) -> Option<&mut dyn AdminKeyChange> {
+        Some(self)
     }
 
-    fn plan(&self, proof: Proof) -> CardPlan {
-        let mut plan = CardPlan::default();
-        // A job asks this first, and learns from it whether the card has metadata at all.
-        if self.algorithm.is_none() {
-            plan.before("ask for the management key's algorithm", commands::get_metadata(commands::MANAGEMENT_KEY));
-        }
-        let algorithm = self.algorithm.unwrap_or(Algorithm::TripleDes);
-        plan.before(
-            "take a challenge (Triple DES first; AES where the card says so)",
-            commands::management_challenge(algorithm),
-        );
-        let stand_in = stand_in_pin(LIMITS);
-        let both = || pair(stand_in.expose(), stand_in.expose()).unwrap_or_else(|_| SecretBytes::with_capacity(0));
-        let confirm = || self.id_source.unwrap_or(Source::Chuid).command().1;
-        match proof {
-            Proof::Puk => {
-                if self.has_metadata != Some(false) {
-                    plan.after("read the tries left of the PUK", commands::get_metadata(commands::PUK));
-                }
-                plan.after("confirm the card ID", confirm());
-                plan.after("set the PIN with the PUK", commands::reset_retry_counter(both()));
-            }
-            Proof::CurrentPin => {
-                plan.after("read the tries left", commands::verify_status());
-                if self.hidden {
-                    plan.after("end what another program has left verified", commands::log_out());
-                    plan.after("read the tries left", commands::verify_status());
-                }
-                plan.after("confirm the card ID", confirm());
-                plan.after("change the PIN", commands::change_reference_data(commands::PIN, both()));
-            }
-            // What `takes` has refused.
-            Proof::AdminAnswer | Proof::AdminPin | Proof::ResettingCode => {}
-        }
-        if let Ok(pin) = block(stand_in.expose()) {
-            plan.after("verify the PIN", commands::verify(pin));
-        }
-        plan
+    fn code_change(&mut self) -> Option<&mut dyn CodeChange> {
+        Some(self)
     }
 }
 
@@ -367,7 +370,7 @@ fn block(value: &[u8]) -> Result<SecretBytes, CardError> {
     Ok(block)
 }
 
-/// Two of them.
+/// Two PINs or PUKs, each filled up to eight bytes.
 fn pair(first: &[u8], second: &[u8]) -> Result<SecretBytes, CardError> {
     let mut both = SecretBytes::with_capacity(2 * BLOCK);
     append(&mut both, first)?;

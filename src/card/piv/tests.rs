@@ -1,7 +1,9 @@
 use super::*;
+use crate::card::admin_key::answer as answer_with_admin_key;
+use crate::card::id::IdOrder;
+use crate::card::pin_job::PinJob;
 use crate::card::script::{play, replay};
-use crate::card::{IdOrder, answer_with_admin_key, proof};
-use crate::secret::AdminKey;
+use crate::secret::{AdminKey, Code, Pin};
 
 const NITROKEY: &str = include_str!("../../../fixtures/apdu/piv/session-nitrokey.apdu");
 const PIVAPPLET: &str = include_str!("../../../fixtures/apdu/piv/session-pivapplet.apdu");
@@ -23,6 +25,17 @@ fn pin(text: &str) -> Pin {
 
 fn code(text: &str) -> Code {
     Code::new(text.as_bytes()).unwrap()
+}
+
+fn bytes(challenge: &Challenge) -> &[u8] {
+    match challenge {
+        Challenge::Admin(challenge) => challenge.bytes(),
+        Challenge::Mutual(_) => panic!("no PIV card gives one"),
+    }
+}
+
+fn answered(key: &AdminKey, challenge: &Challenge) -> Credential<'static> {
+    Credential::Answer(answer_with_admin_key(key, challenge).unwrap())
 }
 
 fn challenge_of(algorithm: &str) -> String {
@@ -163,8 +176,24 @@ fn a_pin_that_was_left_verified_does_not_hide_the_counter() {
     play(&verified, |channel| {
         let mut card = Piv::new();
         assert_eq!(card.proof_tries_left(channel, Proof::CurrentPin).unwrap(), Tries::Untold);
-        let planned: Vec<_> = card.plan(Proof::CurrentPin).after_asking.iter().map(|step| step.purpose).collect();
-        assert_eq!(planned[1..3], ["end what another program has left verified", "read the tries left"]);
+        // A job that takes a challenge learns by it that the card has no metadata; another asks for them.
+        for (challenged, expected) in [
+            (true, &["read the tries left", "end what another program has left verified", "read the tries left"][..]),
+            (
+                false,
+                &[
+                    "read the tries left",
+                    "read the tries left",
+                    "end what another program has left verified",
+                    "read the tries left",
+                ],
+            ),
+        ] {
+            let planned = card.plan(Proof::CurrentPin, challenged).unwrap().after_asking;
+            let purposes: Vec<_> = planned.iter().map(|step| step.purpose).collect();
+            assert_eq!(purposes[..expected.len()], *expected, "{challenged}");
+            assert_eq!(purposes[expected.len()], "confirm the card ID", "{challenged}");
+        }
     });
 }
 
@@ -201,14 +230,15 @@ fn the_puk_is_counted_by_metadata_or_by_nobody() {
 fn the_management_key_challenges_in_its_own_algorithm() {
     let three = challenge_of("03");
     let challenge = replay(NITROKEY, &[METADATA_KEY, &three], |channel| Piv::new().challenge(channel).unwrap());
-    assert_eq!(hex::encode_upper(&challenge.0), "9B87473C0AD6532F");
+    assert_eq!(hex::encode_upper(bytes(&challenge)), "9B87473C0AD6532F");
     // Told by the card.
     let long = format!("7C128110{}9000", "5A".repeat(16));
-    for (byte, algorithm) in [("08", Algorithm::Aes128), ("0A", Algorithm::Aes192), ("0C", Algorithm::Aes256)] {
+    for (byte, algorithm) in [("08", KeyAlgorithm::Aes128), ("0A", KeyAlgorithm::Aes192), ("0C", KeyAlgorithm::Aes256)]
+    {
         let metadata = format!("0101{byte}9000");
         play(&[(METADATA_KEY, &metadata), (&challenge_of(byte), &long)], |channel| {
             let mut card = Piv::new();
-            assert_eq!(card.challenge(channel).unwrap().0.len(), 16);
+            assert_eq!(bytes(&card.challenge(channel).unwrap()).len(), 16);
             assert_eq!(card.algorithm, Some(algorithm));
         });
     }
@@ -217,8 +247,8 @@ fn the_management_key_challenges_in_its_own_algorithm() {
     let stepping = [(METADATA_KEY, "6D00"), (&three, "6A86"), (&eight, "6A86"), (&ten, &long), (&ten, &long)];
     play(&stepping, |channel| {
         let mut card = Piv::new();
-        assert_eq!(card.challenge(channel).unwrap().0.len(), 16);
-        assert_eq!(card.challenge(channel).unwrap().0.len(), 16);
+        assert_eq!(bytes(&card.challenge(channel).unwrap()).len(), 16);
+        assert_eq!(bytes(&card.challenge(channel).unwrap()).len(), 16);
     });
     let none = [(METADATA_KEY, "6D00"), (&three, "6A86"), (&eight, "6A86"), (&ten, "6A86"), (&twelve, "6A86")];
     play(&none, |channel| assert!(Piv::new().challenge(channel).is_err()));
@@ -234,31 +264,32 @@ fn the_management_key_challenges_in_its_own_algorithm() {
 #[test]
 fn the_management_key_is_answered_and_changed() {
     let key = AdminKey::from_hex(&b"0102030405060708".repeat(3)).unwrap();
-    let new = SecretBytes::copy_of(&hex::decode("981540F87A2907F81CFBA16E2AC42AC7E397D3584AD56408").unwrap());
+    let new = AdminKey::from_hex(b"981540F87A2907F81CFBA16E2AC42AC7E397D3584AD56408").unwrap();
     let session = [METADATA_KEY, "0087039B047C02810000", "0087039B0C7C0A820835AB19555C6712FD"];
     replay(NITROKEY, &session, |channel| {
         let mut card = Piv::new();
         let challenge = card.challenge(channel).unwrap();
-        card.authorize(channel, &answer_with_admin_key(&key, &challenge).unwrap()).unwrap();
+        card.authorize(channel, &answered(&key, &challenge)).unwrap();
     });
     let set = "00FFFFFF1B039B18981540F87A2907F81CFBA16E2AC42AC7E397D3584AD56408";
     replay(PIVAPPLET, &[VERSION, set], |channel| {
-        Piv::new().change_management_key(channel, Algorithm::TripleDes, &new).unwrap();
+        Piv::new().write_admin_key(channel, KeyAlgorithm::TripleDes, &new).unwrap();
     });
     // A write of a maker's own: not sent to a card that has not said that it knows these.
     play(&[(VERSION, "6D00")], |channel| {
-        assert!(Piv::new().change_management_key(channel, Algorithm::TripleDes, &new).is_err());
+        assert!(Piv::new().write_admin_key(channel, KeyAlgorithm::TripleDes, &new).is_err());
     });
     play(&[], |channel| {
-        assert!(Piv::new().change_management_key(channel, Algorithm::Aes256, &new).is_err());
-        assert!(Piv::new().authorize(channel, &AdminResponse::new(&[0; 8])).is_err(), "no challenge to answer");
+        assert!(Piv::new().write_admin_key(channel, KeyAlgorithm::Aes256, &new).is_err());
+        let answer = Credential::Answer(AdminResponse::new(&[0; 8]));
+        assert!(Piv::new().authorize(channel, &answer).is_err(), "no challenge to answer");
     });
 }
 
 #[test]
 fn the_puk_sets_the_pin_and_is_sent_once() {
     let reset = |channel: &mut Channel<'_>, puk: &str| {
-        Piv::new().reset_with_code(channel, Proof::Puk, &code(puk), &pin("123456"))
+        Piv::new().set_pin(channel, &Credential::Puk(&code(puk)), &pin("123456"))
     };
     for recording in [NITROKEY, PIVAPPLET] {
         replay(recording, &[RESET, RESET_WRONG, RESET], |channel| {
@@ -286,18 +317,23 @@ fn the_puk_sets_the_pin_and_is_sent_once() {
     // What can't be a PUK or a PIN of such a card is not sent, and no other proof is.
     play(&[], |channel| {
         for (puk, new) in [("12345", "123456"), ("123456789", "123456"), ("12345678", "12345")] {
-            let error = Piv::new().reset_with_code(channel, Proof::Puk, &code(puk), &pin(new)).unwrap_err();
+            let error = Piv::new().set_pin(channel, &Credential::Puk(&code(puk)), &pin(new)).unwrap_err();
             assert!(matches!(error, CardError::PinLength { .. }), "{error}");
         }
-        let other = Piv::new().reset_with_code(channel, Proof::ResettingCode, &code("12345678"), &pin("123456"));
-        assert!(matches!(other, Err(CardError::NotTaken { .. })));
-        assert!(matches!(Piv::new().set_pin(channel, &pin("123456")), Err(CardError::NotTaken { .. })));
+        let code = code("12345678");
+        let answer = Credential::Answer(AdminResponse::new(&[0; 8]));
+        for other in [Credential::ResettingCode(&code), Credential::AdminPin(&code), answer] {
+            let refused = Piv::new().set_pin(channel, &other, &pin("123456"));
+            assert!(matches!(refused, Err(CardError::NotTaken { .. })), "{:?}", other.proof());
+        }
     });
 }
 
 #[test]
 fn a_wrong_pin_without_a_counter_is_followed_by_the_question() {
-    let change = |channel: &mut Channel<'_>| Piv::new().change_pin(channel, &pin("999999"), &pin("123456"));
+    let change = |channel: &mut Channel<'_>| {
+        Piv::new().set_pin(channel, &Credential::CurrentPin(&pin("999999")), &pin("123456"))
+    };
     let error = replay(NITROKEY, &[CHANGE_WRONG], |channel| {
         // The recording goes on with something else, so the counter can't be had; the refusal stands.
         change(channel).unwrap_err()
@@ -315,7 +351,7 @@ fn a_wrong_pin_without_a_counter_is_followed_by_the_question() {
     // The PUK's counter can't be asked for, and the PIN's says nothing of it.
     let puk = "002400811030303030303030303837363534333231";
     play(&[(puk, "6300")], |channel| {
-        let error = Piv::new().change_puk(channel, &code("00000000"), &code("87654321")).unwrap_err();
+        let error = Piv::new().change_code(channel, &code("00000000"), &code("87654321")).unwrap_err();
         assert!(matches!(error, CardError::Refused { .. }));
     });
 }
@@ -332,8 +368,12 @@ fn pin_and_puk_are_changed_verified_and_forgotten() {
         let mut card = Piv::new();
         card.verify_pin(channel, &pin("123456")).unwrap();
         card.forget(channel).unwrap();
-        card.change_pin(channel, &pin("123456"), &pin("654321")).unwrap();
-        card.change_puk(channel, &code("12345678"), &code("87654321")).unwrap();
+        let current = pin("123456");
+        let credential = Credential::CurrentPin(&current);
+        // With eight bytes for each PIN nothing has to be verified beforehand.
+        card.authorize(channel, &credential).unwrap();
+        card.set_pin(channel, &credential, &pin("654321")).unwrap();
+        card.change_code(channel, &code("12345678"), &code("87654321")).unwrap();
     });
 }
 
@@ -360,5 +400,9 @@ fn the_management_key_sets_no_pin() {
     let card = Piv::new();
     assert!(card.takes(Proof::Puk) && card.takes(Proof::CurrentPin));
     assert!(![Proof::AdminAnswer, Proof::AdminPin, Proof::ResettingCode].into_iter().any(|proof| card.takes(proof)));
-    assert!(proof::of_family("piv").is_some_and(|row| row.no_admin_answer.is_some()));
+    assert!(card.why_not(Proof::AdminAnswer).is_some_and(|reason| reason.contains("management key")));
+    assert_eq!(card.why_not(Proof::Puk), None);
+    for proof in Proof::ALL {
+        assert_eq!(card.plan(proof, true).is_ok(), card.takes(proof), "{proof:?}");
+    }
 }

@@ -1,10 +1,11 @@
-//! What a profile must be to work at all. Checked when it is loaded: a card is no place to find out.
+//! Whether a profile can work at all: checked when the configuration is loaded, so that no card is sent commands of one that
+//! can't.
 
 use thiserror::Error;
 
 use super::{CardIdPlace, HexBytes, Profile, ResetWith};
 use crate::apdu::Status;
-use crate::card::family;
+use crate::card::proof::Family;
 use crate::secret::Pin;
 
 /// Bytes of a card ID.
@@ -28,13 +29,13 @@ pub struct ProfileError {
     pub problem: String,
 }
 
-/// Two profiles that can't both be.
+/// Why two profiles can't be used together.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum Clash {
-    /// One could not be told from the other.
+    /// They have the same name, by which `card.prefer` and the output tell them apart.
     #[error("has the same name")]
     Name,
-    /// Which one a card is would be chance.
+    /// They match the same cards, and nothing decides between them.
     #[error("matches the same cards: tell them apart by `atr` and `atr_mask`, or by `aid`")]
     Cards,
 }
@@ -64,7 +65,7 @@ impl Profile {
         if self.name.trim().is_empty() || self.name.len() > 80 || self.name.chars().any(char::is_control) {
             return refuse(&["name"], "1 to 80 characters, none of them a control character");
         }
-        if family::is_built_in(&self.name) {
+        if Family::built_in(&self.name).is_some() {
             return refuse(&["name"], "a built-in family has this name");
         }
         Ok(())
@@ -94,7 +95,7 @@ impl Profile {
             (None, Some(path), None) if !(4..=16).contains(&path.0.len()) || path.0.len() % 2 != 0 => {
                 refuse(&["card_id", "path"], "must be 2 to 8 file identifiers of two bytes each")
             }
-            // The way back into the application would drop what the administrator has proved.
+            // To go on, the application would have to be selected again, which drops the administrator's authentication.
             (None, Some(path), None) if path.0.starts_with(&[0x3F, 0x00]) && self.aid.is_some() => refuse(
                 &["card_id", "path"],
                 "a path from the master file leads out of the application of `aid`: leave `3F00` out or use a file inside",
@@ -179,7 +180,7 @@ fn check_inside(place: &CardIdPlace) -> Check {
     if place.length.is_none() {
         return refuse(&["card_id", "offset"], "needs `length`");
     }
-    // In a plain file READ BINARY starts there; elsewhere it is a place in one answer.
+    // In a plain file READ BINARY starts at the offset; elsewhere it is an offset in one answer.
     let plain_file = place.data_object.is_none() && place.tags.is_empty();
     if offset > if plain_file { OFFSET_MAX } else { READ_MAX - length } {
         return refuse(&["card_id", "offset"], "is beyond what one command reads");
@@ -192,7 +193,7 @@ fn is_tag(tag: &HexBytes) -> bool {
     match tag.0.as_slice() {
         [first] => first & 0x1F != 0x1F,
         [first, rest @ .., last] if rest.len() < 2 => {
-            // A tag list and P1-P2 take two bytes that are no BER-TLV tag, too: 0101.
+            // A tag list and P1-P2 also take two bytes that are no BER-TLV tag, such as 0101.
             (rest.is_empty() && first & 0x1F != 0x1F)
                 || (first & 0x1F == 0x1F && last & 0x80 == 0 && rest.iter().all(|byte| byte & 0x80 != 0))
         }
@@ -206,7 +207,7 @@ fn is_refusal(word: &HexBytes) -> bool {
     status.sw1() == 0x63 || (status.leaves_card_unchanged() && !matches!(status.sw1(), 0x6C))
 }
 
-/// Why these two can't both be, if so. A profile with an ATR goes before one without: those two don't clash.
+/// Why these two can't be used together, if they can't. A profile with an ATR is tried before one without, so those two can.
 #[must_use]
 pub fn clash(one: &Profile, other: &Profile) -> Option<Clash> {
     if one.name == other.name {

@@ -139,9 +139,9 @@ fn status_words_are_read_as_the_profile_says() {
     let words = "status_words = { wrong_pin = [\"6982\"], blocked = [\"6984\", \"63 C0\"] }\npin =";
     let profile = profile(&GOOD.replace("pin =", words));
     assert_eq!(profile.check(), Ok(()));
-    let reading = |word| profile.status_words.reading(Status::new(word));
-    assert_eq!(reading(0x6982), Some(Reading::WrongPin));
-    assert_eq!(reading(0x6984), Some(Reading::Blocked));
-    assert_eq!(reading(0x63C0), Some(Reading::Blocked));
+    let reading = |word| profile.status_words.meaning(Status::new(word));
+    assert_eq!(reading(0x6982), Some(Meaning::WrongPin));
+    assert_eq!(reading(0x6984), Some(Meaning::Blocked));
+    assert_eq!(reading(0x63C0), Some(Meaning::Blocked));
     assert_eq!(reading(0x6983), None);
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
 use super::record::{JobKind, Record, Version, is_plain};
+use super::v1;
 
 /// The schema of version 2.
 pub const SCHEMA: &str = "pinwright.journal/2";
@@ -46,7 +47,8 @@ pub(super) enum Unread {
 pub(super) fn parse(text: &[u8]) -> Result<Record, Unread> {
     let version: AnyVersion = serde_json::from_slice(text).map_err(|_| Unread::Because("not a journal record"))?;
     if version.schema != SCHEMA {
-        return Err(match (version.schema.starts_with("pinwright.journal/"), version.open) {
+        let later = version.schema.starts_with("pinwright.journal/") && version.schema != v1::SCHEMA;
+        return Err(match (later, version.open) {
             (true, false) => Unread::Closed,
             (true, true) => Unread::Because("a journal record of another version"),
             (false, _) => Unread::Because("not a journal record"),

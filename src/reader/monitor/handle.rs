@@ -1,10 +1,10 @@
-//! How others reach a running watch: what they wish of it, and how its wait is called off for that.
+//! How other threads reach a running watch: what they request of it, and how its wait is cancelled for that.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::CallOff;
+use super::CancelWait;
 use super::watchdog::Call;
 
 /// How others reach a running [`watch`](super::watch).
@@ -19,9 +19,9 @@ struct Shared {
 
 #[derive(Default)]
 pub(super) struct State {
-    wish: Wish,
-    /// Held by the state, and by a thread for as long as its call takes.
-    call_off: Option<Arc<CallOff>>,
+    request: Request,
+    /// Held by the state, and by a thread for as long as it cancels.
+    cancel: Option<Arc<CancelWait>>,
     /// The call to the service that the watch is in.
     pub call: Option<Call>,
     /// The watch has ended.
@@ -30,7 +30,7 @@ pub(super) struct State {
 
 /// What the watch is asked to do; the greater one counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Wish {
+pub(super) enum Request {
     #[default]
     Nothing,
     Refresh,
@@ -38,70 +38,71 @@ pub(super) enum Wish {
     Stop,
 }
 
-/// A call that came before the wait has no effect on it, so it is repeated until it is heeded.
-const CALL_AGAIN: Duration = Duration::from_millis(20);
+/// A cancellation that came before the wait has no effect on it, so it is repeated at this interval until the watch has taken the
+/// request.
+const CANCEL_AGAIN: Duration = Duration::from_millis(20);
 
-/// After so long the watch itself must hang in the service.
-pub(super) const CALL_PATIENCE: Duration = Duration::from_secs(5);
+/// A watch that has not taken a request after so long hangs in the service.
+pub(super) const CANCEL_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Whoever ends the watch wants to end himself, and loses nothing with a watch that hangs.
+/// How long [`Handle::stop`] waits: its caller is about to end, and a watch that hangs may be abandoned then.
 pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Handle {
     /// Looks again, in case that a change came between a look and the wait. Returns when the watch has taken it up, or hangs in
     /// the service.
     pub fn refresh(&self) {
-        self.wish(Wish::Refresh, CALL_PATIENCE);
+        self.request(Request::Refresh, CANCEL_PATIENCE);
     }
 
     /// Looks at everything anew, as if each card had just been inserted. Returns when the watch has taken it up, or hangs in
     /// the service.
     pub fn rescan(&self) {
-        self.wish(Wish::Rescan, CALL_PATIENCE);
+        self.request(Request::Rescan, CANCEL_PATIENCE);
     }
 
     /// Ends the watch. Returns when it has ended, or after a second where it hangs in the service.
     pub fn stop(&self) {
-        self.wish(Wish::Stop, STOP_PATIENCE);
+        self.request(Request::Stop, STOP_PATIENCE);
     }
 
-    fn wish(&self, wish: Wish, patience: Duration) {
+    fn request(&self, request: Request, patience: Duration) {
         let start = Instant::now();
         let mut state = self.lock();
-        state.wish = state.wish.max(wish);
+        state.request = state.request.max(request);
         self.0.changed.notify_all();
-        while state.wish != Wish::Nothing && start.elapsed() < patience {
-            state.call();
-            state = self.sleep(state, Some(CALL_AGAIN));
+        while state.request != Request::Nothing && start.elapsed() < patience {
+            state.cancel_wait();
+            state = self.sleep(state, Some(CANCEL_AGAIN));
         }
-        if state.wish != Wish::Nothing
+        if state.request != Request::Nothing
             && let Some(call) = &mut state.call
         {
-            call.unheeded(patience);
+            call.cancelled_in_vain(patience);
             self.0.changed.notify_all();
         }
     }
 
-    pub(super) fn take(&self) -> Wish {
+    pub(super) fn take(&self) -> Request {
         let mut state = self.lock();
         self.0.changed.notify_all();
-        std::mem::take(&mut state.wish)
+        std::mem::take(&mut state.request)
     }
 
-    /// The watch has ended: whatever was wished is seen to, or has no meaning any more.
+    /// The watch has ended: a request is done by now, or has no meaning any more.
     pub(super) fn finish(&self) {
         self.lock().over = true;
         self.take();
     }
 
-    /// Sleeps until `pause` is over or something is wished.
+    /// Sleeps until `pause` is over or something is requested.
     pub(super) fn pause(&self, pause: Duration) {
-        let nothing = |state: &mut State| state.wish == Wish::Nothing;
+        let nothing = |state: &mut State| state.request == Request::Nothing;
         drop(self.0.changed.wait_timeout_while(self.lock(), pause, nothing));
     }
 
-    pub(super) fn call_off_with(&self, call_off: Option<CallOff>) {
-        self.lock().call_off = call_off.map(Arc::new);
+    pub(super) fn cancel_with(&self, cancel: Option<CancelWait>) {
+        self.lock().cancel = cancel.map(Arc::new);
     }
 
     /// What the watch is in from now on, or that it is in no call any more; tells what it was in.
@@ -125,12 +126,12 @@ impl Handle {
 }
 
 impl State {
-    /// Calls the wait off once, unless a call is still under way: it hangs where the service does, so it has a thread of its own,
-    /// and there is never a second one.
-    fn call(&self) {
-        let Some(call_off) = self.call_off.as_ref().filter(|call_off| Arc::strong_count(call_off) == 1) else { return };
-        let call_off = Arc::clone(call_off);
-        if let Err(error) = thread::Builder::new().name("call-off".to_owned()).spawn(move || call_off()) {
+    /// Cancels the wait once, unless an earlier cancellation has not returned. Where the service hangs that does not return either,
+    /// so it has a thread of its own, and there is never a second one.
+    fn cancel_wait(&self) {
+        let Some(cancel) = self.cancel.as_ref().filter(|cancel| Arc::strong_count(cancel) == 1) else { return };
+        let cancel = Arc::clone(cancel);
+        if let Err(error) = thread::Builder::new().name("call-off".to_owned()).spawn(move || cancel()) {
             tracing::error!("the card monitor can't be called: {error}");
         }
     }

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
-use super::handle::CALL_PATIENCE;
+use super::handle::CANCEL_PATIENCE;
 use super::*;
 use crate::reader::Atr;
 
@@ -43,26 +43,26 @@ impl StatusSource for Script {
 /// A service that is connected to once for each script, and is not there afterwards.
 #[derive(Default)]
 struct Service {
-    scripts: Mutex<VecDeque<(Script, CallOff)>>,
+    scripts: Mutex<VecDeque<(Script, CancelWait)>>,
     connects: AtomicUsize,
 }
 
 impl Service {
     fn of(scripts: impl IntoIterator<Item = Script>) -> Arc<Self> {
-        let no_call_off = |script| -> (Script, CallOff) { (script, Box::new(|| {})) };
-        Self::with_call_off(scripts.into_iter().map(no_call_off))
+        let no_cancel = |script| -> (Script, CancelWait) { (script, Box::new(|| {})) };
+        Self::with_cancel(scripts.into_iter().map(no_cancel))
     }
 
-    fn with_call_off(scripts: impl IntoIterator<Item = (Script, CallOff)>) -> Arc<Self> {
+    fn with_cancel(scripts: impl IntoIterator<Item = (Script, CancelWait)>) -> Arc<Self> {
         Arc::new(Self { scripts: Mutex::new(scripts.into_iter().collect()), connects: AtomicUsize::new(0) })
     }
 }
 
 impl StatusService for Service {
-    fn connect(&self) -> Result<(Box<dyn StatusSource>, CallOff), ReaderError> {
+    fn connect(&self) -> Result<(Box<dyn StatusSource>, CancelWait), ReaderError> {
         self.connects.fetch_add(1, Ordering::Relaxed);
-        let (script, call_off) = self.scripts.lock().unwrap().pop_front().ok_or(ReaderError::ServiceNotRunning)?;
-        Ok((Box::new(script), call_off))
+        let (script, cancel) = self.scripts.lock().unwrap().pop_front().ok_or(ReaderError::ServiceNotRunning)?;
+        Ok((Box::new(script), cancel))
     }
 
     fn patience(&self) -> Duration {
@@ -213,7 +213,7 @@ fn a_service_that_is_lost_as_soon_as_it_is_waited_on_is_looked_for_more_and_more
         while watch.next() != "lost" {}
     }
     // Four pauses, each twice as long as the one before.
-    assert!(start.elapsed() >= SEARCH.0 * (1 + 2 + 4 + 8));
+    assert!(start.elapsed() >= RECONNECT.0 * (1 + 2 + 4 + 8));
     watch.stop();
 }
 
@@ -232,14 +232,14 @@ fn spins(announces: bool, waits: usize) -> Duration {
 #[test]
 fn a_status_call_that_spins_is_slowed_down() {
     // The first twenty may be a coincidence; each of the next three is followed by a pause.
-    let waits = usize::try_from(spin::LIMIT).unwrap() + 3;
-    assert!(spins(true, waits) >= spin::PAUSE * 2);
+    let waits = usize::try_from(busy_loop::LIMIT).unwrap() + 3;
+    assert!(spins(true, waits) >= busy_loop::PAUSE * 2);
 }
 
 #[test]
 fn a_status_call_that_spins_where_readers_are_polled_is_slowed_down() {
-    let waits = usize::try_from(spin::LIMIT).unwrap() + 3;
-    assert!(spins(false, waits) >= spin::PAUSE * 2);
+    let waits = usize::try_from(busy_loop::LIMIT).unwrap() + 3;
+    assert!(spins(false, waits) >= busy_loop::PAUSE * 2);
 }
 
 #[test]
@@ -258,9 +258,9 @@ fn readers_that_do_not_announce_themselves_are_looked_for() {
 
 #[test]
 fn a_rescan_tells_of_each_card_as_if_it_had_just_been_inserted() {
-    let (call_off, waiting, _) = scripted_wait();
+    let (cancel, waiting, _) = scripted_wait();
     let script = Script { looks: VecDeque::from([vec![entry(1, ATR)]]), wait: waiting, announces: true };
-    let watch = Watch::start(&Service::with_call_off([(script, call_off)]));
+    let watch = Watch::start(&Service::with_cancel([(script, cancel)]));
     assert_eq!([watch.next(), watch.next(), watch.next()], ["found", "reader added", "inserted"]);
     watch.handle.refresh();
     watch.handle.rescan();
@@ -270,7 +270,7 @@ fn a_rescan_tells_of_each_card_as_if_it_had_just_been_inserted() {
 
 #[test]
 fn a_card_that_is_gone_at_a_rescan_is_told_as_removed() {
-    let mut seen = Seen::default();
+    let mut seen = LastLook::default();
     seen.compare(vec![entry(1, ATR)]);
     seen.tell_cards_anew();
     let events = seen.compare(vec![entry(2, None)]);
@@ -283,11 +283,11 @@ fn a_card_that_is_gone_at_a_rescan_is_told_as_removed() {
 }
 
 /// A wait that only a call ends which comes while it is under way; earlier calls are lost, as SCardCancel's are. Counts calls.
-fn scripted_wait() -> (CallOff, Wait, Arc<AtomicUsize>) {
+fn scripted_wait() -> (CancelWait, Wait, Arc<AtomicUsize>) {
     let state = Arc::new((Mutex::new(false), Condvar::new()));
     let calls = Arc::new(AtomicUsize::new(0));
     let (other, counted) = (Arc::clone(&state), Arc::clone(&calls));
-    let call_off: CallOff = Box::new(move || {
+    let cancel: CancelWait = Box::new(move || {
         counted.fetch_add(1, Ordering::SeqCst);
         *other.0.lock().unwrap() = true;
         other.1.notify_all();
@@ -298,12 +298,12 @@ fn scripted_wait() -> (CallOff, Wait, Arc<AtomicUsize>) {
         drop(state.1.wait_while(called, |called| !*called).unwrap());
         Ok(())
     });
-    (call_off, wait, calls)
+    (cancel, wait, calls)
 }
 
 #[test]
 fn a_call_that_comes_before_the_wait_is_repeated_until_it_is_heeded() {
-    let (call_off, mut wait, calls) = scripted_wait();
+    let (cancel, mut wait, calls) = scripted_wait();
     // The wait begins only after it was called off.
     let late = Box::new(move |limit| {
         let start = Instant::now();
@@ -314,11 +314,11 @@ fn a_call_that_comes_before_the_wait_is_repeated_until_it_is_heeded() {
         wait(limit)
     });
     let script = Script { looks: VecDeque::from([vec![entry(0, None)]]), wait: late, announces: true };
-    let watch = Watch::start(&Service::with_call_off([(script, call_off)]));
+    let watch = Watch::start(&Service::with_cancel([(script, cancel)]));
     assert_eq!(watch.next(), "found");
     let start = Instant::now();
     watch.handle.refresh();
-    assert!(start.elapsed() < CALL_PATIENCE, "the refresh was taken up");
+    assert!(start.elapsed() < CANCEL_PATIENCE, "the refresh was taken up");
     watch.stop();
 }
 
@@ -326,7 +326,7 @@ fn a_call_that_comes_before_the_wait_is_repeated_until_it_is_heeded() {
 fn a_call_that_never_returns_is_made_once_and_does_not_hold_up_the_end() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
-    let call_off: CallOff = Box::new(move || {
+    let cancel: CancelWait = Box::new(move || {
         counted.fetch_add(1, Ordering::SeqCst);
         loop {
             thread::park();
@@ -340,7 +340,7 @@ fn a_call_that_never_returns_is_made_once_and_does_not_hold_up_the_end() {
         }
     });
     let script = Script { looks: VecDeque::from([vec![]]), wait, announces: true };
-    let watch = Watch::start(&Service::with_call_off([(script, call_off)]));
+    let watch = Watch::start(&Service::with_cancel([(script, cancel)]));
     is_waiting.recv_timeout(PATIENCE).unwrap();
     let (stopped, has_stopped) = channel();
     let handle = watch.handle.clone();
@@ -361,6 +361,6 @@ fn a_watch_without_a_service_is_stopped_at_any_moment() {
         }
         let start = Instant::now();
         watch.stop();
-        assert!(start.elapsed() < CALL_PATIENCE);
+        assert!(start.elapsed() < CANCEL_PATIENCE);
     }
 }

@@ -4,16 +4,16 @@ use std::ffi::CString;
 use std::time::Duration;
 
 use super::{PcscReaders, SERVICE, establish, failure, presence_of};
-use crate::reader::monitor::{CallOff, StatusService, StatusSource};
+use crate::reader::monitor::{CancelWait, StatusService, StatusSource};
 use crate::reader::{ReaderEntry, ReaderError};
 
 /// The most states that pcsclite before 2.5 takes in one call.
 const STATES_MAX: usize = 16;
 
-/// Where a source that waits for nothing in particular sleeps between two looks.
+/// How long a source without any reader sleeps between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// An agent that waits for longer would not be ready in the 90 s that systemd gives it.
+/// The longest patience. With more an agent would not be ready within the 90 s that systemd gives it.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A PC/SC context of its own, which never opens a card.
@@ -27,19 +27,19 @@ struct PcscStatus {
 }
 
 impl StatusService for PcscReaders {
-    fn connect(&self) -> Result<(Box<dyn StatusSource>, CallOff), ReaderError> {
+    fn connect(&self) -> Result<(Box<dyn StatusSource>, CancelWait), ReaderError> {
         let context = establish()?;
         let other = context.clone();
-        let call_off = Box::new(move || {
+        let cancel = Box::new(move || {
             if let Err(code) = other.cancel() {
-                // A wait that has just ended by itself needs no cancelling, and a service that is gone ends it too.
+                // The wait has just ended by itself, or the service is gone, which ends it too.
                 tracing::trace!("SCardCancel: {code}");
             }
         });
         // pcsclite and winscard know the pseudo-reader; what macOS does with it is not to be relied on.
         let list = (!cfg!(target_os = "macos"))
             .then(|| pcsc::ReaderState::new(pcsc::PNP_NOTIFICATION(), pcsc::State::UNAWARE));
-        Ok((Box::new(PcscStatus { context, states: Vec::new(), list }), call_off))
+        Ok((Box::new(PcscStatus { context, states: Vec::new(), list }), cancel))
     }
 
     fn patience(&self) -> Duration {
@@ -86,7 +86,7 @@ impl StatusSource for PcscStatus {
         let watched = self.states.len().min(STATES_MAX);
         let result = self.context.get_status_change(limit, self.states.get_mut(..watched).unwrap_or_default());
         if let (true, Some(mut list)) = (announces, self.states.pop()) {
-            // One that is not known is reported as such at once, and would be again.
+            // A service that does not know the pseudo-reader says so at once, at every wait: then the wait goes without it.
             let unknown = result.is_ok() && list.event_state().intersects(pcsc::State::UNKNOWN | pcsc::State::IGNORE);
             if !unknown {
                 list.sync_current_state();

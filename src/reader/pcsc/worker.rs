@@ -1,4 +1,4 @@
-//! The thread that owns one open card: it connects, obeys, and lets go.
+//! The thread that owns one open card: it connects, carries out jobs, and disconnects.
 
 use std::ffi::CString;
 use std::sync::mpsc::{Receiver, SyncSender};
@@ -32,7 +32,7 @@ pub(super) enum Job {
     End(EndAction, Reply<()>),
 }
 
-/// The last answer of a worker, given when nothing of the card is left in it.
+/// The last answer of a worker: sent when the card is disconnected and the stack that held its secrets is unmapped.
 struct Ended {
     reply: Reply<()>,
     result: Result<(), ReaderError>,
@@ -42,12 +42,12 @@ struct Ended {
 pub(super) enum Opening {
     /// Connected.
     Connected,
-    /// The card is this program's, and has told what it is.
+    /// The transaction has begun; these are the card's ATR and protocol.
     Ready(Facts),
 }
 
 impl Opening {
-    /// How often a worker says so.
+    /// The number of messages that a worker sends while it opens a card.
     pub const STAGES: usize = 2;
 }
 
@@ -78,12 +78,12 @@ impl Worker {
         let name = CString::new(self.reader.as_str())
             .map_err(|_| ReaderError::NoSuchReader { reader: self.reader.clone() })?;
         let mut card = self.connect(&context, &name)?;
-        // Whoever has given up meanwhile is noticed when all is ready.
+        // A caller that has given up by now is noticed at the next message.
         drop(ready.send(Ok(Opening::Connected)));
         let transaction = self.begin(&mut card)?;
         let facts = self.facts(&transaction)?;
         let ended = if ready.send(Ok(Opening::Ready(facts))).is_ok() {
-            self.obey(&context, &name, transaction)
+            self.carry_out(&context, &name, transaction)
         } else {
             // The caller gave up; nothing was sent to the card.
             drop(self.end(transaction, EndAction::Leave));
@@ -91,7 +91,7 @@ impl Worker {
         };
         // Leave, not the crate's default reset: the transaction's end has already done what was asked.
         drop(card.disconnect(pcsc::Disposition::LeaveCard));
-        // The context goes with this frame, and what pcscd has kept goes with the context.
+        // The context is released at the end of this function, and with it the bytes that pcscd has kept.
         Ok(ended)
     }
 
@@ -108,7 +108,7 @@ impl Worker {
     }
 
     /// Carries jobs out until the last one, or until the caller is gone (then with a reset).
-    fn obey(&self, context: &pcsc::Context, name: &CString, transaction: pcsc::Transaction<'_>) -> Option<Ended> {
+    fn carry_out(&self, context: &pcsc::Context, name: &CString, transaction: pcsc::Transaction<'_>) -> Option<Ended> {
         let mut buffer = vec![0_u8; RESPONSE_MAX];
         while let Ok(job) = self.jobs.recv() {
             // A caller that has given up is noticed at the next turn of the loop: its sender is gone.
@@ -139,7 +139,7 @@ impl Worker {
     ) -> Result<Frame, ReaderError> {
         let operation = "sending a command";
         let code = match transaction.transmit(command.expose(), buffer) {
-            Ok(response) if response.len() >= STATUS_WORD => return Ok(Frame::open(response)),
+            Ok(response) if response.len() >= STATUS_WORD => return Ok(Frame::public(response)),
             // Some drivers report a card that vanished under the command as an empty answer.
             Ok(_) => pcsc::Error::CommDataLost,
             Err(code) => code,

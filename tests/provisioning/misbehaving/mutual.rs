@@ -2,6 +2,7 @@
 
 use pinwright::apdu::Status;
 use pinwright::card::CardError;
+use pinwright::job::challenge::Unanswerable;
 use pinwright::job::{CardState, Cause, Step};
 use support::provisioning::{InsertedCard, JobSetup, Kind, Lines, OLD, Person, told};
 
@@ -49,7 +50,7 @@ fn a_card_that_only_a_local_key_can_answer() {
     let only_by_key = Expected {
         step: Step::Challenge,
         state: CardState::Untouched,
-        cause: |cause| matches!(cause, Cause::Card(CardError::OnlyByKey { length: 40 })),
+        cause: |cause| matches!(cause, Cause::Unanswerable(Unanswerable { length: 40 })),
         commands: 6,
     };
     let failure = fails(Kind::GidsMutual, "server", "mutual only", |_, answer| answer, &only_by_key);

@@ -1,4 +1,4 @@
-//! EventKind is written, kept in memory: for logs, where a subscriber wants a writer that it may clone.
+//! What is written, kept in memory: for logs, where a subscriber wants a writer that it may clone.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -7,7 +7,7 @@ const READER: &str = "TEST_HOLDER_READER";
 const SHARED: &str = "TEST_HOLDER_SHARED";
 const HOLDING: &str = "HOLDING";
 
-/// EventKind [`Holder`] runs, by a test of the binary that is ignored and called `holder::hold_the_card`.
+/// What [`Holder`] runs, by a test of the binary that is ignored and called `holder::hold_the_card`.
 pub fn hold_the_card() {
     let Ok(reader) = std::env::var(READER) else { return };
     let context = pcsc::Context::establish(pcsc::Scope::User).unwrap();

@@ -23,7 +23,7 @@ pub struct Installation {
     pub server: StandIn,
 }
 
-/// EventKind the server holds for that card: an approved request, and a PIN of eight random digits.
+/// What the server holds for that card: an approved request, and a PIN of eight random digits.
 pub fn server_for(card: &GidsSettings) -> Settings {
     Settings::for_card(Uuid::from_bytes_le(card.card_id), &hex::encode(&card.atr), card.admin_key)
 }
@@ -188,7 +188,7 @@ fn text(file: &mut File) -> String {
 /// A command that has ended.
 #[derive(Debug)]
 pub struct Run {
-    /// EventKind was asked.
+    /// What was asked.
     pub arguments: String,
     /// How it ended.
     pub status: ExitStatus,

@@ -74,7 +74,7 @@ impl Journald {
     }
 }
 
-/// EventKind `JOURNAL_STREAM` says where this file is the journal's.
+/// What `JOURNAL_STREAM` says where this file is the journal's.
 ///
 /// # Errors
 /// Where the file can't be looked at.

@@ -1,6 +1,6 @@
 //! Recordings that a test makes anew and compares with those in `fixtures/apdu`.
 //!
-//! EventKind pinwright sends and is answered must be what is in the file, but for the day and the challenges.
+//! What pinwright sends and is answered must be what is in the file, but for the day and the challenges.
 //! `PINWRIGHT_UPDATE_RECORDINGS=1` writes what was got into the files, to be reviewed as a diff.
 
 use std::fs;

@@ -1,6 +1,6 @@
-//! EventKind the test binaries and the benches share: set-up, programs that run beside pinwright, and places in the repository.
+//! What the test binaries and the benches share: set-up, programs that run beside pinwright, and places in the repository.
 //!
-//! The features are pinwright's own (`sim`, `fuzzing`). EventKind needs the stand-ins is there with `sim`, what needs a Linux with
+//! The features are pinwright's own (`sim`, `fuzzing`). What needs the stand-ins is there with `sim`, what needs a Linux with
 //! namespaces, pcscd or journald on Linux only.
 
 pub mod captured;

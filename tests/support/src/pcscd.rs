@@ -316,7 +316,7 @@ fn library(folder: &Path, pair: u16) -> PathBuf {
     folder.join(format!("vpcd-{pair}.so"))
 }
 
-/// EventKind pcscd's configuration says of a pair. An entry is complete at LIBPATH: it must be the last line.
+/// What pcscd's configuration says of a pair. An entry is complete at LIBPATH: it must be the last line.
 fn entry(pair: u16, port: u16, library: &Path) -> String {
     format!("FRIENDLYNAME \"Virtual {pair}\"\nDEVICENAME /dev/null:{port}\nLIBPATH {}\n\n", library.display())
 }

@@ -29,7 +29,7 @@ pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     seeds
 }
 
-/// EventKind cards answered, without the status word: data objects, and tables of files.
+/// What cards answered, without the status word: data objects, and tables of files.
 fn objects(fixture: &Fixture) -> Vec<Vec<u8>> {
     answers(fixture)
         .into_iter()

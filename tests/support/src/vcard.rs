@@ -117,7 +117,7 @@ impl Vcard {
         fs::read_to_string(self.folder.path().join("log")).expect("the card keeps a log")
     }
 
-    /// EventKind the card was sent during this call.
+    /// What the card was sent during this call.
     pub fn watch<R>(&self, act: impl FnOnce() -> R) -> (R, Vec<Exchange>) {
         let before = self.exchanges().len();
         let result = act();
@@ -156,7 +156,7 @@ impl Drop for Vcard {
     }
 }
 
-/// EventKind to do where there is no card to be had: a suite that skips its judges would prove nothing.
+/// What to do where there is no card to be had: a suite that skips its judges would prove nothing.
 pub const MISSING: &str = "there is no `vcard` beside the test's own programs: `make interop` builds it (or `cargo build \
                            --manifest-path tests/vcard/Cargo.toml --target-dir target/vcard`)";
 

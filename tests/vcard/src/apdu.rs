@@ -1,4 +1,4 @@
-//! EventKind both applications leave to their host: SELECT by name, command chaining and GET RESPONSE (ISO 7816-4 §5.3, §11.1).
+//! What both applications leave to their host: SELECT by name, command chaining and GET RESPONSE (ISO 7816-4 §5.3, §11.1).
 
 use iso7816::Status;
 use iso7816::command::CommandView;
@@ -17,7 +17,7 @@ pub struct Processor<A> {
     application: A,
     selected: bool,
     chain: Option<Chain>,
-    /// EventKind is left of an answer, with the status word that ends it.
+    /// What is left of an answer, with the status word that ends it.
     pending: Option<(Vec<u8>, Status)>,
 }
 

@@ -1,4 +1,4 @@
-//! EventKind trussed is extended with: PINs, chunked files, wrapped keys, HPKE and RSA. The glue that its traits ask of a host.
+//! What trussed is extended with: PINs, chunked files, wrapped keys, HPKE and RSA. The glue that its traits ask of a host.
 
 use trussed::backend::{Backend as _, BackendId};
 use trussed::platform::Platform;
@@ -62,7 +62,7 @@ pub struct Dispatch {
     auth: AuthBackend,
 }
 
-/// EventKind the backends remember of their client.
+/// What the backends remember of their client.
 #[derive(Default)]
 pub struct DispatchContext {
     staging: StagingContext,

@@ -63,7 +63,7 @@ impl Hanging {
 }
 
 impl StatusService for Hanging {
-    fn connect(&self) -> Result<(Box<dyn StatusSource>, CallOff), ReaderError> {
+    fn connect(&self) -> Result<(Box<dyn StatusSource>, CancelWait), ReaderError> {
         self.connect.step_in();
         Ok((Box::new(Source { look: self.look.clone(), wait: self.wait.clone() }), Box::new(|| {})))
     }

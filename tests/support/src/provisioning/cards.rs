@@ -22,7 +22,7 @@ pub const CHALLENGE_SAMPLE: &str = "challenge=1hFD%2Bcz%2F0so%3D";
 /// The ATR of cards that have none of their family's own.
 pub const ISO_ATR: &[u8] = b"\x3B\x80\x80\x01\x01";
 
-/// EventKind the server calls a card with these bytes in its `cardid` file.
+/// What the server calls a card with these bytes in its `cardid` file.
 pub fn guid(raw: [u8; 16]) -> Uuid {
     Uuid::from_bytes_le(raw)
 }
@@ -64,7 +64,7 @@ impl Kind {
         }
     }
 
-    /// EventKind the server calls the card that is made with these bytes.
+    /// What the server calls the card that is made with these bytes.
     pub fn guid(self, id: [u8; 16]) -> Uuid {
         let [a, b, c, d, e, f, ..] = id;
         match self {

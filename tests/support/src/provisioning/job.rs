@@ -119,7 +119,7 @@ pub fn issuer(config: &Config) -> MimCm {
     MimCm::new(Client::new(config.server.as_ref().unwrap()).unwrap(), config.rules.clone()).unwrap()
 }
 
-/// EventKind came of a job.
+/// What came of a job.
 pub struct Run {
     pub result: Result<Outcome, Failure>,
     pub steps: Vec<Step>,

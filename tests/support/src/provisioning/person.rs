@@ -17,13 +17,13 @@ pub struct Person<'a> {
     /// The PUK, the admin PIN or the resetting code.
     pub code: Option<Vec<u8>>,
     pub asked: Vec<&'static str>,
-    /// EventKind is in a file: nobody has to be waited for.
+    /// What is in a file: nobody has to be waited for.
     pub at_hand: Vec<Need>,
-    /// EventKind happens while they type.
+    /// What happens while they type.
     pub meanwhile: Option<Box<dyn FnMut() + 'a>>,
     /// How often they were asked whether to go on.
     pub consented: usize,
-    /// EventKind happens while they think about it.
+    /// What happens while they think about it.
     pub thinking: Option<Box<dyn FnMut() + 'a>>,
     /// They say no.
     pub declines: bool,

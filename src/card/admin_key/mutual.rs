@@ -9,19 +9,16 @@ use des::TdesEde3;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::card::CardError;
+use crate::card::challenge::{NONCE, Nonces};
+use crate::card::error::CardError;
 use crate::secret::{AdminKey, SecretBytes};
 
-/// Bytes of R1 and of R2.
-pub const NONCE: usize = 16;
-
-/// Bytes of both: what the answer is made of, R2 before R1.
-pub const NONCES: usize = 2 * NONCE;
+/// Bytes of Z1 and of Z2.
+pub(in crate::card) const SECRET: usize = 7;
 
 /// Bytes of either token.
-pub const TOKEN: usize = NONCES + SECRET + 1;
+pub(in crate::card) const TOKEN: usize = 2 * NONCE + SECRET + 1;
 
-const SECRET: usize = 7;
 const BLOCK: usize = 8;
 /// ISO 9797 padding, method 2.
 const END: u8 = 0x80;
@@ -30,11 +27,10 @@ const END: u8 = 0x80;
 ///
 /// # Errors
 /// A key of another length.
-pub fn token(key: &AdminKey, nonces: &[u8; NONCES], secret: [u8; SECRET]) -> Result<SecretBytes, CardError> {
+pub(in crate::card) fn token(key: &AdminKey, nonces: &Nonces, secret: &[u8; SECRET]) -> Result<SecretBytes, CardError> {
     let cipher = cipher(key)?;
-    let secret = Zeroizing::new(secret);
     let mut plain = Zeroizing::new([END; TOKEN]);
-    for (to, from) in plain.iter_mut().zip(nonces.iter().chain(secret.iter())) {
+    for (to, from) in plain.iter_mut().zip(nonces.card.iter().chain(&nonces.host).chain(secret)) {
         *to = *from;
     }
     let mut token = SecretBytes::with_capacity(TOKEN);
@@ -49,11 +45,11 @@ pub fn token(key: &AdminKey, nonces: &[u8; NONCES], secret: [u8; SECRET]) -> Res
     Ok(token)
 }
 
-/// Whether the card's token proves that it has the key, too. Looks at all of it, whatever is wrong.
+/// Whether the card's token proves that it has the key, too. Its time does not depend on which byte is wrong.
 ///
 /// # Errors
 /// A key of another length.
-pub fn proves(key: &AdminKey, nonces: &[u8; NONCES], token: &[u8]) -> Result<bool, CardError> {
+pub(in crate::card) fn proves(key: &AdminKey, nonces: &Nonces, token: &[u8]) -> Result<bool, CardError> {
     let cipher = cipher(key)?;
     let Ok(token) = <[u8; TOKEN]>::try_from(token) else { return Ok(false) };
     let mut plain = Zeroizing::new([0; TOKEN]);
@@ -64,9 +60,8 @@ pub fn proves(key: &AdminKey, nonces: &[u8; NONCES], token: &[u8]) -> Result<boo
         *out = xor(before, open.into());
         before = *block;
     }
-    let (card, host) = nonces.split_at(NONCE);
-    let expected = [host, card].concat();
-    let (is, rest) = plain.split_at(NONCES);
+    let expected = [nonces.host, nonces.card].concat();
+    let (is, rest) = plain.split_at(expected.len());
     let end = rest.last().copied().unwrap_or_default();
     Ok((is.ct_eq(&expected) & end.ct_eq(&END)).into())
 }
@@ -90,7 +85,7 @@ mod tests {
     }
 
     /// R2 ‖ R1, the host's token and the card's, as measured on GidsApplet: by hand, and by OpenSC's gids-tool.
-    const MEASURED: [[&str; 3]; 2] = [
+    const MEASURED: [[&str; 3]; 3] = [
         [
             "1288FD69FDC2AC41C28F89565E23641800112233445566778899AABBCCDDEEFF",
             "4BD110BEBCF7CED87FCBBF10B1919F549AFF566AE57879EE0F4C5E57B90552FC7782F45CA4F020E8",
@@ -101,10 +96,21 @@ mod tests {
             "E6703D9E64BAC2B4AA2C2D34400E075B557D0A6A577B601CBBF20D31D90D57BC4AC3CCD082197F50",
             "84D89712C9B8FADBB64BA49CDB5270D056376E5066250EA813B630C155EE3752D571A095BDD0FD6C",
         ],
+        [
+            "BB729C111FC181752E63BD07EF0D189CAA1A97E7771EE9B12A966C10E7E707E8",
+            "87EF334AEF266BD430D22DF33062A7F4A04B760315D36781B5543BE1DFB180BFEA9432D93584C98D",
+            "8040407D3D438B90EAEF88C9E883942FE8CB7D4B66C378FC5DDA2A1FBE55665C4389AD0157098115",
+        ],
     ];
 
     fn bytes<const N: usize>(text: &str) -> [u8; N] {
         hex::decode(text).unwrap().try_into().unwrap()
+    }
+
+    /// R2 and R1 of a row of [`MEASURED`].
+    fn nonces_of(text: &str) -> Nonces {
+        let (card, host) = text.split_at(32);
+        Nonces { card: bytes(card), host: bytes(host) }
     }
 
     /// Z1 of a recorded token.
@@ -120,8 +126,8 @@ mod tests {
     #[test]
     fn measured_tokens_are_made_and_taken() {
         for [nonces, host, card] in MEASURED {
-            let (nonces, host, card) = (bytes(nonces), bytes::<TOKEN>(host), bytes::<TOKEN>(card));
-            assert_eq!(token(&key(), &nonces, secret(&host)).unwrap().expose(), host);
+            let (nonces, host, card) = (nonces_of(nonces), bytes::<TOKEN>(host), bytes::<TOKEN>(card));
+            assert_eq!(token(&key(), &nonces, &secret(&host)).unwrap().expose(), host);
             assert!(proves(&key(), &nonces, &card).unwrap());
             // The host's own token, sent back to it, is no proof.
             assert!(!proves(&key(), &nonces, &host).unwrap());
@@ -131,7 +137,7 @@ mod tests {
     #[test]
     fn a_changed_bit_of_the_proof_is_noticed() {
         let [nonces, _, card] = MEASURED[0];
-        let (nonces, card) = (bytes(nonces), bytes::<TOKEN>(card));
+        let (nonces, card) = (nonces_of(nonces), bytes::<TOKEN>(card));
         for bit in 0..8 * TOKEN {
             let mut changed = card;
             changed[bit / 8] ^= 1 << (bit % 8);
@@ -149,6 +155,7 @@ mod tests {
     #[test]
     fn a_key_of_another_length_is_told() {
         let aes = AdminKey::new(&[0; 16]).unwrap();
-        assert!(matches!(token(&aes, &[0; 32], [0; 7]), Err(CardError::KeyLength { length: 16, expected: 24 })));
+        let nonces = Nonces { card: [0; NONCE], host: [0; NONCE] };
+        assert!(matches!(token(&aes, &nonces, &[0; SECRET]), Err(CardError::KeyLength { length: 16, expected: 24 })));
     }
 }

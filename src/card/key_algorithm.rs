@@ -1,8 +1,8 @@
-//! Algorithms of the management key (SP 800-78-4 §6.2, table 6-2).
+//! Algorithms of an administrator's key, with the identifiers of SP 800-78-4 (§6.2, table 6-2).
 
-/// A block cipher for the management key.
+/// A block cipher for the administrator's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Algorithm {
+pub enum KeyAlgorithm {
     /// Three-key Triple DES.
     TripleDes,
     /// AES-128.
@@ -13,11 +13,11 @@ pub enum Algorithm {
     Aes256,
 }
 
-impl Algorithm {
-    /// In the order in which a card is asked that does not say which one it has: the factory's of most cards first.
+impl KeyAlgorithm {
+    /// In the order in which a PIV card is asked that does not say which one it has: the factory's of most cards first.
     pub const ALL: [Self; 4] = [Self::TripleDes, Self::Aes128, Self::Aes192, Self::Aes256];
 
-    /// The algorithm identifier, P1 of GENERAL AUTHENTICATE.
+    /// The algorithm identifier: P1 of a PIV card's GENERAL AUTHENTICATE.
     #[must_use]
     pub fn byte(self) -> u8 {
         match self {

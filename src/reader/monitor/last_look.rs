@@ -1,19 +1,19 @@
-//! What was seen last, and what is different now.
+//! What the readers held at the last look, and what is different now.
 
 use std::collections::BTreeMap;
 
 use super::CardEvent;
 use crate::reader::{Presence, ReaderEntry};
 
-/// What was seen last.
+/// The readers and their cards at the last look.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct LastLook {
     readers: BTreeMap<String, Presence>,
     /// Cards that are still there are told of once more.
     tell_anew: bool,
 }
 
-impl Seen {
+impl LastLook {
     /// The next look tells of each card as if it had just been inserted, and of each that is gone by then as well.
     pub fn tell_cards_anew(&mut self) {
         self.tell_anew = true;
@@ -60,9 +60,9 @@ fn has_card(presence: &Presence) -> bool {
     presence.atr.is_some() || presence.mute
 }
 
-/// By the reader's count; the ATR tells only what the count of a system without one does not. A card that has lost its power
-/// shows no ATR for a while, and is the same; its ATR is kept for that long. One that never showed any was mute: when it does
-/// it is told of as inserted, since nothing could be done with it before.
+/// The reader's count of insertions tells two cards apart; the ATR does where a system has no such count. A card that has lost its
+/// power shows no ATR for a while and is still the same card, so its ATR is kept. A card that never showed one was mute. When it
+/// shows one it is told as inserted, since nothing could be done with it before.
 fn is_same_card(before: &Presence, now: &Presence) -> bool {
     let other_atr = matches!((&before.atr, &now.atr), (Some(a), Some(b)) if a != b);
     has_card(now) && before.generation == now.generation && !other_atr
