@@ -7,6 +7,7 @@
 #[allow(dead_code, unused_imports)]
 #[path = "../provisioning/bench.rs"]
 mod bench;
+mod changes;
 #[allow(dead_code)]
 #[path = "../provisioning/plastic.rs"]
 mod plastic;
@@ -216,6 +217,10 @@ fn nothing_secret_is_logged() {
                     );
                 }
                 secrets.extend(world.server.state().answers());
+                world.server.state().clear_faults();
+                let (made, told) = changes::try_all(&world.server, world.config.server.as_ref().unwrap());
+                secrets.extend(made);
+                said.push_str(&told);
             }
         }
         tracing::trace!(target: "h2::planted", "CANARYPLANTED");
