@@ -4,6 +4,8 @@
 #![cfg(feature = "sim")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
+mod changes;
+
 use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::{Arc, OnceLock};
@@ -189,6 +191,10 @@ fn nothing_secret_is_logged() {
                     );
                 }
                 secrets.extend(setup.server.state().answers());
+                setup.server.state().clear_faults();
+                let (made, told) = changes::try_all(&setup.server, setup.config.server.as_ref().unwrap());
+                secrets.extend(made);
+                said.push_str(&told);
             }
         }
         tracing::trace!(target: "h2::planted", "CANARYPLANTED");

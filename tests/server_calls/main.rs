@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod listener;
-mod logs;
 mod posted;
 mod refused_stream;
 mod resources;
