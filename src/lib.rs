@@ -3,13 +3,14 @@
 //! ```text
 //!  technician ── cli ────┬─ provision ──┬── server ── HTTPS ── MIM CM
 //!  workstation ─ agent ──┘              └── card ── apdu ── reader ── PC/SC ── card
-//!                 sim stands in for both ends (feature `sim`)
+//!        os is where systems differ         sim stands in for both ends (feature `sim`)
 //! ```
 //!
 //! Start reading at [`provision`]: the job of setting a card's PIN, step by step. Imports go one way, from the readers up:
 //! [`reader`] moves bytes, [`apdu`] knows ISO 7816-4, [`card`] knows card families, [`server`] knows MIM CM's REST API, and
 //! only [`provision`] knows both card and server. [`cli`] is the technician's command, [`agent`] the workstation's daemon. [`secret`] holds the types whose
-//! content nothing can print.
+//! content nothing can print. What differs between operating systems is in [`os`] and nowhere else (but in `reader/pcsc`, where
+//! PC/SC itself differs).
 
 pub mod agent;
 pub mod apdu;

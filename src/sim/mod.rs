@@ -4,6 +4,7 @@
 //! are their own, so that a mistake on one side is not repeated on the other.
 
 pub mod card;
+mod changes;
 pub mod fault;
 pub mod gids;
 pub mod iso7816;

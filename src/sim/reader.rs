@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::card::{LinkFault, VirtualCard};
-use super::status::StatusChanges;
+use super::changes::StatusChanges;
 use crate::reader::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers};
 
 /// A set of virtual readers.

@@ -15,7 +15,7 @@ use crate::watcher::Agent;
 const READER: &str = "Reader 00 00";
 
 /// The server answers with another key than the card has.
-fn office_with_a_wrong_key() -> Setup {
+fn setup_with_a_wrong_key() -> Setup {
     Setup::with(1, |server| server.templates[0].default_admin_key = [0x5A; 24], "", Arc::new(|_, _| Box::new(Nobody)))
 }
 
@@ -32,7 +32,7 @@ fn assert_not_again(agent: &mut Agent, plastic: &Card, case: &str) {
 
 #[test]
 fn a_refused_answer_is_not_shown_again_for_the_same_request() {
-    let setup = office_with_a_wrong_key();
+    let setup = setup_with_a_wrong_key();
     let mut readers = setup.readers.clone();
     let plastic = card(0);
     let slot = readers.add(READER);
@@ -98,7 +98,7 @@ fn a_card_that_is_pulled_at_the_answer_again_and_again_is_left_to_a_person() {
 
 #[test]
 fn a_record_that_can_not_be_read_forbids_what_it_might_forbid() {
-    let mut setup = office_with_a_wrong_key();
+    let mut setup = setup_with_a_wrong_key();
     (setup.settings.recheck_first, setup.settings.recheck_longest) =
         (Duration::from_millis(100), Duration::from_millis(100));
     let plastic = card(0);

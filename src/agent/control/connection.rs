@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::WRITE_TIMEOUT;
 use super::followers::Followers;
 use super::protocol::{Command, REQUEST_MAX, Reason, RecheckDone, Refusal, Request, SCHEMA};
 use crate::agent::mailbox::{self, MailboxSender};
@@ -18,6 +17,9 @@ use crate::os::endpoint::{self, Stream};
 
 /// How long a client has for its request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a client may take to take a line.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What all clients' answers are made from.
 pub(super) struct ControlContext {

@@ -26,9 +26,6 @@ use crate::os::endpoint::{Endpoint, Stream};
 /// How many clients are served at once.
 pub const MAX_CLIENTS: usize = 16;
 
-/// How long a client may take to take a line.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// The pause after a connection could not be taken: the cause (no free descriptor) does not go away at once.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 

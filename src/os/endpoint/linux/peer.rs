@@ -1,11 +1,11 @@
 //! Who may use the control socket: root, the agent's own user, and members of one group.
 
 use std::ffi::CString;
+use std::os::unix::net::UnixStream;
 
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::{Gid, Uid, User, geteuid, getgrouplist};
 
-use super::Stream;
 use crate::os::account::Group;
 use crate::os::endpoint::NotAllowed;
 
@@ -14,7 +14,7 @@ use crate::os::endpoint::NotAllowed;
 ///
 /// # Errors
 /// The client is none of them, or the system does not say who it is.
-pub fn admit(stream: &Stream, group: Option<Group>) -> Result<(), NotAllowed> {
+pub fn admit(stream: &UnixStream, group: Option<Group>) -> Result<(), NotAllowed> {
     let peer = getsockopt(stream, PeerCredentials).map_err(|_| NotAllowed { uid: None })?;
     let (uid, gid) = (Uid::from_raw(peer.uid()), Gid::from_raw(peer.gid()));
     let belongs = |Group(group)| gid.as_raw() == group || is_member(uid, Gid::from_raw(group));

@@ -1,19 +1,15 @@
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
 use super::*;
+use crate::os::testing;
 
 type Asked = io::Result<Option<SecretBytes>>;
 
 /// The person's side of a terminal, and ours.
 fn terminal() -> (File, Terminal) {
-    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&person).and_then(|()| unlockpt(&person)).unwrap();
-    let name = ptsname(&person, Vec::new()).unwrap();
-    let tty = OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-    (person.into(), Terminal { tty })
+    let (person, tty) = testing::terminal().unwrap();
+    (person, Terminal { tty })
 }
 
 /// Asks until something is entered.
