@@ -37,8 +37,7 @@ pub trait PinJob: Card {
     }
 
     /// Sets the PIN, after [`PinJob::authorize`] with the same credential; its counter is at its maximum then. A credential that
-    /// does not go with the new PIN is not sent again. **Costs a try of
-    /// a credential that goes with the new PIN, when it is wrong.**
+    /// does not go with the new PIN is not sent again. **Costs a try of one that does, when it is wrong.**
     ///
     /// # Errors
     /// The card's refusal; no answer: either PIN may be the card's; a credential or PIN that has not the form of the card's
