@@ -298,7 +298,7 @@ fn candidates<'a>(atr: &Atr, families: &'a Families) -> Vec<Candidate<'a>> {
 /// The one family that the ATR puts first, so that a wrong hint costs one SELECT. Where it names several the preferred one.
 fn hinted(atr: &Atr, families: &Families) -> Option<&'static BuiltIn> {
     let named = atr::families(atr);
-    let preferred = families.prefer.iter().filter_map(|name| Family::built_in(name));
+    let preferred = families.prefer.iter().filter_map(|name| Family::built_in_named(name));
     let first = preferred.filter(|family| named.contains(family)).chain(named.iter().copied()).next()?;
     BUILT_IN.iter().find(|row| row.family == first)
 }

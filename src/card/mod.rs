@@ -139,7 +139,8 @@ pub trait Card: Send {
     /// beyond them follows from an answer.
     fn read_commands(&self, step: ReadStep) -> Vec<StepCommand>;
 
-    /// The commands of a step that shows the card a secret: all that it ever sends, in order.
+    /// The commands of a step that shows the card a secret, in order: all of them that carry one. A refusal that does not tell the
+    /// counter may be followed by the question for it.
     ///
     /// # Errors
     /// A credential that the card does not take, or a secret that has not the form of the card's own.

@@ -36,8 +36,8 @@ pub trait PinJob: Card {
         send_all(self, channel, &RiskyStep::Authorize(credential))
     }
 
-    /// Sets the PIN, after [`PinJob::authorize`] with the same credential; its counter is at its maximum then. **Costs a try of
-    /// a credential that goes with the new PIN, when it is wrong.**
+    /// Sets the PIN, after [`PinJob::authorize`] with the same credential; its counter is at its maximum then. A credential that
+    /// does not go with the new PIN is not sent again. **Costs a try of one that does, when it is wrong.**
     ///
     /// # Errors
     /// The card's refusal; no answer: either PIN may be the card's; a credential or PIN that has not the form of the card's
@@ -71,7 +71,7 @@ pub trait PinJob: Card {
         }
         let (pin, code) = (self.limits().stand_in(), Code::zeros(STAND_IN_CODE));
         let credential = match proof {
-            Proof::AdminAnswer => Credential::Answer(AdminResponse::new(&vec![0; self.answer_length()])),
+            Proof::AdminAnswer => Credential::Answer(AdminResponse::new(&vec![0; answer_length(self.challenge_use())])),
             Proof::Puk => Credential::Puk(&code),
             Proof::AdminPin => Credential::AdminPin(&code),
             Proof::ResettingCode => Credential::ResettingCode(&code),
@@ -89,14 +89,6 @@ pub trait PinJob: Card {
         after_asking.extend(self.risky_commands(&RiskyStep::Verify(&pin))?);
         Ok(CardPlan { before_asking, after_asking })
     }
-
-    /// Bytes of the administrator's answer; 0 where nobody answers.
-    fn answer_length(&self) -> usize {
-        match self.challenge_use() {
-            Some(ChallengeUse::Administrator { answer }) => answer,
-            Some(ChallengeUse::Random) | None => 0,
-        }
-    }
 }
 
 impl<C: Card + ?Sized> PinJob for C {}
@@ -107,4 +99,12 @@ fn send_all<C: Card + ?Sized>(card: &mut C, channel: &mut Channel<'_>, step: &Ri
         card.send_risky(channel, step, &command)?;
     }
     Ok(())
+}
+
+/// Bytes of the administrator's answer; 0 where nobody answers.
+fn answer_length(challenge: Option<ChallengeUse>) -> usize {
+    match challenge {
+        Some(ChallengeUse::Administrator { answer }) => answer,
+        Some(ChallengeUse::Random) | None => 0,
+    }
 }

@@ -32,7 +32,7 @@ impl Family {
 
     /// The built-in family of this name. ISO 7816-4 is none: its cards have the names of their profiles.
     #[must_use]
-    pub fn built_in(name: &str) -> Option<Self> {
+    pub fn built_in_named(name: &str) -> Option<Self> {
         [Self::Gids, Self::Piv, Self::OpenPgp].into_iter().find(|family| family.name() == name)
     }
 
@@ -129,9 +129,9 @@ mod tests {
             assert_eq!(family.to_string(), family.name());
             // A card profile may be called iso7816: that name belongs to no application of its own.
             let built_in = Some(family).filter(|family| *family != Family::Iso7816);
-            assert_eq!(Family::built_in(family.name()), built_in);
+            assert_eq!(Family::built_in_named(family.name()), built_in);
         }
-        assert_eq!(Family::built_in("GIDS"), None);
+        assert_eq!(Family::built_in_named("GIDS"), None);
     }
 
     #[test]

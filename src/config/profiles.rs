@@ -80,7 +80,7 @@ pub(super) fn check_preferred(prefer: &[String], profiles: &[Profile]) -> Result
     for (number, name) in prefer.iter().enumerate() {
         let problem = if prefer.iter().take(number).any(|before| before == name) {
             "is there twice".to_owned()
-        } else if Family::built_in(name).is_some() || profiles.iter().any(|profile| profile.name == *name) {
+        } else if Family::built_in_named(name).is_some() || profiles.iter().any(|profile| profile.name == *name) {
             continue;
         } else {
             let families: Vec<_> = family::built_in().collect();

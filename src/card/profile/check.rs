@@ -65,7 +65,7 @@ impl Profile {
         if self.name.trim().is_empty() || self.name.len() > 80 || self.name.chars().any(char::is_control) {
             return refuse(&["name"], "1 to 80 characters, none of them a control character");
         }
-        if Family::built_in(&self.name).is_some() {
+        if Family::built_in_named(&self.name).is_some() {
             return refuse(&["name"], "a built-in family has this name");
         }
         Ok(())
