@@ -16,6 +16,7 @@ pub mod apdu;
 pub mod card;
 pub mod cli;
 pub mod config;
+pub mod error_text;
 pub mod exit;
 pub mod provision;
 pub mod reader;
