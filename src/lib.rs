@@ -18,6 +18,7 @@ pub mod cli;
 pub mod config;
 pub mod error_text;
 pub mod exit;
+pub mod operation;
 pub mod provision;
 pub mod reader;
 pub mod secret;

@@ -13,6 +13,7 @@ use super::report::Phase;
 use super::settings::OnInsert;
 use super::verdict::{self, Next, Verdict};
 use crate::card::family::Families;
+use crate::operation::Operation;
 use crate::provision::issuer::{Assignment, Issuer, Wanted};
 use crate::provision::journal::{self, Journal, most_doubtful};
 use crate::provision::look::{Identity, look};
@@ -186,9 +187,10 @@ impl Drop for Bell {
     fn drop(&mut self) {
         if !self.rung {
             // The thread is unwinding. What it held of the card was reset when it was dropped.
-            let reason =
-                "the job broke off by a defect in pinwright: see the log, and `pinwright history` for the card"
-                    .to_owned();
+            let reason = format!(
+                "the job broke off by a defect in pinwright: see the log, and `{}` for the card",
+                Operation::History
+            );
             self.tell(News::Ended(Box::new(Ending::plain(Phase::Failed, Next::Never, reason))));
         }
     }
