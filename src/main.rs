@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use pinwright::cli::{self, Color, world::World};
+use pinwright::cli::{self, Color, context::CommandContext};
 use pinwright::secret::{ZeroAlloc, process};
 use pinwright::telemetry;
 
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     let hardened = process::harden();
     let interrupted = Arc::new(AtomicBool::new(false));
     let err_is_terminal = std::io::stderr().is_terminal();
-    let mut world = World {
+    let mut context = CommandContext {
         readers: None,
         environment: environment(),
         out: &mut std::io::stdout(),
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         may_prompt: true,
         interrupted: Arc::clone(&interrupted),
     };
-    let arguments = match cli::parse(std::env::args_os(), &mut world) {
+    let arguments = match cli::parse(std::env::args_os(), &mut context) {
         Ok(arguments) => arguments,
         Err(exit) => return exit.into(),
     };
@@ -42,12 +42,12 @@ fn main() -> ExitCode {
         Color::Auto => err_is_terminal && std::env::var_os("NO_COLOR").is_none(),
     };
     // Said once: by progress lines on a terminal, or by the log.
-    world.err_is_terminal = err_is_terminal && arguments.level() == tracing::level_filters::LevelFilter::WARN;
+    context.err_is_terminal = err_is_terminal && arguments.level() == tracing::level_filters::LevelFilter::WARN;
     telemetry::start(arguments.level(), color);
     if let Err(error) = hardened {
         tracing::warn!("{error}: {}", error.source);
     }
-    cli::run(&arguments, &mut world).into()
+    cli::run(&arguments, &mut context).into()
 }
 
 /// Ctrl-C, a closed terminal or SIGTERM ask the job to back out, however often they come: each of its waits is bounded, and a

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use pinwright::cli::{self, world::World};
+use pinwright::cli::{self, context::CommandContext};
 use pinwright::reader::Readers;
 use pinwright::sim::gids::GidsSettings;
 use pinwright::sim::reader::VirtualReaders;
@@ -259,7 +259,7 @@ pub fn run_arguments(args: &[&str]) -> Got {
 
 fn run_in(args: &[String], environment: Vec<(String, OsString)>, readers: &dyn Readers, terminal: bool) -> Got {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut world = World {
+    let mut context = CommandContext {
         readers: Some(readers),
         environment,
         out: &mut out,
@@ -268,8 +268,8 @@ fn run_in(args: &[String], environment: Vec<(String, OsString)>, readers: &dyn R
         may_prompt: false,
         interrupted: Arc::new(AtomicBool::new(false)),
     };
-    let exit = match cli::parse(args, &mut world) {
-        Ok(arguments) => cli::run(&arguments, &mut world),
+    let exit = match cli::parse(args, &mut context) {
+        Ok(arguments) => cli::run(&arguments, &mut context),
         Err(exit) => exit,
     };
     let exit = exit as i32;

@@ -1,4 +1,4 @@
-//! Whether there is a place for the figures: found out by trying, and left as it was.
+//! Whether the metrics can be served at their place: found out by trying, and left as it was.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
@@ -8,7 +8,8 @@ use std::path::Path;
 
 use rustix::fs::{Access, access};
 
-/// An address, as whoever starts the agent: it is opened before another user is become.
+/// Whether the address can be listened on. It is tried as whoever starts the agent, which opens it before it becomes another
+/// user.
 pub(super) fn address(address: SocketAddr, control: Option<&Path>) -> Result<String, String> {
     let is_running = || control.is_some_and(|path| UnixStream::connect(path).is_ok());
     match TcpListener::bind(address) {
@@ -20,7 +21,8 @@ pub(super) fn address(address: SocketAddr, control: Option<&Path>) -> Result<Str
     }
 }
 
-/// A socket, as the agent's user; root makes the folder for it.
+/// Whether a socket can be made at the path. It is tried as the agent's user; its folder is made by root where root starts
+/// the agent.
 pub(super) fn socket(path: &Path, control: Option<&Path>, root_starts: bool) -> Result<String, String> {
     let shown = path.display();
     if std::fs::symlink_metadata(path).is_ok_and(|there| !there.file_type().is_socket()) {
@@ -33,7 +35,7 @@ pub(super) fn socket(path: &Path, control: Option<&Path>, root_starts: bool) -> 
         return may_write(folder).map(|()| shown.to_string()).map_err(denied);
     }
     let above = folder.parent().unwrap_or(Path::new("/"));
-    // systemd makes the control socket's folder, and one level is made by the agent.
+    // The folder of the control socket is made by systemd; of another, the agent makes the last level.
     let with_control = control.is_some_and(|control| control.parent() == Some(folder));
     if with_control || above.is_dir() && (root_starts || may_write(above).is_ok()) {
         Ok(format!("{shown} (its folder will be made)"))
