@@ -8,6 +8,8 @@
 mod both;
 #[path = "cli/case.rs"]
 mod case;
+#[path = "cli/operations.rs"]
+mod operations;
 #[path = "cli/reader.rs"]
 mod reader;
 

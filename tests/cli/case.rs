@@ -29,6 +29,9 @@ pub struct Case {
     server: Option<ServerSpec>,
     #[serde(default)]
     env: Vec<(String, String)>,
+    /// Files that are there before the command runs.
+    #[serde(default)]
+    file: Vec<FileSpec>,
     #[serde(default)]
     stderr_is_terminal: bool,
     exit: i32,
@@ -36,6 +39,14 @@ pub struct Case {
     stdout: String,
     #[serde(default)]
     stderr: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileSpec {
+    /// The path in the case's folder; the journal is in `state/pinwright`.
+    path: String,
+    text: String,
 }
 
 #[derive(Deserialize)]
@@ -89,6 +100,11 @@ impl Case {
         config.push_str(&self.config);
         let file = folder.path().join("config.toml");
         std::fs::write(&file, config).unwrap();
+        for spec in &self.file {
+            let path = folder.path().join(&spec.path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, &spec.text).unwrap();
+        }
         let mut readers = VirtualReaders::new();
         for spec in &self.reader {
             spec.add(&mut readers);
