@@ -80,6 +80,8 @@ pub struct Got {
     pub out: String,
     pub err: String,
     pub exit: i32,
+    /// The calls that the stand-in server saw, with its answers' status.
+    pub calls: Vec<String>,
 }
 
 impl Case {
@@ -118,6 +120,7 @@ impl Case {
         environment.push(("PINWRIGHT_CONFIG".to_owned(), named.into()));
         environment.push(("XDG_STATE_HOME".to_owned(), folder.path().join("state").into()));
         let mut got = run_in(&args, environment, &readers, self.stderr_is_terminal);
+        got.calls = server.as_ref().map(calls).unwrap_or_default();
         let here = folder.path().display().to_string();
         for text in [&mut got.out, &mut got.err] {
             *text = text.replace(&here, "[folder]");
@@ -242,6 +245,12 @@ impl ServerSpec {
     }
 }
 
+fn calls(server: &StandIn) -> Vec<String> {
+    let requests = server.requests().into_iter();
+    let status = |status: Option<u16>| status.map_or("no answer".to_owned(), |status| status.to_string());
+    requests.map(|seen| format!("{} {}?{} {}", seen.method, seen.path, seen.query, status(seen.status))).collect()
+}
+
 impl FaultSpec {
     fn fault(&self) -> Fault {
         let on: Pattern = match self.on.as_str() {
@@ -289,5 +298,5 @@ fn run_in(args: &[String], environment: Vec<(String, OsString)>, readers: &dyn R
         Err(exit) => exit,
     };
     let exit = exit as i32;
-    Got { out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap(), exit }
+    Got { out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap(), exit, calls: Vec::new() }
 }
