@@ -8,15 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use pinwright::cli::{self, Color, context::CommandContext};
+use pinwright::error_text::error_text;
 use pinwright::secret::{ZeroAlloc, process};
 use pinwright::telemetry;
 
-/// TLS, HTTP and JSON libraries free buffers that held a secret: what is freed here is zero.
+/// Zeroes memory when it is freed, since TLS, HTTP and JSON libraries free buffers that held a secret.
 #[global_allocator]
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
-    // Whatever the command: one rule is kept more easily than a list of commands.
+    // Every command is hardened, not only those that meet a secret: one rule is kept more easily than a list.
     let hardened = process::harden();
     let interrupted = Arc::new(AtomicBool::new(false));
     let err_is_terminal = std::io::stderr().is_terminal();
@@ -41,29 +42,30 @@ fn main() -> ExitCode {
         Color::Never => false,
         Color::Auto => err_is_terminal && std::env::var_os("NO_COLOR").is_none(),
     };
-    // Said once: by progress lines on a terminal, or by the log.
+    // Steps are told once: by progress lines on a terminal, or by a log that tells more than warnings.
     context.err_is_terminal = err_is_terminal && arguments.level() == tracing::level_filters::LevelFilter::WARN;
     telemetry::start(arguments.level(), color);
     if let Err(error) = hardened {
-        tracing::warn!("{error}: {}", error.source);
+        tracing::warn!("{}", error_text(&error));
     }
     cli::run(&arguments, &mut context).into()
 }
 
-/// Ctrl-C, a closed terminal or SIGTERM ask the job to back out, however often they come: each of its waits is bounded, and a
-/// process that ends between two commands leaves a card in doubt. Commands that only look keep the usual way out.
+/// Makes Ctrl-C, a closed terminal and SIGTERM ask the job to back out, however often they come: a process that ends between
+/// two commands leaves a card in doubt, and each of the job's waits is bounded.
 fn backs_out_on_signals(interrupted: &Arc<AtomicBool>) {
     #[cfg(unix)]
     let signals = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP];
     #[cfg(not(unix))]
     let signals = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
     for signal in signals {
-        // Without the handler the signal ends the process: the service then resets the card, and the journal tells.
+        // Where no handler can be set the signal ends the process; PC/SC then resets the card, and the journal tells how far
+        // the job was.
         drop(signal_hook::flag::register(signal, Arc::clone(interrupted)));
     }
 }
 
-/// Names are text; a value may be any path.
+/// The environment. A name becomes text; a value stays as it is, since it may be any path.
 fn environment() -> Vec<(String, OsString)> {
     std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value)).collect()
 }

@@ -156,7 +156,8 @@ fn open_and_become_user(settings: &Settings) -> Result<Opened, CliError> {
     };
     if let Some(account) = &account {
         account.become_it().map_err(AgentError::Account)?;
-        // A change of user makes the kernel allow core dumps and tracing again, so they are forbidden once more.
+        // With the user the kernel sets anew who may look into the process (PR_SET_DUMPABLE in prctl(2)), so that is
+        // forbidden once more.
         if let Err(error) = process::harden() {
             tracing::warn!("{}", error_text(&error));
         }

@@ -130,8 +130,8 @@ pub fn warn(outcome: &Outcome, context: &mut CommandContext<'_>) {
 
 /// Does the job and tells what it cost. When this returns, whatever its end, nothing of its secrets is left in this process.
 ///
-/// A job that ends well costs no try. One whose authority or new PIN the card refuses costs one try of that secret, and the
-/// failure's card state says so.
+/// A job that ends well costs no try. One whose authority or new PIN the card refuses may cost one try of that secret, where
+/// the card counts it; the failure's card state says so.
 ///
 /// # Errors
 /// What keeps the job from beginning: [`CliError::SharedDescriptor`], [`CliError::TerminalDescriptor`],

@@ -154,7 +154,7 @@ fn insert(
 
 fn start(port: u16, card_id: Uuid, user_pin: bool) -> Result<StandIn, StandInError> {
     let gids = GidsSettings::default();
-    // The record has no ATR, since the server knows not which family's card is used, and such a record fits every one.
+    // The record has no ATR, so that it fits a card of any family.
     let mut settings = Settings::for_card(card_id, "", gids.admin_key);
     settings.port = port;
     if user_pin {
