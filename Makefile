@@ -7,7 +7,7 @@ CARGO_TARGET_DIR ?= target
 # A fresh rustup is not yet on the path of shells that were there before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test interop soak lint bench fuzz residue install
+.PHONY: help demo test compare interop soak lint bench fuzz residue install
 
 # The independent cards of tests/interop: a package of its own, so that pinwright's graph knows nothing of them.
 VCARD := --locked --manifest-path tests/vcard/Cargo.toml --target-dir '$(CARGO_TARGET_DIR)/vcard'
@@ -15,6 +15,7 @@ VCARD := --locked --manifest-path tests/vcard/Cargo.toml --target-dir '$(CARGO_T
 help:
 	@echo 'make demo     set the PIN of a virtual card, with a server stand-in: no card and no server needed'
 	@echo 'make test     all tests, also those against a real pcscd with virtual readers'
+	@echo 'make compare  the command-line cases at an older revision and here: OLD=REVISION; outputs, APDUs and calls must be equal'
 	@echo 'make interop  only the tests with independent cards and clients: PIV and OpenPGP, OpenSC, Yubico, GnuPG'
 	@echo 'make soak     the agent through 1,008 insertions and 216 yanked cards, some minutes'
 	@echo 'make lint     format, clippy and documentation, with warnings as errors'
@@ -33,6 +34,10 @@ test:
 	cargo build $(VCARD)
 	cargo test $(VCARD)
 	cargo test --locked --all-features
+
+compare:
+	@packaging/system-packages $@
+	tests/compare/run.sh '$(OLD)'
 
 interop:
 	@packaging/system-packages $@

@@ -1,7 +1,7 @@
 //! What the workstation agent costs and how quick it is, against a real pcscd: `make bench`.
 //!
-//! Idle, beside two other programs that wait for cards on the same pcscd; from an insertion to the card's first
-//! command; eight readers against one.
+//! It measures an idle agent beside two other programs that wait for cards on the same pcscd, the time from an insertion to
+//! the card's first command, and eight readers against one.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -30,12 +30,13 @@ const RESIDENT_KIB: u64 = 12 * 1024;
 /// Context switches in up to a minute: libpcsclite ends its endless status call every 60 s and begins it again.
 const LIBRARY: u64 = 5;
 
-/// A card that takes that long for each command.
+/// How long a slow card takes for each command.
 const DELAY: Duration = Duration::from_millis(20);
 
 const READERS: u16 = 8;
 
-/// By then a card that was looked at is let go of, and pcscd has taken its power: changes that all who wait are told of.
+/// How long to wait before idle processes are measured. Until then the card is let go of and loses its power, and pcscd tells
+/// every program that waits of both.
 const SETTLED: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
@@ -58,13 +59,13 @@ fn main() -> ExitCode {
 
 /// What a process has used.
 #[derive(Clone, Copy)]
-struct Use {
+struct Usage {
     switches: u64,
     ticks: u64,
     resident_kib: u64,
 }
 
-impl Use {
+impl Usage {
     fn of(process: u32) -> Self {
         let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
         let number = |text: &str, name: &str| -> u64 {
@@ -76,7 +77,7 @@ impl Use {
             number(&text, "voluntary_ctxt_switches") + number(&text, "nonvoluntary_ctxt_switches")
         });
         let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-        // After the name in brackets, which may hold anything: fields 3 and following of proc(5).
+        // Fields 3 and following of proc(5) come after the name in brackets, which may hold anything.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
         let tick = |at: usize| fields[at].parse::<u64>().unwrap();
         Self { switches: switches.sum(), ticks: tick(11) + tick(12), resident_kib: number(&status, "VmRSS:") }
@@ -84,23 +85,23 @@ impl Use {
 }
 
 /// Another program, ended with the benchmark.
-struct Rival(Child);
+struct OtherProgram(Child);
 
-impl Drop for Rival {
+impl Drop for OtherProgram {
     fn drop(&mut self) {
         drop(self.0.kill());
         drop(self.0.wait());
     }
 }
 
-/// What they use from when they have settled on; whether the first one keeps the agent's budget.
+/// Measures for some seconds what processes use once they are idle. Says whether the first one keeps the agent's budget.
 fn watch(seconds: u64, processes: &[(&str, u32)], rows: &mut serde_json::Map<String, Value>) -> bool {
     std::thread::sleep(SETTLED);
-    let before: Vec<Use> = processes.iter().map(|(_, process)| Use::of(*process)).collect();
+    let before: Vec<Usage> = processes.iter().map(|(_, process)| Usage::of(*process)).collect();
     std::thread::sleep(Duration::from_secs(seconds));
     let mut used = Vec::new();
     for ((name, process), before) in processes.iter().zip(before) {
-        let after = Use::of(*process);
+        let after = Usage::of(*process);
         let (switches, ticks) = (after.switches - before.switches, after.ticks - before.ticks);
         println!("{name:<20} {switches:>16} {ticks:>12} {:>14}", after.resident_kib);
         rows.insert(
@@ -120,18 +121,20 @@ fn idle() -> (Value, bool) {
     let plastic = card(0);
     let _inserted = insert(&pcscd, 0, &plastic, Duration::ZERO);
     agent.finishes(&id(0));
-    let scan =
-        Rival(pcscd.command("pcsc_scan").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("pcsc_scan"));
+    let scan = OtherProgram(
+        pcscd.command("pcsc_scan").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("pcsc_scan"),
+    );
     println!("idle for {seconds} s with a card in one of two readers");
     println!("{:<20} {:>16} {:>12} {:>14}", "", "context switches", "CPU ticks", "resident KiB");
     let mut rows = serde_json::Map::new();
     let fine = watch(seconds, &[("pinwright agent", agent.id()), ("pcsc_scan", scan.0.id())], &mut rows);
     drop(scan);
-    // In a minute of its own: it goes on using the card for a while, and pcscd tells everybody who waits of each change.
+    // scdaemon is measured in a minute of its own, since it goes on using the card for a while and pcscd tells every program
+    // that waits of each change.
     let home = installation.path("gnupg");
     std::fs::create_dir(&home).unwrap();
     std::fs::write(home.join("scdaemon.conf"), "disable-ccid\n").unwrap();
-    let mut scdaemon = Rival(
+    let mut scdaemon = OtherProgram(
         pcscd
             .command("/usr/lib/gnupg/scdaemon")
             .arg("--server")
@@ -142,7 +145,7 @@ fn idle() -> (Value, bool) {
             .spawn()
             .expect("scdaemon"),
     );
-    // It looks for cards once it was asked for one.
+    // scdaemon looks for cards only once it was asked for one.
     let mut input = scdaemon.0.stdin.take().unwrap();
     input.write_all(b"SERIALNO\n").unwrap();
     watch(seconds, &[("scdaemon", scdaemon.0.id())], &mut rows);
@@ -150,13 +153,13 @@ fn idle() -> (Value, bool) {
     (rows.into(), fine)
 }
 
-/// Notes when the first command comes.
-struct Watched {
+/// A card that notes when its first command comes.
+struct TimedCard {
     card: Card,
     first: Arc<Mutex<Option<SystemTime>>>,
 }
 
-impl VirtualCard for Watched {
+impl VirtualCard for TimedCard {
     fn atr(&self) -> &[u8] {
         self.card.atr()
     }
@@ -183,14 +186,14 @@ fn reaction() -> Value {
     let mut times: Vec<f64> = (0..ROUNDS)
         .map(|round| {
             let first = Arc::new(Mutex::new(None));
-            let watched = Watched { card: card(round), first: Arc::clone(&first) };
+            let watched = TimedCard { card: card(round), first: Arc::clone(&first) };
             let handle = VpcdHandle::insert(watched, &VpcdOptions::local(pcscd.readers()[0].port)).unwrap();
             let inserted = agent.until("insertion", |event| event.event == EventKind::Inserted).time;
             agent.finishes(&id(round));
             let first = first.lock().unwrap().expect("a command came");
             drop(handle);
             agent.hears(EventKind::Removed);
-            // The event's time is cut to whole milliseconds: what is told here is up to one too long.
+            // The event's time is cut to whole milliseconds, so the measured time is up to one too long.
             let inserted = humantime::parse_rfc3339(&inserted).unwrap();
             first.duration_since(inserted).unwrap().as_secs_f64() * 1000.0
         })
@@ -203,7 +206,7 @@ fn reaction() -> Value {
     json!({"median": median, "max": most})
 }
 
-/// From the first insertion that an agent sees to its last card done, cards inserted before it starts.
+/// The time from the first insertion that an agent sees to its last card done, where all cards are inserted before it starts.
 fn batch(readers: u16) -> Duration {
     let pcscd = Pcscd::start(READERS).unwrap_or_else(|skip| panic!("{skip}"));
     let installation = installation_for(u32::from(readers));

@@ -1,6 +1,7 @@
 //! The job against OpenSC's way of doing the same, on one virtual card behind one real pcscd: `make bench`.
 //!
-//! In turns, so that whatever else the machine does meets both alike. Prints a table and writes `target/bench.json`.
+//! Both programs run in turns, so that whatever else the machine does meets both alike. Prints a table and writes
+//! `target/bench.json`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -27,7 +28,7 @@ use support::pcscd::Pcscd;
 const ROUNDS: &str = "PINWRIGHT_BENCH_ROUNDS";
 const OPENSC_PIN: &str = "24681357";
 
-/// What a contact card takes for a command without cryptography of public keys, in round figures.
+/// About how long a contact card takes for a command without public-key cryptography.
 const CARD_DELAY: Duration = Duration::from_millis(10);
 
 fn main() -> ExitCode {
@@ -54,14 +55,14 @@ struct Bench {
     rounds: usize,
 }
 
-/// One run of one program.
+/// What one run of one program cost.
 struct Sample {
     wall_ms: f64,
     apdus: usize,
     output: Output,
 }
 
-/// Two programs in turns.
+/// The runs of two programs that ran in turns.
 struct Pair {
     name: &'static str,
     programs: [&'static str; 2],
@@ -84,7 +85,7 @@ impl Bench {
             })
         };
         let empty = listing();
-        // The second reader stays empty. A card that takes no time shows the programs; a slow one shows the job.
+        // The second reader stays empty. A card that takes no time shows what the programs cost, a slow one what the job costs.
         let inserted = self.pcscd.insert(0, self.card.clone());
         let enroll = self.enroll("set the PIN, instant card");
         let listed = Pair { name: "list the readers, one card", ..listing() };
@@ -134,7 +135,7 @@ impl Bench {
         })
     }
 
-    /// The first turn fills caches and does not count.
+    /// Runs both programs in turns. The first turn fills caches and does not count.
     fn in_turns(&self, name: &'static str, programs: [&'static str; 2], turn: impl Fn() -> (Sample, Sample)) -> Pair {
         turn();
         let (ours, theirs) = (0..self.rounds).map(|_| turn()).unzip();
@@ -190,7 +191,7 @@ impl Pair {
         line("  APDUs".to_owned(), apdus(&self.ours).text(0), apdus(&self.theirs).text(0), String::new());
     }
 
-    /// Theirs by ours, turn by turn.
+    /// Their time divided by ours, turn by turn.
     fn ratio(&self) -> Spread {
         Spread::of(self.ours.iter().zip(&self.theirs).map(|(ours, theirs)| theirs.wall_ms / ours.wall_ms))
     }
@@ -212,7 +213,7 @@ impl Pair {
     }
 }
 
-/// Where the time of `pinwright enroll` goes, by its own account.
+/// Where the time of `pinwright enroll` goes, as its own output tells.
 struct Parts(Vec<(&'static str, Vec<f64>)>);
 
 impl Parts {

@@ -17,21 +17,21 @@ const AGENTS: usize = 10_000;
 const OUTAGE: Duration = Duration::from_secs(2 * 3600);
 const LAST_MINUTE: Duration = Duration::from_secs(60);
 
-/// Pauses of 150 s on average make 67 requests a second of ten thousand agents; the busiest second of a random stream is a
-/// little more. Twice the average would mean that they march in step.
-const INSIST: usize = 134;
+/// The most requests that the busiest second may have: twice the average of 67, which ten thousand agents with pauses of 150 s
+/// make. The busiest second of a random stream is a little above the average; twice as many would mean that agents ask in step.
+const PEAK_MAX: usize = 134;
 
-/// When to ask again.
-enum Manner {
-    /// The agent's own: full jitter.
+/// How an agent decides when to ask again.
+enum RetryPolicy {
+    /// The agent's own back-off, with full jitter.
     Ours(Backoff),
     /// The same pauses without the jitter.
     InStep { first: Duration, longest: Duration, failures: u32 },
-    /// Every half minute.
+    /// A poll every half minute.
     Poll,
 }
 
-impl Manner {
+impl RetryPolicy {
     fn pause(&mut self, retry_after: Option<Duration>) -> Duration {
         match self {
             Self::Ours(backoff) => backoff.failed(retry_after),
@@ -55,9 +55,9 @@ struct Seen {
     during: f64,
 }
 
-fn simulate(retry_after: bool, manner: impl Fn() -> Manner) -> Seen {
+fn simulate(retry_after: bool, policy: impl Fn() -> RetryPolicy) -> Seen {
     fastrand::seed(0x0070_696e);
-    let mut agents: Vec<Manner> = (0..AGENTS).map(|_| manner()).collect();
+    let mut agents: Vec<RetryPolicy> = (0..AGENTS).map(|_| policy()).collect();
     let mut due: BinaryHeap<Reverse<(Duration, usize)>> =
         (0..AGENTS).map(|agent| Reverse((Duration::from_secs(1).mul_f64(fastrand::f64()), agent))).collect();
     let half_hour = OUTAGE - Duration::from_secs(1800);
@@ -88,8 +88,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let Settings { retry_first: first, retry_longest: longest, .. } = Settings::default();
-    let ours = || Manner::Ours(Backoff::new(first, longest));
-    let in_step = || Manner::InStep { first, longest, failures: 0 };
+    let ours = || RetryPolicy::Ours(Backoff::new(first, longest));
+    let in_step = || RetryPolicy::InStep { first, longest, failures: 0 };
     println!("{AGENTS} agents, {} h without a server, then it is back\n", OUTAGE.as_secs() / 3600);
     println!("{:<44} {:>12} {:>12} {:>16}", "", "peak /s", "95 % after", "before, /s");
     let mut ours_is_fine = true;
@@ -98,9 +98,9 @@ fn main() -> ExitCode {
         let rows = [
             ("pinwright, full jitter 2 s to 5 min", simulate(retry_after, ours)),
             ("the same pauses without jitter", simulate(retry_after, in_step)),
-            ("a poll every 30 s", simulate(retry_after, || Manner::Poll)),
+            ("a poll every 30 s", simulate(retry_after, || RetryPolicy::Poll)),
         ];
-        ours_is_fine &= rows[0].1.peak <= INSIST;
+        ours_is_fine &= rows[0].1.peak <= PEAK_MAX;
         for (name, seen) in rows {
             let name = format!("{name}{asked}");
             println!("{name:<54} {:>6} {:>9} s {:>13.1}", seen.peak, seen.most_served.as_secs(), seen.during);

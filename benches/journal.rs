@@ -11,16 +11,16 @@ use uuid::Uuid;
 
 use super::{Spread, millis};
 
-/// What is allowed beyond the fsyncs.
+/// The most that the journal may cost beyond its fsyncs, in milliseconds.
 const LIMIT_MS: f64 = 5.0;
 
-/// A technician's desk in the 90 days that records are kept.
+/// Records in the journal of a technician's desk after 90 days, for which they are kept.
 const USED: usize = 500;
 
 /// Points that a good job notes: about to prove itself, about to write, written, done.
 const POINTS: usize = 4;
 
-/// One place, one amount of history.
+/// What was measured at one place with one number of earlier records.
 struct Measured {
     place: &'static str,
     records: usize,
@@ -66,7 +66,7 @@ impl Measured {
         measured
     }
 
-    /// Turn by turn; never less than nothing, where the disk was slower for the fsyncs alone.
+    /// The cost beyond the fsyncs, turn by turn. It is zero where the disk was slower for the fsyncs alone.
     fn beyond(&self) -> Spread {
         Spread::of(self.total_ms.iter().zip(&self.fsync_ms).map(|(total, fsync)| (total - fsync).max(0.0)))
     }
@@ -87,7 +87,7 @@ fn job(journal: &Journal, card_id: Uuid, whole: bool) -> usize {
     fs::metadata(file).map_or(0, |file| usize::try_from(file.len()).unwrap_or(0))
 }
 
-/// The same fsyncs alone: of as many files of that size, and of their folder.
+/// The time of the same fsyncs alone: of as many files of that size, and of their folder.
 fn fsyncs(folder: &Path, size: usize) -> Duration {
     let mut spent = Duration::ZERO;
     for _ in 0..POINTS {
@@ -149,7 +149,7 @@ impl Costs {
         self.0.iter().map(one).collect::<Vec<_>>().into()
     }
 
-    /// The promise of the journal, by the median of the turns.
+    /// Fails where the median of the turns is above the limit.
     pub fn insist(&self) {
         for measured in &self.0 {
             let beyond = measured.beyond().median;

@@ -1,6 +1,7 @@
-//! What to compare with: the same job by a client with the care that is usual, `Zeroizing` around every secret of its own,
-//! and an allocator, a connection, a runtime and a PC/SC context that live as long as the process. Takes its orders as
-//! `support::worker` does; with `--pinwright` it is that worker, without what the binary does at its start.
+//! The client that the search for secrets is compared with: it does the same job with the usual care, which is `Zeroizing`
+//! around every secret of its own, and an allocator, a connection, a runtime and a PC/SC context that live as long as the
+//! process. It takes its orders as `support::worker` does; with `--pinwright` it is that worker, without what the
+//! binary does at its start.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -79,7 +80,7 @@ fn job(order: &Value, client: &reqwest::Client, runtime: &tokio::runtime::Runtim
     };
     let text = |body: &[u8]| -> Zeroizing<String> { Zeroizing::new(serde_json::from_slice(body).unwrap()) };
     let (id, smartcard) = (order["card_id"].as_str().unwrap(), order["smartcard"].as_str().unwrap());
-    // With it comes the admin key, which nobody here wants.
+    // The answer holds the admin key, which this client has no use for.
     let template = order["template"].as_str().unwrap();
     drop(get(&format!("profiletemplates/{template}/configuration/smartcards"), &[]));
     let query = [("cardid", id), ("challenge", &challenge), ("diversified", "False")];

@@ -3,30 +3,31 @@
 
 mod agent;
 mod environment;
+mod error;
+mod folders;
+mod layers;
 mod message;
 mod profiles;
 mod raw;
-mod source;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use thiserror::Error;
 use url::Url;
 
+pub use self::error::ConfigError;
+use self::error::value;
+use self::folders::{default_files, variable};
+use self::layers::{Layers, parse, read};
+use self::profiles::LocatedProfile;
+use self::raw::Raw;
 use crate::card::family::Families;
-use crate::card::profile::{Clash, ProfileError};
 use crate::job::authority::Authority;
-use crate::job::issuer::PinMaker;
 use crate::job::journal::Journal;
 use crate::job::secrets::Need;
-use crate::provision::{AdminKeyRule, PinRouteRule, Rules};
+use crate::provision::Rules;
 use crate::server;
-
-use profiles::Placed;
-use raw::Raw;
-use source::{Source, parse, read};
 
 /// Everything that the program was told.
 #[derive(Debug, Clone)]
@@ -71,7 +72,7 @@ impl Sources {
     #[must_use]
     pub fn of(&self, need: Need) -> Option<&SecretFile> {
         match need {
-            // Made anew for each card: never in a file.
+            // A new PIN is made anew for each card, so no file holds it.
             Need::NewPin => None,
             Need::CurrentPin => self.current_pin.as_ref(),
             Need::AdminKey => self.admin_key.as_ref(),
@@ -91,90 +92,37 @@ pub enum SecretFile {
     Credential(String),
 }
 
-/// A configuration that can't be used. Exit code 2.
-#[derive(Debug, Error)]
-pub enum ConfigError {
-    /// A file can't be read.
-    #[error("{} can't be read", .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Not TOML, an unknown key, or a value of the wrong kind.
-    #[error("{origin}: {message}")]
-    Syntax {
-        /// File and line, or the environment variable.
-        origin: String,
-        /// What is wrong.
-        message: String,
-    },
-    /// A value that can't be.
-    #[error("{key}: {message}")]
-    Value {
-        /// The key.
-        key: &'static str,
-        /// What is wrong.
-        message: String,
-    },
-    /// A card profile that can't work.
-    #[error("{origin}: {problem}")]
-    Profile {
-        /// File and line.
-        origin: String,
-        /// Key, and what is wrong.
-        problem: ProfileError,
-    },
-    /// Two card profiles that can't both be.
-    #[error("{origin}: card profile {name:?} {clash} (the other is {other:?}: {other_origin})")]
-    Profiles {
-        /// File and line of the later one.
-        origin: String,
-        /// Its name.
-        name: String,
-        /// The earlier one's name.
-        other: String,
-        /// File and line of the earlier one.
-        other_origin: String,
-        /// Why.
-        clash: Clash,
-    },
-    /// Keys that exclude each other, or one that needs another.
-    #[error("{0}")]
-    Conflict(&'static str),
-}
-
 impl Config {
     /// Reads `/etc/pinwright/config.toml` and the user's own, or `file` instead of both, then `PINWRIGHT_*` of the
-    /// environment. Missing default files are passed over; a missing `file` is an error.
+    /// environment. Missing default files are passed over; a missing `file` is an error. Files that hold secrets are named
+    /// and not opened.
     ///
     /// # Errors
-    /// See [`ConfigError`].
+    /// [`ConfigError::Unreadable`] for a file, [`ConfigError::Syntax`] for a text that is no configuration, and the others for
+    /// values that can't be.
     pub fn load(file: Option<&Path>, environment: &[(String, OsString)]) -> Result<Self, ConfigError> {
-        let mut source = Source::default();
+        let mut layers = Layers::default();
         match file {
-            Some(path) => source.overlay(read(path)?),
+            Some(path) => layers.overlay(read(path)?),
             None => {
                 for path in default_files(environment).iter().filter(|path| path.exists()) {
-                    source.overlay(read(path)?);
+                    layers.overlay(read(path)?);
                 }
             }
         }
         let (from_environment, warnings) = environment::table(environment)?;
-        source.set(from_environment);
-        let (raw, mut profiles) = source.finish()?;
+        layers.set(from_environment);
+        let (raw, mut profiles) = layers.finish()?;
         for path in &raw.card.profile_files {
             profiles.extend(profiles::read(path)?);
         }
         Self::validate(raw, profiles, environment, warnings)
     }
 
-    /// A configuration from TOML text alone: files that it names are not read.
+    /// A configuration from TOML text alone: neither files that it names nor the environment are read.
     ///
     /// # Errors
-    /// See [`ConfigError`].
+    /// Those of [`Config::load`] other than [`ConfigError::Unreadable`].
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
         let (raw, profiles) = parse(text, "configuration")?.finish()?;
         Self::validate(raw, profiles, &[], Vec::new())
@@ -182,7 +130,7 @@ impl Config {
 
     fn validate(
         raw: Raw,
-        profiles: Vec<Placed>,
+        profiles: Vec<LocatedProfile>,
         environment: &[(String, OsString)],
         warnings: Vec<String>,
     ) -> Result<Self, ConfigError> {
@@ -292,7 +240,7 @@ fn server_settings(raw: &raw::Server) -> Result<Option<server::Settings>, Config
 
 /// The virtual folder's URL: HTTPS, or HTTP to this machine alone.
 fn server_url(text: &str) -> Result<Url, ConfigError> {
-    // The text is not quoted back: it might hold a password.
+    // The text is not quoted in the error, since it may hold a password.
     let url = Url::parse(text).map_err(|error| value("server.url", &error.to_string()))?;
     let loopback = match url.host() {
         Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
@@ -342,30 +290,14 @@ fn duration(key: &'static str, text: &str) -> Result<Duration, ConfigError> {
     Ok(duration)
 }
 
-fn value(key: &'static str, message: &str) -> ConfigError {
-    ConfigError::Value { key, message: message.to_owned() }
-}
-
 /// The configured folder, or the user's state folder.
 fn journal(raw: raw::Journal, environment: &[(String, OsString)]) -> Result<Option<Journal>, ConfigError> {
     let keep = humantime::parse_duration(&raw.keep).map_err(|error| value("journal.keep", &error.to_string()))?;
     let own = variable(environment, "XDG_STATE_HOME")
-        // A service without HOME still has a user, and that user a home.
+        // A service may run without HOME, and its user still has a home.
         .or_else(|| variable(environment, "HOME").or_else(std::env::home_dir).map(|home| home.join(".local/state")))
         .map(|folder| folder.join("pinwright"));
     Ok(raw.dir.or(own).map(|folder| Journal::new(folder, keep)))
-}
-
-fn variable(environment: &[(String, OsString)], name: &str) -> Option<PathBuf> {
-    environment.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| PathBuf::from(value))
-}
-
-fn default_files(environment: &[(String, OsString)]) -> Vec<PathBuf> {
-    let own = variable(environment, "XDG_CONFIG_HOME")
-        .or_else(|| variable(environment, "HOME").map(|home| home.join(".config")));
-    let mut files = vec![PathBuf::from("/etc/pinwright/config.toml")];
-    files.extend(own.map(|folder| folder.join("pinwright/config.toml")));
-    files
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ fn card(error: &crate::card::CardError) -> Exit {
     use crate::apdu::Status;
     match error {
         CardError::NoAnswer { source, .. } => no_answer(source),
-        // A card that refuses the length of the PIN refuses the PIN, not us.
+        // A card that refuses the new PIN's length or data refuses the PIN, and not our right to set it.
         CardError::Refused {
             command: "RESET RETRY COUNTER" | "RESET RETRY COUNTER (code)",
             status: Status::WRONG_LENGTH | Status::WRONG_DATA,

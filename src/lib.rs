@@ -1,15 +1,15 @@
 //! A smart card enrollment agent for Microsoft Identity Manager Certificate Management (MIM CM).
 //!
 //! ```text
-//!  technician ── cli ────┬─ provision ──┬── server ── HTTPS ── MIM CM
-//!  workstation ─ agent ──┘              └── card ── apdu ── reader ── PC/SC ── card
+//!  technician ── cli ────┬─ provision ── job ──┬── server ── HTTPS ── MIM CM
+//!  workstation ─ agent ──┘                     └── card ── apdu ── reader ── PC/SC ── card
 //!        os is where systems differ         sim stands in for both ends (feature `sim`)
 //! ```
 //!
 //! Start reading at [`provision`]: the job of setting a card's PIN, step by step. Imports go one way, from the readers up:
-//! [`reader`] moves bytes, [`apdu`] knows ISO 7816-4, [`card`] knows card families, [`server`] knows MIM CM's REST API, and
-//! only [`provision`] knows both card and server. [`cli`] is the technician's command, [`agent`] the workstation's daemon. [`secret`] holds the types whose
-//! content nothing can print. What differs between operating systems is in [`os`] and nowhere else (but in `reader/pcsc`, where
+//! [`reader`] moves bytes, [`apdu`] knows ISO 7816-4, [`card`] knows card families, [`server`] knows MIM CM's REST API, [`job`]
+//! has what every job on a card shares, and only [`provision`] knows what comes next. [`cli`] is the technician's command, [`agent`]
+//! the workstation's daemon. [`secret`] holds the types whose content nothing can print. What differs between operating systems is in [`os`] and nowhere else (but in `reader/pcsc`, where
 //! PC/SC itself differs).
 
 pub mod agent;
@@ -17,8 +17,10 @@ pub mod apdu;
 pub mod card;
 pub mod cli;
 pub mod config;
+pub mod error_text;
 pub mod exit;
 pub mod job;
+pub mod operation;
 pub mod os;
 pub mod provision;
 pub mod reader;

@@ -7,21 +7,22 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use pinwright::cli::{self, Color, world::World};
+use pinwright::cli::{self, Color, context::CommandContext};
+use pinwright::error_text::error_text;
 use pinwright::os::{process, signals};
 use pinwright::secret::ZeroAlloc;
 use pinwright::telemetry;
 
-/// TLS, HTTP and JSON libraries free buffers that held a secret: what is freed here is zero.
+/// Zeroes memory when it is freed, since TLS, HTTP and JSON libraries free buffers that held a secret.
 #[global_allocator]
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
-    // Whatever the command: one rule is kept more easily than a list of commands.
+    // Every command is hardened, not only those that meet a secret: one rule is kept more easily than a list.
     let hardened = process::harden();
     let interrupted = Arc::new(AtomicBool::new(false));
     let err_is_terminal = std::io::stderr().is_terminal();
-    let mut world = World {
+    let mut context = CommandContext {
         readers: None,
         environment: environment(),
         out: &mut std::io::stdout(),
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
         may_prompt: true,
         interrupted: Arc::clone(&interrupted),
     };
-    let arguments = match cli::parse(std::env::args_os(), &mut world) {
+    let arguments = match cli::parse(std::env::args_os(), &mut context) {
         Ok(arguments) => arguments,
         Err(exit) => return exit.into(),
     };
@@ -44,16 +45,16 @@ fn main() -> ExitCode {
         Color::Never => false,
         Color::Auto => err_is_terminal && std::env::var_os("NO_COLOR").is_none(),
     };
-    // Said once: by progress lines on a terminal, or by the log.
-    world.err_is_terminal = err_is_terminal && arguments.level() == tracing::level_filters::LevelFilter::WARN;
+    // Steps are told once: by progress lines on a terminal, or by a log that tells more than warnings.
+    context.err_is_terminal = err_is_terminal && arguments.level() == tracing::level_filters::LevelFilter::WARN;
     telemetry::start(arguments.level(), color);
     if let Err(error) = hardened {
-        tracing::warn!("{error}: {}", error.source);
+        tracing::warn!("{}", error_text(&error));
     }
-    cli::run(&arguments, &mut world).into()
+    cli::run(&arguments, &mut context).into()
 }
 
-/// Names are text; a value may be any path.
+/// The environment. A name becomes text; a value stays as it is, since it may be any path.
 fn environment() -> Vec<(String, OsString)> {
     std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value)).collect()
 }

@@ -2,14 +2,18 @@
 //! is a new file. `PINWRIGHT_UPDATE_CLI=1` writes what was got into the files, for review as a diff.
 
 #![cfg(feature = "sim")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 #[path = "cli/both.rs"]
 mod both;
 #[path = "cli/case.rs"]
 mod case;
+#[path = "cli/operations.rs"]
+mod operations;
 #[path = "cli/reader.rs"]
 mod reader;
+#[path = "cli/transcript.rs"]
+mod transcript;
 
 use std::path::{Path, PathBuf};
 

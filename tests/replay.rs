@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use pinwright::apdu::{Channel, Command};
-use pinwright::cli::{self, world::World};
+use pinwright::cli::{self, context::CommandContext};
 use pinwright::reader::fixture::{Exchange, Fixture};
 use pinwright::reader::replay::Replay;
 use pinwright::reader::{EndAction, Readers};
@@ -173,7 +173,7 @@ fn a_recording_that_does_not_fit_is_refused_in_three_ways() {
 
 fn replay(path: &Path) -> (i32, String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut world = World {
+    let mut context = CommandContext {
         readers: None,
         environment: vec![("PINWRIGHT_CONFIG".to_owned(), config(path).into())],
         out: &mut out,
@@ -183,8 +183,8 @@ fn replay(path: &Path) -> (i32, String, String) {
         interrupted: Arc::new(AtomicBool::new(false)),
     };
     let args = ["pinwright", "replay", &path.display().to_string()].map(str::to_owned);
-    let exit = match cli::parse(args, &mut world) {
-        Ok(arguments) => cli::run(&arguments, &mut world),
+    let exit = match cli::parse(args, &mut context) {
+        Ok(arguments) => cli::run(&arguments, &mut context),
         Err(exit) => exit,
     };
     (exit as i32, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())

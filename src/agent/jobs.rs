@@ -19,6 +19,7 @@ use crate::job::look::look;
 use crate::job::records::ResolveError;
 use crate::job::supplier::Supplier;
 use crate::job::{CardIdentity, Cause, Failure, Step};
+use crate::operation::Operation;
 use crate::provision;
 use crate::provision::{Job, Outcome, Rules};
 use crate::reader::Readers;
@@ -104,9 +105,10 @@ impl Drop for JobSender {
     fn drop(&mut self) {
         if !self.has_ended {
             // The thread is unwinding. What it held of the card was reset when it was dropped.
-            let reason =
-                "the job broke off by a defect in pinwright: see the log, and `pinwright history` for the card"
-                    .to_owned();
+            let reason = format!(
+                "the job broke off by a defect in pinwright: see the log, and `{}` for the card",
+                Operation::History
+            );
             self.send(JobEvent::Ended(Box::new(Ending::plain(Phase::Failed, Next::Never, reason))));
         }
     }

@@ -1,14 +1,16 @@
 //! The agent's words: one sentence for each event, in the log and for those who ask.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::report::{Event, EventKind, Phase, ReaderReport};
+use crate::operation::Operation;
 
 impl Phase {
     /// What it means, as a phrase.
     #[must_use]
-    pub fn phrase(self) -> &'static str {
-        match self {
+    pub fn phrase(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Empty => "no card",
             Self::Working => "at work",
             Self::NotOurs => "a card that can't be provisioned here; left alone",
@@ -16,12 +18,14 @@ impl Phase {
             Self::NoAccess => "the server can't be used like this; tried again later",
             Self::ServerDown => "the server fails; tried again later",
             Self::Reported => "has an open request; nothing written (`agent.on_insert` is \"report\")",
-            Self::NeedsPin => "the user must supply a PIN: run `pinwright enroll`",
+            Self::NeedsPin => {
+                return Cow::Owned(format!("the user must supply a PIN: run `{}`", Operation::Enroll));
+            }
             Self::Done => "the PIN is set and verified",
             Self::AlreadyDone => "was done before; nothing written",
             Self::Failed => "failed; nothing more is tried until the card is pulled",
             Self::Stuck => "the reader does not answer; pull the card, or the reader",
-        }
+        })
     }
 }
 

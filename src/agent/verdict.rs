@@ -6,6 +6,7 @@ use super::report::Phase;
 use crate::apdu::ApduError;
 use crate::card::CardError;
 use crate::card::family::DetectError;
+use crate::error_text::error_text;
 use crate::exit::Exit;
 use crate::job::journal::JournalError;
 use crate::job::records::ResolveError;
@@ -138,16 +139,7 @@ fn reader(error: &ReaderError, identified: bool) -> Verdict {
 /// Why, where the card is and what to do: for a person, in one line.
 #[must_use]
 pub fn reason(failure: &Failure) -> String {
-    let mut text = format!("{failure}: {}", failure.cause);
-    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(failure.cause.as_ref());
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.ends_with(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = error.source();
-    }
-    format!("{text}. {}", sentence(&failure.cause.remedy()))
+    format!("{}. {}", error_text(failure), sentence(&failure.cause.remedy()))
 }
 
 fn sentence(remedy: &str) -> String {

@@ -5,27 +5,27 @@
 
 mod ask;
 mod check;
-mod error;
+mod configured;
 mod feed;
-mod services;
 mod wording;
 
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
-pub use self::check::Report;
-pub use self::error::AgentError;
+use self::configured::ConfiguredServices;
 use self::feed::Feed;
-use self::services::ConfiguredServices;
+use super::context::CommandContext;
 use super::error::CliError;
-use super::world::World;
+use super::error::agent::AgentError;
 use crate::agent::control::{self, Control};
 use crate::agent::jobs::JobContext;
 use crate::agent::metrics::MetricsServer;
-use crate::agent::{self, AgentContext, Mailbox, ServiceNotifier, Stopped, mailbox, system_events};
+use crate::agent::{self, AgentContext, Mailbox, ServiceNotifier, Settings, Stopped, mailbox, system_events};
 use crate::config::Config;
+use crate::error_text::error_text;
 use crate::job::journal::Journal;
+use crate::operation::Operation;
 use crate::os::account::{self, Account, Group};
 use crate::os::endpoint::Endpoint;
 use crate::os::{process, service};
@@ -45,14 +45,17 @@ pub struct AgentArgs {
 #[derive(Debug, Subcommand)]
 enum Ask {
     /// Show the state of the running agent.
+    #[command(name = Operation::AgentStatus.name())]
     Status {
         /// Go on with each event as it happens.
         #[arg(long)]
         follow: bool,
     },
     /// List the running agent's journal: what was done to which card, and what is unsettled.
+    #[command(name = Operation::AgentHistory.name())]
     History,
     /// Have the running agent ask the server now about every card that waits.
+    #[command(name = Operation::AgentRecheck.name())]
     Recheck,
 }
 
@@ -76,46 +79,25 @@ impl AgentArgs {
     }
 }
 
-/// Runs the command.
+/// Runs the command: serves until told to end, checks the configuration, or asks a running agent.
 ///
 /// # Errors
-/// See [`CliError`].
-pub fn run(config: &Config, args: &AgentArgs, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
+/// [`CliError::Agent`] for what concerns the agent itself, [`CliError::NoServer`], [`CliError::Setup`] and
+/// [`CliError::Journal`] where the configuration does not do for an agent, [`CliError::System`] where the system refuses a
+/// socket or a thread, and [`CliError::Output`].
+pub fn run(config: &Config, args: &AgentArgs, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
     service::available().map_err(AgentError::NotHere)?;
     match &args.ask {
-        Some(Ask::Status { follow }) => ask::status(&config.agent, *follow, json, world),
-        Some(Ask::History) => ask::history(&config.agent, json, world),
-        Some(Ask::Recheck) => ask::recheck(&config.agent, json, world),
-        None if args.check => check::run(config, json, world),
-        None => start(config, json, world),
+        Some(Ask::Status { follow }) => ask::status(&config.agent, *follow, json, context),
+        Some(Ask::History) => ask::history(&config.agent, json, context),
+        Some(Ask::Recheck) => ask::recheck(&config.agent, json, context),
+        None if args.check => check::run(config, json, context),
+        None => start(config, json, context),
     }
 }
 
-fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
-    let settings = &config.agent;
-    let account = match &settings.user {
-        Some(name) => Account::to_become(name).map_err(AgentError::Account)?,
-        None => None,
-    };
-    let group = settings.control_group.as_deref().map(Group::named).transpose().map_err(AgentError::Account)?;
-    let endpoint = match &settings.control {
-        Some(path) => Some(Endpoint::open(path, group, account.as_ref()).map_err(AgentError::Endpoint)?),
-        None => None,
-    };
-    let metrics = match &settings.metrics {
-        Some(address) => Some(MetricsServer::open(address, group, account.as_ref()).map_err(AgentError::Metrics)?),
-        None => None,
-    };
-    if let Some(account) = &account {
-        account.become_it().map_err(AgentError::Account)?;
-        // With the user the kernel has set anew who may look into the process.
-        if let Err(error) = process::harden() {
-            tracing::warn!("{error}: {}", error.source);
-        }
-        tracing::info!("working as user {}", account.name);
-    } else if account::is_root() {
-        tracing::warn!("working as root: set `agent.user` to a user of its own");
-    }
+fn start(config: &Config, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
+    let Opened { group, endpoint, metrics } = open_and_become_user(&config.agent)?;
     // Without a journal no card is written to, and that is better known now than at the first card.
     let journal = config.journal.as_ref().ok_or(crate::job::journal::JournalError::NoFolder)?;
     journal.probe()?;
@@ -147,11 +129,47 @@ fn start(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliEr
     };
     let result = serve(config, journal, mailbox);
     drop(control);
-    // A failure of standard output did not end the agent, since cards matter more: it is the result now.
-    result.and(feed.map_or(Ok(()), |feed| feed.finish(world)))
+    // The agent has gone on where standard output failed, since cards matter more; that it failed is told only now.
+    result.and(feed.map_or(Ok(()), |feed| feed.finish(context)))
 }
 
-/// Serves until it is asked to end, and until running jobs have brought their cards to a good end.
+/// Sockets that were opened with the rights of whoever started the agent.
+struct Opened {
+    group: Option<Group>,
+    endpoint: Option<Endpoint>,
+    metrics: Option<MetricsServer>,
+}
+
+/// Opens the sockets and then becomes the configured user: only root may do either for that user.
+fn open_and_become_user(settings: &Settings) -> Result<Opened, CliError> {
+    let account = match &settings.user {
+        Some(name) => Account::to_become(name).map_err(AgentError::Account)?,
+        None => None,
+    };
+    let group = settings.control_group.as_deref().map(Group::named).transpose().map_err(AgentError::Account)?;
+    let endpoint = match &settings.control {
+        Some(path) => Some(Endpoint::open(path, group, account.as_ref()).map_err(AgentError::Endpoint)?),
+        None => None,
+    };
+    let metrics = match &settings.metrics {
+        Some(address) => Some(MetricsServer::open(address, group, account.as_ref()).map_err(AgentError::Metrics)?),
+        None => None,
+    };
+    if let Some(account) = &account {
+        account.become_it().map_err(AgentError::Account)?;
+        // With the user the kernel sets anew who may look into the process (PR_SET_DUMPABLE in prctl(2)), so that is
+        // forbidden once more.
+        if let Err(error) = process::harden() {
+            tracing::warn!("{}", error_text(&error));
+        }
+        tracing::info!("working as user {}", account.name);
+    } else if account::is_root() {
+        tracing::warn!("working as root: set `agent.user` to a user of its own");
+    }
+    Ok(Opened { group, endpoint, metrics })
+}
+
+/// Serves until it is asked to end; running jobs are then given time to bring their cards to a good end.
 fn serve(config: &Config, journal: &Journal, mailbox: Mailbox) -> Result<(), CliError> {
     let service = Arc::new(PcscReaders::new(config.reader_timeout));
     let jobs = JobContext {

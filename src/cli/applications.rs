@@ -1,10 +1,11 @@
-//! What `inspect` says of the applications on a card: all that are there, which one `enroll` uses and why, and what it cost to
+//! The applications on a card as `inspect` shows them: which there are, which one `enroll` uses and why, and what it cost to
 //! find out.
 
 use serde_json::{Value, json};
 
 use crate::apdu::Channel;
 use crate::card::family::{Application, Found};
+use crate::operation::Operation;
 
 /// The applications on a card.
 #[derive(Debug, Clone)]
@@ -22,7 +23,8 @@ pub struct Applications {
 }
 
 impl Applications {
-    /// Asks for the others: one SELECT each. Afterwards another application may be the selected one.
+    /// Asks the card for the others, with one SELECT each. Afterwards another application may be the selected one. Spends no
+    /// try.
     #[must_use]
     pub fn of(found: &Found<'_>, channel: &mut Channel<'_>) -> Self {
         let before = channel.exchanges();
@@ -40,7 +42,7 @@ impl Applications {
         }
     }
 
-    /// For the list in JSON: name, title, whether it is used, and why.
+    /// The applications as JSON: name, title, whether it is used, and why.
     #[must_use]
     pub fn json(&self) -> Value {
         let used =
@@ -51,16 +53,17 @@ impl Applications {
         std::iter::once(used).chain(others).collect()
     }
 
-    /// Exchanges with the card: until its application was found, and for the list of the others.
+    /// The exchanges with the card as JSON: until its application was found, and for the list of the others.
     #[must_use]
     pub fn cost_json(&self) -> Value {
         json!({"apdus": self.detection, "others_apdus": self.survey, "others_error": self.unasked})
     }
 
-    /// In words. The cost is for those who ask for more.
+    /// The applications as text; with `verbose` also what the search cost.
     #[must_use]
     pub fn lines(&self, verbose: bool) -> Vec<String> {
-        let mut lines = vec![format!("used by enroll {}: {}", self.used.name, self.used.reason.phrase())];
+        let mut lines =
+            vec![format!("used by {} {}: {}", Operation::Enroll.name(), self.used.name, self.used.reason.phrase())];
         lines.extend(self.others().map(|others| format!("also on it     {others}")));
         if verbose {
             let (found, others) = (count(self.detection), count(self.survey));
@@ -69,7 +72,7 @@ impl Applications {
         lines
     }
 
-    /// The others, where there are any or where they could not be asked for.
+    /// The other applications' names, or why they are not known; `None` where there are no others.
     #[must_use]
     pub fn others(&self) -> Option<String> {
         let names: Vec<&str> = self.others.iter().map(|other| other.name.as_str()).collect();

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use clap::Args;
 
 use self::card::{CODE, DemoCard, FACTORY_PIN};
-use super::enroll::{Desktop, JobArgs, provision};
+use super::context::CommandContext;
+use super::enroll::{JobArgs, MeteredReaders, provision};
 use super::error::CliError;
 use super::inspect::{Detail, report, tries_text};
 use super::output;
 use super::select::Chosen;
 use super::sim::Family;
-use super::world::World;
 use crate::config::Config;
+use crate::reader::fixture::Fixture;
 use crate::reader::record::Recording;
 use crate::reader::traffic::{Meter, Traffic};
 use crate::sim::gids::GidsSettings;
@@ -30,11 +31,12 @@ pub struct DemoArgs {
     family: Family,
 }
 
-/// Runs the demonstration; it fails if the card does not have the new PIN, or if a secret was printed.
+/// Runs the demonstration.
 ///
 /// # Errors
-/// A stand-in can't be started, the job failed, or what it shows is not true.
-pub fn run(args: &DemoArgs, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
+/// [`CliError::StandIn`] and [`CliError::File`] where it can't be set up, those of the job, and [`CliError::Demo`] where the
+/// card does not have the new PIN, the server saw a violation of its rules, or a secret was printed.
+pub fn run(args: &DemoArgs, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
     let card = DemoCard::new(args.family);
     let readers = card.readers(READER);
     let settings = Settings::for_card(card.card_id, "", GidsSettings::default().admin_key);
@@ -48,77 +50,100 @@ pub fn run(args: &DemoArgs, json: bool, world: &mut World<'_>) -> Result<(), Cli
         card.configuration(&folder.code())
     ))?;
 
-    let mut shown = String::new();
-    let mut show = |world: &mut World<'_>, line: &str| {
-        shown.push_str(line);
-        shown.push('\n');
-        tell(world, json, line)
-    };
-    show(
-        world,
+    let mut demonstration = Demonstration { json, shown: String::new(), context };
+    demonstration.show(
         "The job on stand-ins: a virtual card in a virtual reader, and a certificate server on this machine.\n",
     )?;
     let before =
         report(&readers, &Chosen { reader: READER.to_owned(), card_id: None }, &config.families, Detail::Line)?;
-    show(world, &format!("card     {}, ID {}, {}", before.application, before.card_id, tries_text(before.tries)))?;
-    show(world, &format!("         ATR {}", before.atr))?;
-    show(world, &format!("server   {} (TLS, an authority of its own)\n", server.base_url()))?;
+    demonstration.show(&format!(
+        "card     {}, ID {}, {}",
+        before.application,
+        before.card_id,
+        tries_text(before.tries)
+    ))?;
+    demonstration.show(&format!("         ATR {}", before.atr))?;
+    demonstration.show(&format!("server   {} (TLS, an authority of its own)\n", server.base_url()))?;
 
     let meter = Arc::new(Meter::default());
     let traffic = Traffic::new(&readers, Arc::clone(&meter));
     let recording = Recording::new(&traffic);
-    let desktop = Desktop { readers: &recording, meter: &meter };
-    let (outcome, costs) = provision(&config, &JobArgs { yes: true, ..JobArgs::default() }, desktop, world)?;
-    show(world, "What went to the server (answers marked * are secret):")?;
-    for request in server.requests() {
-        let secret = ["serverproposedpin", "authenticationresponse", "configuration/smartcards"];
-        let mark = if secret.iter().any(|part| request.path.contains(part)) { "*" } else { " " };
-        let path = request.path.rsplit("/api/v1.0/").next().unwrap_or_default();
-        let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
-        show(world, &format!("  {}{mark} {} {path}{query}", request.status.unwrap_or(0), request.method))?;
-    }
-    show(world, "\nWhat went to the card (** is a masked byte):")?;
-    for exchange in &recording.fixture().exchanges {
-        show(world, &format!("  > {}\n  < {}", exchange.command, exchange.response))?;
-    }
-    show(world, &format!("\n{}\n", output::outcome_text(&outcome, &costs)))?;
-    check(&card, &server, &shown, json, world)?;
-    if json { world.print_json(&output::outcome_json(&outcome, &costs)) } else { Ok(()) }
+    let metered = MeteredReaders { readers: &recording, meter: &meter };
+    let job = JobArgs { yes: true, ..JobArgs::default() };
+    let (outcome, costs) = provision(&config, &job, metered, demonstration.context)?;
+    demonstration.show_traffic(&server, &recording.fixture())?;
+    demonstration.show(&format!("\n{}\n", output::outcome_text(&outcome, &costs)))?;
+    demonstration.check(&card, &server)?;
+    if json { context.print_json(&output::outcome_json(&outcome, &costs)) } else { Ok(()) }
 }
 
-/// With `--json` standard output is for the object alone.
-fn tell(world: &mut World<'_>, json: bool, line: &str) -> Result<(), CliError> {
-    if json {
-        world.say(line);
-        return Ok(());
-    }
-    world.print(line)
+/// What is shown of a demonstration, and where to.
+struct Demonstration<'a, 'b> {
+    json: bool,
+    /// Everything that was shown of the job, to be searched for secrets.
+    shown: String,
+    context: &'a mut CommandContext<'b>,
 }
 
-/// Asks both stand-ins what is true, and searches what was printed.
-fn check(card: &DemoCard, server: &StandIn, shown: &str, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
-    let pin = server.state().last_pin().ok_or(CliError::Demo("the server has given out no PIN"))?;
-    let answers = server.state().answers();
-    let has_new = card.pin_is(&pin);
-    let has_old = card.pin_is(FACTORY_PIN);
-    let code = CODE.to_vec();
-    let found = [&pin, &code].into_iter().chain(&answers).filter(|secret| appears(shown, secret)).count();
-    tell(world, json, "What the stand-ins say of it:")?;
-    tell(world, json, &format!("  the card has the PIN that the server gave out:   {}", yes(has_new)))?;
-    tell(world, json, &format!("  the card still takes its factory PIN:            {}", yes(has_old)))?;
-    tell(world, json, &format!("  the card was left authenticated:                 {}", yes(card.authenticated())))?;
-    tell(world, json, &format!("  requests that broke a rule of the API:           {}", server.violations().len()))?;
-    tell(world, json, &format!("  secrets in the {:>4} bytes printed above:          {found}", shown.len()))?;
-    let faults = [
-        (!has_new, "the card does not have the PIN"),
-        (has_old, "the card still has its factory PIN"),
-        (card.authenticated(), "the card was left authenticated"),
-        (!server.violations().is_empty(), "a request broke a rule of the API"),
-        (found > 0, "a secret was printed"),
-    ];
-    match faults.iter().find(|(fault, _)| *fault) {
-        Some((_, message)) => Err(CliError::Demo(message)),
-        None => tell(world, json, "\nThe PIN is set and verified."),
+impl Demonstration<'_, '_> {
+    /// Prints a line and keeps it for the search.
+    fn show(&mut self, line: &str) -> Result<(), CliError> {
+        self.shown.push_str(line);
+        self.shown.push('\n');
+        self.tell(line)
+    }
+
+    /// Prints a line: to standard error with `--json`, since standard output is for the object alone then.
+    fn tell(&mut self, line: &str) -> Result<(), CliError> {
+        if self.json {
+            self.context.say(line);
+            return Ok(());
+        }
+        self.context.print(line)
+    }
+
+    /// Shows what the server was asked and what the card was sent.
+    fn show_traffic(&mut self, server: &StandIn, recorded: &Fixture) -> Result<(), CliError> {
+        self.show("What went to the server (answers marked * are secret):")?;
+        for request in server.requests() {
+            let secret = ["serverproposedpin", "authenticationresponse", "configuration/smartcards"];
+            let mark = if secret.iter().any(|part| request.path.contains(part)) { "*" } else { " " };
+            let path = request.path.rsplit("/api/v1.0/").next().unwrap_or_default();
+            let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
+            self.show(&format!("  {}{mark} {} {path}{query}", request.status.unwrap_or(0), request.method))?;
+        }
+        self.show("\nWhat went to the card (** is a masked byte):")?;
+        for exchange in &recorded.exchanges {
+            self.show(&format!("  > {}\n  < {}", exchange.command, exchange.response))?;
+        }
+        Ok(())
+    }
+
+    /// Asks both stand-ins what is true of card and server, and searches what was shown for secrets.
+    fn check(&mut self, card: &DemoCard, server: &StandIn) -> Result<(), CliError> {
+        let pin = server.state().last_pin().ok_or(CliError::Demo("the server has given out no PIN"))?;
+        let answers = server.state().answers();
+        let has_new = card.pin_is(&pin);
+        let has_old = card.pin_is(FACTORY_PIN);
+        let code = CODE.to_vec();
+        let found = [&pin, &code].into_iter().chain(&answers).filter(|secret| appears(&self.shown, secret)).count();
+        self.tell("What the stand-ins say of it:")?;
+        self.tell(&format!("  the card has the PIN that the server gave out:   {}", yes(has_new)))?;
+        self.tell(&format!("  the card still takes its factory PIN:            {}", yes(has_old)))?;
+        self.tell(&format!("  the card was left authenticated:                 {}", yes(card.authenticated())))?;
+        self.tell(&format!("  requests that broke a rule of the API:           {}", server.violations().len()))?;
+        self.tell(&format!("  secrets in the {:>4} bytes printed above:          {found}", self.shown.len()))?;
+        let faults = [
+            (!has_new, "the card does not have the PIN"),
+            (has_old, "the card still has its factory PIN"),
+            (card.authenticated(), "the card was left authenticated"),
+            (!server.violations().is_empty(), "a request broke a rule of the API"),
+            (found > 0, "a secret was printed"),
+        ];
+        match faults.iter().find(|(fault, _)| *fault) {
+            Some((_, message)) => Err(CliError::Demo(message)),
+            None => self.tell("\nThe PIN is set and verified."),
+        }
     }
 }
 

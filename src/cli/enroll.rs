@@ -1,4 +1,4 @@
-//! `pinwright enroll`: the job.
+//! `pinwright enroll`: the job on one card.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,11 +7,11 @@ use std::time::Instant;
 use clap::Args;
 use uuid::Uuid;
 
+use super::context::CommandContext;
 use super::error::CliError;
 use super::output::{self, Costs};
 use super::select::{CardChoice, Chosen, choose};
 use super::supply::{CommandSupplier, Descriptors};
-use super::world::World;
 use crate::config::Config;
 use crate::job::CardIdentity;
 use crate::job::Step;
@@ -54,7 +54,7 @@ pub struct JobArgs {
 }
 
 impl JobArgs {
-    /// The job on a chosen card.
+    /// The job on the chosen card, by the rules of the configuration as the options change them.
     #[must_use]
     pub fn job(&self, config: &Config, chosen: Chosen) -> Job {
         let mut rules = config.rules.clone();
@@ -72,10 +72,11 @@ impl JobArgs {
     }
 }
 
-/// The configured server.
+/// A client of the configured server. Nothing is sent yet.
 ///
 /// # Errors
-/// None is configured, or it can't be used.
+/// [`CliError::NoServer`] where none is configured, [`CliError::Setup`] where no client can be made for it,
+/// [`CliError::System`] where its runtime can't be started.
 pub fn issuer(config: &Config, args: &JobArgs) -> Result<MimCm, CliError> {
     let settings = config.server.as_ref().ok_or(CliError::NoServer)?;
     let client = Client::new(settings)?;
@@ -87,30 +88,30 @@ pub fn issuer(config: &Config, args: &JobArgs) -> Result<MimCm, CliError> {
 
 /// The readers that a job works on, and the meter that counts what passes through them.
 #[derive(Clone, Copy)]
-pub struct Desktop<'a> {
+pub struct MeteredReaders<'a> {
     /// The readers.
     pub readers: &'a dyn Readers,
     /// Their meter.
     pub meter: &'a Meter,
 }
 
-/// Runs the command.
+/// Runs the command: does the job and prints its outcome. What it costs in tries is what [`provision()`] costs.
 ///
 /// # Errors
-/// See [`CliError`].
+/// As [`provision()`]; [`CliError::Untold`] where the job is done and its outcome can't be printed.
 pub fn run(
     config: &Config,
     args: &JobArgs,
     json: bool,
-    desktop: Desktop<'_>,
-    world: &mut World<'_>,
+    metered: MeteredReaders<'_>,
+    context: &mut CommandContext<'_>,
 ) -> Result<(), CliError> {
-    let (outcome, costs) = provision(config, args, desktop, world)?;
-    warn(&outcome, world);
+    let (outcome, costs) = provision(config, args, metered, context)?;
+    warn(&outcome, context);
     let printed = if json {
-        world.print_json(&output::outcome_json(&outcome, &costs))
+        context.print_json(&output::outcome_json(&outcome, &costs))
     } else {
-        world.print(&output::outcome_text(&outcome, &costs))
+        context.print(&output::outcome_text(&outcome, &costs))
     };
     // The result is told: nobody waits for what is tidied up now.
     if let Some(journal) = &config.journal {
@@ -119,65 +120,66 @@ pub fn run(
     printed.map_err(|error| error.after(done(&outcome)))
 }
 
-/// What is done, in a sentence without its end.
+/// What is done, as a sentence without its full stop.
 pub fn done(outcome: &Outcome) -> String {
     let CardIdentity { card_id, reader, .. } = &outcome.card;
     format!("the job is done: card {card_id} in {reader:?} has its new PIN, and has verified it")
 }
 
-/// What a person must know of a job that is done.
-pub fn warn(outcome: &Outcome, world: &mut World<'_>) {
+/// Warns of what a job that is done has left behind: a card that was not reset, a journal that does not show the end.
+pub fn warn(outcome: &Outcome, context: &mut CommandContext<'_>) {
     if let Some(error) = &outcome.reset_failed {
-        world.say(&format!("warning: the card could not be reset ({error}): pull it out, it may still be unlocked"));
+        context.say(&format!("warning: the card could not be reset ({error}): pull it out, it may still be unlocked"));
     }
     if let Some(error) = &outcome.journal_failed {
-        world.say(&format!("warning: the card is done, but the journal does not show it ({error})"));
+        context.say(&format!("warning: the card is done, but the journal does not show it ({error})"));
     }
 }
 
-/// The job itself, with what it cost. When this returns, whatever its end, nothing of its secrets is left in this process.
+/// Does the job and tells what it cost. When this returns, whatever its end, nothing of its secrets is left in this process.
+///
+/// A job that ends well costs no try. One whose authority or new PIN the card refuses may cost one try of that secret, where
+/// the card counts it; the failure's card state says so.
 ///
 /// # Errors
-/// See [`CliError`].
+/// What keeps the job from beginning: [`CliError::SharedDescriptor`], [`CliError::TerminalDescriptor`],
+/// [`CliError::Journal`], [`CliError::Choice`], and those of [`issuer`]. [`CliError::Failure`] where the job itself failed,
+/// with the state that the card is in.
 pub fn provision(
     config: &Config,
     args: &JobArgs,
-    desktop: Desktop<'_>,
-    world: &mut World<'_>,
+    metered: MeteredReaders<'_>,
+    context: &mut CommandContext<'_>,
 ) -> Result<(Outcome, Costs), CliError> {
-    on_own_stack(|| job(config, args, desktop, world))
+    // Client, runtime, card and secrets are made and dropped on that stack.
+    on_own_stack(|| job(config, args, metered, context))
 }
 
-/// Client, runtime, card and secrets are made and dropped in here.
 fn job(
     config: &Config,
     args: &JobArgs,
-    desktop: Desktop<'_>,
-    world: &mut World<'_>,
+    metered: MeteredReaders<'_>,
+    context: &mut CommandContext<'_>,
 ) -> Result<(Outcome, Costs), CliError> {
     let start = Instant::now();
-    // Before anything of our own is opened: a number that nobody has handed over is not to become one of ours.
+    // Descriptors are claimed before anything else is opened: otherwise a number that nobody has handed over could be that
+    // of a file of our own.
     let handed = args.descriptors.claim()?;
-    // One id on every line of this job's log.
+    // The span puts one id on every line of this job's log.
     let span = tracing::info_span!("enrollment", id = %format_args!("{:08x}", fastrand::u32(..)));
     let _inside = span.enter();
-    let Desktop { readers, meter } = desktop;
+    let MeteredReaders { readers, meter } = metered;
     let journal = config.journal.as_ref().ok_or(CliError::Journal(JournalError::NoFolder))?;
     let mut issuer = issuer(config, args)?;
     let chosen = choose(readers, &config.ignored_readers, &args.choice, &config.families)?;
     let job = args.job(config, chosen);
-    let mut supplier = CommandSupplier::new(
-        handed,
-        config.sources.clone(),
-        args.yes,
-        world.may_prompt,
-        Arc::clone(&world.interrupted),
-    );
-    let interrupted = Arc::clone(&world.interrupted);
+    let interrupted = Arc::clone(&context.interrupted);
+    let sources = config.sources.clone();
+    let mut supplier = CommandSupplier::new(handed, sources, args.yes, context.may_prompt, Arc::clone(&interrupted));
     let mut progress = |step: Step| {
         tracing::info!("{}", step.phrase());
-        if world.err_is_terminal {
-            world.say(&format!("· {}", step.phrase()));
+        if context.err_is_terminal {
+            context.say(&format!("· {}", step.phrase()));
         }
     };
     let mut desk = Desk {
@@ -190,7 +192,7 @@ fn job(
     };
     let outcome = provision::set_pin(&job, &mut desk)?;
     if interrupted.load(Ordering::Relaxed) {
-        world.say("Interrupted while the card was being written: the job was carried to its end.");
+        context.say("Interrupted while the card was being written: the job was carried to its end.");
     }
     let costs = Costs {
         apdus: meter.apdus(),

@@ -1,4 +1,7 @@
-//! What a command can fail with, and how that becomes an exit code.
+//! What a command can fail with: exit code and hint of each failure.
+
+#[cfg(target_os = "linux")]
+pub mod agent;
 
 use std::path::PathBuf;
 
@@ -30,7 +33,7 @@ pub enum CliError {
     /// A secret from a descriptor that is a terminal.
     #[error("a secret is to come from a file descriptor that is a terminal, which would show it")]
     TerminalDescriptor,
-    /// Standard output can't be written; what was to be written is told.
+    /// Standard output can't be written; the message holds what was to be written.
     #[error("the result can't be written to standard output. It is: {unwritten}")]
     Output {
         /// The result.
@@ -42,7 +45,7 @@ pub enum CliError {
     /// The operation is done, and standard output can't be written.
     #[error("{done}, but the result can't be written to standard output. It is: {unwritten}")]
     Untold {
-        /// What is done, in a sentence without its end.
+        /// What is done, as a sentence without its full stop.
         done: String,
         /// The result.
         unwritten: String,
@@ -53,7 +56,7 @@ pub enum CliError {
     /// The configuration's server can't be used.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// Which card?
+    /// There is no card, or it is not clear which one is meant.
     #[error(transparent)]
     Choice(#[from] ChoiceError),
     /// The readers.
@@ -74,10 +77,10 @@ pub enum CliError {
         #[source]
         source: std::io::Error,
     },
-    /// The operation is done, and what was recorded of it can't be kept.
+    /// The operation is done, and its recording can't be written.
     #[error("{done}, but the recording can't be written to {}", .path.display())]
     Unrecorded {
-        /// What is done, in a sentence without its end.
+        /// What is done, as a sentence without its full stop.
         done: String,
         /// The file.
         path: PathBuf,
@@ -85,7 +88,7 @@ pub enum CliError {
         #[source]
         source: std::io::Error,
     },
-    /// An `.apdu` file that is none.
+    /// A file that is no recording.
     #[error("{} is no recording", .path.display())]
     Fixture {
         /// The file.
@@ -94,7 +97,7 @@ pub enum CliError {
         #[source]
         source: FixtureError,
     },
-    /// A recording that says not, or not in known words, what it is of.
+    /// A recording that names no operation, or none that is known.
     #[error("{} does not say which operation it is of", .path.display())]
     NoOperation {
         /// The file.
@@ -122,7 +125,7 @@ pub enum CliError {
     },
     /// The agent could not be started or asked.
     #[error(transparent)]
-    Agent(#[from] super::agent::AgentError),
+    Agent(#[from] agent::AgentError),
     /// A stand-in could not be started or has failed.
     #[cfg(feature = "sim")]
     #[error("the stand-in failed")]
@@ -134,7 +137,8 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// The same where it happened after an operation that is done: that must not be taken for a failure.
+    /// This error where it happened after an operation that is done: its message begins with saying so, since a person must
+    /// not take the operation for failed.
     #[must_use]
     pub fn after(self, done: String) -> Self {
         match self {
@@ -180,7 +184,7 @@ impl CliError {
             Self::Untold { .. } => "check where standard output goes; the job need not be repeated".to_owned(),
             Self::Journal(_) => "set `journal.dir` to a folder that this user can use".to_owned(),
             Self::Choice(error) => error.hint(),
-            Self::Reader(error) => error.remedy().to_owned(),
+            Self::Reader(error) => error.remedy(),
             Self::Failure(failure) => failure.cause.remedy(),
             Self::File { .. } => "check the path; an existing recording is never overwritten".to_owned(),
             Self::Unrecorded { .. } => "make room there; the operation itself need not be repeated".to_owned(),

@@ -1,41 +1,79 @@
 //! `pinwright history`: the journal's records, oldest first.
 
-use super::error::CliError;
-use super::world::World;
-use crate::config::Config;
-use crate::job::journal::{JournalError, Listing};
+use clap::Args;
+use thiserror::Error;
+use uuid::Uuid;
 
-/// Runs the command.
-///
-/// # Errors
-/// There is no journal, or it can't be read.
-pub fn run(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
-    let journal = config.journal.as_ref().ok_or(CliError::Journal(JournalError::NoFolder))?;
-    let listing = Listing::new(journal, journal.history()?);
-    if json {
-        let value = serde_json::to_value(&listing).map_err(JournalError::Encode)?;
-        return world.print_json(&value);
-    }
-    print(&listing, world)
+use super::context::CommandContext;
+use super::error::CliError;
+use crate::config::Config;
+use crate::job::journal::{History, Journal, JournalError, Listing};
+
+/// Which records are listed.
+#[derive(Debug, Clone, Default, Args)]
+pub struct HistoryArgs {
+    /// Only what was done to this card: its ID as GUID text.
+    #[arg(long, value_name = "UUID", value_parser = guid)]
+    pub card_id: Option<Uuid>,
 }
 
-/// The records for people.
+/// What was given is no GUID text.
+#[derive(Debug, Error)]
+#[error("GUID text with hyphens is needed, as the list itself shows it")]
+struct NoGuid;
+
+/// Reads GUID text. 32 digits without hyphens are refused: elsewhere they are a card ID in the card's own byte order, which
+/// the journal does not keep.
+fn guid(text: &str) -> Result<Uuid, NoGuid> {
+    match text.contains('-') {
+        true => text.trim().parse().map_err(|_| NoGuid),
+        false => Err(NoGuid),
+    }
+}
+
+/// Runs the command: lists the journal as it is on disk, also while jobs write to it.
 ///
 /// # Errors
-/// As [`World::print`].
-pub fn print(listing: &Listing, world: &mut World<'_>) -> Result<(), CliError> {
+/// [`CliError::Journal`] where no journal is configured or its folder can't be read, and [`CliError::Output`]. A file that is
+/// no record is a line of the list, not an error.
+pub fn run(config: &Config, args: &HistoryArgs, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
+    let journal = config.journal.as_ref().ok_or(CliError::Journal(JournalError::NoFolder))?;
+    let listing = Listing::new(journal, chosen(journal, args.card_id)?);
+    if json {
+        let value = serde_json::to_value(&listing).map_err(JournalError::Encode)?;
+        return context.print_json(&value);
+    }
+    print(&listing, args.card_id, context)
+}
+
+/// The records of one card, or all of them.
+fn chosen(journal: &Journal, card_id: Option<Uuid>) -> Result<History, JournalError> {
+    match card_id {
+        Some(card_id) => journal.history_of(card_id),
+        None => journal.history(),
+    }
+}
+
+/// Prints the records as text, a line for each; `card_id` is the card that was asked for.
+///
+/// # Errors
+/// As [`CommandContext::print`].
+pub fn print(listing: &Listing, card_id: Option<Uuid>, context: &mut CommandContext<'_>) -> Result<(), CliError> {
     if listing.records.is_empty() {
-        world.say("No job has been journaled yet.");
+        context.say(&match card_id {
+            Some(card_id) => format!("The journal has no record of card {card_id}."),
+            None => "No job has been journaled yet.".to_owned(),
+        });
     }
     for record in &listing.records {
         let mark = if record.open { "!" } else { " " };
         let (id, changed) = (&record.id, &record.changed);
         let card = record.card_id.map_or_else(|| "not known yet".to_owned(), |id| id.to_string());
         let refused = record.status_word.as_ref().map_or_else(String::new, |word| format!(" (the card said {word})"));
-        world.print(&format!("{mark} {id}  {changed}  card {card}  {}{refused}", record.point.meaning()))?;
+        context.print(&format!("{mark} {id}  {changed}  card {card}  {}{refused}", record.point.meaning()))?;
     }
     for file in &listing.unreadable {
-        world.say(&format!("warning: {} in {} is {}", file.file, listing.folder, file.reason));
+        context.say(&format!("warning: {} in {} is {}", file.file, listing.folder, file.reason));
     }
     Ok(())
 }

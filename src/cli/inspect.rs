@@ -3,14 +3,15 @@
 use serde_json::json;
 
 use super::applications::Applications;
+use super::context::CommandContext;
 use super::error::CliError;
 use super::select::{CardChoice, Chosen, choose};
-use super::world::World;
 use crate::apdu::Channel;
-use crate::card::family::{self, DetectError, Families, Found};
+use crate::card::family::{self, Families, Found};
 use crate::card::{Card, CardError, ChallengeUse, Family, PinCharacters, PinLimits, Proof, SecretReport, Tries};
 use crate::config::Config;
 use crate::job::{Cause, Failure, Step};
+use crate::operation::Operation;
 use crate::reader::{EndAction, ReaderError, Readers};
 
 /// What a card says of itself.
@@ -36,9 +37,10 @@ pub struct CardReport {
     pub tries: Tries,
     /// What the card takes as a PIN.
     pub limits: PinLimits,
-    /// Its secrets beside the challenge's key, and the PIN once more; empty where the family tells no more, and in a list.
+    /// The counters of its secrets other than the challenge's key, the PIN's among them; empty where the family tells of
+    /// none, and for [`Detail::Line`].
     pub secrets: Vec<SecretReport>,
-    /// There is an administrator who proves himself by a challenge.
+    /// The card's administrator proves himself by answering a challenge.
     pub admin_challenge: bool,
     /// Named certificate files on the card; `None` where its family keeps no table of them.
     pub certificates: Option<Vec<String>>,
@@ -53,10 +55,10 @@ pub enum Detail {
     Full,
 }
 
-/// Reads a card.
+/// Reads a card. Spends no try.
 ///
 /// # Errors
-/// The reader's or the card's failure.
+/// At [`Step::Open`] the reader's failure, at [`Step::Identify`] the card's. The card is untouched either way.
 pub fn report(
     readers: &dyn Readers,
     chosen: &Chosen,
@@ -66,7 +68,7 @@ pub fn report(
     look(readers, chosen, families, detail, &mut |_, _| {})
 }
 
-/// Reads a card, and then lets `after` use what was found: also where the card could not be read to the end.
+/// Reads a card, and then hands what was found to `after`, even where the card could not be read to the end.
 fn look(
     readers: &dyn Readers,
     chosen: &Chosen,
@@ -102,7 +104,7 @@ fn read(card: &mut dyn Card, channel: &mut Channel<'_>, detail: Detail) -> Resul
         Detail::Full => told(card.secrets(channel))?.unwrap_or_default(),
         Detail::Line => Vec::new(),
     };
-    // Told with its maximum there, where it is told at all.
+    // The list of secrets gives the PIN's counter with its maximum, so it is preferred where it gives one.
     let counted = secrets.iter().find(|secret| secret.name == "pin" && secret.tries != Tries::Untold);
     let tries = counted.map_or(tries, |pin| pin.tries);
     Ok(CardReport {
@@ -122,8 +124,8 @@ fn read(card: &mut dyn Card, channel: &mut Channel<'_>, detail: Detail) -> Resul
     })
 }
 
-/// `None` where the card refuses a question: one that does not say everything of itself is reported all the same. What it
-/// refuses since it has lost its selection is no answer.
+/// Turns a card's refusal of a question into `None`, so a card that does not say everything of itself is reported all the
+/// same. A refusal because the selection was lost stays an error.
 fn told<T>(answer: Result<T, CardError>) -> Result<Option<T>, CardError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
@@ -132,41 +134,26 @@ fn told<T>(answer: Result<T, CardError>) -> Result<Option<T>, CardError> {
     }
 }
 
-/// Why a card has no report, in a few words for a list; the whole error where one card is asked about.
-#[must_use]
-pub fn reason(failure: &Failure) -> String {
-    in_few_words(&failure.cause)
-}
-
-/// The same of its cause.
-#[must_use]
-pub fn in_few_words(cause: &Cause) -> String {
-    match cause {
-        Cause::Detect(DetectError::Unknown { .. }) => "of no known family".to_owned(),
-        Cause::Card(CardError::UnusableId(error)) => error.to_string(),
-        cause => cause.to_string(),
-    }
-}
-
-/// How the report is given.
+/// How the report is printed.
 #[derive(Debug, Clone, Copy)]
-pub struct Form {
+pub struct ReportFormat {
     /// As one JSON object.
     pub json: bool,
-    /// With what it cost.
+    /// With the number of exchanges that it took.
     pub verbose: bool,
 }
 
-/// Runs the command.
+/// Runs the command: reads the chosen card and prints the report. Spends no try.
 ///
 /// # Errors
-/// See [`CliError`].
+/// [`CliError::Choice`] where it is not clear which card is meant, [`CliError::Failure`] where the card can't be read, and
+/// [`CliError::Output`].
 pub fn run(
     config: &Config,
     choice: &CardChoice,
-    form: Form,
+    format: ReportFormat,
     readers: &dyn Readers,
-    world: &mut World<'_>,
+    context: &mut CommandContext<'_>,
 ) -> Result<(), CliError> {
     let chosen = choose(readers, &config.ignored_readers, choice, &config.families)?;
     let mut applications = None;
@@ -176,19 +163,19 @@ pub fn run(
     let report = look(readers, &chosen, &config.families, Detail::Full, after);
     let Some(applications) = applications else { return report.map(drop).map_err(CliError::from) };
     let report = report.inspect_err(|_| {
-        // Another application may be the one that was meant.
+        // The person may have meant another application, and `card.prefer` can choose it.
         if let Some(others) = applications.others() {
-            world.say(&format!("Also on this card: {others}"));
+            context.say(&format!("Also on this card: {others}"));
         }
     })?;
-    if form.json {
+    if format.json {
         let mut object = report_json(&report);
         object["applications"] = applications.json();
         object["detection"] = applications.cost_json();
-        return world.print_json(&object);
+        return context.print_json(&object);
     }
-    for line in report_lines(&report).into_iter().chain(applications.lines(form.verbose)) {
-        world.print(&line)?;
+    for line in report_lines(&report).into_iter().chain(applications.lines(format.verbose)) {
+        context.print(&line)?;
     }
     Ok(())
 }
@@ -212,14 +199,15 @@ pub fn report_json(report: &CardReport) -> serde_json::Value {
             "max_length": report.limits.max,
             "characters": report.limits.characters,
         },
-        // Asking which key it is would be an authentication, and a wrong one may be counted: known only where the card says so.
+        // Whether the key is the factory's is told only where the card says so: trying it would be an authentication, which
+        // the card may count.
         "admin": {
             "challenge": report.admin_challenge,
             "tries_left": null,
             "default_key": secret(report, "management-key").and_then(|key| key.factory),
             "sets_pin": report.family.takes(Proof::AdminAnswer) && report.admin_challenge,
         },
-        // null: not known.
+        // A null means that the card does not tell.
         "secrets": report.secrets.iter().map(|secret| json!({
             "name": secret.name,
             "tries_left": tries_json(secret.tries),
@@ -295,7 +283,7 @@ fn administrator(report: &CardReport) -> &'static str {
     }
 }
 
-/// A secret in a line of its own; the user PIN has one already, and the management key is the administrator's.
+/// The line of one secret. The user PIN has a line already, and the management key is told of as the administrator's.
 fn secret_line(report: &CardReport, secret: &SecretReport) -> Option<String> {
     let label = match secret.name {
         "puk" => "PUK",
@@ -304,18 +292,19 @@ fn secret_line(report: &CardReport, secret: &SecretReport) -> Option<String> {
         _ => return None,
     };
     let tells_of_others = || report.secrets.iter().any(|other| other.tries != Tries::Untold || other.factory.is_some());
+    let enroll = Operation::Enroll.name();
     let tries = match secret.tries {
         Tries::Untold if tells_of_others() => {
-            "tries left not told, although others' are: `enroll` risks none".to_owned()
+            format!("tries left not told, although others' are: `{enroll}` risks none")
         }
-        Tries::Untold => "tries left can't be asked: `enroll` risks one, and no second one".to_owned(),
+        Tries::Untold => format!("tries left can't be asked: `{enroll}` risks one, and no second one"),
         Tries::Left { left: 0, .. } if secret.name == "resetting-code" => "not set, or blocked".to_owned(),
         tries => tries_text(tries),
     };
     Some(format!("{label:<14} {tries}"))
 }
 
-/// Which secrets are still the factory's, as far as the card says so, and which of them only a try would tell of.
+/// The secrets that the card says are still the factory's, and those of which only a try would tell.
 fn factory_lines(report: &CardReport) -> Vec<String> {
     let named = |known: Option<bool>| {
         let names = report.secrets.iter().filter(|secret| secret.factory == known).filter_map(|secret| {
@@ -324,7 +313,7 @@ fn factory_lines(report: &CardReport) -> Vec<String> {
                 "puk" => "PUK",
                 "management-key" => "management key",
                 "admin-pin" => "PW3",
-                // No factory sets one (OpenPGP card 3.4 §4.3).
+                // A card leaves the factory without a resetting code (OpenPGP card 3.4 §4.3).
                 "resetting-code" => return None,
                 other => other,
             })

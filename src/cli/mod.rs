@@ -1,7 +1,9 @@
-//! Layer 6: the technician's command.
+//! The technician's command: arguments, the dispatch to one file for each command, and how a failure is told.
 
 mod agent;
 mod applications;
+mod card_problem;
+pub mod context;
 mod enroll;
 pub mod error;
 mod history;
@@ -14,7 +16,6 @@ mod replay;
 pub mod select;
 mod supply;
 mod usage;
-pub mod world;
 
 #[cfg(feature = "sim")]
 mod demo;
@@ -27,14 +28,16 @@ use std::sync::Arc;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
-use self::enroll::{Desktop, JobArgs};
+use self::context::CommandContext;
+use self::enroll::{JobArgs, MeteredReaders};
 use self::error::CliError;
-use self::inspect::Form;
+use self::history::HistoryArgs;
+use self::inspect::ReportFormat;
 use self::record::RecordArgs;
 use self::select::CardChoice;
-use self::world::World;
 use crate::config::Config;
 use crate::exit::Exit;
+use crate::operation::Operation;
 use crate::reader::pcsc::PcscReaders;
 use crate::reader::traffic::{Meter, Traffic};
 
@@ -76,30 +79,39 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List readers and the cards in them.
+    #[command(name = Operation::Readers.name())]
     Readers,
     /// Show what one card says of itself. Writes nothing, spends no try.
+    #[command(name = Operation::Inspect.name())]
     Inspect(CardChoice),
     /// Show every call and every APDU that `enroll` would send, secrets masked. Writes nothing.
+    #[command(name = Operation::Plan.name())]
     Plan(JobArgs),
     /// Set the card's PIN and have the card verify it.
+    #[command(name = Operation::Enroll.name())]
     Enroll(JobArgs),
     /// List what was done to which card, and what is unsettled.
-    History,
+    #[command(name = Operation::History.name())]
+    History(HistoryArgs),
     /// Watch the readers, and set the PIN of each card that is inserted and has an open request.
+    #[command(name = Operation::Agent.name())]
     Agent(agent::AgentArgs),
     /// Record an operation on a card as a fixture, secrets masked at the source.
+    #[command(name = Operation::Record.name())]
     Record(RecordArgs),
     /// Play a recording back, strictly.
+    #[command(name = Operation::Replay.name())]
     Replay {
         /// The recording.
         file: PathBuf,
     },
     /// Run the job on a virtual card and a stand-in for the server.
     #[cfg(feature = "sim")]
+    #[command(name = Operation::Demo.name())]
     Demo(demo::DemoArgs),
     /// Serve a stand-in until interrupted.
     #[cfg(feature = "sim")]
-    #[command(subcommand)]
+    #[command(subcommand, name = Operation::Sim.name())]
     Sim(sim::SimCommand),
 }
 
@@ -111,7 +123,7 @@ impl Command {
             Self::Inspect(_) => "pinwright.inspect/1",
             Self::Plan(_) => "pinwright.plan/1",
             Self::Enroll(_) => "pinwright.enroll/1",
-            Self::History => "pinwright.history/1",
+            Self::History(_) => "pinwright.history/1",
             Self::Agent(args) => args.schema(),
             Self::Record(_) => "pinwright.record/1",
             Self::Replay { .. } => "pinwright.replay/1",
@@ -124,28 +136,24 @@ impl Command {
 }
 
 impl Arguments {
-    /// How much is logged. The agent says what happens without being asked: nobody sees it otherwise.
+    /// How much is logged. The agent logs one level more than other commands, since its log is all that a person sees of it.
     #[must_use]
     pub fn level(&self) -> tracing::level_filters::LevelFilter {
         crate::telemetry::level(self.verbose + u8::from(self.serves()), self.quiet)
     }
 
-    /// Whether this is the agent, which sees to its signals itself.
+    /// Whether this is the serving agent.
     fn serves(&self) -> bool {
         matches!(&self.command, Command::Agent(args) if args.serves())
     }
 
-    /// Whether the command must not end between two steps: an interruption asks it to back out.
+    /// Whether an interruption asks the command to back out instead of ending the process: it may be between two steps on a
+    /// card. The agent handles its signals itself.
     #[must_use]
     pub fn backs_out(&self) -> bool {
         !matches!(
             self.command,
-            Command::Readers
-                | Command::Inspect(_)
-                | Command::Plan(_)
-                | Command::History
-                | Command::Agent(_)
-                | Command::Replay { .. }
+            Command::Readers | Command::Inspect(_) | Command::Plan(_) | Command::History(_) | Command::Replay { .. }
         )
     }
 
@@ -156,73 +164,76 @@ impl Arguments {
     }
 }
 
-/// Reads the command line. Help and version go to the world's output, mistakes to its talk.
+/// Reads the command line. Help and version go to standard output, mistakes to standard error.
 ///
 /// # Errors
-/// The exit code, where there is nothing to run.
+/// The exit code of a command line that leaves nothing to run: [`Exit::Done`] after help or version, [`Exit::Usage`] after a
+/// mistake.
 pub fn parse(
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
-    world: &mut World<'_>,
+    context: &mut CommandContext<'_>,
 ) -> Result<Arguments, Exit> {
     Arguments::try_parse_from(arguments).map_err(|error| {
         if error.use_stderr() {
-            world.say(usage::told(error).trim_end());
+            context.say(usage::told(error).trim_end());
             return Exit::Usage;
         }
-        drop(world.print(error.render().to_string().trim_end()));
+        drop(context.print(error.render().to_string().trim_end()));
         Exit::Done
     })
 }
 
-/// Runs a command and says how it ended.
-pub fn run(arguments: &Arguments, world: &mut World<'_>) -> Exit {
-    match dispatch(arguments, world) {
+/// Runs a command. Its failure is told on standard error, and with `--json` as an object on standard output as well.
+pub fn run(arguments: &Arguments, context: &mut CommandContext<'_>) -> Exit {
+    match dispatch(arguments, context) {
         Ok(()) => Exit::Done,
         Err(error) => {
             if arguments.json {
-                let object = output::error_json(arguments.command.schema(), &error, None);
-                // If even this can't be written the exit code still tells.
-                drop(world.print_json(&object));
+                let object = output::error_json(arguments.command.schema(), &error);
+                // Where even this can't be written, standard error and the exit code still tell.
+                drop(context.print_json(&object));
             }
-            world.complain(&error);
+            for line in output::error_lines(&error) {
+                context.say(&line);
+            }
             error.exit()
         }
     }
 }
 
-fn dispatch(arguments: &Arguments, world: &mut World<'_>) -> Result<(), CliError> {
+fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<(), CliError> {
     let json = arguments.json;
     #[cfg(feature = "sim")]
     match &arguments.command {
-        Command::Demo(args) => return demo::run(args, json, world),
-        Command::Sim(command) => return sim::run(command, world),
+        Command::Demo(args) => return demo::run(args, json, context),
+        Command::Sim(command) => return sim::run(command, context),
         _ => {}
     }
     let file = arguments.config.clone().or_else(|| {
-        let named = world.environment.iter().find(|(name, value)| name == "PINWRIGHT_CONFIG" && !value.is_empty());
+        let named = context.environment.iter().find(|(name, value)| name == "PINWRIGHT_CONFIG" && !value.is_empty());
         named.map(|(_, path)| PathBuf::from(path))
     });
-    let config = Config::load(file.as_deref(), &world.environment)?;
+    let config = Config::load(file.as_deref(), &context.environment)?;
     if !arguments.quiet {
         for warning in &config.warnings {
-            world.say(&format!("warning: {warning}"));
+            context.say(&format!("warning: {warning}"));
         }
     }
     let service = PcscReaders::new(config.reader_timeout);
-    // Every command's traffic is logged and counted, whoever the readers are.
+    // The traffic of virtual readers is logged and counted as well, so it is wrapped here and not where readers are made.
     let meter = Arc::new(Meter::default());
-    let readers = &Traffic::new(world.readers.unwrap_or(&service), Arc::clone(&meter));
+    let readers = &Traffic::new(context.readers.unwrap_or(&service), Arc::clone(&meter));
     match &arguments.command {
-        Command::Readers => readers::run(&config, json, readers, world),
+        Command::Readers => readers::run(&config, json, readers, context),
         Command::Inspect(choice) => {
-            inspect::run(&config, choice, Form { json, verbose: arguments.verbose > 0 }, readers, world)
+            inspect::run(&config, choice, ReportFormat { json, verbose: arguments.verbose > 0 }, readers, context)
         }
-        Command::Plan(args) => plan::run(&config, args, json, readers, world),
-        Command::Enroll(args) => enroll::run(&config, args, json, Desktop { readers, meter: &meter }, world),
-        Command::History => history::run(&config, json, world),
-        Command::Agent(args) => agent::run(&config, args, json, world),
-        Command::Record(args) => record::run(&config, args, json, Desktop { readers, meter: &meter }, world),
-        Command::Replay { file } => replay::run(&config, file, json, world),
+        Command::Plan(args) => plan::run(&config, args, json, readers, context),
+        Command::Enroll(args) => enroll::run(&config, args, json, MeteredReaders { readers, meter: &meter }, context),
+        Command::History(args) => history::run(&config, args, json, context),
+        Command::Agent(args) => agent::run(&config, args, json, context),
+        Command::Record(args) => record::run(&config, args, json, MeteredReaders { readers, meter: &meter }, context),
+        Command::Replay { file } => replay::run(&config, file, json, context),
         #[cfg(feature = "sim")]
         Command::Demo(_) | Command::Sim(_) => Ok(()),
     }

@@ -3,8 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::error::CliError;
+use crate::error_text;
 use crate::job::Failure;
 use crate::job::given::PinSource;
+use crate::operation::Operation;
 use crate::provision::Outcome;
 use crate::provision::plan::{Plan, PlannedStep};
 
@@ -59,7 +61,7 @@ pub fn outcome_json(outcome: &Outcome, costs: &Costs) -> Value {
     Value::Object(object)
 }
 
-/// The result for people.
+/// The result of a job as text.
 #[must_use]
 pub fn outcome_text(outcome: &Outcome, costs: &Costs) -> String {
     let whose = match outcome.pin_source {
@@ -81,7 +83,7 @@ pub fn outcome_text(outcome: &Outcome, costs: &Costs) -> String {
 
 /// A failure of any command as JSON, in the schema of that command.
 #[must_use]
-pub fn error_json(schema: &str, error: &CliError, costs: Option<&Costs>) -> Value {
+pub fn error_json(schema: &str, error: &CliError) -> Value {
     let exit = error.exit();
     let mut object = Map::new();
     object.insert("schema".to_owned(), json!(schema));
@@ -89,7 +91,7 @@ pub fn error_json(schema: &str, error: &CliError, costs: Option<&Costs>) -> Valu
     let mut detail = json!({
         "exit_code": exit as u8,
         "message": error.to_string(),
-        "causes": causes(error),
+        "causes": error_text::causes(error),
         "hint": error.hint(),
     });
     if let CliError::Failure(failure) = error {
@@ -103,29 +105,27 @@ pub fn error_json(schema: &str, error: &CliError, costs: Option<&Costs>) -> Valu
             members.insert("status_word".to_owned(), json!(word));
         }
     }
-    if let CliError::Agent(super::agent::AgentError::Check(report)) = error {
-        object.insert("checks".to_owned(), json!(report.checks));
+    if let CliError::Agent(super::error::agent::AgentError::Check(checks)) = error {
+        object.insert("checks".to_owned(), json!(checks));
     }
     object.insert("error".to_owned(), detail);
-    if let Some(costs) = costs {
-        costs.add_to(&mut object);
-    }
     Value::Object(object)
 }
 
-/// The error for people: what, why, the card's state now, what to do.
+/// An error as text: what failed and why, what state the card is in now, and what to do.
 #[must_use]
 pub fn error_lines(error: &CliError) -> Vec<String> {
     let mut lines = vec![match error {
         CliError::Failure(failure) => format!("error: {}", located(failure)),
         other => format!("error: {other}"),
     }];
-    lines.extend(causes(error).into_iter().map(|cause| format!("  because: {cause}")));
+    lines.extend(error_text::causes(error).into_iter().map(|cause| format!("  because: {cause}")));
     if let CliError::Failure(failure) = error {
         let card = failure.card_id.as_ref().map_or("card".to_owned(), |id| format!("card {id}"));
         lines.push(format!("  {card}: {}", failure.card_state()));
         if let (Some(journal), true) = (&failure.journal, failure.card_state().needs_attention()) {
-            lines.push(format!("  journal: {journal} (`pinwright history`); running the command again settles it"));
+            let history = Operation::History;
+            lines.push(format!("  journal: {journal} (`{history}`); running the command again settles it"));
         }
     }
     lines.extend(error.hint().map(|hint| format!("  hint: {hint}")));
@@ -134,22 +134,6 @@ pub fn error_lines(error: &CliError) -> Vec<String> {
 
 fn located(failure: &Failure) -> String {
     format!("{failure} (reader {:?})", failure.reader)
-}
-
-/// The chain of causes, each once: a transparent error repeats its source's words.
-fn causes(error: &CliError) -> Vec<String> {
-    let mut said = error.to_string();
-    let mut causes = Vec::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(current) = cause {
-        let text = current.to_string();
-        if !said.contains(&text) {
-            causes.push(text.clone());
-        }
-        said = text;
-        cause = current.source();
-    }
-    causes
 }
 
 /// `pinwright.plan/1`.
@@ -184,7 +168,7 @@ pub fn plan_json(plan: &Plan) -> Value {
     })
 }
 
-/// The plan for people.
+/// The plan as text.
 #[must_use]
 pub fn plan_lines(plan: &Plan) -> Vec<String> {
     let mut lines = vec![

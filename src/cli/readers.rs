@@ -2,26 +2,36 @@
 
 use serde_json::{Value, json};
 
+use super::card_problem::in_few_words;
+use super::context::CommandContext;
 use super::error::CliError;
-use super::inspect::{CardReport, Detail, reason, report, tries_json, tries_text};
+use super::inspect::{CardReport, Detail, report, tries_json, tries_text};
 use super::select::{Chosen, visible};
-use super::world::World;
 use crate::config::Config;
 use crate::job::Failure;
 use crate::reader::{ReaderEntry, Readers};
 
-enum Content {
+/// What is in a reader.
+enum SlotContent {
     Empty,
+    /// A card that does not answer a reset, or whose report could not be finished.
     Mute,
     Card(Box<CardReport>),
-    Other(Box<Failure>),
+    /// A card that could not be read.
+    Unusable(Box<Failure>),
 }
 
-/// Runs the command.
+/// Runs the command. Spends no try.
 ///
 /// # Errors
-/// The readers can't be listed. A card that can't be read is a line of the list, not an error.
-pub fn run(config: &Config, json: bool, readers: &dyn Readers, world: &mut World<'_>) -> Result<(), CliError> {
+/// [`CliError::Reader`] where the readers can't be listed, and [`CliError::Output`]. A card that can't be read is a line of
+/// the list, not an error.
+pub fn run(
+    config: &Config,
+    json: bool,
+    readers: &dyn Readers,
+    context: &mut CommandContext<'_>,
+) -> Result<(), CliError> {
     let entries = visible(readers, &config.ignored_readers)?;
     let contents = contents(config, readers, &entries);
     if json {
@@ -31,43 +41,43 @@ pub fn run(config: &Config, json: bool, readers: &dyn Readers, world: &mut World
             .enumerate()
             .map(|(number, (entry, content))| entry_json(number, entry, content))
             .collect();
-        return world.print_json(&json!({"schema": "pinwright.readers/1", "readers": list}));
+        return context.print_json(&json!({"schema": "pinwright.readers/1", "readers": list}));
     }
     if entries.is_empty() {
-        world.say("There is no smart card reader.");
+        context.say("There is no smart card reader.");
     }
     for (number, (entry, content)) in entries.iter().zip(&contents).enumerate() {
-        world.print(&format!("{number:>2}  {:<32}  {}", entry.name, entry_text(entry, content)))?;
+        context.print(&format!("{number:>2}  {:<32}  {}", entry.name, entry_text(entry, content)))?;
     }
     Ok(())
 }
 
-/// Each card is read on a thread of its own: one that hangs delays the list, but not the others' answers.
-fn contents(config: &Config, readers: &dyn Readers, entries: &[ReaderEntry]) -> Vec<Content> {
+/// Reads every card, each on a thread of its own, so that one that hangs does not delay the others' answers.
+fn contents(config: &Config, readers: &dyn Readers, entries: &[ReaderEntry]) -> Vec<SlotContent> {
     let look = |entry: &ReaderEntry| match &entry.presence {
-        presence if presence.mute => Content::Mute,
-        presence if presence.atr.is_none() => Content::Empty,
+        presence if presence.mute => SlotContent::Mute,
+        presence if presence.atr.is_none() => SlotContent::Empty,
         _ => {
             let chosen = Chosen { reader: entry.name.clone(), card_id: None };
             match report(readers, &chosen, &config.families, Detail::Line) {
-                Ok(report) => Content::Card(Box::new(report)),
-                Err(failure) => Content::Other(Box::new(failure)),
+                Ok(report) => SlotContent::Card(Box::new(report)),
+                Err(failure) => SlotContent::Unusable(Box::new(failure)),
             }
         }
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = entries.iter().map(|entry| scope.spawn(move || look(entry))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or(Content::Mute)).collect()
+        threads.into_iter().map(|thread| thread.join().unwrap_or(SlotContent::Mute)).collect()
     })
 }
 
-fn entry_json(number: usize, entry: &ReaderEntry, content: &Content) -> Value {
+fn entry_json(number: usize, entry: &ReaderEntry, content: &SlotContent) -> Value {
     let atr = entry.presence.atr.as_ref().map(ToString::to_string);
     let (state, family, card_id, tries, error) = match content {
-        Content::Empty => ("empty", None, None, Value::Null, None),
-        Content::Mute => ("mute", None, None, Value::Null, None),
-        Content::Card(card) => ("card", Some(card.family), Some(&card.card_id), tries_json(card.tries), None),
-        Content::Other(failure) => ("unusable", None, None, Value::Null, Some(reason(failure))),
+        SlotContent::Empty => ("empty", None, None, Value::Null, None),
+        SlotContent::Mute => ("mute", None, None, Value::Null, None),
+        SlotContent::Card(card) => ("card", Some(card.family), Some(&card.card_id), tries_json(card.tries), None),
+        SlotContent::Unusable(failure) => ("unusable", None, None, Value::Null, Some(in_few_words(&failure.cause))),
     };
     json!({
         "index": number,
@@ -81,14 +91,14 @@ fn entry_json(number: usize, entry: &ReaderEntry, content: &Content) -> Value {
     })
 }
 
-fn entry_text(entry: &ReaderEntry, content: &Content) -> String {
+fn entry_text(entry: &ReaderEntry, content: &SlotContent) -> String {
     let atr = entry.presence.atr.as_ref().map(ToString::to_string).unwrap_or_default();
     match content {
-        Content::Empty => "empty".to_owned(),
-        Content::Mute => "a card that does not respond".to_owned(),
-        Content::Card(card) => {
+        SlotContent::Empty => "empty".to_owned(),
+        SlotContent::Mute => "a card that does not respond".to_owned(),
+        SlotContent::Card(card) => {
             format!("{}  {}  {}  ATR {atr}", card.application, card.card_id, tries_text(card.tries))
         }
-        Content::Other(failure) => format!("a card: {}  ATR {atr}", reason(failure)),
+        SlotContent::Unusable(failure) => format!("a card: {}  ATR {atr}", in_few_words(&failure.cause)),
     }
 }

@@ -1,4 +1,4 @@
-//! `pinwright record`: an operation on a real card as an `.apdu` file, secrets masked at the source.
+//! `pinwright record`: an operation on a card as an `.apdu` file. Secrets are masked before they reach the recording.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -7,20 +7,20 @@ use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
 
-use super::enroll::{Desktop, JobArgs, done, provision, warn};
+use super::context::CommandContext;
+use super::enroll::{JobArgs, MeteredReaders, done, provision, warn};
 use super::error::CliError;
 use super::inspect;
 use super::select::choose;
-use super::world::World;
 use crate::config::Config;
 use crate::job::Failure;
 use crate::job::authority::Authority;
 use crate::reader::fixture::Fixture;
 use crate::reader::record::Recording;
 
-/// What is recorded.
+/// The operation that is recorded. Its names are part of the recording's format, and stay when a command is renamed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Operation {
+pub enum RecordedOperation {
     /// `inspect`: nothing is written to the card.
     #[default]
     Inspect,
@@ -28,8 +28,8 @@ pub enum Operation {
     Enroll,
 }
 
-impl Operation {
-    /// What happens, in a sentence.
+impl RecordedOperation {
+    /// What happens, as a sentence for the recording's header.
     #[must_use]
     pub fn scenario(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ pub struct RecordArgs {
     pub out: PathBuf,
     /// The operation.
     #[arg(value_enum, default_value_t)]
-    pub operation: Operation,
+    pub operation: RecordedOperation,
     /// The make of the card, for the recording's header.
     #[arg(long, value_name = "TEXT", default_value = "not told")]
     pub card: String,
@@ -64,41 +64,44 @@ pub struct RecordArgs {
     pub job: JobArgs,
 }
 
-/// Runs the command. A job that fails is recorded too.
+/// Runs the command: does the operation and keeps its exchanges, those of a job that fails as well. It costs the tries that
+/// the operation costs: none for `inspect`, those of [`provision()`] for `enroll`.
 ///
 /// # Errors
-/// See [`CliError`].
+/// [`CliError::File`] where the recording's file can't be made, before the card is touched; the operation's own error; and
+/// [`CliError::Unrecorded`] or [`CliError::Untold`] where the operation is done and the recording or the result can't be
+/// written.
 pub fn run(
     config: &Config,
     args: &RecordArgs,
     json: bool,
-    desktop: Desktop<'_>,
-    world: &mut World<'_>,
+    metered: MeteredReaders<'_>,
+    context: &mut CommandContext<'_>,
 ) -> Result<(), CliError> {
-    let out = Out::create(args.out.clone())?;
-    let recording = Recording::new(desktop.readers);
-    match operate(config, args, Desktop { readers: &recording, ..desktop }, world) {
-        // There was no card to record.
-        Operated { error: Some(error), outcome: None, .. } => {
+    let out = RecordingFile::create(args.out.clone())?;
+    let recording = Recording::new(metered.readers);
+    match operate(config, args, MeteredReaders { readers: &recording, ..metered }, context) {
+        // The operation did not come to a card, so there is nothing to record.
+        OperationEnd { error: Some(error), outcome: None, .. } => {
             out.discard();
             Err(error)
         }
-        operated => conclude(out, recording.fixture(), args, operated, json, world),
+        end => conclude(out, recording.fixture(), args, end, json, context),
     }
 }
 
-/// What came of the operation.
+/// How the operation ended.
 #[derive(Default)]
-struct Operated {
-    /// As the header tells it; `None` where it did not come to a card.
+struct OperationEnd {
+    /// The outcome as the header tells it; `None` where the operation did not come to a card.
     outcome: Option<String>,
     authority: Option<Authority>,
-    /// What was done, in a sentence without its end.
+    /// What was done, as a sentence without its full stop.
     done: Option<String>,
     error: Option<CliError>,
 }
 
-impl From<CliError> for Operated {
+impl From<CliError> for OperationEnd {
     fn from(error: CliError) -> Self {
         let outcome = match &error {
             CliError::Failure(failure) => Some(failed(failure)),
@@ -108,40 +111,47 @@ impl From<CliError> for Operated {
     }
 }
 
-fn operate(config: &Config, args: &RecordArgs, desktop: Desktop<'_>, world: &mut World<'_>) -> Operated {
+fn operate(
+    config: &Config,
+    args: &RecordArgs,
+    metered: MeteredReaders<'_>,
+    context: &mut CommandContext<'_>,
+) -> OperationEnd {
     let outcome = Some("done".to_owned());
     match args.operation {
-        Operation::Inspect => {
-            let report = choose(desktop.readers, &config.ignored_readers, &args.job.choice, &config.families)
+        RecordedOperation::Inspect => {
+            let report = choose(metered.readers, &config.ignored_readers, &args.job.choice, &config.families)
                 .map_err(CliError::from)
                 .and_then(|chosen| {
-                    Ok(inspect::report(desktop.readers, &chosen, &config.families, inspect::Detail::Full)?)
+                    Ok(inspect::report(metered.readers, &chosen, &config.families, inspect::Detail::Full)?)
                 });
             match report {
-                Ok(_) => Operated { outcome, done: Some("the card was read".to_owned()), ..Operated::default() },
+                Ok(_) => {
+                    OperationEnd { outcome, done: Some("the card was read".to_owned()), ..OperationEnd::default() }
+                }
                 Err(error) => error.into(),
             }
         }
-        Operation::Enroll => match provision(config, &args.job, desktop, world) {
+        RecordedOperation::Enroll => match provision(config, &args.job, metered, context) {
             Ok((job, _)) => {
-                warn(&job, world);
-                Operated { outcome, authority: Some(job.authority), done: Some(done(&job)), error: None }
+                warn(&job, context);
+                OperationEnd { outcome, authority: Some(job.authority), done: Some(done(&job)), error: None }
             }
-            Err(error) => Operated { authority: config.rules.authorities.first().copied(), ..error.into() },
+            Err(error) => OperationEnd { authority: config.rules.authorities.first().copied(), ..error.into() },
         },
     }
 }
 
-/// Writes the recording, and tells how the operation ended: whatever comes of the recording takes nothing of that back.
+/// Writes the recording and tells how the operation ended. A recording that can't be written does not hide that end.
 fn conclude(
-    out: Out,
+    out: RecordingFile,
     fixture: Fixture,
     args: &RecordArgs,
-    operated: Operated,
+    end: OperationEnd,
     json: bool,
-    world: &mut World<'_>,
+    context: &mut CommandContext<'_>,
 ) -> Result<(), CliError> {
-    let Operated { outcome, authority, done, error } = operated;
+    let OperationEnd { outcome, authority, done, error } = end;
     let outcome = outcome.unwrap_or_default();
     let exchanges = fixture.exchanges.len();
     let answers_are_known = fixture.exchanges.iter().all(|exchange| exchange.response.bytes().is_some());
@@ -153,11 +163,11 @@ fn conclude(
     let written = out.write(&headed(fixture, args, &outcome, authority, playable));
     match (error, written) {
         (Some(error), Ok(())) => {
-            world.say(&format!("{exchanges} exchanges recorded in {}.", args.out.display()));
+            context.say(&format!("{exchanges} exchanges recorded in {}.", args.out.display()));
             Err(error)
         }
         (Some(error), Err(source)) => {
-            world.say(&format!("warning: the recording could not be written to {} ({source})", args.out.display()));
+            context.say(&format!("warning: the recording could not be written to {} ({source})", args.out.display()));
             Err(error)
         }
         (None, Err(source)) => {
@@ -165,7 +175,7 @@ fn conclude(
         }
         (None, Ok(())) => {
             let printed = if json {
-                world.print_json(&serde_json::json!({
+                context.print_json(&serde_json::json!({
                     "schema": "pinwright.record/1",
                     "outcome": outcome,
                     "operation": args.operation.name(),
@@ -173,7 +183,7 @@ fn conclude(
                     "exchanges": exchanges,
                 }))
             } else {
-                world.print(&format!("{exchanges} exchanges recorded in {}.", args.out.display()))
+                context.print(&format!("{exchanges} exchanges recorded in {}.", args.out.display()))
             };
             printed.map_err(|error| error.after(done.unwrap_or_default()))
         }
@@ -194,12 +204,12 @@ fn headed(
     playable: bool,
 ) -> Fixture {
     let day = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    // One line each: a header can't hold a line end.
+    // A header is one line, so line ends become spaces.
     let mut put = |key: &str, value: &str| fixture.headers.push((key.to_owned(), value.replace(['\n', '\r'], " ")));
     put("card", &args.card);
     put("scenario", args.operation.scenario());
-    // Only what the card decided can be played without a server, and only answers that could be kept: the rest are recordings of
-    // the wire alone.
+    // A recording is played without a server, so it can be played only where the card decided how the operation ended, and
+    // where every answer could be kept. Without this header it is a recording of the wire alone.
     if playable {
         put("operation", args.operation.name());
     }
@@ -212,13 +222,13 @@ fn headed(
     fixture
 }
 
-/// The recording's file, made before the card is touched: a place that can't be written to is known by then.
-struct Out {
+/// The recording's file. It is made before the card is touched, so that a place that can't be written to is known by then.
+struct RecordingFile {
     path: PathBuf,
     file: File,
 }
 
-impl Out {
+impl RecordingFile {
     fn create(path: PathBuf) -> Result<Self, CliError> {
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(file) => Ok(Self { path, file }),
@@ -226,7 +236,7 @@ impl Out {
         }
     }
 
-    /// A part of a recording is none: where the whole can't be written, nothing stays.
+    /// Writes the whole recording, or removes the file: a part of a recording is of no use.
     fn write(mut self, fixture: &Fixture) -> std::io::Result<()> {
         let written = self.file.write_all(fixture.to_string().as_bytes()).and_then(|()| self.file.sync_all());
         if written.is_err() {
@@ -236,7 +246,7 @@ impl Out {
     }
 
     fn discard(self) {
-        // An empty file that stays is in the way of the next recording, and is then told.
+        // Where the file can't be removed, the next recording of that name says so: it overwrites none.
         drop(std::fs::remove_file(&self.path));
     }
 }

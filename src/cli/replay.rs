@@ -1,18 +1,18 @@
 //! `pinwright replay`: strict playback of a recording, without a card and without a server.
 //!
-//! The recorded operation is run by the same code as on a card. Where a secret stood the recording has `**`, so stand-ins of
-//! the same length take its place.
+//! The recorded operation is run by the same code as on a card. A recording has `**` where a secret stood, so the playback
+//! sends zeros of the same length there.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use serde_json::json;
 
+use super::context::CommandContext;
 use super::error::CliError;
 use super::inspect;
-use super::record::failed;
+use super::record::{RecordedOperation, failed};
 use super::select::Chosen;
-use super::world::World;
 use crate::apdu::ApduError;
 use crate::card::family::{DetectError, Families};
 use crate::card::{CardError, PinLimits};
@@ -33,11 +33,13 @@ use crate::reader::{ReaderError, Readers};
 use crate::secret::{AdminKey, AdminResponse, Code, Pin};
 use crate::server::{AdminKeyVersion, CardParameters, ProposedPin};
 
-/// Runs the command.
+/// Runs the command. No card is touched, so no try is spent.
 ///
 /// # Errors
-/// See [`CliError`]: another command than recorded, the recording at its end, exchanges left over, another outcome.
-pub fn run(config: &Config, path: &Path, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
+/// [`CliError::File`], [`CliError::Fixture`] and [`CliError::NoOperation`] where the file can't be played;
+/// [`CliError::Replay`] where another command is sent than was recorded, the recording ends early or exchanges are left over;
+/// [`CliError::OtherOutcome`]; and [`CliError::Output`].
+pub fn run(config: &Config, path: &Path, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
     let text = std::fs::read_to_string(path).map_err(|source| CliError::File { path: path.to_owned(), source })?;
     let fixture: Fixture = text.parse().map_err(|source| CliError::Fixture { path: path.to_owned(), source })?;
     let exchanges = fixture.exchanges.len();
@@ -48,7 +50,7 @@ pub fn run(config: &Config, path: &Path, json: bool, world: &mut World<'_>) -> R
         return Err(CliError::OtherOutcome { recorded, played });
     }
     if json {
-        return world.print_json(&json!({
+        return context.print_json(&json!({
             "schema": "pinwright.replay/1",
             "outcome": "done",
             "operation": operation,
@@ -56,13 +58,13 @@ pub fn run(config: &Config, path: &Path, json: bool, world: &mut World<'_>) -> R
             "exchanges": exchanges,
         }));
     }
-    world.print(&format!("{exchanges} exchanges of {operation} played, outcome: {recorded}."))
+    context.print(&format!("{exchanges} exchanges of {operation} played, outcome: {recorded}."))
 }
 
-/// Plays a recording; gives the outcome, or `None` where the recording names no operation that is known.
+/// Plays a recording. Gives the outcome, or `None` where the recording names no operation or authority that is known.
 ///
 /// # Errors
-/// What is sent and what was recorded do not agree.
+/// [`CliError::Replay`] where what is sent and what was recorded do not agree.
 fn play(fixture: Fixture, families: &Families) -> Result<Option<String>, CliError> {
     let operation = fixture.header("operation").unwrap_or_default().to_owned();
     let authority = match fixture.header("authority") {
@@ -76,10 +78,10 @@ fn play(fixture: Fixture, families: &Families) -> Result<Option<String>, CliErro
     let replay = Replay::new(fixture)?;
     let reader = replay.list()?.into_iter().map(|entry| entry.name).next().unwrap_or_default();
     let result = match operation.as_str() {
-        "inspect" => {
+        name if name == RecordedOperation::Inspect.name() => {
             inspect::report(&replay, &Chosen { reader, card_id: None }, families, inspect::Detail::Full).map(drop)
         }
-        "enroll" => set_pin(&replay, reader, authority, lengths, families),
+        name if name == RecordedOperation::Enroll.name() => set_pin(&replay, reader, authority, lengths, families),
         _ => return Ok(None),
     };
     let outcome = match result {
@@ -100,7 +102,7 @@ fn set_pin(
     lengths: SecretLengths,
     families: &Families,
 ) -> Result<(), Failure> {
-    let mut issuer = StandIn { pin: lengths.new_pin };
+    let mut issuer = ZerosIssuer { pin: lengths.new_pin };
     let mut supplier = lengths;
     let job = Job {
         reader,
@@ -122,7 +124,7 @@ fn set_pin(
     provision::set_pin(&job, &mut desk).map(drop)
 }
 
-/// How the recording did not fit, as opposed to a recorded refusal.
+/// The disagreement with the recording, where that is what the failure is; `None` for a refusal that was recorded.
 fn mismatch(failure: &Failure) -> Option<ReplayError> {
     let reader = match failure.cause.as_ref() {
         Cause::Reader(error) => error,
@@ -136,7 +138,8 @@ fn mismatch(failure: &Failure) -> Option<ReplayError> {
     }
 }
 
-/// Lengths of the secrets in a recording, read off the Lc of the commands that carried them.
+/// Lengths in bytes of the secrets in a recording, read off the Lc of the commands that carried them. As a supplier it gives
+/// zeros of these lengths.
 #[derive(Debug, Clone, Copy)]
 struct SecretLengths {
     new_pin: usize,
@@ -199,12 +202,13 @@ impl Supplier for SecretLengths {
     }
 }
 
-/// The server's part: stand-ins for its secrets.
-struct StandIn {
+/// Stands in for the server: knows one card and one request, and gives zeros for its secrets.
+struct ZerosIssuer {
+    /// Length of the PIN that it proposes.
     pin: usize,
 }
 
-impl Issuer for StandIn {
+impl Issuer for ZerosIssuer {
     fn resolve(&mut self, _: &CardParameters, _: Wanted, _: Watch<'_>) -> Result<Assignment, Cause> {
         Ok(Assignment {
             smartcard: uuid::Uuid::nil(),

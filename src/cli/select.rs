@@ -1,13 +1,15 @@
-//! Which card is meant. Never a guess: one card, or a name, or the list of what there is.
+//! Which card is meant. It is never guessed: where there is not exactly one, and no option names one, the list of cards is
+//! the error.
 
 use thiserror::Error;
 
-use super::inspect::in_few_words;
+use super::card_problem::in_few_words;
 use crate::apdu::Channel;
 use crate::card::CardId;
 use crate::card::family::{self, Families};
 use crate::exit::Exit;
 use crate::job::Cause;
+use crate::operation::Operation;
 use crate::reader::ignore::is_ignored;
 use crate::reader::{EndAction, ReaderEntry, ReaderError, Readers};
 
@@ -91,37 +93,39 @@ impl ChoiceError {
         }
     }
 
-    /// What to do next.
+    /// What to do next, as an imperative sentence without a full stop.
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::Reader(error) => error.remedy().to_owned(),
-            Self::NoReaders => "plug a reader in; `pinwright readers` shows what the system sees".to_owned(),
+            Self::Reader(error) => error.remedy(),
+            Self::NoReaders => format!("plug a reader in; `{}` shows what the system sees", Operation::Readers),
             Self::AllHidden(_) => "look at `reader.ignore`".to_owned(),
             Self::NoCard { .. } => "insert the card".to_owned(),
             Self::ManyCards { .. } => "say which with `--reader` or `--card-id`, or pull the others out".to_owned(),
             Self::NoSuchReader { .. } | Self::ManyReaders { .. } => {
-                "`pinwright readers` lists names and numbers".to_owned()
+                format!("`{}` lists names and numbers", Operation::Readers)
             }
-            Self::NoSuchCard { .. } => "insert that card; `pinwright readers` lists the IDs".to_owned(),
+            Self::NoSuchCard { .. } => format!("insert that card; `{}` lists the IDs", Operation::Readers),
         }
     }
 }
 
-/// The readers that a person wants to see: those that `reader.ignore` does not name.
+/// The readers that `reader.ignore` does not hide.
 ///
 /// # Errors
-/// The service's failure.
+/// The PC/SC service's failure.
 pub fn visible(readers: &dyn Readers, ignored: &[String]) -> Result<Vec<ReaderEntry>, ReaderError> {
     let mut entries = readers.list()?;
     entries.retain(|entry| !is_ignored(&entry.name, ignored));
     Ok(entries)
 }
 
-/// Finds the one card that is meant.
+/// Finds the one card that is meant. Cards are opened only where the choice is by card ID; nothing is written and no try is
+/// spent.
 ///
 /// # Errors
-/// None, or more than one: with the list.
+/// [`ChoiceError`]: no card, more than one, or none of that name or ID, with the list of those that are there; or the PC/SC
+/// service's failure.
 pub fn choose(
     readers: &dyn Readers,
     ignored: &[String],
@@ -153,7 +157,7 @@ pub fn choose(
     }
 }
 
-/// A mute card counts: it may be the one that is meant.
+/// Whether there is a card. A mute card counts, since it may be the one that is meant.
 fn has_card(entry: &ReaderEntry) -> bool {
     entry.presence.atr.is_some() || entry.presence.mute
 }
@@ -163,10 +167,10 @@ fn by_name(entries: &[ReaderEntry], wanted: &str) -> Result<ReaderEntry, ChoiceE
         return Ok(exact.clone());
     }
     let names = |entries: Vec<&ReaderEntry>| entries.into_iter().map(|entry| quoted(&entry.name)).collect();
-    // As `readers` prints it: `00` may be a part of a name, as of "Reader 00 00".
+    // A number is taken only as `readers` prints it, since `00` may be a part of a name, as of "Reader 00 00".
     let number = wanted.parse::<usize>().ok().filter(|number| number.to_string() == wanted);
     if let Some(number) = number {
-        // One that is gone is not taken for a part of a name: readers end in digits, and another would be found.
+        // A number that is gone is not taken for a part of a name: readers' names end in digits, so it would find another.
         let gone = || ChoiceError::NoSuchReader { wanted: wanted.to_owned(), readers: names(entries.iter().collect()) };
         return entries.get(number).cloned().ok_or_else(gone);
     }
@@ -185,8 +189,8 @@ fn by_name(entries: &[ReaderEntry], wanted: &str) -> Result<ReaderEntry, ChoiceE
     }
 }
 
-/// Asks each card for its ID, on a thread of its own: one that can't tell, or hangs, is not the one that is meant, and keeps
-/// no other from answering.
+/// Finds a card by its ID. Each card is asked on a thread of its own, so that one that hangs keeps no other from answering;
+/// a card that can't tell its ID is not the one that is meant.
 fn by_card_id(
     readers: &dyn Readers,
     cards: &[ReaderEntry],
@@ -226,7 +230,7 @@ fn read_card_id(readers: &dyn Readers, entry: &ReaderEntry, families: &Families)
         .map_err(Cause::from)
         .and_then(|mut card| Ok(card.identify(&mut channel)?))
         .map_err(|cause| in_few_words(&cause));
-    // Nothing but reads was sent.
+    // A failure to let go is of no account, since only reads were sent.
     drop(connection.end(EndAction::Leave));
     id
 }

@@ -1,4 +1,4 @@
-//! `pinwright sim`: the stand-ins as processes, for a real pcscd and for trying things by hand.
+//! `pinwright sim`: the stand-ins as processes, for a real pcscd and for trials by hand.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use std::time::Duration;
 use clap::{Subcommand, ValueEnum};
 use uuid::Uuid;
 
+use super::context::CommandContext;
 use super::error::CliError;
-use super::world::World;
 use crate::sim::gids::{GidsCard, GidsSettings};
 use crate::sim::iso7816::{Iso7816Card, Iso7816Settings};
 use crate::sim::openpgp::{OpenPgpCard, OpenPgpSettings};
@@ -18,8 +18,8 @@ use crate::sim::piv::{PivCard, PivSettings};
 use crate::sim::server::{PinMaker, Settings, StandIn, StandInError};
 use crate::sim::vpcd::{VpcdHandle, VpcdOptions};
 
-/// How often a stand-in looks up: for Ctrl-C, and for the reader's end.
-const LOOK_UP: Duration = Duration::from_millis(100);
+/// How often a stand-in asks whether it was interrupted or its reader is gone.
+const POLL: Duration = Duration::from_millis(100);
 
 /// Which stand-in.
 #[derive(Debug, Subcommand)]
@@ -80,18 +80,19 @@ fn default_card_id() -> Uuid {
     Uuid::from_bytes_le(GidsSettings::default().card_id)
 }
 
-/// Runs a stand-in until Ctrl-C.
+/// Runs a stand-in until Ctrl-C. Its first line on standard output, `READY …`, says that it can be used.
 ///
 /// # Errors
-/// It can't be started.
-pub fn run(command: &SimCommand, world: &mut World<'_>) -> Result<(), CliError> {
+/// [`CliError::StandIn`] where it can't be started, [`CliError::File`] where the authority's certificate can't be written, and
+/// [`CliError::Output`].
+pub fn run(command: &SimCommand, context: &mut CommandContext<'_>) -> Result<(), CliError> {
     match command {
         SimCommand::Card { family, port, host, blank, card_id } => {
             let options = VpcdOptions { host: host.clone(), ..VpcdOptions::local(*port) };
             let card_id = if *family == Family::OpenPgp { openpgp_card_id(*card_id) } else { *card_id };
             let handle = insert(*family, *blank, card_id, &options).map_err(failed)?;
-            world.print(&format!("READY card={card_id} port={port}"))?;
-            wait(&world.interrupted, || handle.is_inserted());
+            context.print(&format!("READY card={card_id} port={port}"))?;
+            wait(&context.interrupted, || handle.is_inserted());
             drop(handle.remove());
             Ok(())
         }
@@ -99,8 +100,8 @@ pub fn run(command: &SimCommand, world: &mut World<'_>) -> Result<(), CliError> 
             let server = start(*port, *card_id, *user_pin).map_err(failed)?;
             std::fs::write(ca_out, server.ca_pem())
                 .map_err(|source| CliError::File { path: ca_out.clone(), source })?;
-            world.print(&format!("READY url={} ca={}", server.base_url(), ca_out.display()))?;
-            wait(&world.interrupted, || true);
+            context.print(&format!("READY url={} ca={}", server.base_url(), ca_out.display()))?;
+            wait(&context.interrupted, || true);
             Ok(())
         }
     }
@@ -153,7 +154,7 @@ fn insert(
 
 fn start(port: u16, card_id: Uuid, user_pin: bool) -> Result<StandIn, StandInError> {
     let gids = GidsSettings::default();
-    // No ATR: the stand-in serves a card of either family, and a record without one fits both.
+    // The record has no ATR, so that it fits a card of any family.
     let mut settings = Settings::for_card(card_id, "", gids.admin_key);
     settings.port = port;
     if user_pin {
@@ -164,7 +165,7 @@ fn start(port: u16, card_id: Uuid, user_pin: bool) -> Result<StandIn, StandInErr
 
 fn wait(interrupted: &Arc<AtomicBool>, alive: impl Fn() -> bool) {
     while !interrupted.load(Ordering::Relaxed) && alive() {
-        thread::sleep(LOOK_UP);
+        thread::sleep(POLL);
     }
 }
 

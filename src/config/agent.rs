@@ -1,4 +1,4 @@
-//! `[agent]` as it is written, and what becomes of it.
+//! `[agent]` as it is written, and as it is checked.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{ConfigError, value, variable};
+use super::error::{ConfigError, value};
+use super::folders::variable;
 use crate::agent::settings::{MetricsAddress, OnInsert, Settings};
 use crate::os::account::is_root;
 
 /// Where the machine's agent listens.
 const SYSTEM_SOCKET: &str = "/run/pinwright/agent.sock";
 
-/// The socket's path inside of the folder that belongs to one user or one unit.
+/// The socket's name in a folder that belongs to one user or one unit.
 const SOCKET: &str = "agent.sock";
 
 /// A path longer than this is no address of a Unix socket (unix(7): 108 bytes with the closing zero).
@@ -63,6 +64,10 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 impl Agent {
+    /// Checks the section; `environment` says where the control socket is where the configuration does not.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] with the key.
     pub(super) fn settings(self, environment: &[(String, OsString)]) -> Result<Settings, ConfigError> {
         if self.requests != "approved" {
             return Err(value("agent.requests", "this version works on \"approved\" requests only"));
@@ -79,7 +84,7 @@ impl Agent {
             retry_first,
             retry_longest,
             pinentry: self.pinentry.map(pinentry).transpose()?,
-            // The protocol counts whole seconds.
+            // The pinentry protocol counts its timeout in whole seconds.
             pinentry_timeout: span("agent.pinentry_timeout", &self.pinentry_timeout, 10 * SECOND, HOUR)?,
             control,
             control_of_system,
@@ -90,7 +95,7 @@ impl Agent {
     }
 }
 
-/// The first and the longest of pauses that double.
+/// The first and the longest of a series of pauses, each twice as long as the one before.
 fn pauses(
     key: &'static str,
     texts: &[String; 2],
@@ -114,8 +119,8 @@ fn span(key: &'static str, text: &str, least: Duration, most: Duration) -> Resul
     Ok(span)
 }
 
-/// A program's name is looked up in PATH; anything with a slash is its whole path, or it would depend on where the agent was
-/// started.
+/// Checks the program: a name, which is looked up in PATH, or a whole path. A relative path is refused, since it would depend
+/// on where the agent was started.
 fn pinentry(program: PathBuf) -> Result<PathBuf, ConfigError> {
     let is_name = program.components().count() == 1 && !program.to_string_lossy().contains('/');
     if program.as_os_str().is_empty() || !(is_name || program.is_absolute()) {
@@ -124,7 +129,7 @@ fn pinentry(program: PathBuf) -> Result<PathBuf, ConfigError> {
     Ok(program)
 }
 
-/// A name of a user or group, as accounts have them: no number, since a number needs no account.
+/// Checks the name of a user or group. A number is refused, since a number needs no account.
 fn account(key: &'static str, name: String) -> Result<String, ConfigError> {
     let starts = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit() && byte != b'-');
     if !starts || name.len() > 255 || name.bytes().any(|byte| byte <= b' ' || matches!(byte, b':' | b'/' | 0x7F)) {
@@ -133,7 +138,7 @@ fn account(key: &'static str, name: String) -> Result<String, ConfigError> {
     Ok(name)
 }
 
-/// Where the agent listens, and where the commands look next when nobody told them where.
+/// Where the agent listens, and where the commands look next if the first place was not configured.
 fn control(
     configured: Option<PathBuf>,
     environment: &[(String, OsString)],
@@ -166,7 +171,8 @@ fn socket(key: &'static str, path: PathBuf) -> Result<PathBuf, ConfigError> {
     Ok(path)
 }
 
-/// This machine alone: what the figures say of a workplace is nobody else's business.
+/// Checks where the metrics are served: a Unix socket or a loopback address, since they say of a workplace what is nobody
+/// else's business.
 fn metrics(text: &str) -> Result<MetricsAddress, ConfigError> {
     const KEY: &str = "agent.metrics";
     if let Some(path) = text.strip_prefix("unix:") {

@@ -4,16 +4,19 @@ use std::ffi::{OsStr, OsString};
 
 use toml::Value;
 
+use super::error::ConfigError;
+use super::message;
 use super::raw::Raw;
-use super::{ConfigError, message};
 
-/// Variables that say something else.
+/// Variables that name no key.
 const OTHERS: [&str; 1] = ["PINWRIGHT_CONFIG"];
 
+/// How the text of a variable is read.
 #[derive(Clone, Copy)]
 enum Kind {
     Text,
     Number,
+    /// Items with commas between them.
     List,
 }
 
@@ -60,8 +63,11 @@ const KEYS: [(&str, &str, Kind); 39] = [
     ("journal", "keep", Kind::Text),
 ];
 
-/// The variables as a table, and a warning for each that means nothing to us: another program may have set it, so it is no
-/// error, but a misspelt one must not pass in silence.
+/// The variables as a table, and a warning for each that names no key. Such a variable is no error, since another program may
+/// have set it, but a misspelt one must not pass in silence.
+///
+/// # Errors
+/// [`ConfigError::Syntax`] with the variable's name and without its value.
 pub(super) fn table(environment: &[(String, OsString)]) -> Result<(toml::Table, Vec<String>), ConfigError> {
     let mut table = toml::Table::new();
     let mut warnings = Vec::new();
@@ -84,7 +90,7 @@ pub(super) fn table(environment: &[(String, OsString)]) -> Result<(toml::Table, 
     Ok((table, warnings))
 }
 
-/// Each by itself, so that an error can name the variable.
+/// Checks one variable by itself, so that an error can name it.
 fn check(name: &str, section: &str, key: &str, value: Value) -> Result<(), ConfigError> {
     let entries = toml::Table::from_iter([(key.to_owned(), value)]);
     let table = toml::Table::from_iter([(section.to_owned(), Value::Table(entries))]);

@@ -1,15 +1,15 @@
-//! The parser's own words, without the values that it quotes: one of them may be a secret that stands in the wrong place
-//! (`admin_key = "0102…"`).
+//! The TOML parser's messages without the values that they quote, since one of them may be a secret that stands in the wrong
+//! place (`admin_key = "0102…"`).
 
-/// A plain word is shown, since it may be a misspelt choice; a key's name always is.
+/// The longest word that is shown: a short plain word is more likely a misspelt choice than a secret.
 const WORD_MAX: usize = 20;
 
-/// What is wrong, with no text and no number of the file's values in it.
+/// The message with no text and no number of the file's values in it. Names of keys stay.
 pub(super) fn without_values(message: &str) -> String {
     let hidden = |end: &str| {
         let from = message.find(['`', '"'])?;
         let to = message.rfind(end)?;
-        // The library's own words may hold backquotes, too, after the last of these.
+        // The library's own words may hold quotes as well, after the value.
         (from < to).then(|| (&message[..from], &message[from + 1..to], &message[to..]))
     };
     if message.starts_with("unknown variant ") {

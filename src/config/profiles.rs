@@ -1,4 +1,4 @@
-//! Card profiles: in the configuration itself, and in files of their own. Each is checked where it stands, so that an error
+//! Card profiles, in the configuration itself and in files of their own. Each is checked where it stands, so that an error
 //! names file and line.
 
 use std::path::Path;
@@ -6,13 +6,15 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
-use super::{ConfigError, message};
+use super::error::{ConfigError, value};
+use super::message;
 use crate::card::profile::{Profile, clash};
 use crate::card::{Family, family};
 
 /// A profile and where it stands.
-pub(super) struct Placed {
+pub(super) struct LocatedProfile {
     profile: Profile,
+    /// File and line, for errors.
     origin: String,
 }
 
@@ -29,38 +31,47 @@ struct ProfileTables {
     profile: Vec<Profile>,
 }
 
-/// Checks the profiles of one text.
-pub(super) fn place(text: &str, origin: &str, profiles: Vec<Profile>) -> Result<Vec<Placed>, ConfigError> {
-    let place = |(number, profile): (usize, Profile)| {
+/// Checks each profile of one text by itself.
+///
+/// # Errors
+/// [`ConfigError::Profile`] of the first one that can't work.
+pub(super) fn check_each(text: &str, origin: &str, profiles: Vec<Profile>) -> Result<Vec<LocatedProfile>, ConfigError> {
+    let check = |(number, profile): (usize, Profile)| {
         let at = |key: &[&str]| match line(text, number, key) {
             Some(line) => format!("{origin}, line {line}"),
             None => origin.to_owned(),
         };
         match profile.check() {
-            Ok(()) => Ok(Placed { origin: at(&[]), profile }),
+            Ok(()) => Ok(LocatedProfile { origin: at(&[]), profile }),
             Err(problem) => Err(ConfigError::Profile { origin: at(&problem.key), problem }),
         }
     };
-    profiles.into_iter().enumerate().map(place).collect()
+    profiles.into_iter().enumerate().map(check).collect()
 }
 
-/// Reads a file of profiles.
-pub(super) fn read(path: &Path) -> Result<Vec<Placed>, ConfigError> {
+/// Reads and checks a file of profiles.
+///
+/// # Errors
+/// [`ConfigError::Unreadable`], [`ConfigError::Syntax`] also where no profile is in it, and [`ConfigError::Profile`].
+pub(super) fn read(path: &Path) -> Result<Vec<LocatedProfile>, ConfigError> {
     let text =
         std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
     let origin = path.display().to_string();
-    let file: ProfileFile = toml::from_str(&text).map_err(|error| located(&error, &text, &origin))?;
+    let file: ProfileFile = toml::from_str(&text).map_err(|error| syntax_error(&error, &text, &origin))?;
     if file.card.profile.is_empty() {
         let message = "no [[card.profile]] is in it".to_owned();
         return Err(ConfigError::Syntax { origin, message });
     }
-    place(&text, &origin, file.card.profile)
+    check_each(&text, &origin, file.card.profile)
 }
 
-/// All profiles together: each has a name of its own and cards of its own.
-pub(super) fn unite(placed: Vec<Placed>) -> Result<Vec<Profile>, ConfigError> {
-    for (number, one) in placed.iter().enumerate() {
-        for before in placed.iter().take(number) {
+/// Checks the profiles of all layers together: each needs a name of its own and cards of its own.
+///
+/// # Errors
+/// [`ConfigError::Profiles`] of the first two that clash.
+pub(super) fn unite(located: Vec<LocatedProfile>) -> Result<Vec<Profile>, ConfigError> {
+    for (number, one) in located.iter().enumerate() {
+        for before in located.iter().take(number) {
             if let Some(clash) = clash(&before.profile, &one.profile) {
                 return Err(ConfigError::Profiles {
                     origin: one.origin.clone(),
@@ -72,10 +83,13 @@ pub(super) fn unite(placed: Vec<Placed>) -> Result<Vec<Profile>, ConfigError> {
             }
         }
     }
-    Ok(placed.into_iter().map(|placed| placed.profile).collect())
+    Ok(located.into_iter().map(|located| located.profile).collect())
 }
 
-/// Checks `card.prefer`: names of families and profiles, each once. The entries are not quoted back.
+/// Checks `card.prefer`: it holds names of families and profiles, each once.
+///
+/// # Errors
+/// [`ConfigError::Value`] with the number of the wrong entry. The entry is not quoted, since it may be a misplaced secret.
 pub(super) fn check_preferred(prefer: &[String], profiles: &[Profile]) -> Result<(), ConfigError> {
     for (number, name) in prefer.iter().enumerate() {
         let problem = if prefer.iter().take(number).any(|before| before == name) {
@@ -86,14 +100,14 @@ pub(super) fn check_preferred(prefer: &[String], profiles: &[Profile]) -> Result
             let families: Vec<_> = family::built_in().collect();
             format!("is neither a built-in family ({}) nor the name of a [[card.profile]]", families.join(", "))
         };
-        return Err(super::value("card.prefer", &format!("entry {} {problem}", number + 1)));
+        return Err(value("card.prefer", &format!("entry {} {problem}", number + 1)));
     }
     Ok(())
 }
 
-/// The parser's error with its line, and no value in it: the library's long form quotes the line, which may hold a misplaced
+/// The parser's error with its line. The library's long form is not used: it quotes the line, which may hold a misplaced
 /// secret.
-pub(super) fn located(error: &toml::de::Error, text: &str, origin: &str) -> ConfigError {
+pub(super) fn syntax_error(error: &toml::de::Error, text: &str, origin: &str) -> ConfigError {
     let line = error.span().map(|span| line_of(text, span.start));
     ConfigError::Syntax {
         origin: line.map_or_else(|| origin.to_owned(), |line| format!("{origin}, line {line}")),
@@ -105,7 +119,7 @@ fn line_of(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }
 
-/// The line of a key in the profile of that number: of the key itself, or of the innermost table that is there.
+/// The line of a key in the profile of that number; where the key is not there, the line of the innermost table that is.
 fn line(text: &str, number: usize, key: &[&str]) -> Option<usize> {
     let root = DeTable::parse(text).ok()?;
     let (_, card) = root.get_ref().iter().find(|(name, _)| name.get_ref() == "card")?;

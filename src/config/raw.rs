@@ -1,4 +1,4 @@
-//! The configuration file as it is written.
+//! The configuration file as it is written: sections, keys and defaults.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,9 +6,12 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::agent::Agent;
-use super::{AdminKeyRule, Authority, ConfigError, PinMaker, PinRouteRule};
+use super::error::ConfigError;
 use crate::card::profile::Profile;
 use crate::card::{IdOrder, PinCharacters, PinLimits};
+use crate::job::authority::Authority;
+use crate::job::issuer::PinMaker;
+use crate::provision::{AdminKeyRule, PinRouteRule};
 use crate::secret::Pin;
 
 #[derive(Debug, Default, Deserialize)]
@@ -108,6 +111,10 @@ impl Default for Card {
 }
 
 impl Card {
+    /// What a GIDS card's PIN may be, where `card.pin_length` says so.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] where the two numbers can't be.
     pub fn gids_limits(&self) -> Result<Option<PinLimits>, ConfigError> {
         let Some([min, max]) = self.pin_length else { return Ok(None) };
         if min == 0 || min > max || max > Pin::MAX {

@@ -6,13 +6,14 @@ use super::secrets::SecretError;
 use crate::apdu::{ApduError, Status};
 use crate::card::CardError;
 use crate::card::family::{self, DetectError};
+use crate::operation::Operation;
 
 impl Cause {
     /// What to do next, as an imperative sentence without a full stop.
     #[must_use]
     pub fn remedy(&self) -> String {
         match self {
-            Self::Reader(error) => error.remedy().to_owned(),
+            Self::Reader(error) => error.remedy(),
             Self::Detect(DetectError::NoAnswer(error)) => no_answer(error),
             Self::Detect(DetectError::Terminated { .. }) => {
                 "have the application activated again with the card's own tool: that sets its PINs to the factory's and \
@@ -24,7 +25,7 @@ impl Cause {
                 format!("insert a card that pinwright knows ({known}), or describe this one as a [[card.profile]] in the configuration")
             }
             Self::Card(CardError::NoAnswer { source, .. }) => no_answer(source),
-            Self::Card(error) => card_remedy(error).to_owned(),
+            Self::Card(error) => card_remedy(error),
             Self::Unanswerable(_) => ONLY_BY_KEY.to_owned(),
             Self::Server(error) => error.problem.remedy(),
             Self::Resolve(error) => error.remedy(),
@@ -33,8 +34,8 @@ impl Cause {
             }
             Self::Binding(_) => "insert the right card and run the command again".to_owned(),
             Self::Secret(SecretError::NoTerminal { .. }) => {
-                "run the command on a terminal, or give the secret on a file descriptor (see `pinwright enroll --help`)"
-                    .to_owned()
+                let enroll = Operation::Enroll;
+                format!("run the command on a terminal, or give the secret on a file descriptor (see `{enroll} --help`)")
             }
             Self::Secret(SecretError::Unusable { .. } | SecretError::Unreadable { .. }) => {
                 "check the file, credential, descriptor or entry that it comes from".to_owned()
@@ -53,13 +54,13 @@ impl Cause {
                 format!("set `card.authority` to one that this {family} card takes: {takes}")
             }
             Self::Journal(JournalError::Busy { .. }) => {
-                "wait for the other process; `pinwright history` shows how far it is".to_owned()
+                format!("wait for the other process; `{}` shows how far it is", Operation::History)
             }
-            Self::Journal(JournalError::Unreadable { .. }) => {
-                "see what the file says (`journal.dir`) and what `pinwright inspect` says of the card; where you know its state move \
-                 the file elsewhere, and run the command again"
-                    .to_owned()
-            }
+            Self::Journal(JournalError::Unreadable { .. }) => format!(
+                "see what the file says (`journal.dir`) and what `{}` says of the card; where you know its state move \
+                 the file elsewhere, and run the command again",
+                Operation::Inspect
+            ),
             Self::Journal(_) => {
                 "set `journal.dir` to a folder that this user can write to: no card is written to without a journal"
                     .to_owned()
@@ -71,18 +72,19 @@ impl Cause {
             Self::UncertainPin { others, .. } => {
                 format!("set the PIN with another authority ({others}), which does not depend on the current one")
             }
-            Self::AlreadyDone { .. } => "run `pinwright enroll` to set the PIN once more".to_owned(),
+            Self::AlreadyDone { .. } => format!("run `{}` to set the PIN once more", Operation::Enroll),
             Self::UncountedTry { what, .. } => format!(
                 "make sure of the {what}, then allow one more try with `--risk-uncounted`, or use another authority"
             ),
             Self::RefusedBefore { what, .. } => format!(
-                "make sure of the {what} before another try is spent: then run `pinwright enroll`, or have a new request made"
+                "make sure of the {what} before another try is spent: then run `{}`, or have a new request made",
+                Operation::Enroll
             ),
-            Self::CutOffBefore { .. } => {
-                "see why they were cut off (reader, contact, power), and what `pinwright inspect` says is left; then run \
-                 `pinwright enroll`"
-                    .to_owned()
-            }
+            Self::CutOffBefore { .. } => format!(
+                "see why they were cut off (reader, contact, power), and what `{}` says is left; then run `{}`",
+                Operation::Inspect,
+                Operation::Enroll
+            ),
             Self::Interrupted => "run the command again".to_owned(),
         }
     }
@@ -90,7 +92,7 @@ impl Cause {
 
 fn no_answer(error: &ApduError) -> String {
     match error {
-        ApduError::Reader(error) => error.remedy().to_owned(),
+        ApduError::Reader(error) => error.remedy(),
         ApduError::NoStatusWord { .. } | ApduError::Endless { .. } => {
             "pull the card out and insert it again; if it stays, the card or the reader is faulty".to_owned()
         }
@@ -100,8 +102,9 @@ fn no_answer(error: &ApduError) -> String {
 const ONLY_BY_KEY: &str =
     "answer with the card's own admin key: `card.authority = [\"admin-key\"]` (nothing was sent that the card counts)";
 
-fn card_remedy(error: &CardError) -> &'static str {
-    match error {
+fn card_remedy(error: &CardError) -> String {
+    let inspect = Operation::Inspect;
+    let fixed = match error {
         CardError::Refused { command: "GET DATA CHUID" | "GET DATA CCC", status: Status::SECURITY_STATUS } => {
             "put the card into a reader with contacts: it does not show its ID to everybody here"
         }
@@ -130,14 +133,18 @@ fn card_remedy(error: &CardError) -> &'static str {
             "have the PIN policy of the profile template fitted to this kind of card"
         }
         CardError::Refused { command: "VERIFY" | "CHANGE REFERENCE DATA", .. } => {
-            "make sure of the current PIN before it is tried again: each wrong one costs a try (`pinwright inspect`)"
+            return format!(
+                "make sure of the current PIN before it is tried again: each wrong one costs a try (`{inspect}`)"
+            );
         }
         CardError::Refused { command: "VERIFY (PW3)" | "RESET RETRY COUNTER (code)", .. } => {
-            "don't repeat this blindly: a wrong code costs a try, and a blocked one can't be had back. Make sure of it, and \
-             see what `pinwright inspect` says is left"
+            return format!(
+                "don't repeat this blindly: a wrong code costs a try, and a blocked one can't be had back. Make sure of it, \
+                 and see what `{inspect}` says is left"
+            );
         }
         CardError::Wrong { .. } => {
-            "make sure of it before it is tried again: each wrong one costs a try (`pinwright inspect`)"
+            return format!("make sure of it before it is tried again: each wrong one costs a try (`{inspect}`)");
         }
         CardError::OtherPinFormat { .. } => "switch that off with the card's own tool, or set its PIN there",
         CardError::PinLength { .. } => "check the PIN or code that was given: nothing was sent to the card",
@@ -145,7 +152,7 @@ fn card_remedy(error: &CardError) -> &'static str {
             "check the key that was given: nothing was sent to the card"
         }
         CardError::NotTaken { .. } => "set `card.authority` to one that this card has",
-        CardError::Refused { .. } => "run `pinwright inspect` to see what the card says of itself",
+        CardError::Refused { .. } => return format!("run `{inspect}` to see what the card says of itself"),
         CardError::ChallengeLength { .. } | CardError::AnswerLength { .. } => {
             "report this card and server: such challenges are not documented"
         }
@@ -158,7 +165,8 @@ fn card_remedy(error: &CardError) -> &'static str {
         }
         CardError::NotInProfile { .. } => "complete the [[card.profile]] in the configuration",
         CardError::NoAnswer { .. } | CardError::Garbled { .. } => "pull the card out and insert it again",
-    }
+    };
+    fixed.to_owned()
 }
 
 #[cfg(test)]

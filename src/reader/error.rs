@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::holders::{self, Holder};
 use super::replay::ReplayError;
-use crate::os::card_service;
+use crate::operation::Operation;
 
 /// A failure of the reader layer.
 #[derive(Debug, Error)]
@@ -142,15 +142,25 @@ pub enum ReaderError {
 impl ReaderError {
     /// What to do next, as an imperative sentence without a full stop.
     #[must_use]
-    pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::ServiceNotRunning => card_service::START,
-            Self::ServiceLost { .. } => "start the service again, then run `pinwright inspect` to see the card's state",
-            Self::ServiceSilent { .. } => card_service::RESTART,
+    pub fn remedy(&self) -> String {
+        let fixed = match self {
+            Self::ServiceNotRunning if cfg!(windows) => "start the Smart Card service: sc start SCardSvr",
+            Self::ServiceNotRunning => {
+                "start it: `systemctl start pcscd.socket` (Debian: `apt install pcscd` first), or `pcscd` by hand"
+            }
+            Self::ServiceLost { .. } => {
+                return format!("start the service again, then run `{}` to see the card's state", Operation::Inspect);
+            }
+            Self::ServiceSilent { .. } if cfg!(windows) => "restart the Smart Card service",
+            Self::ServiceSilent { .. } => {
+                "restart it: `systemctl restart pcscd`; if that does not help unplug the reader that it hangs in"
+            }
             Self::AccessDenied => {
                 "allow this user in polkit: actions org.debian.pcsc-lite.access_pcsc and org.debian.pcsc-lite.access_card"
             }
-            Self::NoSuchReader { .. } => "plug the reader in; `pinwright readers` lists what is there",
+            Self::NoSuchReader { .. } => {
+                return format!("plug the reader in; `{}` lists what is there", Operation::Readers);
+            }
             Self::NoCard { .. } => "insert the card",
             Self::CardRemoved { .. } => "insert the same card again and leave it in until the job ends",
             Self::CardReset { .. } => {
@@ -165,7 +175,9 @@ impl ReaderError {
             Self::ProtocolMismatch { .. } => {
                 "pull the card out and insert it again: another program may have left the reader in raw mode"
             }
-            Self::Transmission { .. } => "pull the card out, insert it again and run `pinwright inspect`",
+            Self::Transmission { .. } => {
+                return format!("pull the card out, insert it again and run `{}`", Operation::Inspect);
+            }
             Self::Stuck { .. } => {
                 "pull the card out; if that does not help unplug the reader or restart the smart card service. Another \
                  program may be holding a transaction"
@@ -173,6 +185,7 @@ impl ReaderError {
             Self::UnexpectedCode { .. } => "run the command again with -vv and report the code if it stays",
             Self::NoThread { .. } => "free memory or raise the limit on processes (ulimit -u)",
             Self::Replay(_) => "compare the recording with the line named, or record it anew",
-        }
+        };
+        fixed.to_owned()
     }
 }

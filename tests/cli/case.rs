@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use pinwright::cli::{self, world::World};
+use pinwright::cli::{self, context::CommandContext};
 use pinwright::reader::Readers;
 use pinwright::sim::gids::GidsSettings;
 use pinwright::sim::reader::VirtualReaders;
@@ -29,6 +29,9 @@ pub struct Case {
     server: Option<ServerSpec>,
     #[serde(default)]
     env: Vec<(String, String)>,
+    /// Files that are there before the command runs.
+    #[serde(default)]
+    file: Vec<FileSpec>,
     #[serde(default)]
     stderr_is_terminal: bool,
     exit: i32,
@@ -36,6 +39,14 @@ pub struct Case {
     stdout: String,
     #[serde(default)]
     stderr: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileSpec {
+    /// The path in the case's folder; the journal is in `state/pinwright`.
+    path: String,
+    text: String,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +80,8 @@ pub struct Got {
     pub out: String,
     pub err: String,
     pub exit: i32,
+    /// The calls that the stand-in server saw, with its answers' status.
+    pub calls: Vec<String>,
 }
 
 impl Case {
@@ -89,6 +102,11 @@ impl Case {
         config.push_str(&self.config);
         let file = folder.path().join("config.toml");
         std::fs::write(&file, config).unwrap();
+        for spec in &self.file {
+            let path = folder.path().join(&spec.path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, &spec.text).unwrap();
+        }
         let mut readers = VirtualReaders::new();
         for spec in &self.reader {
             spec.add(&mut readers);
@@ -102,6 +120,7 @@ impl Case {
         environment.push(("PINWRIGHT_CONFIG".to_owned(), named.into()));
         environment.push(("XDG_STATE_HOME".to_owned(), folder.path().join("state").into()));
         let mut got = run_in(&args, environment, &readers, self.stderr_is_terminal);
+        got.calls = server.as_ref().map(calls).unwrap_or_default();
         let here = folder.path().display().to_string();
         for text in [&mut got.out, &mut got.err] {
             *text = text.replace(&here, "[folder]");
@@ -226,6 +245,12 @@ impl ServerSpec {
     }
 }
 
+fn calls(server: &StandIn) -> Vec<String> {
+    let requests = server.requests().into_iter();
+    let status = |status: Option<u16>| status.map_or("no answer".to_owned(), |status| status.to_string());
+    requests.map(|seen| format!("{} {}?{} {}", seen.method, seen.path, seen.query, status(seen.status))).collect()
+}
+
 impl FaultSpec {
     fn fault(&self) -> Fault {
         let on: Pattern = match self.on.as_str() {
@@ -259,7 +284,7 @@ pub fn run_arguments(args: &[&str]) -> Got {
 
 fn run_in(args: &[String], environment: Vec<(String, OsString)>, readers: &dyn Readers, terminal: bool) -> Got {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut world = World {
+    let mut context = CommandContext {
         readers: Some(readers),
         environment,
         out: &mut out,
@@ -268,10 +293,10 @@ fn run_in(args: &[String], environment: Vec<(String, OsString)>, readers: &dyn R
         may_prompt: false,
         interrupted: Arc::new(AtomicBool::new(false)),
     };
-    let exit = match cli::parse(args, &mut world) {
-        Ok(arguments) => cli::run(&arguments, &mut world),
+    let exit = match cli::parse(args, &mut context) {
+        Ok(arguments) => cli::run(&arguments, &mut context),
         Err(exit) => exit,
     };
     let exit = exit as i32;
-    Got { out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap(), exit }
+    Got { out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap(), exit, calls: Vec::new() }
 }

@@ -116,7 +116,7 @@ impl CaseJournal {
     /// What `pinwright history` prints, on both outputs.
     pub fn history(&self, json: bool) -> String {
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let mut world = cli::world::World {
+        let mut context = cli::context::CommandContext {
             readers: None,
             environment: Vec::new(),
             out: &mut out,
@@ -130,8 +130,8 @@ impl CaseJournal {
         if json {
             arguments.push("--json");
         }
-        let arguments = cli::parse(arguments, &mut world).unwrap();
-        assert_eq!(cli::run(&arguments, &mut world), pinwright::exit::Exit::Done);
+        let arguments = cli::parse(arguments, &mut context).unwrap();
+        assert_eq!(cli::run(&arguments, &mut context), pinwright::exit::Exit::Done);
         String::from_utf8_lossy(&[out, err].concat()).into_owned()
     }
 

@@ -4,13 +4,12 @@ mod metrics;
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
-use super::AgentError;
 use crate::agent::settings::MetricsAddress;
+use crate::cli::context::CommandContext;
 use crate::cli::error::CliError;
-use crate::cli::world::World;
+use crate::cli::error::agent::{AgentError, Check};
 use crate::config::{Config, SecretFile};
+use crate::error_text::error_text;
 use crate::job::journal::Journal;
 use crate::job::secrets::Need;
 use crate::os::account::{self, Account, Group};
@@ -29,46 +28,45 @@ const SECRETS: [(&str, Need); 5] = [
     ("card.current_pin", Need::CurrentPin),
 ];
 
-/// What was found.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// One for each thing that was looked at.
-    pub checks: Vec<Check>,
-}
+/// What was found, one entry for each thing that was looked at.
+#[derive(Default)]
+struct Checks(Vec<Check>);
 
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// What.
-    pub check: &'static str,
-    /// Whether the agent can work with it.
-    pub ok: bool,
-    /// What was found, and what to do where it is not well.
-    pub detail: String,
-}
-
-impl Report {
+impl Checks {
     fn add(&mut self, check: &'static str, result: Result<String, String>) {
         let ok = result.is_ok();
         let detail = result.unwrap_or_else(|reason| match reason.strip_prefix(check) {
-            // Some errors name the key themselves.
+            // Some errors name the key themselves, and it is not named twice.
             Some(rest) => rest.trim_start_matches(": ").to_owned(),
             None => reason,
         });
-        self.checks.push(Check { check, ok, detail });
-    }
-
-    /// The names of what is not well.
-    #[must_use]
-    pub fn failed(&self) -> String {
-        let failed: Vec<&str> = self.checks.iter().filter(|check| !check.ok).map(|check| check.check).collect();
-        failed.join(", ")
+        self.0.push(Check { check, ok, detail });
     }
 }
 
-/// Looks, as the user that the agent works as. Sends nothing to any server and touches no card.
-pub(super) fn run(config: &Config, json: bool, world: &mut World<'_>) -> Result<(), CliError> {
-    let mut report = Report::default();
+/// Checks as the user that the agent works as. Sends nothing to any server and touches no card.
+///
+/// # Errors
+/// [`AgentError::Check`] where something is not well, and [`CliError::Output`].
+pub(super) fn run(config: &Config, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
+    let Checks(checks) = look(config);
+    if checks.iter().any(|check| !check.ok) {
+        // With `--json` the error's object holds the checks.
+        if !json {
+            print(&checks, context)?;
+        }
+        return Err(AgentError::Check(checks).into());
+    }
+    if json {
+        return context.print_json(&serde_json::json!({"schema": SCHEMA, "outcome": "ok", "checks": checks}));
+    }
+    print(&checks, context)
+}
+
+/// Looks at everything. What comes after `agent.user` is looked at with that user's rights, and not at all where it can't be
+/// become.
+fn look(config: &Config) -> Checks {
+    let mut report = Checks::default();
     let settings = &config.agent;
     report.add("configuration", Ok("can be used".to_owned()));
     if let Some(name) = &settings.control_group {
@@ -79,7 +77,6 @@ pub(super) fn run(config: &Config, json: bool, world: &mut World<'_>) -> Result<
         Some(MetricsAddress::Loopback(address)) => Some(metrics::address(*address, settings.control.as_deref())),
         Some(MetricsAddress::Socket(_)) | None => None,
     };
-    // What follows is looked at with the rights of the agent's user.
     let seen = work_as(settings.user.as_deref());
     let seen_well = seen.is_ok();
     report.add("agent.user", seen);
@@ -105,22 +102,12 @@ pub(super) fn run(config: &Config, json: bool, world: &mut World<'_>) -> Result<
             report.add("agent.pinentry", pinentry(program));
         }
     }
-    if report.checks.iter().any(|check| !check.ok) {
-        if !json {
-            print(&report, world)?;
-        }
-        // The error's JSON has all checks.
-        return Err(AgentError::Check(report).into());
-    }
-    if json {
-        return world.print_json(&serde_json::json!({"schema": SCHEMA, "outcome": "ok", "checks": report.checks}));
-    }
-    print(&report, world)
+    report
 }
 
-fn print(report: &Report, world: &mut World<'_>) -> Result<(), CliError> {
-    for Check { check, ok, detail } in &report.checks {
-        world.print(&format!("{} {check:<19} {detail}", if *ok { "ok  " } else { "FAIL" }))?;
+fn print(checks: &[Check], context: &mut CommandContext<'_>) -> Result<(), CliError> {
+    for Check { check, ok, detail } in checks {
+        context.print(&format!("{} {check:<19} {detail}", if *ok { "ok  " } else { "FAIL" }))?;
     }
     Ok(())
 }
@@ -132,14 +119,14 @@ fn work_as(name: Option<&str>) -> Result<String, String> {
     }
 }
 
-/// An agent without one works, and can't be asked.
+/// Where the agent would listen. An agent without such a place works, and can't be asked, so its lack is no fault.
 fn control(path: Option<&Path>) -> String {
     path.map_or("none: set `agent.control`, or XDG_RUNTIME_DIR in the environment".to_owned(), |path| {
         path.display().to_string()
     })
 }
 
-/// Makes nothing: a folder that is made here would belong to whoever checks.
+/// Whether the journal can be kept. A folder that is not there is not made, since it would belong to whoever checks.
 fn journal(journal: Option<&Journal>) -> Result<String, String> {
     let journal = journal.ok_or("no place for it: set `journal.dir`")?;
     let folder = journal.folder();
@@ -177,7 +164,7 @@ fn only_in_the_unit(credential: &str) -> String {
     format!("credential {credential}: systemd gives it to the unit alone, not looked at here")
 }
 
-/// Opens the file and does not read it: no secret is needed yet.
+/// Whether a secret's file can be opened. It is not read, since nothing is done with the secret here.
 fn secret_file(file: &SecretFile) -> Result<String, String> {
     let path = match (file, credentials()) {
         (SecretFile::Path(path), _) => path.clone(),
@@ -194,16 +181,6 @@ fn pinentry(program: &Path) -> Result<String, String> {
         .ok_or_else(|| format!("{} is not there, or is no program", program.display()))
 }
 
-/// With its causes.
 fn text(error: impl std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(current) = cause {
-        let said = current.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = current.source();
-    }
-    text
+    error_text(&error)
 }

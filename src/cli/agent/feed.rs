@@ -1,21 +1,22 @@
-//! `agent --json`: each event as a line on standard output, from a thread of its own, since whoever reads there may stop.
+//! `agent --json`: each event as a line on standard output, printed by a thread of its own, since whoever reads there may
+//! stop reading.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use super::AgentError;
 use crate::agent::MailboxSender;
 use crate::agent::report::Event;
+use crate::cli::context::CommandContext;
 use crate::cli::error::CliError;
-use crate::cli::world::World;
+use crate::cli::error::agent::AgentError;
 use crate::os::descriptor::standard_output;
 
-/// How long the reader of standard output has for the last events.
+/// How long the last events are waited for once the agent has ended.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The thread that prints. It is left behind where it hangs.
+/// The thread that prints. It is left behind where it hangs, and ends with the process.
 pub(super) struct Feed {
     ended: Receiver<Result<(), CliError>>,
 }
@@ -26,32 +27,33 @@ impl Feed {
     /// # Errors
     /// Standard output is closed, or no thread is to be had.
     pub fn start(sender: &MailboxSender, events: Receiver<Event>) -> io::Result<Self> {
-        // A descriptor, and not the process's buffer: a thread that hangs would keep it locked.
+        // The thread writes to a descriptor of its own: one that hangs in `io::stdout()` would keep that locked.
         let mut out = standard_output()?;
         let (end, ended) = channel();
         let sender = sender.clone();
-        // The command may have stopped waiting for the end.
+        // A failure to send is of no account: `finish` may have stopped waiting.
         let print = move || drop(end.send(print(&mut out, &sender, events)));
         thread::Builder::new().name("events".to_owned()).spawn(print)?;
         Ok(Self { ended })
     }
 
-    /// To be called when the agent has ended: waits until all is printed, where somebody reads it.
+    /// Waits until all events are printed, for two seconds at most. It is called when the agent has ended.
     ///
     /// # Errors
-    /// The output is gone for another reason than a closed pipe.
-    pub fn finish(self, world: &mut World<'_>) -> Result<(), CliError> {
+    /// [`CliError::Output`] where standard output can't be written to for another reason than a closed pipe, and
+    /// [`AgentError::Json`].
+    pub fn finish(self, context: &mut CommandContext<'_>) -> Result<(), CliError> {
         self.ended.recv_timeout(DRAIN_TIMEOUT).unwrap_or_else(|_| {
             tracing::warn!("nobody reads standard output: the last events were not printed");
-            // Nothing else that the command prints there would be read either.
-            world.out = Box::leak(Box::new(io::sink()));
+            // Whatever else the command has to print would hang as well.
+            context.out = Box::leak(Box::new(io::sink()));
             Ok(())
         })
     }
 }
 
-/// Prints until there are no more events. The agent's loop drops a follower that lags too far behind; then the events are followed
-/// anew from there on.
+/// Prints until there are no more events. The agent does not wait for a slow reader: it ends the stream of one that lags too
+/// far behind, and printing goes on with a new stream.
 fn print(out: &mut impl Write, sender: &MailboxSender, mut events: Receiver<Event>) -> Result<(), CliError> {
     let mut lagged = false;
     loop {
@@ -73,7 +75,7 @@ fn print(out: &mut impl Write, sender: &MailboxSender, mut events: Receiver<Even
         }
         match sender.follow() {
             Ok(next) if !is_over => events = next,
-            // A subscription without any event means that the agent has ended.
+            // A stream without a single event means that the agent has ended.
             _ => return Ok(()),
         }
         lagged = true;

@@ -1,4 +1,4 @@
-//! The state of a running agent for people.
+//! The state of a running agent as text.
 
 use crate::agent::report::{ReaderReport, ServiceState, Snapshot};
 

@@ -1,4 +1,4 @@
-//! The virtual cards of the demonstration, as it looks at them from outside.
+//! The virtual cards of the demonstration, and what it asks them beside the card's commands.
 
 use std::path::Path;
 
@@ -18,14 +18,15 @@ pub(super) const FACTORY_PIN: &[u8] = b"12345678";
 /// The PUK or PW3 that it comes with.
 pub(super) const CODE: &[u8] = b"97310864";
 
-trait Plastic: VirtualCard {
+/// A virtual card that can be asked what only its maker knows.
+trait ObservedCard: VirtualCard {
     fn has_pin(&self, pin: &[u8]) -> bool;
     fn authenticated(&self) -> bool;
 }
 
-macro_rules! plastic {
+macro_rules! observed_cards {
     ($($card:ty),*) => {$(
-        impl Plastic for $card {
+        impl ObservedCard for $card {
             fn has_pin(&self, pin: &[u8]) -> bool {
                 self.pin_is(pin)
             }
@@ -36,11 +37,11 @@ macro_rules! plastic {
         }
     )*};
 }
-plastic!(GidsCard, Iso7816Card, PivCard, OpenPgpCard);
+observed_cards!(GidsCard, Iso7816Card, PivCard, OpenPgpCard);
 
 /// A virtual card and what the configuration must say of it.
 pub(super) struct DemoCard {
-    card: SharedCard<Box<dyn Plastic>>,
+    card: SharedCard<Box<dyn ObservedCard>>,
     /// The card's ID as the server knows it.
     pub card_id: Uuid,
     family: Family,
@@ -51,7 +52,7 @@ impl DemoCard {
         let raw = GidsSettings::default().card_id;
         let pin = FACTORY_PIN.to_vec();
         let mut card_id = Uuid::from_bytes_le(raw);
-        let card: Box<dyn Plastic> = match family {
+        let card: Box<dyn ObservedCard> = match family {
             Family::Gids => Box::new(GidsCard::personalised(GidsSettings { pin, ..GidsSettings::default() })),
             Family::Iso7816 => {
                 let card_id = raw.to_vec();

@@ -17,7 +17,7 @@ struct Told {
     result: Result<(), CliError>,
 }
 
-fn tell(work: impl FnOnce(&mut World<'_>) -> Result<(), CliError>) -> Told {
+fn tell(work: impl FnOnce(&mut CommandContext<'_>) -> Result<(), CliError>) -> Told {
     let mut out = Vec::new();
     let (err, result) = tell_to(&mut out, work);
     Told { out: String::from_utf8(out).unwrap(), err, result }
@@ -25,10 +25,10 @@ fn tell(work: impl FnOnce(&mut World<'_>) -> Result<(), CliError>) -> Told {
 
 fn tell_to(
     out: &mut dyn Write,
-    work: impl FnOnce(&mut World<'_>) -> Result<(), CliError>,
+    work: impl FnOnce(&mut CommandContext<'_>) -> Result<(), CliError>,
 ) -> (String, Result<(), CliError>) {
     let mut err = Vec::new();
-    let mut world = World {
+    let mut context = CommandContext {
         readers: None,
         environment: Vec::new(),
         out,
@@ -37,14 +37,14 @@ fn tell_to(
         may_prompt: false,
         interrupted: Arc::new(AtomicBool::new(false)),
     };
-    let result = work(&mut world);
+    let result = work(&mut context);
     (String::from_utf8(err).unwrap(), result)
 }
 
 fn arguments(out: PathBuf, reader: Option<&str>) -> RecordArgs {
     let mut job = JobArgs::default();
     job.choice.reader = reader.map(str::to_owned);
-    RecordArgs { out, operation: Operation::Inspect, card: "none".to_owned(), job }
+    RecordArgs { out, operation: RecordedOperation::Inspect, card: "none".to_owned(), job }
 }
 
 /// Inspects a card that knows one command: the SELECT that finds it.
@@ -52,18 +52,18 @@ fn inspect(args: &RecordArgs) -> Told {
     let card = "# fixture: 1\n# atr: 3B80800101\n\n> 00A4040009A0000003080000100000\n< 6982\n";
     let replay = Replay::new(card.parse().unwrap()).unwrap();
     let readers: &dyn Readers = &replay;
-    tell(|world| {
-        run(&Config::from_toml("").unwrap(), args, false, Desktop { readers, meter: &Meter::default() }, world)
+    tell(|context| {
+        run(&Config::from_toml("").unwrap(), args, false, MeteredReaders { readers, meter: &Meter::default() }, context)
     })
 }
 
 /// Concludes with a recording on a disk that is full; `None` where the system has none.
-fn concluded(path: &std::path::Path, operated: Operated) -> Option<Told> {
+fn concluded(path: &std::path::Path, end: OperationEnd) -> Option<Told> {
     let file = testing::full_disk()?;
     std::fs::write(path, "").unwrap();
-    let out = Out { path: path.to_owned(), file };
+    let out = RecordingFile { path: path.to_owned(), file };
     let nothing = Fixture { headers: Vec::new(), exchanges: Vec::new() };
-    Some(tell(|world| conclude(out, nothing, &arguments(path.to_owned(), None), operated, false, world)))
+    Some(tell(|context| conclude(out, nothing, &arguments(path.to_owned(), None), end, false, context)))
 }
 
 #[test]
@@ -93,8 +93,11 @@ fn a_full_disk_does_not_hide_that_the_card_is_done() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("recording.apdu");
     let done = Some("the job is done: card 1 has its new PIN".to_owned());
-    let operated = Operated { outcome: Some("done".to_owned()), done, ..Operated::default() };
-    let Some(told) = concluded(&path, operated) else { return };
+    let Some(told) =
+        concluded(&path, OperationEnd { outcome: Some("done".to_owned()), done, ..OperationEnd::default() })
+    else {
+        return;
+    };
     let error = told.result.unwrap_err();
     assert_eq!(error.exit(), Exit::Usage);
     let text = error.to_string();
@@ -107,12 +110,12 @@ fn an_output_that_is_full_does_not_hide_that_the_card_is_done() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("recording.apdu");
     let done = Some("the job is done: card 1 has its new PIN".to_owned());
-    let operated = Operated { outcome: Some("done".to_owned()), done, ..Operated::default() };
+    let end = OperationEnd { outcome: Some("done".to_owned()), done, ..OperationEnd::default() };
     let nothing = Fixture { headers: Vec::new(), exchanges: Vec::new() };
     let Some(mut full) = testing::full_disk() else { return };
-    let out = Out::create(path.clone()).unwrap();
+    let out = RecordingFile::create(path.clone()).unwrap();
     let arguments = arguments(path.clone(), None);
-    let (_, result) = tell_to(&mut full, |world| conclude(out, nothing, &arguments, operated, false, world));
+    let (_, result) = tell_to(&mut full, |context| conclude(out, nothing, &arguments, end, false, context));
     let text = result.unwrap_err().to_string();
     assert!(text.starts_with("the job is done: card 1 has its new PIN, but the result can't be written"), "{text}");
     assert!(path.exists());

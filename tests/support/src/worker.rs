@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use pinwright::cli::{self, world::World};
+use pinwright::cli::{self, context::CommandContext};
 use pinwright::{os, telemetry};
 use serde_json::Value;
 
@@ -75,7 +75,7 @@ fn job(order: &Value) -> io::Result<String> {
     let mut out = File::create(text(&order["out"]))?;
     let err = File::create(text(&order["err"]))?;
     let panic_at = order["panic_at"].as_str().map(ToOwned::to_owned);
-    let mut world = World {
+    let mut context = CommandContext {
         readers: None,
         environment: Vec::new(),
         out: &mut out,
@@ -85,8 +85,8 @@ fn job(order: &Value) -> io::Result<String> {
         may_prompt: false,
         interrupted: Arc::new(AtomicBool::new(false)),
     };
-    let Ok(parsed) = cli::parse(&arguments, &mut world) else { return Ok("usage".to_owned()) };
-    let ended = catch_unwind(AssertUnwindSafe(|| cli::run(&parsed, &mut world)));
+    let Ok(parsed) = cli::parse(&arguments, &mut context) else { return Ok("usage".to_owned()) };
+    let ended = catch_unwind(AssertUnwindSafe(|| cli::run(&parsed, &mut context)));
     Ok(ended.map_or("panicked".to_owned(), |exit| (exit as u8).to_string()))
 }
 

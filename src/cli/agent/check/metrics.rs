@@ -1,4 +1,4 @@
-//! Whether the metrics can have their address: found out by trying, and left as it was.
+//! Whether the metrics can be served at their place: found out by trying, and left as it was.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
@@ -7,7 +7,8 @@ use std::path::Path;
 use crate::os::endpoint::{connect, is_no_endpoint};
 use crate::os::files::can_create_in;
 
-/// A loopback address, tried with the rights of whoever starts the agent: it is opened before the agent becomes another user.
+/// Whether the address can be listened on. It is tried as whoever starts the agent, which opens it before it becomes another
+/// user.
 pub(super) fn address(address: SocketAddr, control: Option<&Path>) -> Result<String, String> {
     let is_running = || control.is_some_and(|path| connect(path).is_ok());
     match TcpListener::bind(address) {
@@ -19,7 +20,8 @@ pub(super) fn address(address: SocketAddr, control: Option<&Path>) -> Result<Str
     }
 }
 
-/// A socket, looked at with the rights of the agent's user; root makes the folder for it.
+/// Whether a socket can be made at the path. It is tried as the agent's user; its folder is made by root where root starts
+/// the agent.
 pub(super) fn socket(path: &Path, control: Option<&Path>, root_starts: bool) -> Result<String, String> {
     let shown = path.display();
     if is_no_endpoint(path) {
@@ -31,7 +33,7 @@ pub(super) fn socket(path: &Path, control: Option<&Path>, root_starts: bool) -> 
         return can_create_in(folder).map(|()| shown.to_string()).map_err(denied);
     }
     let above = folder.parent().unwrap_or(Path::new("/"));
-    // systemd makes the control socket's folder, and one level is made by the agent.
+    // The folder of the control socket is made by systemd; of another, the agent makes the last level.
     let with_control = control.is_some_and(|control| control.parent() == Some(folder));
     if with_control || above.is_dir() && (root_starts || can_create_in(above).is_ok()) {
         Ok(format!("{shown} (its folder will be made)"))

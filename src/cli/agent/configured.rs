@@ -1,4 +1,4 @@
-//! Server clients and suppliers of secrets for the agent's jobs, made as the configuration says.
+//! The server clients and the suppliers of secrets that the agent's jobs work with, made as the configuration says.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,13 +10,14 @@ use crate::agent::pinentry::PinentrySupplier;
 use crate::cli::error::CliError;
 use crate::cli::supply::{CommandSupplier, Handed};
 use crate::config::{Config, Sources};
+use crate::error_text::error_text;
 use crate::job::issuer::Issuer;
 use crate::job::supplier::Supplier;
 use crate::provision::Rules;
 use crate::provision::mimcm::MimCm;
 use crate::server::{self, Client};
 
-/// What the configuration says about them.
+/// Makes server clients and suppliers of secrets as the configuration says.
 pub struct ConfiguredServices {
     server: server::Settings,
     rules: Rules,
@@ -26,10 +27,11 @@ pub struct ConfiguredServices {
 }
 
 impl ConfiguredServices {
-    /// From a configuration with a server.
+    /// Takes what it needs from the configuration, and makes one client for a try: a server that can't be used is better
+    /// known at the start than at the first card. Nothing is sent.
     ///
     /// # Errors
-    /// None is configured, or it can't be used: better known at the start than at the first card.
+    /// [`CliError::NoServer`] where none is configured, [`CliError::Setup`] where no client can be made for it.
     pub fn new(config: &Config) -> Result<Self, CliError> {
         let server = config.server.clone().ok_or(CliError::NoServer)?;
         Client::new(&server)?;
@@ -45,8 +47,8 @@ impl ConfiguredServices {
 
 impl JobServices for ConfiguredServices {
     fn issuer(&self) -> Result<Box<dyn Issuer>, String> {
-        let client = Client::new(&self.server).map_err(|error| said(&error))?;
-        let issuer = MimCm::new(client, self.rules.clone()).map_err(|error| said(&error))?;
+        let client = Client::new(&self.server).map_err(|error| error_text(&error))?;
+        let issuer = MimCm::new(client, self.rules.clone()).map_err(|error| error_text(&error))?;
         Ok(Box::new(issuer))
     }
 
@@ -56,14 +58,4 @@ impl JobServices for ConfiguredServices {
         let (program, timeout) = (self.pinentry.clone(), self.pinentry_timeout);
         Box::new(PinentrySupplier::new(files, program, timeout, card, interrupted))
     }
-}
-
-fn said(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -1,12 +1,13 @@
 //! What the agent's commands can fail with.
 
+use serde::Serialize;
 use thiserror::Error;
 
-use super::Report;
 use crate::agent::control::client::AskError;
 use crate::agent::control::protocol::Reason;
 use crate::agent::metrics::MetricsError;
 use crate::exit::Exit;
+use crate::operation::Operation;
 use crate::os::NotHere;
 use crate::os::account::AccountError;
 use crate::os::endpoint::EndpointError;
@@ -30,8 +31,8 @@ pub enum AgentError {
     #[error(transparent)]
     Ask(#[from] AskError),
     /// A check that found something missing.
-    #[error("the agent could not work like this: {}", .0.failed())]
-    Check(Report),
+    #[error("the agent could not work like this: {}", failed(.0))]
+    Check(Vec<Check>),
     /// A report that can't be told as JSON.
     #[error("a report can't be told as JSON")]
     Json(#[source] serde_json::Error),
@@ -44,6 +45,23 @@ pub enum AgentError {
     /// The loop ended by itself.
     #[error("the agent ended by itself")]
     Ended,
+}
+
+/// One thing that `pinwright agent --check` has looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What.
+    pub check: &'static str,
+    /// Whether the agent can work with it.
+    pub ok: bool,
+    /// What was found, and what to do where it is not well.
+    pub detail: String,
+}
+
+/// The names of what is not well.
+fn failed(checks: &[Check]) -> String {
+    let failed: Vec<&str> = checks.iter().filter(|check| !check.ok).map(|check| check.check).collect();
+    failed.join(", ")
 }
 
 impl AgentError {
@@ -77,7 +95,9 @@ impl AgentError {
             Self::Account(AccountError::NotRoot { name }) => format!("start the agent as root or as {name}"),
             Self::Account(AccountError::Refused { .. }) => "start the agent as that user".to_owned(),
             Self::Account(AccountError::Regained { .. }) => "report this; start the agent as that user meanwhile".to_owned(),
-            Self::Endpoint(EndpointError::Running { .. }) => "ask it with `pinwright agent status`, or stop it first".to_owned(),
+            Self::Endpoint(EndpointError::Running { .. }) => {
+                format!("ask it with `{}`, or stop it first", Operation::AgentStatus)
+            }
             Self::Endpoint(EndpointError::Occupied { .. }) => "set `agent.control` to another path".to_owned(),
             Self::Endpoint(EndpointError::Io { .. }) => {
                 "set `agent.control` to a path in a folder that the agent's user may write to, and `agent.control_group` to \
@@ -86,10 +106,10 @@ impl AgentError {
             }
             Self::Metrics(_) => "set `agent.metrics` to a place that is free".to_owned(),
             Self::Ask(AskError::NoSocket) => "set `agent.control` in the configuration".to_owned(),
-            Self::Ask(AskError::NotRunning { .. }) => {
-                "start one with `systemctl start pinwright-agent` or `pinwright agent`; `agent.control` says where it listens"
-                    .to_owned()
-            }
+            Self::Ask(AskError::NotRunning { .. }) => format!(
+                "start one with `systemctl start pinwright-agent` or `{}`; `agent.control` says where it listens",
+                Operation::Agent
+            ),
             Self::Ask(AskError::NoAccess { .. }) => {
                 "ask its administrator for the group of `agent.control_group`, and log in anew".to_owned()
             }
@@ -98,7 +118,9 @@ impl AgentError {
             // The agent has said what to do.
             Self::Ask(AskError::Refused(_)) => return None,
             Self::Check(_) => "see to what is marked, and check again".to_owned(),
-            Self::Unfinished(_) => "look at those cards with `pinwright inspect` and `pinwright history`".to_owned(),
+            Self::Unfinished(_) => {
+                format!("look at those cards with `{}` and `{}`", Operation::Inspect, Operation::History)
+            }
             Self::Json(_) | Self::MonitorFailed | Self::Ended => "report this, with the log".to_owned(),
         })
     }

@@ -1,4 +1,5 @@
-//! What a command touches besides its arguments. Tests hand in virtual readers and buffers; `main` hands in the real ones.
+//! What a command has besides its arguments: readers, environment, the two outputs and the interruption. Tests hand in
+//! virtual readers and buffers; `main` hands in the real ones.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -6,20 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::error::CliError;
-use super::output;
 use crate::reader::Readers;
 
-/// The command's surroundings.
-pub struct World<'a> {
+/// What a command has besides its arguments.
+pub struct CommandContext<'a> {
     /// The readers; `None` for those of the PC/SC service.
     pub readers: Option<&'a dyn Readers>,
-    /// The environment.
+    /// The environment: names and values.
     pub environment: Vec<(String, OsString)>,
-    /// Data: results and nothing else.
+    /// Standard output: it takes results and nothing else.
     pub out: &'a mut dyn Write,
-    /// Talk: progress, warnings, errors.
+    /// Standard error: it takes progress, warnings and errors.
     pub err: &'a mut dyn Write,
-    /// Talk goes to a terminal: progress lines are welcome.
+    /// Standard error is a terminal, so progress lines are welcome.
     pub err_is_terminal: bool,
     /// A person may be asked for secrets.
     pub may_prompt: bool,
@@ -27,17 +27,17 @@ pub struct World<'a> {
     pub interrupted: Arc<AtomicBool>,
 }
 
-impl World<'_> {
-    /// One line of talk.
+impl CommandContext<'_> {
+    /// Writes one line to standard error.
     pub fn say(&mut self, line: &str) {
-        // Nobody is left to tell that stderr is closed.
+        // A standard error that is closed can't be told of anywhere.
         drop(writeln!(self.err, "{line}"));
     }
 
-    /// One line of data.
+    /// Writes one line of the result to standard output. A closed pipe is no error: whoever read it has read enough.
     ///
     /// # Errors
-    /// The output is gone for another reason than a closed pipe.
+    /// [`CliError::Output`] with the line, where standard output can't be written to for another reason.
     pub fn print(&mut self, line: &str) -> Result<(), CliError> {
         match writeln!(self.out, "{line}").and_then(|()| self.out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -47,18 +47,11 @@ impl World<'_> {
         }
     }
 
-    /// One JSON object, on one line.
+    /// Writes one JSON object to standard output, on one line.
     ///
     /// # Errors
-    /// As [`World::print`].
+    /// As [`CommandContext::print`].
     pub fn print_json(&mut self, value: &serde_json::Value) -> Result<(), CliError> {
         self.print(&value.to_string())
-    }
-
-    /// The error, its causes, the card's state and what to do.
-    pub fn complain(&mut self, error: &CliError) {
-        for line in output::error_lines(error) {
-            self.say(&line);
-        }
     }
 }

@@ -1,0 +1,86 @@
+//! The layers of a configuration: files, and what is set over them. A later layer wins over an earlier one.
+
+use std::path::Path;
+
+use super::error::ConfigError;
+use super::message;
+use super::profiles::{self, LocatedProfile};
+use super::raw::Raw;
+
+/// One layer, or several laid over each other, before they are checked as a whole.
+#[derive(Default)]
+pub(super) struct Layers {
+    table: toml::Table,
+    /// Profiles are kept apart from the table, since an error of theirs names the file and line where they stand.
+    profiles: Vec<LocatedProfile>,
+}
+
+impl Layers {
+    /// Lays another layer over this one. Its tables are merged into those below, its lists and values replace them.
+    pub fn overlay(&mut self, later: Self) {
+        merge(&mut self.table, later.table);
+        if !later.profiles.is_empty() {
+            self.profiles = later.profiles;
+        }
+    }
+
+    /// Sets single keys over all layers.
+    pub fn set(&mut self, later: toml::Table) {
+        merge(&mut self.table, later);
+    }
+
+    /// The layers as one configuration, with the profiles that stand in it.
+    ///
+    /// # Errors
+    /// [`ConfigError::Syntax`] where the layers together are none.
+    pub fn finish(self) -> Result<(Raw, Vec<LocatedProfile>), ConfigError> {
+        let raw = self.table.try_into().map_err(|error: toml::de::Error| ConfigError::Syntax {
+            origin: "configuration".to_owned(),
+            message: message::without_values(error.message()),
+        })?;
+        Ok((raw, self.profiles))
+    }
+}
+
+/// Reads a file as one layer.
+///
+/// # Errors
+/// [`ConfigError::Unreadable`], and those of [`parse`].
+pub(super) fn read(path: &Path) -> Result<Layers, ConfigError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let mut layer = parse(&text, &path.display().to_string())?;
+    let files = layer.table.get_mut("card").and_then(|card| card.get_mut("profile_files"));
+    for file in files.and_then(toml::Value::as_array_mut).into_iter().flatten() {
+        // A relative path is meant from the folder of the file that names it.
+        if let (Some(name), Some(folder)) = (file.as_str(), path.parent()) {
+            *file = toml::Value::String(folder.join(name).display().to_string());
+        }
+    }
+    Ok(layer)
+}
+
+/// Parses and checks one layer by itself, so that an error can name its line. `origin` names it in errors.
+///
+/// # Errors
+/// [`ConfigError::Syntax`] with the line, and [`ConfigError::Profile`].
+pub(super) fn parse(text: &str, origin: &str) -> Result<Layers, ConfigError> {
+    let with_line = |error: toml::de::Error| profiles::syntax_error(&error, text, origin);
+    let raw = toml::from_str::<Raw>(text).map_err(with_line)?;
+    let profiles = profiles::check_each(text, origin, raw.card.profile)?;
+    let mut table: toml::Table = toml::from_str(text).map_err(with_line)?;
+    if let Some(card) = table.get_mut("card").and_then(toml::Value::as_table_mut) {
+        card.remove("profile");
+    }
+    Ok(Layers { table, profiles })
+}
+
+/// Merges tables of the same name, and replaces lists and values.
+fn merge(into: &mut toml::Table, from: toml::Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(toml::Value::Table(old)), toml::Value::Table(new)) => merge(old, new),
+            (_, value) => drop(into.insert(key, value)),
+        }
+    }
+}

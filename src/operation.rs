@@ -1,0 +1,111 @@
+//! The commands of `pinwright`: advice names them from here, and so does the command line, so a command that is renamed
+//! leaves no stale advice behind.
+
+use std::fmt;
+
+/// The program's name, as a person types it.
+const PROGRAM: &str = "pinwright";
+
+/// A command of the program. Its text form is what a person types: `pinwright agent status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// List readers and cards.
+    Readers,
+    /// Read one card.
+    Inspect,
+    /// Show what a job would do.
+    Plan,
+    /// Do the job.
+    Enroll,
+    /// List the journal.
+    History,
+    /// Serve cards as they are inserted.
+    Agent,
+    /// Ask the running agent for its state.
+    AgentStatus,
+    /// Ask the running agent for its journal.
+    AgentHistory,
+    /// Have the running agent ask the server now.
+    AgentRecheck,
+    /// Record an operation on a card.
+    Record,
+    /// Play a recording back.
+    Replay,
+    /// Do the job on stand-ins.
+    #[cfg(feature = "sim")]
+    Demo,
+    /// Serve a stand-in.
+    #[cfg(feature = "sim")]
+    Sim,
+}
+
+impl Operation {
+    /// Every operation.
+    pub const ALL: &'static [Self] = &[
+        Self::Readers,
+        Self::Inspect,
+        Self::Plan,
+        Self::Enroll,
+        Self::History,
+        Self::Agent,
+        Self::AgentStatus,
+        Self::AgentHistory,
+        Self::AgentRecheck,
+        Self::Record,
+        Self::Replay,
+        #[cfg(feature = "sim")]
+        Self::Demo,
+        #[cfg(feature = "sim")]
+        Self::Sim,
+    ];
+
+    /// The operation's own name: the last of its words on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Readers => "readers",
+            Self::Inspect => "inspect",
+            Self::Plan => "plan",
+            Self::Enroll => "enroll",
+            Self::History | Self::AgentHistory => "history",
+            Self::Agent => "agent",
+            Self::AgentStatus => "status",
+            Self::AgentRecheck => "recheck",
+            Self::Record => "record",
+            Self::Replay => "replay",
+            #[cfg(feature = "sim")]
+            Self::Demo => "demo",
+            #[cfg(feature = "sim")]
+            Self::Sim => "sim",
+        }
+    }
+
+    /// The operation whose subcommand this one is.
+    #[must_use]
+    pub const fn parent(self) -> Option<Self> {
+        match self {
+            Self::AgentStatus | Self::AgentHistory | Self::AgentRecheck => Some(Self::Agent),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.parent() {
+            Some(parent) => write!(f, "{parent} {}", self.name()),
+            None => write!(f, "{PROGRAM} {}", self.name()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Operation;
+
+    #[test]
+    fn the_text_is_what_a_person_types() {
+        assert_eq!(Operation::Enroll.to_string(), "pinwright enroll");
+        assert_eq!(Operation::AgentStatus.to_string(), "pinwright agent status");
+    }
+}
