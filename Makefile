@@ -60,7 +60,7 @@ lint:
 
 bench:
 	@packaging/system-packages $@
-	cargo bench --locked --features sim --bench enroll --bench agent --bench fleet
+	cargo bench --locked --features sim --bench enroll --bench agent --bench fleet --bench journal_of_many
 	cargo build $(VCARD)
 	cargo test --locked --all-features --test interop counts -- --nocapture
 

@@ -5,7 +5,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pinwright::job::journal::{Journal, Point, Record, SCHEMA, new_id};
+use pinwright::job::effect::ProofState;
+use pinwright::job::journal::{Facts, JobKind, Journal, Moment, Phase, Stage};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -72,19 +73,30 @@ impl Measured {
     }
 }
 
-/// What a job does with the journal. Gives the size of its record.
+/// What a job does with the journal until its result is told. Gives the size of its record.
 fn job(journal: &Journal, card_id: Uuid, whole: bool) -> usize {
     let claim = journal.claim(card_id).expect("the card is free");
     let earlier = claim.unsettled().expect("the folder can be read");
-    let mut entry = claim.begin(record(card_id)).expect("the record is written");
+    let moment = |stage, phase| Moment::new(stage, phase, ProofState::Accepted);
+    let facts = Facts {
+        reader: Some("Virtual 0 00 00".to_owned()),
+        atr: Some("3b8d0180fba000000397425446590301c8".to_owned()),
+        smartcard: Some(Uuid::from_u128(2)),
+        request: Some(Uuid::from_u128(3)),
+        authority: Some("server".to_owned()),
+        pin_source: Some("server".to_owned()),
+        ..Facts::default()
+    };
+    let first = Moment { facts, ..Moment::new(Stage::Prove, Phase::AboutTo, ProofState::Shown) };
+    let mut running = claim.begin(JobKind::SetPin, first).expect("the record is written");
     if whole {
-        entry.reach(Point::Setting).expect("the record is written");
-        entry.reach(Point::Set).expect("the record is written");
+        running.note(moment(Stage::Pin, Phase::AboutTo)).expect("the record is written");
+        running.note(moment(Stage::Pin, Phase::Done)).expect("the record is written");
     }
-    entry.reach(Point::Done).expect("the record is written");
-    entry.settle(&earlier).expect("the folder can be read");
-    let file = journal.folder().join(format!("{}.json", entry.id()));
-    fs::metadata(file).map_or(0, |file| usize::try_from(file.len()).unwrap_or(0))
+    running.note(moment(Stage::Verify, Phase::Done)).expect("the record is written");
+    running.settle(&earlier).expect("the folder can be read");
+    running.tell_version_one();
+    running.size().expect("the record is there")
 }
 
 /// The time of the same fsyncs alone: of as many files of that size, and of their folder.
@@ -104,25 +116,6 @@ fn fsyncs(folder: &Path, size: usize) -> Duration {
         spent += start.elapsed();
     }
     spent
-}
-
-fn record(card_id: Uuid) -> Record {
-    Record {
-        schema: SCHEMA.to_owned(),
-        id: new_id(),
-        started: String::new(),
-        changed: String::new(),
-        point: Point::Authorizing,
-        reader: "Virtual 0 00 00".to_owned(),
-        atr: "3b8d0180fba000000397425446590301c8".to_owned(),
-        card_id,
-        smartcard: Uuid::from_u128(2),
-        request: Some(Uuid::from_u128(3)),
-        authority: "server".to_owned(),
-        pin_source: "server".to_owned(),
-        stopped_at: None,
-        status_word: None,
-    }
 }
 
 impl Costs {

@@ -157,6 +157,14 @@ impl<'a> RunningJob<'a> {
         &self.record
     }
 
+    /// Bytes of the record's file.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn size(&self) -> std::io::Result<usize> {
+        Ok(usize::try_from(self.path().metadata()?.len()).unwrap_or(usize::MAX))
+    }
+
     /// Adds an entry; on disk when this returns.
     ///
     /// # Errors
