@@ -1,6 +1,6 @@
 //! A journal of its own for each case, read the way a person would read it and held against the card.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -32,6 +32,11 @@ impl CaseJournal {
         std::fs::write(folder.path().join("config.toml"), text).unwrap();
         setup.journal = Some(journal.clone());
         Self { folder, journal }
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        self.journal.folder()
     }
 
     /// Before the next case.
