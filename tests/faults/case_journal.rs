@@ -41,6 +41,11 @@ impl CaseJournal {
         Self { folder, journal }
     }
 
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        self.journal.folder()
+    }
+
     /// Before the next case.
     pub fn clear(&self) {
         drop(std::fs::remove_dir_all(self.journal.folder()));

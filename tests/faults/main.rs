@@ -15,6 +15,7 @@ mod case_journal;
 mod journal_folder;
 mod pairs;
 mod resets;
+mod risky_frames;
 mod server_faults;
 mod two_jobs;
 mod wire;

@@ -3,6 +3,7 @@
 mod cards;
 mod inserted;
 mod job;
+mod journal_check;
 mod person;
 
 pub use cards::{
@@ -11,4 +12,5 @@ pub use cards::{
 };
 pub use inserted::{InsertedCard, READER};
 pub use job::{JobSetup, Lines, Run, issuer, told};
+pub use journal_check::JournalCheck;
 pub use person::Person;

@@ -8,7 +8,7 @@ use pinwright::sim::reader::{Slot, VirtualReaders};
 use super::cards::{CARD_A, InspectableCard, KEY, Kind, OLD, TRIES, TappedCard};
 
 /// The reader's name.
-pub const READER: &str = "InsertedCard Reader 00 00";
+pub const READER: &str = "Test Reader 00 00";
 
 /// One card in one reader.
 pub struct InsertedCard {

@@ -17,6 +17,7 @@ use pinwright::sim::server::{Settings, StandIn};
 
 use super::cards::{CARD_A, CARD_B, KEY, Kind};
 use super::inserted::{InsertedCard, READER};
+use super::journal_check::JournalCheck;
 use super::person::Person;
 
 /// The server, what is configured, and the client between them.
@@ -83,7 +84,19 @@ impl JobSetup {
         self.run_over(&readers, person, |_| {})
     }
 
-    pub fn run_over(&mut self, readers: &dyn Readers, person: &mut Person<'_>, mut at: impl FnMut(Step)) -> Run {
+    /// Where there is a journal, each risky frame is checked against it.
+    #[track_caller]
+    pub fn run_over(&mut self, readers: &dyn Readers, person: &mut Person<'_>, at: impl FnMut(Step)) -> Run {
+        let Some(journal) = self.journal.clone() else { return self.run_unchecked(readers, person, at) };
+        let check = JournalCheck::new(readers, &journal);
+        let run = self.run_unchecked(&check, person, at);
+        let unrecorded = check.unrecorded();
+        assert!(unrecorded.is_empty(), "{unrecorded:?}: {}", run.end());
+        Run { risky_frames: check.frames(), ..run }
+    }
+
+    /// The same with readers that check it themselves, or not.
+    pub fn run_unchecked(&mut self, readers: &dyn Readers, person: &mut Person<'_>, mut at: impl FnMut(Step)) -> Run {
         let job = self.job();
         let mut steps = Vec::new();
         let interrupted = AtomicBool::new(false);
@@ -105,7 +118,7 @@ impl JobSetup {
                 },
             },
         );
-        Run { result, steps }
+        Run { result, steps, risky_frames: 0 }
     }
 
     #[track_caller]
@@ -123,9 +136,19 @@ pub fn issuer(config: &Config) -> MimCm {
 pub struct Run {
     pub result: Result<Outcome, Failure>,
     pub steps: Vec<Step>,
+    /// Frames with a proof or a PIN; counted where there is a journal.
+    pub risky_frames: usize,
 }
 
 impl Run {
+    /// How it ended, for people.
+    fn end(&self) -> String {
+        match &self.result {
+            Ok(outcome) => format!("succeeded: {outcome:?}"),
+            Err(failure) => told(failure),
+        }
+    }
+
     #[track_caller]
     pub fn ok(self, case: &str) -> Outcome {
         match self.result {
