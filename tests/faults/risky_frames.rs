@@ -1,8 +1,8 @@
 //! No frame with a proof or a PIN goes to a card before the journal on disk says so. Every job of these tests that has a journal
 //! is checked so ([`JournalCheck`]); here each family with each of its authorities, and the check itself.
 
-use pinwright::provision::Step;
-use pinwright::provision::journal::Journal;
+use pinwright::job::Step;
+use pinwright::job::journal::Journal;
 use support::provisioning::{InsertedCard, JobSetup, JournalCheck, Kind, Person, all_combinations};
 
 use crate::case_journal::{CaseJournal, KEEP, fast_folder};

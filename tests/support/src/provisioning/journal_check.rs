@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pinwright::provision::journal::{Journal, Point, Record};
+use pinwright::job::journal::{Journal, Point, Record};
 use pinwright::reader::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers};
 
 const CHANGE_REFERENCE_DATA: u8 = 0x24;
@@ -69,11 +69,11 @@ impl Shared {
         };
         let own: Vec<Record> =
             records(&self.journal).into_iter().filter(|record| !self.before.contains(&record.id)).collect();
-        let says_so = matches!(&own[..], [record] if record.point.is_open() && fitting.contains(&record.point));
+        let says_so = matches!(&own[..], [record] if record.is_open() && fitting.contains(&record.point()));
         let mut seen = self.seen();
         seen.frames += 1;
         if !says_so {
-            let points: Vec<&str> = own.iter().map(|record| record.point.name()).collect();
+            let points: Vec<&str> = own.iter().map(|record| record.point().name()).collect();
             seen.unrecorded.push(format!("a risky frame with INS {instruction:02X}, and the journal says {points:?}"));
         }
     }
