@@ -38,7 +38,7 @@ fn guid(text: &str) -> Result<Uuid, NoGuid> {
 /// no record is a line of the list, not an error.
 pub fn run(config: &Config, args: &HistoryArgs, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
     let journal = config.journal.as_ref().ok_or(CliError::Journal(JournalError::NoFolder))?;
-    let listing = Listing::new(journal, chosen(journal, args.card_id)?);
+    let listing = Listing::new(journal.folder(), chosen(journal, args.card_id)?);
     if json {
         let value = serde_json::to_value(&listing).map_err(JournalError::Encode)?;
         return context.print_json(&value);

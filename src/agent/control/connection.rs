@@ -120,7 +120,7 @@ fn history(context: &ControlContext) -> Result<Listing, Refusal> {
         tracing::warn!("the journal can't be shown: {error}");
         Refusal::new(Reason::Journal, error.to_string())
     })?;
-    Ok(Listing::new(journal, history))
+    Ok(Listing::new(journal.folder(), history))
 }
 
 fn follow(stream: &Stream, context: &ControlContext) -> Result<(), Refusal> {

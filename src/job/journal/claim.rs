@@ -5,24 +5,23 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use super::Journal;
 use super::entry::{Entry, Facts, Phase, Stage};
 use super::error::JournalError;
-use super::folder::{self, Lock};
+use super::folder::{Folder, Lock, file_name, read as read_file, relocate, replace};
 use super::record::{JobKind, Record, Version, done, new_id};
-use super::{marker, v1, v2};
+use super::{marker, read, v1, v2};
 use crate::job::effect::ProofState;
 
 /// A card that this process works on, and nobody else.
 pub struct Claim<'a> {
-    journal: &'a Journal,
+    folder: &'a Folder,
     card_id: Uuid,
     _lock: Lock,
 }
 
 impl<'a> Claim<'a> {
-    pub(super) fn new(journal: &'a Journal, card_id: Uuid, lock: Lock) -> Self {
-        Self { journal, card_id, _lock: lock }
+    pub(super) fn new(folder: &'a Folder, card_id: Uuid, lock: Lock) -> Self {
+        Self { folder, card_id, _lock: lock }
     }
 
     /// The records of this card, oldest first. Nobody else changes them while the claim is held, so one look is enough.
@@ -30,7 +29,7 @@ impl<'a> Claim<'a> {
     /// # Errors
     /// As [`Journal::of_card`].
     pub fn records(&self) -> Result<Vec<Record>, JournalError> {
-        self.journal.of_card(self.card_id)
+        read::of_card(self.folder, self.card_id)
     }
 
     /// Those of them that are open: what earlier jobs left unsettled.
@@ -54,12 +53,11 @@ impl<'a> Claim<'a> {
     /// # Errors
     /// It can't be written: then nothing may be done to the card.
     pub fn begin(&self, job: JobKind, first: Moment) -> Result<RunningJob<'a>, JournalError> {
-        let journal = self.journal;
-        marker::open(&journal.folder, self.card_id)?;
-        let home = journal.folder.card(self.card_id);
-        journal.folder.make(&home)?;
+        marker::open(self.folder, self.card_id)?;
+        let home = self.folder.card(self.card_id);
+        self.folder.make(&home)?;
         let first = Moment { facts: Facts { card_id: Some(self.card_id), ..first.facts }, ..first };
-        RunningJob::begin(journal, home, job, first)
+        RunningJob::begin(self.folder, home, job, first)
     }
 
     /// Goes on with a job that had no card until now: its record comes to this card's.
@@ -67,12 +65,11 @@ impl<'a> Claim<'a> {
     /// # Errors
     /// It can't be moved or written: then nothing may be done to the card.
     pub fn adopt(&self, job: RunningJob<'a>, first: Moment) -> Result<RunningJob<'a>, JournalError> {
-        let journal = self.journal;
-        marker::open(&journal.folder, self.card_id)?;
-        let home = journal.folder.card(self.card_id);
-        journal.folder.make(&home)?;
+        marker::open(self.folder, self.card_id)?;
+        let home = self.folder.card(self.card_id);
+        self.folder.make(&home)?;
         let mut job = job;
-        folder::relocate(&job.path(), &home.join(job.file_name()))?;
+        relocate(&job.path(), &home.join(job.file_name()))?;
         job.home = home;
         job.note(Moment { facts: Facts { card_id: Some(self.card_id), ..first.facts }, ..first })?;
         Ok(job)
@@ -81,14 +78,14 @@ impl<'a> Claim<'a> {
 
 /// A request that this process works on, and nobody else.
 pub struct RequestClaim<'a> {
-    journal: &'a Journal,
+    folder: &'a Folder,
     request: Uuid,
     _lock: Lock,
 }
 
 impl<'a> RequestClaim<'a> {
-    pub(super) fn new(journal: &'a Journal, request: Uuid, lock: Lock) -> Self {
-        Self { journal, request, _lock: lock }
+    pub(super) fn new(folder: &'a Folder, request: Uuid, lock: Lock) -> Self {
+        Self { folder, request, _lock: lock }
     }
 
     /// Writes the first entry of a job that has no card yet; on disk when this returns.
@@ -96,10 +93,10 @@ impl<'a> RequestClaim<'a> {
     /// # Errors
     /// It can't be written.
     pub fn begin(&self, job: JobKind, first: Moment) -> Result<RunningJob<'a>, JournalError> {
-        let home = self.journal.folder.request(self.request);
-        self.journal.folder.make(&home)?;
+        let home = self.folder.request(self.request);
+        self.folder.make(&home)?;
         let first = Moment { facts: Facts { request: Some(self.request), ..first.facts }, ..first };
-        RunningJob::begin(self.journal, home, job, first)
+        RunningJob::begin(self.folder, home, job, first)
     }
 }
 
@@ -131,16 +128,16 @@ impl Moment {
 
 /// The record of a running job.
 pub struct RunningJob<'a> {
-    journal: &'a Journal,
+    folder: &'a Folder,
     record: Record,
     home: PathBuf,
 }
 
 impl<'a> RunningJob<'a> {
-    fn begin(journal: &'a Journal, home: PathBuf, job: JobKind, first: Moment) -> Result<Self, JournalError> {
+    fn begin(folder: &'a Folder, home: PathBuf, job: JobKind, first: Moment) -> Result<Self, JournalError> {
         let entries = vec![first.now()];
         let record = Record { version: Version::Two, id: new_id(), job, started: entries[0].at.clone(), entries };
-        let job = Self { journal, record, home };
+        let job = Self { folder, record, home };
         job.write(&job.record)?;
         Ok(job)
     }
@@ -183,16 +180,16 @@ impl<'a> RunningJob<'a> {
     /// # Errors
     /// A record can't be written.
     pub fn settle(&self, earlier: &[Record]) -> Result<(), JournalError> {
-        earlier.iter().try_for_each(|record| settle(self.journal, record))
+        earlier.iter().try_for_each(|record| settle(self.folder, record))
     }
 
     /// Tells programs of version 1 how the card's last job ended, unless a record of the card is open. Errors are not told: such
     /// programs then stop at this card, which does no harm.
     pub fn tell_version_one(&self) {
         let Some(card_id) = self.record.card_id() else { return };
-        let told = self.journal.of_card(card_id).and_then(|records| {
+        let told = read::of_card(self.folder, card_id).and_then(|records| {
             let open = records.iter().any(|record| record.version == Version::Two && record.is_open());
-            if open { Ok(()) } else { marker::close(&self.journal.folder, card_id, &self.record) }
+            if open { Ok(()) } else { marker::close(self.folder, card_id, &self.record) }
         });
         if let Err(error) = told {
             tracing::debug!("programs that know version 1 of the journal stop at this card: {error}");
@@ -200,7 +197,7 @@ impl<'a> RunningJob<'a> {
     }
 
     fn file_name(&self) -> String {
-        file_name(&self.record)
+        file_name(&self.record.id)
     }
 
     fn path(&self) -> PathBuf {
@@ -208,31 +205,26 @@ impl<'a> RunningJob<'a> {
     }
 
     fn write(&self, record: &Record) -> Result<(), JournalError> {
-        folder::replace(&self.path(), &v2::text(record).map_err(JournalError::Encode)?)
+        replace(&self.path(), &v2::text(record).map_err(JournalError::Encode)?)
     }
 }
 
-/// The file of a record of version 2 in the folder of its card or request.
-pub(super) fn file_name(record: &Record) -> String {
-    format!("{}.json", record.id)
-}
-
-fn settle(journal: &Journal, record: &Record) -> Result<(), JournalError> {
+fn settle(folder: &Folder, record: &Record) -> Result<(), JournalError> {
     let Some(card_id) = record.card_id() else { return Ok(()) };
     match record.version {
         Version::One => {
             let name = format!("{card_id}_{}.json", record.id);
-            let path = journal.folder.0.join(&name);
+            let path = folder.0.join(&name);
             // Read anew: nobody else may change it while the card is claimed.
-            let Ok(file) = folder::read(&path).map(|text| v1::File::parse(&text)) else { return Ok(()) };
+            let Ok(file) = read_file(&path).map(|text| v1::File::parse(&text)) else { return Ok(()) };
             let file = file.map_err(|reason| JournalError::Unreadable { file: name, reason, source: None })?;
-            folder::replace(&path, &serde_json::to_vec_pretty(&file.settled(now())).map_err(JournalError::Encode)?)
+            replace(&path, &serde_json::to_vec_pretty(&file.settled(now())).map_err(JournalError::Encode)?)
         }
         Version::Two => {
-            let path = journal.folder.card(card_id).join(file_name(record));
+            let path = folder.card(card_id).join(file_name(&record.id));
             let mut record = record.clone();
             record.entries.push(Moment::new(Stage::Settled, Phase::Done, record.proof()).now());
-            folder::replace(&path, &v2::text(&record).map_err(JournalError::Encode)?)
+            replace(&path, &v2::text(&record).map_err(JournalError::Encode)?)
         }
     }
 }

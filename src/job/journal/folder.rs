@@ -179,6 +179,11 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
     }
 }
 
+/// The file of a record of version 2 in the folder of its card or request.
+pub(super) fn file_name(id: &str) -> String {
+    format!("{id}.json")
+}
+
 /// Removes a file that another process may be removing as well.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {

@@ -1,9 +1,12 @@
 //! The journal as JSON, `pinwright.history/1`, for the command and for the agent's control socket.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{History, Journal, Point, Record, Unreadable};
+use super::read::{History, Unreadable};
+use super::record::{Point, Record};
 
 /// The schema of [`Listing`].
 pub const LISTING_SCHEMA: &str = "pinwright.history/1";
@@ -57,10 +60,10 @@ pub struct Unlisted {
 impl Listing {
     /// What a look into the journal's folder found.
     #[must_use]
-    pub fn new(journal: &Journal, history: History) -> Self {
+    pub fn new(folder: &Path, history: History) -> Self {
         Self {
             schema: LISTING_SCHEMA.to_owned(),
-            folder: journal.folder().display().to_string(),
+            folder: folder.display().to_string(),
             records: history.records.into_iter().map(Listed::from).collect(),
             unreadable: history.unreadable.into_iter().map(Unlisted::from).collect(),
         }

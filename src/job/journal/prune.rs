@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::error::JournalError;
-use super::folder::{self, SHARDS};
+use super::folder::{Folder, SHARDS, entries, file_name, list, remove};
 use super::record::{Point, Record, Version};
-use super::{Journal, claim, names};
+use super::{names, read};
 use crate::job::effect::ProofState;
 
 /// How long a job's thread prunes at most.
@@ -23,69 +23,69 @@ const HALF_WRITTEN_MAX: Duration = Duration::from_secs(600);
 
 /// Lists the records of version 1 anew where that is due, then removes what is too old: first of this card, then of others,
 /// beginning somewhere else each time.
-pub(super) fn tidy(journal: &Journal, card_id: Uuid, time: Duration) -> Result<(), JournalError> {
+pub(super) fn tidy(folder: &Folder, keep: Duration, card_id: Uuid, time: Duration) -> Result<(), JournalError> {
     let end = Instant::now() + time;
-    names::refresh(&journal.folder)?;
-    prune_card(journal, card_id)?;
+    names::refresh(folder)?;
+    prune_card(folder, keep, card_id)?;
     // Neither is to wait for ever for the other's end.
     if fastrand::bool() {
-        prune_version_one(journal, end)?;
-        prune_version_two(journal, end)?;
+        prune_version_one(folder, keep, end)?;
+        prune_version_two(folder, keep, end)?;
     } else {
-        prune_version_two(journal, end)?;
-        prune_version_one(journal, end)?;
+        prune_version_two(folder, keep, end)?;
+        prune_version_one(folder, keep, end)?;
     }
-    prune_half_written(&journal.folder.0, end)
+    prune_half_written(&folder.0, end)
 }
 
-fn prune_version_two(journal: &Journal, end: Instant) -> Result<(), JournalError> {
+fn prune_version_two(folder: &Folder, keep: Duration, end: Instant) -> Result<(), JournalError> {
     let first = fastrand::u8(..);
     for step in 0..=SHARDS {
-        for card in folder::entries(&journal.folder.shard(first.wrapping_add(step)))? {
+        for card in entries(&folder.shard(first.wrapping_add(step)))? {
             if Instant::now() >= end {
                 return Ok(());
             }
             if let Some(card_id) = card.file_name().and_then(|name| Uuid::parse_str(name.to_str()?).ok()) {
-                prune_card(journal, card_id)?;
+                prune_card(folder, keep, card_id)?;
             }
         }
     }
     Ok(())
 }
 
-fn prune_version_one(journal: &Journal, end: Instant) -> Result<(), JournalError> {
-    let cards: BTreeSet<Uuid> = names::some(&journal.folder)?.iter().filter_map(|name| names::card_of(name)).collect();
+fn prune_version_one(folder: &Folder, keep: Duration, end: Instant) -> Result<(), JournalError> {
+    let cards: BTreeSet<Uuid> = names::some(folder)?.iter().filter_map(|name| names::card_of(name)).collect();
     for card_id in cards {
         if Instant::now() >= end {
             break;
         }
-        prune_card(journal, card_id)?;
+        prune_card(folder, keep, card_id)?;
     }
     Ok(())
 }
 
-fn prune_card(journal: &Journal, card_id: Uuid) -> Result<(), JournalError> {
-    let files = journal.files_of(card_id)?;
-    let is_old = |path: &Path| age(path).is_some_and(|age| age > journal.keep);
+fn prune_card(folder: &Folder, keep: Duration, card_id: Uuid) -> Result<(), JournalError> {
+    let files = read::files_of(folder, card_id)?;
+    let is_old = |path: &Path| age(path).is_some_and(|age| age > keep);
     if !files.iter().any(|path| is_old(path)) {
         return Ok(());
     }
     // With one that can't be read, nobody knows what is the newest.
-    let Ok(records) = journal.of_card(card_id) else { return Ok(()) };
+    let Ok(records) = read::of_card(folder, card_id) else { return Ok(()) };
     let kept = never_removed(&records);
     for record in records.iter().filter(|record| !record.is_open() && !kept.contains(record.id.as_str())) {
-        let path = path_of(journal, card_id, record);
+        let path = path_of(folder, card_id, record);
         if is_old(&path) {
-            folder::remove(&path).map_err(JournalError::io(&path))?;
+            remove(&path).map_err(JournalError::io(&path))?;
         }
     }
-    prune_half_written(&journal.folder.card(card_id), Instant::now() + TIME)
+    prune_half_written(&folder.card(card_id), Instant::now() + TIME)
 }
 
-fn path_of(journal: &Journal, card_id: Uuid, record: &Record) -> PathBuf {
+fn path_of(folder: &Folder, card_id: Uuid, record: &Record) -> PathBuf {
     match record.version {
-        Version::One => journal.folder.0.join(format!("{card_id}_{}.json", record.id)),
-        Version::Two => journal.folder.card(card_id).join(claim::file_name(record)),
+        Version::One => folder.0.join(format!("{card_id}_{}.json", record.id)),
+        Version::Two => folder.card(card_id).join(file_name(&record.id)),
     }
 }
 
@@ -106,12 +106,12 @@ fn never_removed(records: &[Record]) -> BTreeSet<&str> {
 }
 
 fn prune_half_written(folder: &Path, end: Instant) -> Result<(), JournalError> {
-    for path in folder::list(folder, "new")? {
+    for path in list(folder, "new")? {
         if Instant::now() >= end {
             break;
         }
         if age(&path).is_some_and(|age| age > HALF_WRITTEN_MAX) {
-            folder::remove(&path).map_err(JournalError::io(&path))?;
+            remove(&path).map_err(JournalError::io(&path))?;
         }
     }
     Ok(())

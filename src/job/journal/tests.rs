@@ -252,7 +252,7 @@ fn what_a_crash_left_half_written_goes_after_a_while() {
         fs::write(&old, "{").unwrap();
         age(&old, 1);
         age(&file_of(&journal, CARD, &run(&claim, [refused()])), 1);
-        prune::tidy(&journal, CARD, Duration::from_secs(60)).unwrap();
+        prune::tidy(&journal.folder, journal.keep, CARD, Duration::from_secs(60)).unwrap();
         assert!(!old.exists() && young.exists(), "another process may be writing the young one");
     }
 }
@@ -283,7 +283,7 @@ fn old_closed_records_go_but_for_those_that_forbid_something() {
     for (id, point) in [("a-1", Point::Resolved), ("b-2", Point::Done), ("c-3", Point::Unclear)] {
         age(&version_one(&journal, third, id, point), 400);
     }
-    prune::tidy(&journal, CARD, Duration::from_secs(60)).unwrap();
+    prune::tidy(&journal.folder, journal.keep, CARD, Duration::from_secs(60)).unwrap();
     let left: Vec<String> = journal.history().unwrap().records.into_iter().map(|record| record.id).collect();
     let is_left = |id: &String| left.contains(id);
     assert!(kept.iter().all(is_left) && !gone.iter().any(is_left) && !is_left(&untouched), "{left:?}");
