@@ -1,6 +1,5 @@
 //! What a command can fail with: exit code and hint of each failure.
 
-#[cfg(target_os = "linux")]
 pub mod agent;
 
 use std::path::PathBuf;

@@ -153,7 +153,12 @@ impl Arguments {
     pub fn backs_out(&self) -> bool {
         !matches!(
             self.command,
-            Command::Readers | Command::Inspect(_) | Command::Plan(_) | Command::History(_) | Command::Replay { .. }
+            Command::Readers
+                | Command::Inspect(_)
+                | Command::Plan(_)
+                | Command::History(_)
+                | Command::Agent(_)
+                | Command::Replay { .. }
         )
     }
 

@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::holders::{self, Holder};
 use super::replay::ReplayError;
 use crate::operation::Operation;
+use crate::os::card_service;
 
 /// A failure of the reader layer.
 #[derive(Debug, Error)]
@@ -144,17 +145,11 @@ impl ReaderError {
     #[must_use]
     pub fn remedy(&self) -> String {
         let fixed = match self {
-            Self::ServiceNotRunning if cfg!(windows) => "start the Smart Card service: sc start SCardSvr",
-            Self::ServiceNotRunning => {
-                "start it: `systemctl start pcscd.socket` (Debian: `apt install pcscd` first), or `pcscd` by hand"
-            }
+            Self::ServiceNotRunning => card_service::START,
             Self::ServiceLost { .. } => {
                 return format!("start the service again, then run `{}` to see the card's state", Operation::Inspect);
             }
-            Self::ServiceSilent { .. } if cfg!(windows) => "restart the Smart Card service",
-            Self::ServiceSilent { .. } => {
-                "restart it: `systemctl restart pcscd`; if that does not help unplug the reader that it hangs in"
-            }
+            Self::ServiceSilent { .. } => card_service::RESTART,
             Self::AccessDenied => {
                 "allow this user in polkit: actions org.debian.pcsc-lite.access_pcsc and org.debian.pcsc-lite.access_card"
             }
