@@ -11,7 +11,7 @@ use super::context::CommandContext;
 use super::error::CliError;
 use super::output::{self, Costs};
 use super::select::{CardChoice, Chosen, choose};
-use super::supply::{CommandSupplier, Descriptors};
+use super::supply::{Asking, CommandSupplier, Descriptors};
 use crate::config::Config;
 use crate::job::CardIdentity;
 use crate::job::Step;
@@ -45,7 +45,7 @@ pub struct JobArgs {
     /// one.
     #[arg(long)]
     pub risk_uncounted: bool,
-    /// Don't ask for confirmation on the terminal.
+    /// Say yes beforehand: don't ask on the terminal before the card is written to. Needed where there is no terminal.
     #[arg(long)]
     pub yes: bool,
     /// Secrets from descriptors.
@@ -175,7 +175,8 @@ fn job(
     let job = args.job(config, chosen);
     let interrupted = Arc::clone(&context.interrupted);
     let sources = config.sources.clone();
-    let mut supplier = CommandSupplier::new(handed, sources, args.yes, context.may_prompt, Arc::clone(&interrupted));
+    let asking = Asking { yes: args.yes, is_allowed: context.may_prompt };
+    let mut supplier = CommandSupplier::new(handed, sources, asking, Arc::clone(&interrupted));
     let mut progress = |step: Step| {
         tracing::info!("{}", step.phrase());
         if context.err_is_terminal {

@@ -18,6 +18,7 @@ use crate::card::family::{DetectError, Families};
 use crate::card::{CardError, PinLimits};
 use crate::config::Config;
 use crate::job::authority::Authority;
+use crate::job::consent::{Proposal, Standing};
 use crate::job::desk::Desk;
 use crate::job::fit::PolicyLengths;
 use crate::job::issuer::PinMaker;
@@ -185,7 +186,11 @@ impl Supplier for SecretLengths {
         Ok(Pin::zeros(self.new_pin))
     }
 
-    fn consent(&mut self, _card: &str, _watch: Watch<'_>) -> Result<(), Cause> {
+    fn standing(&self) -> Standing {
+        Standing::Given
+    }
+
+    fn consent(&mut self, _: &Proposal<'_>, _: Watch<'_>) -> Result<(), Cause> {
         Ok(())
     }
 

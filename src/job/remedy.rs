@@ -37,6 +37,9 @@ impl Cause {
                 let enroll = Operation::Enroll;
                 format!("run the command on a terminal, or give the secret on a file descriptor (see `{enroll} --help`)")
             }
+            Self::Secret(SecretError::NobodyToAsk) => {
+                "say yes beforehand with `--yes`, or run the command on a terminal".to_owned()
+            }
             Self::Secret(SecretError::Unusable { .. } | SecretError::Unreadable { .. }) => {
                 "check the file, credential, descriptor or entry that it comes from".to_owned()
             }

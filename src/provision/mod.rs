@@ -10,6 +10,8 @@ mod network;
 pub mod plan;
 mod rules;
 
+use std::sync::atomic::Ordering;
+
 use uuid::Uuid;
 
 use self::authority::{choose, credential, may_be_risked, question_key};
@@ -18,6 +20,7 @@ use crate::apdu::Status;
 use crate::card::family::Families;
 use crate::card::{CardError, CardId, Challenge, Proof};
 use crate::job::authority::Authority;
+use crate::job::consent::{Proposal, Standing};
 use crate::job::desk::Desk;
 use crate::job::given::{Given, PinSource};
 use crate::job::held::{HeldCard, OpenCard};
@@ -26,6 +29,7 @@ use crate::job::journal::{JournalError, Record};
 use crate::job::log::{Intent, Log};
 use crate::job::records::ResolveError;
 use crate::job::secrets::Need;
+use crate::job::supplier::Supplier;
 use crate::job::{CardIdentity, Cause, Failure, Step, challenge, fit};
 use crate::reader::ReaderError;
 use crate::server::ProposedPin;
@@ -97,12 +101,19 @@ pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
                 tracing::warn!("the card was reset by another program: starting anew");
             }
             Err(failure) => return Err(failure),
-            // The card is free while a person types: others may use it, and it is identified anew afterwards.
+            // The card is free while a person types or thinks: others may use it, and it is identified anew afterwards.
             Ok(Round::Needs(need)) => {
                 (desk.progress)(Step::Supply);
                 desk.issuer.close();
                 if let Err(cause) = given.supply(need, desk.supplier) {
                     return Err(Failure::before_any_effect(Step::Supply, &job.reader, given.card_id(), cause));
+                }
+            }
+            Ok(Round::NeedsConsent(card, authority)) => {
+                (desk.progress)(Step::Consent);
+                desk.issuer.close();
+                if let Err(cause) = consent(&card, authority, desk, &mut given) {
+                    return Err(Failure::before_any_effect(Step::Consent, &job.reader, given.card_id(), cause));
                 }
             }
         }
@@ -113,6 +124,24 @@ pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
 enum Round {
     Done(Box<Outcome>),
     Needs(Need),
+    NeedsConsent(CardIdentity, Authority),
+}
+
+/// Asks a person whether to go on; once in a job.
+fn consent(card: &CardIdentity, authority: Authority, desk: &mut Desk<'_>, given: &mut Given) -> Result<(), Cause> {
+    let Some(assignment) = &given.assignment else { return Ok(()) };
+    let interrupted = desk.interrupted;
+    let mut watch = || if interrupted.load(Ordering::Relaxed) { Err(Cause::Interrupted) } else { Ok(()) };
+    desk.supplier.consent(&Proposal { card, assignment, authority }, &mut watch)?;
+    given.consented = true;
+    Ok(())
+}
+
+/// Whether the yes is there. Typing the new PIN is one: nobody does that for a card that is to stay as it is. A PIN from a
+/// descriptor is none.
+fn is_agreed_to(assignment: &Assignment, supplier: &dyn Supplier) -> bool {
+    let is_typed = assignment.pin_maker == PinMaker::User && !supplier.at_hand(Need::NewPin);
+    is_typed || supplier.standing() == Standing::Given
 }
 
 fn round(job: &Job, desk: &mut Desk<'_>, given: &mut Given, log: &mut Log<'_>) -> Result<Round, Failure> {
@@ -125,7 +154,7 @@ fn round(job: &Job, desk: &mut Desk<'_>, given: &mut Given, log: &mut Log<'_>) -
     let mut card = open.identify(&job.families)?;
     let result = steps(&mut card, job, desk, given, log).map_err(|cause| card.failure(cause));
     let result = result.map_err(|failure| log.stopped(failure));
-    if !matches!(result, Ok(Round::Needs(_))) {
+    if !matches!(result, Ok(Round::Needs(_) | Round::NeedsConsent(..))) {
         // Before the card: whoever waits for the card is not to find it claimed.
         log.release();
     }
@@ -168,6 +197,11 @@ fn steps(
         }
     }
     let answer = question_key(authority, &assignment)?;
+    // Before anything secret is fetched or typed, and with the card let go of: a person may think for long.
+    given.consented |= is_agreed_to(&assignment, desk.supplier);
+    if !given.consented {
+        return Ok(Round::NeedsConsent(card.identity().clone(), authority));
+    }
     given.code_can_have(card.code_lengths(authority.proof()));
     while let Some(need) = given.missing(authority, &assignment) {
         if !supplied(need, card, desk, given)? {
@@ -194,12 +228,6 @@ fn steps(
     enter(desk, card, Step::Fit)?;
     fit::check(pin, card.limits(), assignment.policy)?;
     may_be_risked(authority, &job.rules, card, log)?;
-    if pin_source == PinSource::Server {
-        // A PIN that the person has just typed needs no second yes.
-        card.at(Step::Consent);
-        let named = format!("card {} in reader {:?}", card.identity().card_id, job.reader);
-        desk.supplier.consent(&named, &mut card.watch(desk.interrupted))?;
-    }
 
     enter(desk, card, Step::Bind)?;
     card.bind(authority.proof())?;

@@ -6,6 +6,7 @@
 mod admin_key;
 mod card_answers;
 mod codes;
+mod consent;
 mod good;
 mod identity;
 mod last_tries;

@@ -1,6 +1,7 @@
 //! A person who is asked for secrets and for consent.
 
 use pinwright::card::PinLimits;
+use pinwright::job::consent::{Proposal, Standing};
 use pinwright::job::secrets::{Need, SecretError};
 use pinwright::job::supplier::Supplier;
 use pinwright::job::{Cause, Step};
@@ -25,7 +26,9 @@ pub struct Person<'a> {
     pub consented: usize,
     /// What happens while they think about it.
     pub thinking: Option<Box<dyn FnMut() + 'a>>,
-    /// They say no.
+    /// They have not said yes, and can't be asked.
+    pub is_absent: bool,
+    /// They say no. Who neither does nor thinks about it has said yes beforehand.
     pub declines: bool,
     /// Presses Ctrl-C at this step.
     pub interrupt_at: Option<Step>,
@@ -50,13 +53,22 @@ impl Supplier for Person<'_> {
         self.at_hand.contains(&need)
     }
 
-    fn consent(&mut self, _card: &str, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
+    fn standing(&self) -> Standing {
+        match (self.declines || self.thinking.is_some(), self.is_absent) {
+            (_, true) => Standing::Nobody,
+            (true, false) => Standing::Ask,
+            (false, false) => Standing::Given,
+        }
+    }
+
+    fn consent(&mut self, _: &Proposal<'_>, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
         self.consented += 1;
         if let Some(thinking) = &mut self.thinking {
             thinking();
         }
         match self.declines {
-            true => Err(SecretError::Cancelled { what: "the consent" }.into()),
+            _ if self.is_absent => Err(SecretError::NobodyToAsk.into()),
+            true => Err(SecretError::Declined.into()),
             false => watch(),
         }
     }
