@@ -215,6 +215,7 @@ fn provision(
         families: context.families.clone(),
         assignment: Some(assignment),
         repeat: false,
+        risk: None,
     };
     let card = format!("card {} in reader {:?}", identity.card_id, task.reader);
     let mut supplier = context.services.supplier(&card, Arc::clone(&task.interrupted));

@@ -20,7 +20,7 @@ use crate::job::issuer::Wanted;
 use crate::job::journal::JournalError;
 use crate::provision;
 use crate::provision::mimcm::MimCm;
-use crate::provision::{AdminKeyRule, Job, Outcome};
+use crate::provision::{AdminKeyRule, Job, Outcome, RiskedProof};
 use crate::reader::Readers;
 use crate::reader::traffic::Meter;
 use crate::secret::scrub::on_own_stack;
@@ -41,10 +41,11 @@ pub struct JobArgs {
     /// Which admin key is on the card, where policy, request and card status don't say. A wrong one may cost an admin try.
     #[arg(long, value_enum, value_name = "KEY")]
     pub admin_key: Option<AdminKeyRule>,
-    /// Risk one more try of a PUK or other code whose counter the card does not tell, although an earlier job may have spent
-    /// one.
-    #[arg(long)]
-    pub risk_uncounted: bool,
+    /// Risk one more try of what the card does not count aloud, although it has refused it to an earlier job, or may have:
+    /// `admin` for the answer to its challenge, `puk` for a PUK or another code, `pin` for the current PIN. Good for this call
+    /// alone.
+    #[arg(long, value_enum, value_name = "PROOF")]
+    pub risk_uncounted: Option<RiskedProof>,
     /// Say yes beforehand: don't ask on the terminal before the card is written to. Needed where there is no terminal.
     #[arg(long)]
     pub yes: bool,
@@ -59,7 +60,6 @@ impl JobArgs {
     pub fn job(&self, config: &Config, chosen: Chosen) -> Job {
         let mut rules = config.rules.clone();
         rules.admin_key = self.admin_key.unwrap_or(rules.admin_key);
-        rules.risk_uncounted = self.risk_uncounted;
         Job {
             reader: chosen.reader,
             card_id: chosen.card_id,
@@ -68,6 +68,7 @@ impl JobArgs {
             families: config.families.clone(),
             assignment: None,
             repeat: true,
+            risk: self.risk_uncounted,
         }
     }
 }

@@ -113,6 +113,7 @@ fn set_pin(
         families: families.clone(),
         assignment: None,
         repeat: true,
+        risk: None,
     };
     let mut desk = Desk {
         readers,
@@ -219,6 +220,7 @@ impl Issuer for ZerosIssuer {
             smartcard: uuid::Uuid::nil(),
             request: Some(uuid::Uuid::nil()),
             admin_key: Ok(AdminKeyVersion::Default),
+            evidence: String::new(),
             pin_maker: PinMaker::Ask,
             pin_option: String::new(),
             policy: PolicyLengths::default(),

@@ -12,7 +12,7 @@ use crate::apdu::Status;
 use crate::card::family::DetectError;
 use crate::card::{CardError, Family};
 use crate::reader::ReaderError;
-use crate::server::ServerError;
+use crate::server::{AdminKeyVersion, ServerError};
 
 /// Why a step failed.
 #[derive(Debug, Error)]
@@ -106,6 +106,20 @@ pub enum Cause {
         /// The card's status word, in hex.
         word: String,
     },
+    /// The card has refused an answer that was made with the same key to an earlier job, whatever the request.
+    #[error("the card refused the admin answer{} to an earlier job ({journal}, {at}: {word}){}", made_with(*.key), since(.evidence))]
+    AnswerBarred {
+        /// Which key the server was told to answer with; `None` for a local one.
+        key: Option<AdminKeyVersion>,
+        /// The earlier job's id.
+        journal: String,
+        /// When it stopped, RFC 3339.
+        at: String,
+        /// The card's status word, in hex.
+        word: String,
+        /// What says that the card has this key, as a clause; empty for a local one.
+        evidence: String,
+    },
     /// Jobs for the same request are cut off again and again while they prove themselves to the card.
     #[error("{times} jobs for the same request were cut off while they showed the card the {what}, at last {journal}")]
     CutOffBefore {
@@ -130,6 +144,14 @@ impl Cause {
             _ => None,
         }
     }
+}
+
+fn made_with(key: Option<AdminKeyVersion>) -> String {
+    key.map_or(" made with the local admin key".to_owned(), |key| format!(" made with the {} admin key", key.name()))
+}
+
+fn since(evidence: &str) -> String {
+    if evidence.is_empty() { String::new() } else { format!(", although {evidence}") }
 }
 
 fn because(reason: Option<&str>) -> String {

@@ -115,6 +115,27 @@ impl<'a> Log<'a> {
         past::may_be_shown_unasked(&self.past, authority, request)
     }
 
+    /// Stops a job that would show the card an answer which it has refused before, whatever the request was. Asked before an
+    /// answer is fetched or a key read.
+    ///
+    /// # Errors
+    /// [`Cause::AnswerBarred`].
+    pub fn answer_may_be_shown(
+        &self,
+        authority: Authority,
+        key: Option<AdminKeyVersion>,
+        evidence: &str,
+    ) -> Result<(), Cause> {
+        let Some(record) = past::refused_answer(&self.past, authority, key) else { return Ok(()) };
+        Err(Cause::AnswerBarred {
+            key,
+            journal: record.id.clone(),
+            at: record.changed().to_owned(),
+            word: record.status_word().unwrap_or("no status word noted").to_owned(),
+            evidence: if key.is_some() { evidence.to_owned() } else { String::new() },
+        })
+    }
+
     /// The first entry, on disk before the card is asked for anything that it may count or change.
     ///
     /// # Errors

@@ -77,12 +77,20 @@ impl Cause {
             }
             Self::AlreadyDone { .. } => format!("run `{}` to set the PIN once more", Operation::Enroll),
             Self::UncountedTry { what, .. } => format!(
-                "make sure of the {what}, then allow one more try with `--risk-uncounted`, or use another authority"
+                "make sure of the {what}, then allow one more try with `--risk-uncounted=puk`, or use another authority"
             ),
             Self::RefusedBefore { what, .. } => format!(
                 "make sure of the {what} before another try is spent: then run `{}`, or have a new request made",
                 Operation::Enroll
             ),
+            Self::AnswerBarred { key, .. } => {
+                let other = match key {
+                    Some(_) => "find out which admin key is on the card and say so (`--admin-key`)",
+                    None => "find out which admin key is on the card",
+                };
+                let enroll = Operation::Enroll;
+                format!("{other}; `{enroll} --risk-uncounted=admin` shows it once more, which may cost an admin try")
+            }
             Self::CutOffBefore { .. } => format!(
                 "see why they were cut off (reader, contact, power), and what `{}` says is left; then run `{}`",
                 Operation::Inspect,

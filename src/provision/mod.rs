@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
 use self::authority::{choose, credential, may_be_risked, question_key};
-pub use self::rules::{AdminKeyRule, PinRouteRule, Rules};
+pub use self::rules::{AdminKeyRule, PinRouteRule, RiskedProof, Rules};
 use crate::apdu::Status;
 use crate::card::family::Families;
 use crate::card::{CardError, CardId, Challenge, Proof};
@@ -52,6 +52,8 @@ pub struct Job {
     /// Whether a request that the journal shows as done may be done again, and a key or code that the card has refused to an
     /// earlier job for the same request be shown to it once more: a person may want that, an agent never.
     pub repeat: bool,
+    /// Of which proof a person risks one more try.
+    pub risk: Option<RiskedProof>,
 }
 
 /// A PIN that is set, and that the card has verified.
@@ -197,6 +199,9 @@ fn steps(
         }
     }
     let answer = question_key(authority, &assignment)?;
+    if job.risk != Some(RiskedProof::Admin) {
+        log.answer_may_be_shown(authority, answer, &assignment.evidence)?;
+    }
     // Before anything secret is fetched or typed, and with the card let go of: a person may think for long.
     given.consented |= is_agreed_to(&assignment, desk.supplier);
     if !given.consented {
@@ -227,7 +232,7 @@ fn steps(
 
     enter(desk, card, Step::Fit)?;
     fit::check(pin, card.limits(), assignment.policy)?;
-    may_be_risked(authority, &job.rules, card, log)?;
+    may_be_risked(authority, job, card, log)?;
 
     enter(desk, card, Step::Bind)?;
     card.bind(authority.proof())?;

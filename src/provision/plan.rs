@@ -119,8 +119,8 @@ fn draw(
     };
     let obstacle = match (tries, authority) {
         (None, _) => obstacle,
-        (Some(tries), Authority::CurrentPin) => enough_tries(tries, job.rules.min_tries_left, None).err(),
-        (Some(tries), _) => enough_code_tries(authority, tries, &job.rules, None).err(),
+        (Some(tries), Authority::CurrentPin) => enough_tries(tries, job, None).err(),
+        (Some(tries), _) => enough_code_tries(authority, tries, job, None).err(),
     };
     let uncounted = (tries == Some(Tries::Untold)).then(|| {
         let what = authority.proof().what();

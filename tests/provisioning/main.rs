@@ -15,5 +15,6 @@ mod pins;
 mod plan;
 mod proxy;
 mod records;
+mod refused_answers;
 mod swaps;
 mod tls;

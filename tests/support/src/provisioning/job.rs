@@ -10,7 +10,7 @@ use pinwright::job::issuer::Wanted;
 use pinwright::job::journal::Journal;
 use pinwright::job::{CardState, Failure, Step};
 use pinwright::provision::mimcm::MimCm;
-use pinwright::provision::{Job, Outcome, set_pin};
+use pinwright::provision::{Job, Outcome, RiskedProof, set_pin};
 use pinwright::reader::Readers;
 use pinwright::server::Client;
 use pinwright::sim::server::{Settings, StandIn};
@@ -25,6 +25,8 @@ pub struct JobSetup {
     pub config: Config,
     pub issuer: MimCm,
     pub wanted: Wanted,
+    /// Of which proof one more try is risked.
+    pub risk: Option<RiskedProof>,
     /// `None` unless a test is about the journal.
     pub journal: Option<Journal>,
     _ca: tempfile::NamedTempFile,
@@ -63,7 +65,7 @@ impl JobSetup {
         );
         let config = Config::from_toml(&text).unwrap();
         let issuer = issuer(&config);
-        Self { server, config, issuer, wanted: Wanted::default(), journal: None, _ca: ca }
+        Self { server, config, issuer, wanted: Wanted::default(), risk: None, journal: None, _ca: ca }
     }
 
     pub fn job(&self) -> Job {
@@ -75,6 +77,7 @@ impl JobSetup {
             families: self.config.families.clone(),
             assignment: None,
             repeat: true,
+            risk: self.risk,
         }
     }
 
