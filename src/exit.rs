@@ -79,9 +79,9 @@ impl From<&Failure> for Exit {
             Cause::Journal(JournalError::Unreadable { .. }) => Self::Attention,
             Cause::Journal(_) => Self::Usage,
             Cause::UncertainPin { .. } | Cause::UncountedTry { .. } | Cause::CutOffBefore { .. } => Self::Attention,
-            Cause::AnswerBarred { .. } => Self::Attention,
+            Cause::AnswerBarred { .. } | Cause::DoneInDoubt { .. } => Self::Attention,
             Cause::NoAuthority { .. } => Self::Usage,
-            Cause::AlreadyDone { .. } => Self::Done,
+            Cause::AlreadyDone(_) => Self::Done,
         }
     }
 }

@@ -14,13 +14,14 @@ use super::select::{CardChoice, Chosen, choose};
 use super::supply::{Asking, CommandSupplier, Descriptors};
 use crate::config::Config;
 use crate::job::CardIdentity;
+use crate::job::Cause;
 use crate::job::Step;
 use crate::job::desk::Desk;
 use crate::job::issuer::Wanted;
 use crate::job::journal::JournalError;
 use crate::provision;
 use crate::provision::mimcm::MimCm;
-use crate::provision::{AdminKeyRule, Job, Outcome, RiskedProof};
+use crate::provision::{AdminKeyRule, Asked, Job, Outcome, RiskedProof};
 use crate::reader::Readers;
 use crate::reader::traffic::Meter;
 use crate::secret::scrub::on_own_stack;
@@ -46,6 +47,9 @@ pub struct JobArgs {
     /// alone.
     #[arg(long, value_enum, value_name = "PROOF")]
     pub risk_uncounted: Option<RiskedProof>,
+    /// Set another PIN although the journal shows the request as done: the one handed over then is replaced.
+    #[arg(long)]
+    pub again: bool,
     /// Say yes beforehand: don't ask on the terminal before the card is written to. Needed where there is no terminal.
     #[arg(long)]
     pub yes: bool,
@@ -67,7 +71,7 @@ impl JobArgs {
             rules,
             families: config.families.clone(),
             assignment: None,
-            repeat: true,
+            asked: if self.again { Asked::Again } else { Asked::ByPerson },
             risk: self.risk_uncounted,
         }
     }
@@ -107,7 +111,10 @@ pub fn run(
     metered: MeteredReaders<'_>,
     context: &mut CommandContext<'_>,
 ) -> Result<(), CliError> {
-    let (outcome, costs) = provision(config, args, metered, context)?;
+    let (outcome, costs) = match provision(config, args, metered, context) {
+        Err(error) => return tell_already_done(error, "pinwright.enroll/1", json, context),
+        Ok(done) => done,
+    };
     warn(&outcome, context);
     let printed = if json {
         context.print_json(&output::outcome_json(&outcome, &costs))
@@ -119,6 +126,26 @@ pub fn run(
         journal.tidy(outcome.card.card_id.guid());
     }
     printed.map_err(|error| error.after(done(&outcome)))
+}
+
+/// Tells, as a result, that an earlier job has done the request: nothing was fetched and nothing written.
+///
+/// # Errors
+/// Any other error, as it is; [`CliError::Output`].
+pub fn tell_already_done(
+    error: CliError,
+    schema: &str,
+    json: bool,
+    context: &mut CommandContext<'_>,
+) -> Result<(), CliError> {
+    match &error {
+        CliError::Failure(failure) => match failure.cause.as_ref() {
+            Cause::AlreadyDone(done) if json => context.print_json(&output::already_done_json(schema, failure, done)),
+            Cause::AlreadyDone(done) => context.print(&output::already_done_text(failure, done)),
+            _ => Err(error),
+        },
+        _ => Err(error),
+    }
 }
 
 /// What is done, as a sentence without its full stop.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::error::CliError;
 use crate::error_text;
 use crate::job::Failure;
+use crate::job::consent::DoneBefore;
 use crate::job::given::PinSource;
 use crate::operation::Operation;
 use crate::provision::Outcome;
@@ -59,6 +60,29 @@ pub fn outcome_json(outcome: &Outcome, costs: &Costs) -> Value {
     put("settled", json!(outcome.settled.as_ref().map(|record| &record.id)));
     costs.add_to(&mut object);
     Value::Object(object)
+}
+
+/// The outcome of a job whose request an earlier one has done, in the schema of the command.
+#[must_use]
+pub fn already_done_json(schema: &str, failure: &Failure, done: &DoneBefore) -> Value {
+    json!({
+        "schema": schema,
+        "outcome": "already-done",
+        "reader": failure.reader,
+        "card_id": failure.card_id.map(|id| id.to_string()),
+        "smartcard": done.smartcard,
+        "request": done.request,
+        "journal": done.journal,
+        "done_at": done.at,
+    })
+}
+
+/// The same as text.
+#[must_use]
+pub fn already_done_text(failure: &Failure, done: &DoneBefore) -> String {
+    let card = failure.card_id.as_ref().map_or("card".to_owned(), |id| format!("card {id}"));
+    let remedy = failure.cause.remedy();
+    format!("Nothing was done: {done}. ({card} in {:?}; {remedy})", failure.reader)
 }
 
 /// The result of a job as text.

@@ -27,7 +27,7 @@ use crate::job::secrets::{Need, SecretError};
 use crate::job::supplier::Supplier;
 use crate::job::{Cause, Failure};
 use crate::provision;
-use crate::provision::{Job, Rules};
+use crate::provision::{Asked, Job, Rules};
 use crate::reader::fixture::Fixture;
 use crate::reader::replay::{Replay, ReplayError};
 use crate::reader::{ReaderError, Readers};
@@ -112,7 +112,7 @@ fn set_pin(
         rules: Rules { authorities: vec![authority], ..Rules::default() },
         families: families.clone(),
         assignment: None,
-        repeat: true,
+        asked: Asked::Again,
         risk: None,
     };
     let mut desk = Desk {

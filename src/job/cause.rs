@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::binding::BindingError;
 use super::challenge::Unanswerable;
+use super::consent::{DoneBefore, Doubt};
 use super::fit::FitError;
 use super::journal::JournalError;
 use super::records::ResolveError;
@@ -81,12 +82,15 @@ pub enum Cause {
         others: String,
     },
     /// An earlier job has done this request on this card.
-    #[error("request {request} was done on this card already (journal {journal})")]
-    AlreadyDone {
-        /// The request.
-        request: uuid::Uuid,
-        /// The earlier job's id.
-        journal: String,
+    #[error("{0}")]
+    AlreadyDone(DoneBefore),
+    /// An earlier job has done this request on this card, and something speaks against leaving it at that.
+    #[error("{done}, but {doubt}")]
+    DoneInDoubt {
+        /// The earlier job.
+        done: DoneBefore,
+        /// What speaks against it.
+        doubt: Doubt,
     },
     /// The card keeps the counter of a code to itself, and an earlier job may have spent one of its tries.
     #[error("how many tries the {what} has left can't be asked, and an earlier job ({journal}) may have spent one")]

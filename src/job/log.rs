@@ -77,16 +77,11 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
-    /// Stops a job whose request an earlier one has carried to its good end. Asked under the claim: of two jobs on one card
-    /// the second finds what the first has done.
-    ///
-    /// # Errors
-    /// [`Cause::AlreadyDone`].
-    pub fn not_done_yet(&self, request: Option<Uuid>) -> Result<(), Cause> {
-        match request.and_then(|request| Some((request, done(&self.past, request)?))) {
-            Some((request, record)) => Err(Cause::AlreadyDone { request, journal: record.id.clone() }),
-            None => Ok(()),
-        }
+    /// The job that has carried this request to its good end. Asked under the claim: of two jobs on one card the second finds
+    /// what the first has done.
+    #[must_use]
+    pub fn done_before(&self, request: Option<Uuid>) -> Option<&Record> {
+        done(&self.past, request?)
     }
 
     /// Lets go of card and request.

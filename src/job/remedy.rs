@@ -75,7 +75,9 @@ impl Cause {
             Self::UncertainPin { others, .. } => {
                 format!("set the PIN with another authority ({others}), which does not depend on the current one")
             }
-            Self::AlreadyDone { .. } => format!("run `{}` to set the PIN once more", Operation::Enroll),
+            Self::AlreadyDone(_) | Self::DoneInDoubt { .. } => {
+                format!("run `{} --again` to set another PIN", Operation::Enroll)
+            }
             Self::UncountedTry { what, .. } => format!(
                 "make sure of the {what}, then allow one more try with `--risk-uncounted=puk`, or use another authority"
             ),

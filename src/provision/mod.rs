@@ -18,9 +18,9 @@ use self::authority::{choose, credential, may_be_risked, question_key};
 pub use self::rules::{AdminKeyRule, PinRouteRule, RiskedProof, Rules};
 use crate::apdu::Status;
 use crate::card::family::Families;
-use crate::card::{CardError, CardId, Challenge, Proof};
+use crate::card::{CardError, CardId, Challenge, Proof, Tries};
 use crate::job::authority::Authority;
-use crate::job::consent::{Proposal, Standing};
+use crate::job::consent::{DoneBefore, Doubt, Proposal, Standing};
 use crate::job::desk::Desk;
 use crate::job::given::{Given, PinSource};
 use crate::job::held::{HeldCard, OpenCard};
@@ -33,6 +33,18 @@ use crate::job::supplier::Supplier;
 use crate::job::{CardIdentity, Cause, Failure, Step, challenge, fit};
 use crate::reader::ReaderError;
 use crate::server::ProposedPin;
+
+/// Who wants a job done, and whether it is to be done once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Nobody in person: a card was inserted. What was done is not done again, and a key or code that the card has refused to an
+    /// earlier job for the same request is not shown to it once more.
+    ByInsertion,
+    /// A person, who is told where the request was done before.
+    ByPerson,
+    /// A person who knows that.
+    Again,
+}
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -49,9 +61,8 @@ pub struct Job {
     pub families: Families,
     /// What the server's records say of this card, where they were asked for already; only with `card_id`.
     pub assignment: Option<Assignment>,
-    /// Whether a request that the journal shows as done may be done again, and a key or code that the card has refused to an
-    /// earlier job for the same request be shown to it once more: a person may want that, an agent never.
-    pub repeat: bool,
+    /// Who wants it done.
+    pub asked: Asked,
     /// Of which proof a person risks one more try.
     pub risk: Option<RiskedProof>,
 }
@@ -111,10 +122,10 @@ pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
                     return Err(Failure::before_any_effect(Step::Supply, &job.reader, given.card_id(), cause));
                 }
             }
-            Ok(Round::NeedsConsent(card, authority)) => {
+            Ok(Round::NeedsConsent(ask)) => {
                 (desk.progress)(Step::Consent);
                 desk.issuer.close();
-                if let Err(cause) = consent(&card, authority, desk, &mut given) {
+                if let Err(cause) = consent(&ask, desk, &mut given) {
                     return Err(Failure::before_any_effect(Step::Consent, &job.reader, given.card_id(), cause));
                 }
             }
@@ -126,17 +137,59 @@ pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
 enum Round {
     Done(Box<Outcome>),
     Needs(Need),
-    NeedsConsent(CardIdentity, Authority),
+    NeedsConsent(Box<Ask>),
+}
+
+/// What a person is to be asked about.
+struct Ask {
+    card: CardIdentity,
+    authority: Authority,
+    done_before: Option<DoneBefore>,
 }
 
 /// Asks a person whether to go on; once in a job.
-fn consent(card: &CardIdentity, authority: Authority, desk: &mut Desk<'_>, given: &mut Given) -> Result<(), Cause> {
+fn consent(ask: &Ask, desk: &mut Desk<'_>, given: &mut Given) -> Result<(), Cause> {
     let Some(assignment) = &given.assignment else { return Ok(()) };
     let interrupted = desk.interrupted;
     let mut watch = || if interrupted.load(Ordering::Relaxed) { Err(Cause::Interrupted) } else { Ok(()) };
-    desk.supplier.consent(&Proposal { card, assignment, authority }, &mut watch)?;
+    let Ask { card, authority, done_before } = ask;
+    let proposal = Proposal { card, assignment, authority: *authority, done_before: done_before.as_ref() };
+    desk.supplier.consent(&proposal, &mut watch)?;
     given.consented = true;
     Ok(())
+}
+
+/// What an earlier job has done of this one, where a person is to decide on it. The PIN that was handed over then would be
+/// wrong after another one: it is not replaced unasked.
+fn done_before(
+    card: &mut HeldCard,
+    job: &Job,
+    desk: &Desk<'_>,
+    log: &Log<'_>,
+    assignment: &Assignment,
+) -> Result<Option<DoneBefore>, Cause> {
+    let Some(record) = log.done_before(assignment.request).filter(|_| job.asked != Asked::Again) else {
+        return Ok(None);
+    };
+    let done = DoneBefore {
+        request: assignment.request.unwrap_or_default(),
+        smartcard: assignment.smartcard,
+        journal: record.id.clone(),
+        at: record.changed().to_owned(),
+    };
+    if job.asked == Asked::ByInsertion {
+        return Err(Cause::AlreadyDone(done));
+    }
+    if desk.supplier.standing() == Standing::Ask {
+        return Ok(Some(done));
+    }
+    if record.smartcard() != Some(assignment.smartcard) {
+        return Err(Cause::DoneInDoubt { done, doubt: Doubt::OtherRecord });
+    }
+    match card.proof_tries_left(Proof::CurrentPin)? {
+        Tries::Left { left: 0, .. } => Err(Cause::DoneInDoubt { done, doubt: Doubt::Blocked }),
+        Tries::Left { .. } | Tries::Untold => Err(Cause::AlreadyDone(done)),
+    }
 }
 
 /// Whether the yes is there. Typing the new PIN is one: nobody does that for a card that is to stay as it is. A PIN from a
@@ -191,8 +244,8 @@ fn steps(
     enter(desk, card, Step::Resolve)?;
     let assignment = resolve(card, job, desk, given)?;
     log.claim_request(assignment.request)?;
-    if !job.repeat {
-        log.not_done_yet(assignment.request)?;
+    let done_before = if given.consented { None } else { done_before(card, job, desk, log, &assignment)? };
+    if job.asked == Asked::ByInsertion {
         if authority.need().is_none_or(|need| desk.supplier.at_hand(need)) {
             // The same key or code as before: a person who types it may have another.
             log.may_be_shown_unasked(authority, assignment.request)?;
@@ -203,9 +256,10 @@ fn steps(
         log.answer_may_be_shown(authority, answer, &assignment.evidence)?;
     }
     // Before anything secret is fetched or typed, and with the card let go of: a person may think for long.
-    given.consented |= is_agreed_to(&assignment, desk.supplier);
+    given.consented |= done_before.is_none() && is_agreed_to(&assignment, desk.supplier);
     if !given.consented {
-        return Ok(Round::NeedsConsent(card.identity().clone(), authority));
+        let card = card.identity().clone();
+        return Ok(Round::NeedsConsent(Box::new(Ask { card, authority, done_before })));
     }
     given.code_can_have(card.code_lengths(authority.proof()));
     while let Some(need) = given.missing(authority, &assignment) {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod admin_key;
+mod already_done;
 mod card_answers;
 mod codes;
 mod consent;

@@ -24,6 +24,8 @@ pub struct Person<'a> {
     pub meanwhile: Option<Box<dyn FnMut() + 'a>>,
     /// How often they were asked whether to go on.
     pub consented: usize,
+    /// What they were told of an earlier job.
+    pub told: Option<String>,
     /// What happens while they think about it.
     pub thinking: Option<Box<dyn FnMut() + 'a>>,
     /// They have not said yes, and can't be asked.
@@ -61,8 +63,9 @@ impl Supplier for Person<'_> {
         }
     }
 
-    fn consent(&mut self, _: &Proposal<'_>, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
+    fn consent(&mut self, it: &Proposal<'_>, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
         self.consented += 1;
+        self.told = it.done_before.map(ToString::to_string);
         if let Some(thinking) = &mut self.thinking {
             thinking();
         }
