@@ -57,6 +57,12 @@ impl CommandSupplier {
         Self { handed, sources, standing, interactive, interrupted }
     }
 
+    /// Whether the secret can be had at all.
+    #[must_use]
+    pub fn can_supply(&self, need: Need) -> bool {
+        self.interactive || self.handed.of(need).is_some() || self.sources.of(need).is_some()
+    }
+
     fn ask(&self, what: &'static str, question: &str) -> Result<SecretBytes, SecretError> {
         if !self.interactive {
             return Err(SecretError::NoTerminal { what });

@@ -52,6 +52,15 @@ impl<'a> Log<'a> {
         Self { journal, request: None, card: None, past: Vec::new(), job: None }
     }
 
+    /// The same for a job that is only planned: nothing is claimed, and nothing will be written.
+    ///
+    /// # Errors
+    /// The card's records can't be read.
+    pub fn look(journal: Option<&'a Journal>, card_id: CardId) -> Result<Self, JournalError> {
+        let past = journal.map_or(Ok(Vec::new()), |journal| journal.of_card(card_id.guid()))?;
+        Ok(Self { past, ..Self::new(None) })
+    }
+
     /// Claims the card, once, and looks for what an earlier job left unsettled on it.
     ///
     /// # Errors

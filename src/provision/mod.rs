@@ -32,7 +32,7 @@ use crate::job::secrets::Need;
 use crate::job::supplier::Supplier;
 use crate::job::{CardIdentity, Cause, Failure, Step, challenge, fit};
 use crate::reader::ReaderError;
-use crate::server::ProposedPin;
+use crate::server::{AdminKeyVersion, ProposedPin};
 
 /// Who wants a job done, and whether it is to be done once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,12 +159,26 @@ fn consent(ask: &Ask, desk: &mut Desk<'_>, given: &mut Given) -> Result<(), Caus
     Ok(())
 }
 
+/// With which key the server is to answer, unless the card has refused that.
+fn answer_to_ask(
+    authority: Authority,
+    job: &Job,
+    assignment: &Assignment,
+    log: &Log<'_>,
+) -> Result<Option<AdminKeyVersion>, Cause> {
+    let answer = question_key(authority, assignment)?;
+    if job.risk != Some(RiskedProof::Admin) {
+        log.answer_may_be_shown(authority, answer, &assignment.evidence)?;
+    }
+    Ok(answer)
+}
+
 /// What an earlier job has done of this one, where a person is to decide on it. The PIN that was handed over then would be
 /// wrong after another one: it is not replaced unasked.
 fn done_before(
     card: &mut HeldCard,
     job: &Job,
-    desk: &Desk<'_>,
+    standing: Standing,
     log: &Log<'_>,
     assignment: &Assignment,
 ) -> Result<Option<DoneBefore>, Cause> {
@@ -180,7 +194,7 @@ fn done_before(
     if job.asked == Asked::ByInsertion {
         return Err(Cause::AlreadyDone(done));
     }
-    if desk.supplier.standing() == Standing::Ask {
+    if standing == Standing::Ask {
         return Ok(Some(done));
     }
     if record.smartcard() != Some(assignment.smartcard) {
@@ -244,17 +258,15 @@ fn steps(
     enter(desk, card, Step::Resolve)?;
     let assignment = resolve(card, job, desk, given)?;
     log.claim_request(assignment.request)?;
-    let done_before = if given.consented { None } else { done_before(card, job, desk, log, &assignment)? };
+    let done_before =
+        if given.consented { None } else { done_before(card, job, desk.supplier.standing(), log, &assignment)? };
     if job.asked == Asked::ByInsertion {
         if authority.need().is_none_or(|need| desk.supplier.at_hand(need)) {
             // The same key or code as before: a person who types it may have another.
             log.may_be_shown_unasked(authority, assignment.request)?;
         }
     }
-    let answer = question_key(authority, &assignment)?;
-    if job.risk != Some(RiskedProof::Admin) {
-        log.answer_may_be_shown(authority, answer, &assignment.evidence)?;
-    }
+    let answer = answer_to_ask(authority, job, &assignment, log)?;
     // Before anything secret is fetched or typed, and with the card let go of: a person may think for long.
     given.consented |= done_before.is_none() && is_agreed_to(&assignment, desk.supplier);
     if !given.consented {
