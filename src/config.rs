@@ -197,7 +197,6 @@ fn rules(raw: &Raw) -> Result<Rules, ConfigError> {
     Ok(Rules {
         authorities: raw.card.authority.clone(),
         min_tries_left: raw.card.min_tries_left,
-        risk_uncounted: false,
         admin_key: raw.card.admin_key,
         pin_route: raw.server.pin_route,
         pin_makers,

@@ -32,7 +32,7 @@ pub enum Exit {
     PinMisfit = 8,
     /// 9: the card's state needs attention.
     Attention = 9,
-    /// 10: interrupted, the card is untouched.
+    /// 10: interrupted, declined or not agreed to; the card is untouched.
     Interrupted = 10,
     /// 70: a defect in pinwright.
     Defect = 70,
@@ -71,17 +71,17 @@ impl From<&Failure> for Exit {
             },
             Cause::Fit(_) => Self::PinMisfit,
             Cause::Binding(_) => Self::NoCard,
-            Cause::Secret(SecretError::Cancelled { .. } | SecretError::Declined) | Cause::Interrupted => {
-                Self::Interrupted
-            }
+            Cause::Secret(SecretError::Cancelled { .. } | SecretError::Declined | SecretError::NobodyToAsk)
+            | Cause::Interrupted => Self::Interrupted,
             Cause::Secret(_) => Self::SecretNeeded,
             Cause::FewTries { .. } | Cause::RefusedBefore { .. } => Self::CardRefused,
             Cause::Journal(JournalError::Busy { .. }) => Self::NoCard,
             Cause::Journal(JournalError::Unreadable { .. }) => Self::Attention,
             Cause::Journal(_) => Self::Usage,
             Cause::UncertainPin { .. } | Cause::UncountedTry { .. } | Cause::CutOffBefore { .. } => Self::Attention,
+            Cause::AnswerBarred { .. } | Cause::DoneInDoubt { .. } => Self::Attention,
             Cause::NoAuthority { .. } => Self::Usage,
-            Cause::AlreadyDone { .. } => Self::Done,
+            Cause::AlreadyDone(_) => Self::Done,
         }
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use pinwright::agent::pinentry::PinentrySupplier;
 use pinwright::card::{PinCharacters, PinLimits};
 use pinwright::job::Cause;
+use pinwright::job::consent::{Proposal, Standing};
 use pinwright::job::issuer::Watch;
 use pinwright::job::secrets::{Need, SecretError};
 use pinwright::job::supplier::Supplier;
@@ -31,7 +32,11 @@ impl Supplier for Files {
         panic!("not at hand")
     }
 
-    fn consent(&mut self, _: &str, _: Watch<'_>) -> Result<(), Cause> {
+    fn standing(&self) -> Standing {
+        panic!("the agent does not ask")
+    }
+
+    fn consent(&mut self, _: &Proposal<'_>, _: Watch<'_>) -> Result<(), Cause> {
         panic!("the agent does not ask")
     }
 
@@ -206,7 +211,7 @@ fn other_secrets_come_from_where_they_are() {
     let mut supplier = script.supplier();
     assert!(supplier.at_hand(Need::AdminKey) && !supplier.at_hand(Need::NewPin));
     assert_eq!(supplier.admin_key().unwrap().expose(), [7; AdminKey::LENGTH]);
-    assert!(supplier.consent("card", &mut || Ok(())).is_ok());
+    assert_eq!(supplier.standing(), Standing::Given);
     assert_eq!(script.heard(), "");
 }
 

@@ -21,7 +21,7 @@ use crate::job::supplier::Supplier;
 use crate::job::{CardIdentity, Cause, Failure, Step};
 use crate::operation::Operation;
 use crate::provision;
-use crate::provision::{Job, Outcome, Rules};
+use crate::provision::{Asked, Job, Outcome, Rules};
 use crate::reader::Readers;
 use crate::reader::traffic::Traffic;
 use crate::secret::scrub::on_own_stack;
@@ -214,7 +214,8 @@ fn provision(
         rules: context.rules.clone(),
         families: context.families.clone(),
         assignment: Some(assignment),
-        repeat: false,
+        asked: Asked::ByInsertion,
+        risk: None,
     };
     let card = format!("card {} in reader {:?}", identity.card_id, task.reader);
     let mut supplier = context.services.supplier(&card, Arc::clone(&task.interrupted));

@@ -17,6 +17,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::card::{PinCharacters, PinLimits};
 use crate::job::Cause;
+use crate::job::consent::{Proposal, Standing};
 use crate::job::fit::{self, PolicyLengths};
 use crate::job::issuer::Watch;
 use crate::job::secrets::{Need, SecretError};
@@ -149,8 +150,12 @@ impl<S: Supplier> Supplier for PinentrySupplier<S> {
         pin(NEW_PIN, &self.enter_new(limits, error)?)
     }
 
-    fn consent(&mut self, _card: &str, _watch: Watch<'_>) -> Result<(), Cause> {
-        // The insertion is the consent, and the request was approved before.
+    fn standing(&self) -> Standing {
+        // Whoever configured `agent.on_insert` has said it for every card that is inserted.
+        Standing::Given
+    }
+
+    fn consent(&mut self, _: &Proposal<'_>, _: Watch<'_>) -> Result<(), Cause> {
         Ok(())
     }
 

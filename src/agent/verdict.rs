@@ -74,7 +74,7 @@ pub fn judge(failure: &Failure) -> Verdict {
         Cause::Secret(
             SecretError::NoTerminal { .. } | SecretError::Cancelled { .. } | SecretError::TimedOut { .. },
         ) => Verdict::new(Phase::NeedsPin, Next::Never),
-        Cause::AlreadyDone { .. } => Verdict::new(Phase::AlreadyDone, Next::Never),
+        Cause::AlreadyDone(_) => Verdict::new(Phase::AlreadyDone, Next::Never),
         Cause::Journal(JournalError::Busy { .. }) => SOON,
         // A full disk, a folder that is not mounted yet; or a job that had to back out for its time.
         Cause::Journal(_) | Cause::Interrupted => LATER,

@@ -22,6 +22,8 @@ pub struct CardPlan {
     pub before_asking: Vec<StepCommand>,
     /// After its answer.
     pub after_asking: Vec<StepCommand>,
+    /// How many of these only ask for tries, before anything is risked.
+    pub tries: usize,
 }
 
 /// The steps of the PIN job that are the same for every family. No family implements it: every [`Card`] has it.
@@ -81,13 +83,14 @@ pub trait PinJob: Card {
         let confirm = self.read_commands(ReadStep::CardId);
         let authorize = self.risky_commands(&RiskyStep::Authorize(&credential))?;
         let mut after_asking = self.read_commands(ReadStep::Tries { proof, challenged });
+        let tries = after_asking.len();
         match self.confirms_first(proof) {
             true => after_asking.extend(confirm.into_iter().chain(authorize)),
             false => after_asking.extend(authorize.into_iter().chain(confirm)),
         }
         after_asking.extend(self.risky_commands(&RiskyStep::SetPin(&credential, &pin))?);
         after_asking.extend(self.risky_commands(&RiskyStep::Verify(&pin))?);
-        Ok(CardPlan { before_asking, after_asking })
+        Ok(CardPlan { before_asking, after_asking, tries })
     }
 }
 

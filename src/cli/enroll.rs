@@ -11,16 +11,17 @@ use super::context::CommandContext;
 use super::error::CliError;
 use super::output::{self, Costs};
 use super::select::{CardChoice, Chosen, choose};
-use super::supply::{CommandSupplier, Descriptors};
+use super::supply::{Asking, CommandSupplier, Descriptors};
 use crate::config::Config;
 use crate::job::CardIdentity;
+use crate::job::Cause;
 use crate::job::Step;
 use crate::job::desk::Desk;
 use crate::job::issuer::Wanted;
 use crate::job::journal::JournalError;
 use crate::provision;
 use crate::provision::mimcm::MimCm;
-use crate::provision::{AdminKeyRule, Job, Outcome};
+use crate::provision::{AdminKeyRule, Asked, Job, Outcome, RiskedProof};
 use crate::reader::Readers;
 use crate::reader::traffic::Meter;
 use crate::secret::scrub::on_own_stack;
@@ -41,11 +42,15 @@ pub struct JobArgs {
     /// Which admin key is on the card, where policy, request and card status don't say. A wrong one may cost an admin try.
     #[arg(long, value_enum, value_name = "KEY")]
     pub admin_key: Option<AdminKeyRule>,
-    /// Risk one more try of a PUK or other code whose counter the card does not tell, although an earlier job may have spent
-    /// one.
+    /// Risk one more try of what the card does not count aloud, although it has refused it to an earlier job, or may have:
+    /// `admin` for the answer to its challenge, `puk` for a PUK or another code, `pin` for the current PIN. Good for this call
+    /// alone.
+    #[arg(long, value_enum, value_name = "PROOF")]
+    pub risk_uncounted: Option<RiskedProof>,
+    /// Set another PIN although the journal shows the request as done: the one handed over then is replaced.
     #[arg(long)]
-    pub risk_uncounted: bool,
-    /// Don't ask for confirmation on the terminal.
+    pub again: bool,
+    /// Say yes beforehand: don't ask on the terminal before the card is written to. Needed where there is no terminal.
     #[arg(long)]
     pub yes: bool,
     /// Secrets from descriptors.
@@ -59,7 +64,6 @@ impl JobArgs {
     pub fn job(&self, config: &Config, chosen: Chosen) -> Job {
         let mut rules = config.rules.clone();
         rules.admin_key = self.admin_key.unwrap_or(rules.admin_key);
-        rules.risk_uncounted = self.risk_uncounted;
         Job {
             reader: chosen.reader,
             card_id: chosen.card_id,
@@ -67,7 +71,8 @@ impl JobArgs {
             rules,
             families: config.families.clone(),
             assignment: None,
-            repeat: true,
+            asked: if self.again { Asked::Again } else { Asked::ByPerson },
+            risk: self.risk_uncounted,
         }
     }
 }
@@ -106,7 +111,10 @@ pub fn run(
     metered: MeteredReaders<'_>,
     context: &mut CommandContext<'_>,
 ) -> Result<(), CliError> {
-    let (outcome, costs) = provision(config, args, metered, context)?;
+    let (outcome, costs) = match provision(config, args, metered, context) {
+        Err(error) => return tell_already_done(error, "pinwright.enroll/1", json, context),
+        Ok(done) => done,
+    };
     warn(&outcome, context);
     let printed = if json {
         context.print_json(&output::outcome_json(&outcome, &costs))
@@ -118,6 +126,26 @@ pub fn run(
         journal.tidy(outcome.card.card_id.guid());
     }
     printed.map_err(|error| error.after(done(&outcome)))
+}
+
+/// Tells, as a result, that an earlier job has done the request: nothing was fetched and nothing written.
+///
+/// # Errors
+/// Any other error, as it is; [`CliError::Output`].
+pub fn tell_already_done(
+    error: CliError,
+    schema: &str,
+    json: bool,
+    context: &mut CommandContext<'_>,
+) -> Result<(), CliError> {
+    match &error {
+        CliError::Failure(failure) => match failure.cause.as_ref() {
+            Cause::AlreadyDone(done) if json => context.print_json(&output::already_done_json(schema, failure, done)),
+            Cause::AlreadyDone(done) => context.print(&output::already_done_text(failure, done)),
+            _ => Err(error),
+        },
+        _ => Err(error),
+    }
 }
 
 /// What is done, as a sentence without its full stop.
@@ -175,7 +203,8 @@ fn job(
     let job = args.job(config, chosen);
     let interrupted = Arc::clone(&context.interrupted);
     let sources = config.sources.clone();
-    let mut supplier = CommandSupplier::new(handed, sources, args.yes, context.may_prompt, Arc::clone(&interrupted));
+    let asking = Asking { yes: args.yes, is_allowed: context.may_prompt };
+    let mut supplier = CommandSupplier::new(handed, sources, asking, Arc::clone(&interrupted));
     let mut progress = |step: Step| {
         tracing::info!("{}", step.phrase());
         if context.err_is_terminal {

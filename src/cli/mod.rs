@@ -191,7 +191,7 @@ pub fn parse(
 /// Runs a command. Its failure is told on standard error, and with `--json` as an object on standard output as well.
 pub fn run(arguments: &Arguments, context: &mut CommandContext<'_>) -> Exit {
     match dispatch(arguments, context) {
-        Ok(()) => Exit::Done,
+        Ok(exit) => exit,
         Err(error) => {
             if arguments.json {
                 let object = output::error_json(arguments.command.schema(), &error);
@@ -206,12 +206,13 @@ pub fn run(arguments: &Arguments, context: &mut CommandContext<'_>) -> Exit {
     }
 }
 
-fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<(), CliError> {
+/// Runs it, and gives the exit code of what it found out; most commands end with a failure or well.
+fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<Exit, CliError> {
     let json = arguments.json;
     #[cfg(feature = "sim")]
     match &arguments.command {
-        Command::Demo(args) => return demo::run(args, json, context),
-        Command::Sim(command) => return sim::run(command, context),
+        Command::Demo(args) => return demo::run(args, json, context).map(|()| Exit::Done),
+        Command::Sim(command) => return sim::run(command, context).map(|()| Exit::Done),
         _ => {}
     }
     let file = arguments.config.clone().or_else(|| {
@@ -233,7 +234,7 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<(
         Command::Inspect(choice) => {
             inspect::run(&config, choice, ReportFormat { json, verbose: arguments.verbose > 0 }, readers, context)
         }
-        Command::Plan(args) => plan::run(&config, args, json, readers, context),
+        Command::Plan(args) => return plan::run(&config, args, json, readers, context),
         Command::Enroll(args) => enroll::run(&config, args, json, MeteredReaders { readers, meter: &meter }, context),
         Command::History(args) => history::run(&config, args, json, context),
         Command::Agent(args) => agent::run(&config, args, json, context),
@@ -242,4 +243,5 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<(
         #[cfg(feature = "sim")]
         Command::Demo(_) | Command::Sim(_) => Ok(()),
     }
+    .map(|()| Exit::Done)
 }

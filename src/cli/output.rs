@@ -4,7 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::error::CliError;
 use crate::error_text;
+use crate::exit::Exit;
 use crate::job::Failure;
+use crate::job::consent::DoneBefore;
 use crate::job::given::PinSource;
 use crate::operation::Operation;
 use crate::provision::Outcome;
@@ -59,6 +61,29 @@ pub fn outcome_json(outcome: &Outcome, costs: &Costs) -> Value {
     put("settled", json!(outcome.settled.as_ref().map(|record| &record.id)));
     costs.add_to(&mut object);
     Value::Object(object)
+}
+
+/// The outcome of a job whose request an earlier one has done, in the schema of the command.
+#[must_use]
+pub fn already_done_json(schema: &str, failure: &Failure, done: &DoneBefore) -> Value {
+    json!({
+        "schema": schema,
+        "outcome": "already-done",
+        "reader": failure.reader,
+        "card_id": failure.card_id.map(|id| id.to_string()),
+        "smartcard": done.smartcard,
+        "request": done.request,
+        "journal": done.journal,
+        "done_at": done.at,
+    })
+}
+
+/// The same as text.
+#[must_use]
+pub fn already_done_text(failure: &Failure, done: &DoneBefore) -> String {
+    let card = failure.card_id.as_ref().map_or("card".to_owned(), |id| format!("card {id}"));
+    let remedy = failure.cause.remedy();
+    format!("Nothing was done: {done}. ({card} in {:?}; {remedy})", failure.reader)
 }
 
 /// The result of a job as text.
@@ -142,20 +167,25 @@ pub fn plan_json(plan: &Plan) -> Value {
     let steps: Vec<Value> = plan
         .steps
         .iter()
-        .map(|step| match step {
-            PlannedStep::Apdu { purpose, frame, secret } => {
-                json!({"kind": "apdu", "purpose": purpose, "frame": frame, "secret": secret})
+        .enumerate()
+        .map(|(number, step)| {
+            let reached = number < plan.reached;
+            match step {
+                PlannedStep::Apdu { purpose, frame, secret } => {
+                    json!({"kind": "apdu", "purpose": purpose, "frame": frame, "secret": secret, "reached": reached})
+                }
+                PlannedStep::Http { purpose, url } => {
+                    json!({"kind": "http", "purpose": purpose, "method": "GET", "url": url, "reached": reached})
+                }
+                PlannedStep::Prompt { purpose } => json!({"kind": "prompt", "purpose": purpose, "reached": reached}),
             }
-            PlannedStep::Http { purpose, url } => {
-                json!({"kind": "http", "purpose": purpose, "method": "GET", "url": url})
-            }
-            PlannedStep::Prompt { purpose } => json!({"kind": "prompt", "purpose": purpose}),
         })
         .collect();
     json!({
         "schema": "pinwright.plan/1",
         "outcome": if plan.obstacle.is_none() { "possible" } else { "not-possible" },
-        "obstacle": plan.obstacle.as_ref().map(ToString::to_string),
+        "exit_code": plan.obstacle.as_ref().map_or(Exit::Done, Exit::from) as u8,
+        "obstacle": plan.obstacle.as_ref().map(|failure| failure.cause.to_string()),
         "reader": plan.card.reader,
         "family": plan.card.family,
         "atr": plan.card.atr.to_string(),
@@ -171,7 +201,12 @@ pub fn plan_json(plan: &Plan) -> Value {
 /// The plan as text.
 #[must_use]
 pub fn plan_lines(plan: &Plan) -> Vec<String> {
-    let mut lines = vec![
+    let mut lines = Vec::new();
+    if let Some(failure) = &plan.obstacle {
+        lines.push(format!("would stop: {} (exit {})", failure.cause, Exit::from(failure) as u8));
+        lines.push(format!("            {}\n", failure.cause.remedy()));
+    }
+    lines.extend([
         format!(
             "card        {} ({}, ATR {}) in {:?}",
             plan.card.card_id, plan.card.family, plan.card.atr, plan.card.reader
@@ -180,18 +215,20 @@ pub fn plan_lines(plan: &Plan) -> Vec<String> {
         format!("request     {}", plan.assignment.request.map_or("none".to_owned(), |id| id.to_string())),
         format!("authority   {}", plan.authority.name()),
         String::new(),
-    ];
-    for (number, step) in plan.steps.iter().enumerate() {
-        let number = number + 1;
+    ]);
+    for (at, step) in plan.steps.iter().enumerate() {
+        let number = at + 1;
+        let mark = if at < plan.reached { "" } else { " (not reached)" };
         lines.push(match step {
-            PlannedStep::Apdu { purpose, frame, .. } => format!("{number:>2}. card    {purpose}\n        {frame}"),
-            PlannedStep::Http { purpose, url, .. } => format!("{number:>2}. server  {purpose}\n        GET {url}"),
-            PlannedStep::Prompt { purpose } => format!("{number:>2}. person  {purpose}"),
+            PlannedStep::Apdu { purpose, frame, .. } => {
+                format!("{number:>2}. card    {purpose}{mark}\n        {frame}")
+            }
+            PlannedStep::Http { purpose, url, .. } => {
+                format!("{number:>2}. server  {purpose}{mark}\n        GET {url}")
+            }
+            PlannedStep::Prompt { purpose } => format!("{number:>2}. person  {purpose}{mark}"),
         });
     }
     lines.extend(plan.notes.iter().map(|note| format!("\nNote: {note}.")));
-    if let Some(obstacle) = &plan.obstacle {
-        lines.push(format!("\nThis would stop before anything is written: {obstacle}."));
-    }
     lines
 }

@@ -8,13 +8,13 @@ use std::time::SystemTime;
 use clap::{Args, ValueEnum};
 
 use super::context::CommandContext;
-use super::enroll::{JobArgs, MeteredReaders, done, provision, warn};
+use super::enroll::{JobArgs, MeteredReaders, done, provision, tell_already_done, warn};
 use super::error::CliError;
 use super::inspect;
 use super::select::choose;
 use crate::config::Config;
-use crate::job::Failure;
 use crate::job::authority::Authority;
+use crate::job::{Cause, Failure};
 use crate::reader::fixture::Fixture;
 use crate::reader::record::Recording;
 
@@ -85,6 +85,12 @@ pub fn run(
         OperationEnd { error: Some(error), outcome: None, .. } => {
             out.discard();
             Err(error)
+        }
+        OperationEnd { error: Some(CliError::Failure(failure)), .. }
+            if matches!(*failure.cause, Cause::AlreadyDone(_)) =>
+        {
+            out.discard();
+            tell_already_done(failure.into(), "pinwright.record/1", json, context)
         }
         end => conclude(out, recording.fixture(), args, end, json, context),
     }

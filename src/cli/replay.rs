@@ -18,6 +18,7 @@ use crate::card::family::{DetectError, Families};
 use crate::card::{CardError, PinLimits};
 use crate::config::Config;
 use crate::job::authority::Authority;
+use crate::job::consent::{Proposal, Standing};
 use crate::job::desk::Desk;
 use crate::job::fit::PolicyLengths;
 use crate::job::issuer::PinMaker;
@@ -26,7 +27,7 @@ use crate::job::secrets::{Need, SecretError};
 use crate::job::supplier::Supplier;
 use crate::job::{Cause, Failure};
 use crate::provision;
-use crate::provision::{Job, Rules};
+use crate::provision::{Asked, Job, Rules};
 use crate::reader::fixture::Fixture;
 use crate::reader::replay::{Replay, ReplayError};
 use crate::reader::{ReaderError, Readers};
@@ -111,7 +112,8 @@ fn set_pin(
         rules: Rules { authorities: vec![authority], ..Rules::default() },
         families: families.clone(),
         assignment: None,
-        repeat: true,
+        asked: Asked::Again,
+        risk: None,
     };
     let mut desk = Desk {
         readers,
@@ -185,7 +187,11 @@ impl Supplier for SecretLengths {
         Ok(Pin::zeros(self.new_pin))
     }
 
-    fn consent(&mut self, _card: &str, _watch: Watch<'_>) -> Result<(), Cause> {
+    fn standing(&self) -> Standing {
+        Standing::Given
+    }
+
+    fn consent(&mut self, _: &Proposal<'_>, _: Watch<'_>) -> Result<(), Cause> {
         Ok(())
     }
 
@@ -214,6 +220,7 @@ impl Issuer for ZerosIssuer {
             smartcard: uuid::Uuid::nil(),
             request: Some(uuid::Uuid::nil()),
             admin_key: Ok(AdminKeyVersion::Default),
+            evidence: String::new(),
             pin_maker: PinMaker::Ask,
             pin_option: String::new(),
             policy: PolicyLengths::default(),

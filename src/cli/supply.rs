@@ -2,6 +2,7 @@
 
 mod descriptor;
 mod descriptors;
+mod question;
 pub mod source;
 
 use std::path::PathBuf;
@@ -13,33 +14,53 @@ use self::source::Patience;
 use crate::card::{PinCharacters, PinLimits};
 use crate::config::{SecretFile, Sources};
 use crate::job::Cause;
+use crate::job::consent::{Proposal, Standing};
 use crate::job::issuer::Watch;
 use crate::job::secrets::{Need, SecretError};
 use crate::job::supplier::Supplier;
 use crate::os::files::open_regular;
-use crate::os::prompt::{Terminal, is_interactive};
+use crate::os::prompt::{Terminal, can_confirm, is_interactive};
 use crate::secret::{AdminKey, Code, Pin, SecretBytes};
 
 /// The command's supplier.
 pub struct CommandSupplier {
     handed: Handed,
     sources: Sources,
-    /// Ask before writing.
-    confirm: bool,
-    /// A person may be asked at all.
+    standing: Standing,
+    /// A person may be asked for secrets.
     interactive: bool,
     interrupted: Arc<AtomicBool>,
+}
+
+/// What a person may be asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asking {
+    /// The yes was said beforehand.
+    pub yes: bool,
+    /// A person may be asked at all.
+    pub is_allowed: bool,
 }
 
 /// How often a new PIN is asked for when its two entries differ.
 const ENTRIES: u32 = 3;
 
 impl CommandSupplier {
-    /// Asks nobody where `allowed` is false or no terminal is there; asks for consent where `yes` is not given.
+    /// Asks nobody where that is not allowed or no terminal is there.
     #[must_use]
-    pub fn new(handed: Handed, sources: Sources, yes: bool, allowed: bool, interrupted: Arc<AtomicBool>) -> Self {
-        let interactive = allowed && is_interactive();
-        Self { handed, sources, confirm: interactive && !yes, interactive, interrupted }
+    pub fn new(handed: Handed, sources: Sources, asking: Asking, interrupted: Arc<AtomicBool>) -> Self {
+        let interactive = asking.is_allowed && is_interactive();
+        let standing = match (asking.yes, asking.is_allowed && can_confirm()) {
+            (true, _) => Standing::Given,
+            (false, true) => Standing::Ask,
+            (false, false) => Standing::Nobody,
+        };
+        Self { handed, sources, standing, interactive, interrupted }
+    }
+
+    /// Whether the secret can be had at all.
+    #[must_use]
+    pub fn can_supply(&self, need: Need) -> bool {
+        self.interactive || self.handed.of(need).is_some() || self.sources.of(need).is_some()
     }
 
     fn ask(&self, what: &'static str, question: &str) -> Result<SecretBytes, SecretError> {
@@ -114,9 +135,15 @@ impl Supplier for CommandSupplier {
         Err(SecretError::Mismatch { what })
     }
 
-    fn consent(&mut self, card: &str, watch: Watch<'_>) -> Result<(), Cause> {
-        if !self.confirm {
-            return Ok(());
+    fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    fn consent(&mut self, proposal: &Proposal<'_>, watch: Watch<'_>) -> Result<(), Cause> {
+        match self.standing {
+            Standing::Given => return Ok(()),
+            Standing::Nobody => return Err(SecretError::NobodyToAsk.into()),
+            Standing::Ask => {}
         }
         let what = "the go-ahead";
         let unreadable = |source| SecretError::Unreadable { what, origin: "the terminal".to_owned(), source };
@@ -129,8 +156,7 @@ impl Supplier for CommandSupplier {
                 false
             }
         };
-        let question = format!("Replace the PIN of {card} by the one that the server proposes? [y/N] ");
-        let answer = terminal.confirm(&question, &mut go_on).map_err(unreadable)?;
+        let answer = terminal.confirm(&question::question(proposal), &mut go_on).map_err(unreadable)?;
         match (answer, stopped) {
             (_, Some(cause)) => Err(cause),
             (Some(true), None) => Ok(()),

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::binding::BindingError;
 use super::challenge::Unanswerable;
+use super::consent::{DoneBefore, Doubt};
 use super::fit::FitError;
 use super::journal::JournalError;
 use super::records::ResolveError;
@@ -12,7 +13,7 @@ use crate::apdu::Status;
 use crate::card::family::DetectError;
 use crate::card::{CardError, Family};
 use crate::reader::ReaderError;
-use crate::server::ServerError;
+use crate::server::{AdminKeyVersion, ServerError};
 
 /// Why a step failed.
 #[derive(Debug, Error)]
@@ -81,12 +82,15 @@ pub enum Cause {
         others: String,
     },
     /// An earlier job has done this request on this card.
-    #[error("request {request} was done on this card already (journal {journal})")]
-    AlreadyDone {
-        /// The request.
-        request: uuid::Uuid,
-        /// The earlier job's id.
-        journal: String,
+    #[error("{0}")]
+    AlreadyDone(DoneBefore),
+    /// An earlier job has done this request on this card, and something speaks against leaving it at that.
+    #[error("{done}, but {doubt}")]
+    DoneInDoubt {
+        /// The earlier job.
+        done: DoneBefore,
+        /// What speaks against it.
+        doubt: Doubt,
     },
     /// The card keeps the counter of a code to itself, and an earlier job may have spent one of its tries.
     #[error("how many tries the {what} has left can't be asked, and an earlier job ({journal}) may have spent one")]
@@ -105,6 +109,20 @@ pub enum Cause {
         journal: String,
         /// The card's status word, in hex.
         word: String,
+    },
+    /// The card has refused an answer that was made with the same key to an earlier job, whatever the request.
+    #[error("the card refused the admin answer{} to an earlier job ({journal}, {at}: {word}){}", made_with(*.key), since(.evidence))]
+    AnswerBarred {
+        /// Which key the server was told to answer with; `None` for a local one.
+        key: Option<AdminKeyVersion>,
+        /// The earlier job's id.
+        journal: String,
+        /// When it stopped, RFC 3339.
+        at: String,
+        /// The card's status word, in hex.
+        word: String,
+        /// What says that the card has this key, as a clause; empty for a local one.
+        evidence: String,
     },
     /// Jobs for the same request are cut off again and again while they prove themselves to the card.
     #[error("{times} jobs for the same request were cut off while they showed the card the {what}, at last {journal}")]
@@ -130,6 +148,14 @@ impl Cause {
             _ => None,
         }
     }
+}
+
+fn made_with(key: Option<AdminKeyVersion>) -> String {
+    key.map_or(" made with the local admin key".to_owned(), |key| format!(" made with the {} admin key", key.name()))
+}
+
+fn since(evidence: &str) -> String {
+    if evidence.is_empty() { String::new() } else { format!(", although {evidence}") }
 }
 
 fn because(reason: Option<&str>) -> String {

@@ -37,6 +37,8 @@ pub struct Given {
     card: Option<(CardId, PinLimits)>,
     /// The server's records, once they were asked for.
     pub assignment: Option<Assignment>,
+    /// A person has said yes, or need not.
+    pub consented: bool,
     new_pin: Option<(Pin, PinSource)>,
     current_pin: Option<Pin>,
     admin_key: Option<AdminKey>,

@@ -52,6 +52,15 @@ impl<'a> Log<'a> {
         Self { journal, request: None, card: None, past: Vec::new(), job: None }
     }
 
+    /// The same for a job that is only planned: nothing is claimed, and nothing will be written.
+    ///
+    /// # Errors
+    /// The card's records can't be read.
+    pub fn look(journal: Option<&'a Journal>, card_id: CardId) -> Result<Self, JournalError> {
+        let past = journal.map_or(Ok(Vec::new()), |journal| journal.of_card(card_id.guid()))?;
+        Ok(Self { past, ..Self::new(None) })
+    }
+
     /// Claims the card, once, and looks for what an earlier job left unsettled on it.
     ///
     /// # Errors
@@ -77,16 +86,11 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
-    /// Stops a job whose request an earlier one has carried to its good end. Asked under the claim: of two jobs on one card
-    /// the second finds what the first has done.
-    ///
-    /// # Errors
-    /// [`Cause::AlreadyDone`].
-    pub fn not_done_yet(&self, request: Option<Uuid>) -> Result<(), Cause> {
-        match request.and_then(|request| Some((request, done(&self.past, request)?))) {
-            Some((request, record)) => Err(Cause::AlreadyDone { request, journal: record.id.clone() }),
-            None => Ok(()),
-        }
+    /// The job that has carried this request to its good end. Asked under the claim: of two jobs on one card the second finds
+    /// what the first has done.
+    #[must_use]
+    pub fn done_before(&self, request: Option<Uuid>) -> Option<&Record> {
+        done(&self.past, request?)
     }
 
     /// Lets go of card and request.
@@ -113,6 +117,27 @@ impl<'a> Log<'a> {
     /// [`Cause::RefusedBefore`] or [`Cause::CutOffBefore`].
     pub fn may_be_shown_unasked(&self, authority: Authority, request: Option<Uuid>) -> Result<(), Cause> {
         past::may_be_shown_unasked(&self.past, authority, request)
+    }
+
+    /// Stops a job that would show the card an answer which it has refused before, whatever the request was. Asked before an
+    /// answer is fetched or a key read.
+    ///
+    /// # Errors
+    /// [`Cause::AnswerBarred`].
+    pub fn answer_may_be_shown(
+        &self,
+        authority: Authority,
+        key: Option<AdminKeyVersion>,
+        evidence: &str,
+    ) -> Result<(), Cause> {
+        let Some(record) = past::refused_answer(&self.past, authority, key) else { return Ok(()) };
+        Err(Cause::AnswerBarred {
+            key,
+            journal: record.id.clone(),
+            at: record.changed().to_owned(),
+            word: record.status_word().unwrap_or("no status word noted").to_owned(),
+            evidence: if key.is_some() { evidence.to_owned() } else { String::new() },
+        })
     }
 
     /// The first entry, on disk before the card is asked for anything that it may count or change.

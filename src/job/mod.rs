@@ -9,6 +9,7 @@ pub mod authority;
 pub mod binding;
 pub mod cause;
 pub mod challenge;
+pub mod consent;
 pub mod desk;
 pub mod effect;
 pub mod failure;

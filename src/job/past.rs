@@ -6,6 +6,8 @@ use super::authority::Authority;
 use super::cause::Cause;
 use super::effect::ProofState;
 use super::journal::Record;
+use crate::card::Proof;
+use crate::server::AdminKeyVersion;
 
 /// So many jobs in a row that were cut off while they showed the card the same proof are enough: each may have cost a try.
 const CUT_OFF_MAX: usize = 3;
@@ -25,6 +27,23 @@ pub(super) fn try_in_doubt(past: &[Record], authority: Authority) -> Option<&Rec
     past.iter().fold(None, |doubt, record| match shown(record, authority) {
         ProofState::NotShown => doubt,
         ProofState::Shown | ProofState::Refused => Some(record),
+        ProofState::Accepted => None,
+    })
+}
+
+/// The job whose answer, made with the same key, the card has refused, where none since has been accepted. A record that does
+/// not say which key it was stands for either. Where the answer is of a local key, that is one key. `past` is oldest first.
+pub(super) fn refused_answer(past: &[Record], authority: Authority, key: Option<AdminKeyVersion>) -> Option<&Record> {
+    if authority.proof() != Proof::AdminAnswer {
+        return None;
+    }
+    let same_key = |record: &&Record| match (record.admin_key(), key) {
+        (Some(theirs), Some(ours)) => theirs == ours.name(),
+        _ => true,
+    };
+    past.iter().filter(same_key).fold(None, |refused, record| match shown(record, authority) {
+        ProofState::NotShown | ProofState::Shown => refused,
+        ProofState::Refused => Some(record),
         ProofState::Accepted => None,
     })
 }
@@ -103,6 +122,32 @@ mod tests {
             assert!(!may(&past, authority, REQUEST), "{authority:?}");
             assert!(may(&past, authority, OTHER), "{authority:?}");
             assert!(try_in_doubt(&past, authority).is_some(), "{authority:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_answer_is_barred_per_key_until_one_is_accepted() {
+        use AdminKeyVersion::{Default as D, Diversified as V};
+        let with = |mut record: Record, key: Option<AdminKeyVersion>| {
+            record.entries[0].facts.admin_key = key.map(|key| key.name().to_owned());
+            record
+        };
+        let (server, local) = (Authority::Server, Authority::AdminKey);
+        let barred = |past: &[Record], authority, key| refused_answer(past, authority, key).is_some();
+        let past = [with(refused(server), Some(D))];
+        assert!(barred(&past, server, Some(D)) && !barred(&past, server, Some(V)) && !barred(&past, local, None));
+        // Version 1 of the journal does not say which key it was.
+        let past = [refused(server)];
+        assert!(barred(&past, server, Some(D)) && barred(&past, server, Some(V)));
+        let past = [refused(local), cut_off(local)];
+        assert!(barred(&past, local, None) && !barred(&past, server, Some(D)));
+        let past = [with(refused(server), Some(D)), with(accepted(server), Some(V))];
+        assert!(barred(&past, server, Some(D)), "another key was accepted");
+        let past = [with(refused(server), Some(D)), with(accepted(server), Some(D))];
+        assert!(!barred(&past, server, Some(D)));
+        // Codes have counters of their own.
+        for authority in [Authority::Puk, Authority::AdminPin, Authority::ResettingCode, Authority::CurrentPin] {
+            assert!(!barred(&[refused(authority)], authority, None), "{authority:?}");
         }
     }
 

@@ -37,6 +37,9 @@ impl Cause {
                 let enroll = Operation::Enroll;
                 format!("run the command on a terminal, or give the secret on a file descriptor (see `{enroll} --help`)")
             }
+            Self::Secret(SecretError::NobodyToAsk) => {
+                "say yes beforehand with `--yes`, or run the command on a terminal".to_owned()
+            }
             Self::Secret(SecretError::Unusable { .. } | SecretError::Unreadable { .. }) => {
                 "check the file, credential, descriptor or entry that it comes from".to_owned()
             }
@@ -72,14 +75,24 @@ impl Cause {
             Self::UncertainPin { others, .. } => {
                 format!("set the PIN with another authority ({others}), which does not depend on the current one")
             }
-            Self::AlreadyDone { .. } => format!("run `{}` to set the PIN once more", Operation::Enroll),
+            Self::AlreadyDone(_) | Self::DoneInDoubt { .. } => {
+                format!("run `{} --again` to set another PIN", Operation::Enroll)
+            }
             Self::UncountedTry { what, .. } => format!(
-                "make sure of the {what}, then allow one more try with `--risk-uncounted`, or use another authority"
+                "make sure of the {what}, then allow one more try with `--risk-uncounted=puk`, or use another authority"
             ),
             Self::RefusedBefore { what, .. } => format!(
                 "make sure of the {what} before another try is spent: then run `{}`, or have a new request made",
                 Operation::Enroll
             ),
+            Self::AnswerBarred { key, .. } => {
+                let other = match key {
+                    Some(_) => "find out which admin key is on the card and say so (`--admin-key`)",
+                    None => "find out which admin key is on the card",
+                };
+                let enroll = Operation::Enroll;
+                format!("{other}; `{enroll} --risk-uncounted=admin` shows it once more, which may cost an admin try")
+            }
             Self::CutOffBefore { .. } => format!(
                 "see why they were cut off (reader, contact, power), and what `{}` says is left; then run `{}`",
                 Operation::Inspect,

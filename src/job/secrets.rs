@@ -72,6 +72,11 @@ pub enum SecretError {
     /// The person said no.
     #[error("the person at the terminal did not say yes")]
     Declined,
+    /// Nobody has said yes, and nobody can be asked.
+    #[error(
+        "nobody has said yes to writing to the card, and standard input and standard error are not both a terminal"
+    )]
+    NobodyToAsk,
     /// Nobody answered in time.
     #[error("nobody has entered {what} in time")]
     TimedOut {

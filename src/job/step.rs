@@ -9,6 +9,8 @@ pub enum Step {
     Identify,
     /// The server's records of card and request.
     Resolve,
+    /// A person's yes, where one is asked.
+    Consent,
     /// Secrets that the server does not give.
     Supply,
     /// A challenge from the card.
@@ -17,8 +19,6 @@ pub enum Step {
     Ask,
     /// Does the PIN suit the card?
     Fit,
-    /// A person's yes, where one is asked.
-    Consent,
     /// Is it still the same card?
     Bind,
     /// Prove ourselves to the card.
@@ -37,11 +37,11 @@ impl Step {
             Self::Open => "open the card",
             Self::Identify => "identify the card",
             Self::Resolve => "find the card and its request at the server",
+            Self::Consent => "get the go-ahead",
             Self::Supply => "get a secret that the server does not give",
             Self::Challenge => "take a challenge from the card",
             Self::Ask => "ask the server",
             Self::Fit => "fit the PIN to the card",
-            Self::Consent => "get the go-ahead",
             Self::Bind => "make sure that it is the same card",
             Self::Authorize => "prove ourselves to the card",
             Self::SetPin => "set the PIN",
@@ -56,11 +56,11 @@ impl Step {
             Self::Open => "open",
             Self::Identify => "identify",
             Self::Resolve => "resolve",
+            Self::Consent => "consent",
             Self::Supply => "supply",
             Self::Challenge => "challenge",
             Self::Ask => "ask",
             Self::Fit => "fit",
-            Self::Consent => "consent",
             Self::Bind => "bind",
             Self::Authorize => "authorize",
             Self::SetPin => "set-pin",
@@ -72,8 +72,14 @@ impl Step {
     #[must_use]
     pub fn follows_the_servers_secrets(self) -> bool {
         match self {
-            Self::Fit | Self::Consent | Self::Bind | Self::Authorize | Self::SetPin | Self::Verify => true,
-            Self::Open | Self::Identify | Self::Resolve | Self::Supply | Self::Challenge | Self::Ask => false,
+            Self::Fit | Self::Bind | Self::Authorize | Self::SetPin | Self::Verify => true,
+            Self::Open
+            | Self::Identify
+            | Self::Resolve
+            | Self::Consent
+            | Self::Supply
+            | Self::Challenge
+            | Self::Ask => false,
         }
     }
 }

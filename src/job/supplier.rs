@@ -1,6 +1,7 @@
 //! Who gives the secrets that the server does not: a person at a terminal, a file, a descriptor.
 
 use super::cause::Cause;
+use super::consent::{Proposal, Standing};
 use super::issuer::Watch;
 use super::secrets::{Need, SecretError};
 use crate::card::PinLimits;
@@ -17,12 +18,15 @@ pub trait Supplier {
     /// Nobody to ask, or no usable answer.
     fn new_pin(&mut self, limits: PinLimits) -> Result<Pin, SecretError>;
 
-    /// Whether to go on and write, asked when everything is ready and nothing is written. `watch` is to be called while a
-    /// person thinks: it keeps the card, and its error ends the wait. `card` names card and reader.
+    /// Where the yes comes from without which the card is not written to.
+    fn standing(&self) -> Standing;
+
+    /// Whether to go on and write: asked once, when the server's records are known, nothing secret is fetched, and the card is
+    /// let go of. `watch` is to be called while a person thinks; its error ends the wait.
     ///
     /// # Errors
-    /// No.
-    fn consent(&mut self, card: &str, watch: Watch<'_>) -> Result<(), Cause>;
+    /// No, or nobody can be asked.
+    fn consent(&mut self, proposal: &Proposal<'_>, watch: Watch<'_>) -> Result<(), Cause>;
 
     /// The card's current PIN.
     ///

@@ -9,9 +9,9 @@
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub use unix::{Terminal, is_interactive};
+pub use unix::{Terminal, can_confirm, is_interactive};
 
 #[cfg(not(unix))]
 mod other;
 #[cfg(not(unix))]
-pub use other::{Terminal, is_interactive};
+pub use other::{Terminal, can_confirm, is_interactive};

@@ -1,6 +1,7 @@
 //! Which authority sets the PIN, what it needs, and whether a try of it may be risked.
 
-use super::rules::Rules;
+use super::Job;
+use super::rules::{RiskedProof, Rules};
 use crate::card::{CardError, Challenge, Credential, Proof, Tries, answer_with_admin_key};
 use crate::job::authority::Authority;
 use crate::job::cause::Cause;
@@ -69,57 +70,60 @@ pub(super) fn credential<'a>(
 }
 
 /// Whether one try of what the credential proves may be risked: the card's counter, and what earlier jobs left in doubt.
-pub(super) fn may_be_risked(
-    authority: Authority,
-    rules: &Rules,
-    card: &mut HeldCard,
-    log: &Log<'_>,
-) -> Result<(), Cause> {
+pub(super) fn may_be_risked(authority: Authority, job: &Job, card: &mut HeldCard, log: &Log<'_>) -> Result<(), Cause> {
     match authority {
-        // A wrong answer is the server's or the key's, and its counter can't be asked for.
+        // Its counter can't be asked for: an answer that was refused is barred before one is asked for.
         Authority::Server | Authority::AdminKey => Ok(()),
-        Authority::CurrentPin => {
-            let tries = card.tries_to_risk(Proof::CurrentPin)?;
-            let doubt = log.pin_is_uncertain().map(|record| Doubt { record, others: others(card, authority) });
-            enough_tries(tries, rules.min_tries_left, doubt)
-        }
-        Authority::Puk | Authority::AdminPin | Authority::ResettingCode => {
+        Authority::Puk | Authority::AdminPin | Authority::ResettingCode | Authority::CurrentPin => {
             let tries = card.tries_to_risk(authority.proof())?;
-            enough_code_tries(authority, tries, rules, log.code_try_in_doubt(authority))
+            enough_tries(authority, tries, job, card, log)
         }
     }
 }
 
+/// Whether so many tries are enough to risk one: the card's counter, and what earlier jobs left in doubt.
+pub(super) fn enough_tries(
+    authority: Authority,
+    tries: Tries,
+    job: &Job,
+    card: &HeldCard,
+    log: &Log<'_>,
+) -> Result<(), Cause> {
+    match authority {
+        Authority::CurrentPin => {
+            let doubt = log.pin_is_uncertain().map(|record| Doubt { record, others: others(card, authority) });
+            enough_pin_tries(tries, job, doubt)
+        }
+        _ => enough_code_tries(authority, tries, job, log.code_try_in_doubt(authority)),
+    }
+}
+
 /// An earlier job that may have changed the PIN, and the authorities that don't depend on it.
-pub(super) struct Doubt<'a> {
+struct Doubt<'a> {
     record: &'a Record,
     others: String,
 }
 
 /// Where an earlier job may have changed the PIN, one try is risked only if the next job could still risk one.
-pub(super) fn enough_tries(tries: Tries, min: u8, doubt: Option<Doubt<'_>>) -> Result<(), Cause> {
+fn enough_pin_tries(tries: Tries, job: &Job, doubt: Option<Doubt<'_>>) -> Result<(), Cause> {
+    let min = job.rules.min_tries_left;
     match (tries, doubt) {
         (Tries::Left { left, .. }, _) if left < min => {
             Err(Cause::FewTries { what: Proof::CurrentPin.what(), left, min })
         }
         (Tries::Left { left, .. }, Some(doubt)) if left == min => Err(uncertain_pin(doubt)),
-        (Tries::Untold, Some(doubt)) => Err(uncertain_pin(doubt)),
+        (Tries::Untold, Some(doubt)) if job.risk != Some(RiskedProof::Pin) => Err(uncertain_pin(doubt)),
         (Tries::Left { .. } | Tries::Untold, _) => Ok(()),
     }
 }
 
 /// A code whose counter the card tells needs enough of them. Of one that the card keeps to itself one try is risked, once: a
 /// journal that leaves a try of it in doubt forbids the next.
-pub(super) fn enough_code_tries(
-    authority: Authority,
-    tries: Tries,
-    rules: &Rules,
-    in_doubt: Option<&Record>,
-) -> Result<(), Cause> {
-    let (what, min) = (authority.proof().what(), rules.min_tries_left);
+fn enough_code_tries(authority: Authority, tries: Tries, job: &Job, in_doubt: Option<&Record>) -> Result<(), Cause> {
+    let (what, min) = (authority.proof().what(), job.rules.min_tries_left);
     match (tries, in_doubt) {
         (Tries::Left { left, .. }, _) if left < min => Err(Cause::FewTries { what, left, min }),
-        (Tries::Untold, Some(record)) if !rules.risk_uncounted => {
+        (Tries::Untold, Some(record)) if job.risk != Some(RiskedProof::Puk) => {
             Err(Cause::UncountedTry { what, journal: record.id.clone() })
         }
         (Tries::Left { .. } | Tries::Untold, _) => Ok(()),

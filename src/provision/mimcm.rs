@@ -118,6 +118,7 @@ async fn resolve(client: &Client, rules: &Rules, card: &CardParameters, wanted: 
         smartcard: record.uuid,
         request: request.as_ref().map(|request| request.uuid),
         admin_key: admin_key(rules.admin_key, &policy, request.as_ref(), record.status),
+        evidence: evidence(rules.admin_key, &policy, request.as_ref(), record.status),
         pin_maker: pin_maker(rules, policy.user_pin_option.as_ref()),
         pin_option: option_name(policy.user_pin_option.as_ref()),
         policy: PolicyLengths { min: policy.pin_min.map(size), max: policy.pin_max.map(size) },
@@ -264,16 +265,22 @@ fn admin_key(
         (AdminKeyRule::Policy, Some(true), Some(RequestType::Unblock), CardStatus::Active | CardStatus::Disabled) => {
             Ok(AdminKeyVersion::Diversified)
         }
-        (AdminKeyRule::Policy, diversify, kind, status) => Err(format!(
-            "the policy {}, the request is {}, the card is {status:?}",
-            match diversify {
-                Some(true) => "diversifies admin keys",
-                Some(false) => "does not diversify admin keys",
-                None => "is not shown by the server",
-            },
-            kind.map_or("missing".to_owned(), |kind| format!("{kind:?}")),
-        )),
+        (AdminKeyRule::Policy, ..) => Err(evidence(rule, policy, request, status)),
     }
+}
+
+/// What speaks for one key or the other.
+fn evidence(rule: AdminKeyRule, policy: &SmartcardPolicy, request: Option<&Request>, status: CardStatus) -> String {
+    if rule != AdminKeyRule::Policy {
+        return "`--admin-key` or `card.admin_key` says so".to_owned();
+    }
+    let policy = match policy.diversify_admin_key {
+        Some(true) => "diversifies admin keys",
+        Some(false) => "does not diversify admin keys",
+        None => "is not shown by the server",
+    };
+    let request = request.map_or("missing".to_owned(), |request| format!("{:?}", request.kind));
+    format!("the policy {policy}, the request is {request}, the card is {status:?}")
 }
 
 fn pin_maker(rules: &Rules, option: Option<&UserPinOption>) -> PinMaker {

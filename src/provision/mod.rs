@@ -10,14 +10,17 @@ mod network;
 pub mod plan;
 mod rules;
 
+use std::sync::atomic::Ordering;
+
 use uuid::Uuid;
 
 use self::authority::{choose, credential, may_be_risked, question_key};
-pub use self::rules::{AdminKeyRule, PinRouteRule, Rules};
+pub use self::rules::{AdminKeyRule, PinRouteRule, RiskedProof, Rules};
 use crate::apdu::Status;
 use crate::card::family::Families;
-use crate::card::{CardError, CardId, Challenge, Proof};
+use crate::card::{CardError, CardId, Challenge, Proof, Tries};
 use crate::job::authority::Authority;
+use crate::job::consent::{DoneBefore, Doubt, Proposal, Standing};
 use crate::job::desk::Desk;
 use crate::job::given::{Given, PinSource};
 use crate::job::held::{HeldCard, OpenCard};
@@ -26,9 +29,22 @@ use crate::job::journal::{JournalError, Record};
 use crate::job::log::{Intent, Log};
 use crate::job::records::ResolveError;
 use crate::job::secrets::Need;
+use crate::job::supplier::Supplier;
 use crate::job::{CardIdentity, Cause, Failure, Step, challenge, fit};
 use crate::reader::ReaderError;
-use crate::server::ProposedPin;
+use crate::server::{AdminKeyVersion, ProposedPin};
+
+/// Who wants a job done, and whether it is to be done once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Nobody in person: a card was inserted. What was done is not done again, and a key or code that the card has refused to an
+    /// earlier job for the same request is not shown to it once more.
+    ByInsertion,
+    /// A person, who is told where the request was done before.
+    ByPerson,
+    /// A person who knows that.
+    Again,
+}
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -45,9 +61,10 @@ pub struct Job {
     pub families: Families,
     /// What the server's records say of this card, where they were asked for already; only with `card_id`.
     pub assignment: Option<Assignment>,
-    /// Whether a request that the journal shows as done may be done again, and a key or code that the card has refused to an
-    /// earlier job for the same request be shown to it once more: a person may want that, an agent never.
-    pub repeat: bool,
+    /// Who wants it done.
+    pub asked: Asked,
+    /// Of which proof a person risks one more try.
+    pub risk: Option<RiskedProof>,
 }
 
 /// A PIN that is set, and that the card has verified.
@@ -97,12 +114,19 @@ pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
                 tracing::warn!("the card was reset by another program: starting anew");
             }
             Err(failure) => return Err(failure),
-            // The card is free while a person types: others may use it, and it is identified anew afterwards.
+            // The card is free while a person types or thinks: others may use it, and it is identified anew afterwards.
             Ok(Round::Needs(need)) => {
                 (desk.progress)(Step::Supply);
                 desk.issuer.close();
                 if let Err(cause) = given.supply(need, desk.supplier) {
                     return Err(Failure::before_any_effect(Step::Supply, &job.reader, given.card_id(), cause));
+                }
+            }
+            Ok(Round::NeedsConsent(ask)) => {
+                (desk.progress)(Step::Consent);
+                desk.issuer.close();
+                if let Err(cause) = consent(&ask, desk, &mut given) {
+                    return Err(Failure::before_any_effect(Step::Consent, &job.reader, given.card_id(), cause));
                 }
             }
         }
@@ -113,6 +137,80 @@ pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
 enum Round {
     Done(Box<Outcome>),
     Needs(Need),
+    NeedsConsent(Box<Ask>),
+}
+
+/// What a person is to be asked about.
+struct Ask {
+    card: CardIdentity,
+    authority: Authority,
+    done_before: Option<DoneBefore>,
+}
+
+/// Asks a person whether to go on; once in a job.
+fn consent(ask: &Ask, desk: &mut Desk<'_>, given: &mut Given) -> Result<(), Cause> {
+    let Some(assignment) = &given.assignment else { return Ok(()) };
+    let interrupted = desk.interrupted;
+    let mut watch = || if interrupted.load(Ordering::Relaxed) { Err(Cause::Interrupted) } else { Ok(()) };
+    let Ask { card, authority, done_before } = ask;
+    let proposal = Proposal { card, assignment, authority: *authority, done_before: done_before.as_ref() };
+    desk.supplier.consent(&proposal, &mut watch)?;
+    given.consented = true;
+    Ok(())
+}
+
+/// With which key the server is to answer, unless the card has refused that.
+fn answer_to_ask(
+    authority: Authority,
+    job: &Job,
+    assignment: &Assignment,
+    log: &Log<'_>,
+) -> Result<Option<AdminKeyVersion>, Cause> {
+    let answer = question_key(authority, assignment)?;
+    if job.risk != Some(RiskedProof::Admin) {
+        log.answer_may_be_shown(authority, answer, &assignment.evidence)?;
+    }
+    Ok(answer)
+}
+
+/// What an earlier job has done of this one, where a person is to decide on it. The PIN that was handed over then would be
+/// wrong after another one: it is not replaced unasked.
+fn done_before(
+    card: &mut HeldCard,
+    job: &Job,
+    standing: Standing,
+    log: &Log<'_>,
+    assignment: &Assignment,
+) -> Result<Option<DoneBefore>, Cause> {
+    let Some(record) = log.done_before(assignment.request).filter(|_| job.asked != Asked::Again) else {
+        return Ok(None);
+    };
+    let done = DoneBefore {
+        request: assignment.request.unwrap_or_default(),
+        smartcard: assignment.smartcard,
+        journal: record.id.clone(),
+        at: record.changed().to_owned(),
+    };
+    if job.asked == Asked::ByInsertion {
+        return Err(Cause::AlreadyDone(done));
+    }
+    if standing == Standing::Ask {
+        return Ok(Some(done));
+    }
+    if record.smartcard() != Some(assignment.smartcard) {
+        return Err(Cause::DoneInDoubt { done, doubt: Doubt::OtherRecord });
+    }
+    match card.proof_tries_left(Proof::CurrentPin)? {
+        Tries::Left { left: 0, .. } => Err(Cause::DoneInDoubt { done, doubt: Doubt::Blocked }),
+        Tries::Left { .. } | Tries::Untold => Err(Cause::AlreadyDone(done)),
+    }
+}
+
+/// Whether the yes is there. Typing the new PIN is one: nobody does that for a card that is to stay as it is. A PIN from a
+/// descriptor is none.
+fn is_agreed_to(assignment: &Assignment, supplier: &dyn Supplier) -> bool {
+    let is_typed = assignment.pin_maker == PinMaker::User && !supplier.at_hand(Need::NewPin);
+    is_typed || supplier.standing() == Standing::Given
 }
 
 fn round(job: &Job, desk: &mut Desk<'_>, given: &mut Given, log: &mut Log<'_>) -> Result<Round, Failure> {
@@ -125,7 +223,7 @@ fn round(job: &Job, desk: &mut Desk<'_>, given: &mut Given, log: &mut Log<'_>) -
     let mut card = open.identify(&job.families)?;
     let result = steps(&mut card, job, desk, given, log).map_err(|cause| card.failure(cause));
     let result = result.map_err(|failure| log.stopped(failure));
-    if !matches!(result, Ok(Round::Needs(_))) {
+    if !matches!(result, Ok(Round::Needs(_) | Round::NeedsConsent(..))) {
         // Before the card: whoever waits for the card is not to find it claimed.
         log.release();
     }
@@ -160,14 +258,21 @@ fn steps(
     enter(desk, card, Step::Resolve)?;
     let assignment = resolve(card, job, desk, given)?;
     log.claim_request(assignment.request)?;
-    if !job.repeat {
-        log.not_done_yet(assignment.request)?;
+    let done_before =
+        if given.consented { None } else { done_before(card, job, desk.supplier.standing(), log, &assignment)? };
+    if job.asked == Asked::ByInsertion {
         if authority.need().is_none_or(|need| desk.supplier.at_hand(need)) {
             // The same key or code as before: a person who types it may have another.
             log.may_be_shown_unasked(authority, assignment.request)?;
         }
     }
-    let answer = question_key(authority, &assignment)?;
+    let answer = answer_to_ask(authority, job, &assignment, log)?;
+    // Before anything secret is fetched or typed, and with the card let go of: a person may think for long.
+    given.consented |= done_before.is_none() && is_agreed_to(&assignment, desk.supplier);
+    if !given.consented {
+        let card = card.identity().clone();
+        return Ok(Round::NeedsConsent(Box::new(Ask { card, authority, done_before })));
+    }
     given.code_can_have(card.code_lengths(authority.proof()));
     while let Some(need) = given.missing(authority, &assignment) {
         if !supplied(need, card, desk, given)? {
@@ -193,13 +298,7 @@ fn steps(
 
     enter(desk, card, Step::Fit)?;
     fit::check(pin, card.limits(), assignment.policy)?;
-    may_be_risked(authority, &job.rules, card, log)?;
-    if pin_source == PinSource::Server {
-        // A PIN that the person has just typed needs no second yes.
-        card.at(Step::Consent);
-        let named = format!("card {} in reader {:?}", card.identity().card_id, job.reader);
-        desk.supplier.consent(&named, &mut card.watch(desk.interrupted))?;
-    }
+    may_be_risked(authority, job, card, log)?;
 
     enter(desk, card, Step::Bind)?;
     card.bind(authority.proof())?;

@@ -3,17 +3,22 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::Job;
-use super::authority::{choose, enough_code_tries, enough_tries, question_key};
+use super::authority::{choose, enough_tries};
 use super::mimcm::MimCm;
 use super::rules::PinRouteRule;
+use super::{Job, answer_to_ask, done_before};
 use crate::apdu::Command;
 use crate::card::{Proof, StepCommand, Tries};
 use crate::job::authority::Authority;
+use crate::job::consent::Standing;
 use crate::job::held::{HeldCard, OpenCard};
 use crate::job::issuer::{Assignment, Issuer, PinMaker};
+use crate::job::journal::Journal;
+use crate::job::log::Log;
 use crate::job::records::ResolveError;
+use crate::job::secrets::{Need, SecretError};
 use crate::job::{CardIdentity, Cause, Failure, Step, challenge};
+use crate::reader::fixture::Exchange;
 use crate::reader::record::Recording;
 use crate::reader::{Protocol, Readers};
 use crate::server::{
@@ -32,12 +37,27 @@ pub struct Plan {
     pub authority: Authority,
     /// What the server's records say.
     pub assignment: Assignment,
-    /// Why the job would stop, where that can be told already.
-    pub obstacle: Option<Cause>,
+    /// Where and why the job would stop, where that can be told already.
+    pub obstacle: Option<Failure>,
     /// What a person should know before the job is run.
     pub notes: Vec<String>,
     /// What would be done, in order.
     pub steps: Vec<PlannedStep>,
+    /// How many of these the job would come to; all, where nothing stops it.
+    pub reached: usize,
+}
+
+/// What a plan is drawn from beside the job and the server.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The readers.
+    pub readers: &'a dyn Readers,
+    /// What earlier jobs have noted.
+    pub journal: Option<&'a Journal>,
+    /// Whether a secret could be had: from a file or descriptor, or from a person at a terminal.
+    pub can_supply: &'a dyn Fn(Need) -> bool,
+    /// Set by Ctrl-C.
+    pub interrupted: &'a AtomicBool,
 }
 
 /// One call or one command.
@@ -66,15 +86,15 @@ pub enum PlannedStep {
     },
 }
 
-/// Plans the job.
+/// Plans the job, as if a person had said yes to it.
 ///
 /// # Errors
 /// As [`super::set_pin`], up to the point where the first challenge would be taken.
-pub fn plan(job: &Job, readers: &dyn Readers, issuer: &mut MimCm, interrupted: &AtomicBool) -> Result<Plan, Failure> {
+pub fn plan(job: &Job, around: Surroundings<'_>, issuer: &mut MimCm) -> Result<Plan, Failure> {
     // What the job reads first is read now, and listed as it was sent.
-    let recording = Recording::new(readers);
+    let recording = Recording::new(around.readers);
     let mut card = OpenCard::open(&recording, &job.reader)?.identify(&job.families)?;
-    let result = draw(&mut card, job, issuer, &recording, interrupted).map_err(|cause| card.failure(cause));
+    let result = draw(&mut card, job, around, issuer, &recording).map_err(|cause| card.failure(cause));
     if let Err(error) = card.end() {
         tracing::warn!("the card could not be let go of properly: {error}");
     }
@@ -84,68 +104,108 @@ pub fn plan(job: &Job, readers: &dyn Readers, issuer: &mut MimCm, interrupted: &
 fn draw(
     held: &mut HeldCard,
     job: &Job,
+    around: Surroundings<'_>,
     issuer: &mut MimCm,
     recording: &Recording<'_>,
-    interrupted: &AtomicBool,
 ) -> Result<Plan, Cause> {
-    let identification = recording.fixture().exchanges.into_iter().map(|exchange| PlannedStep::Apdu {
-        purpose: "identify the card",
-        frame: exchange.command.to_string(),
-        secret: false,
-    });
+    let mut steps: Vec<PlannedStep> = recording.fixture().exchanges.into_iter().map(identification).collect();
     // In the job's order.
+    let log = Log::look(around.journal, held.identity().card_id)?;
     held.at(Step::Authorize);
     let authority = choose(&job.rules, held)?;
     held.at(Step::Resolve);
     let parameters = held.parameters(challenge::parameter(None));
-    let mut watch = held.watch(interrupted);
+    let mut watch = held.watch(around.interrupted);
     let assignment = issuer.resolve(&parameters, job.wanted, &mut watch)?;
     drop(watch);
-    let records = issuer.client().sent().into_iter().map(|(_, url)| PlannedStep::Http {
+    steps.extend(issuer.client().sent().into_iter().map(|(_, url)| PlannedStep::Http {
         purpose: "find the card and its request at the server",
         url: url.to_string(),
-    });
-    let no_route = job.rules.pin_route == PinRouteRule::Request
-        && assignment.request.is_none()
-        && assignment.pin_maker != PinMaker::User;
-    let obstacle = question_key(authority, &assignment)
-        .err()
-        .or(no_route.then_some(ResolveError::NoRequest { smartcard: assignment.smartcard }))
-        .map(Cause::from);
-    // Asked now, since the job would stop at it; it is in the plan as the job's own command.
-    let tries = match (&obstacle, authority) {
-        (Some(_), _) | (None, Authority::Server | Authority::AdminKey) => None,
-        (None, _) => Some(held.proof_tries_left(authority.proof())?),
-    };
-    let obstacle = match (tries, authority) {
-        (None, _) => obstacle,
-        (Some(tries), Authority::CurrentPin) => enough_tries(tries, job.rules.min_tries_left, None).err(),
-        (Some(tries), _) => enough_code_tries(authority, tries, &job.rules, None).err(),
-    };
-    let uncounted = (tries == Some(Tries::Untold)).then(|| {
-        let what = authority.proof().what();
-        format!("the card does not tell how many tries the {what} has left: one try is risked, and no second one")
-    });
-    let steps = steps(held, job, &assignment, authority, &parameters, issuer.client())?;
-    Ok(Plan {
-        card: held.identity().clone(),
-        authority,
-        assignment,
-        obstacle,
-        notes: uncounted.into_iter().collect(),
-        steps: identification.chain(records).chain(steps).collect(),
-    })
+    }));
+    let mut notes = Vec::new();
+    let obstacle = obstacle(held, job, around, &log, (authority, &assignment), &mut notes).err();
+    let stages = stages(held, job, &assignment, authority, &parameters, issuer.client())?;
+    let reached = obstacle.as_ref().map(|failure| steps.len() + stages.reached(failure.step));
+    steps.extend([stages.asked, stages.calls, stages.tries, stages.rest].into_iter().flatten());
+    let reached = reached.unwrap_or(steps.len());
+    Ok(Plan { card: held.identity().clone(), authority, assignment, obstacle, notes, steps, reached })
 }
 
-fn steps(
+fn identification(exchange: Exchange) -> PlannedStep {
+    PlannedStep::Apdu { purpose: "identify the card", frame: exchange.command.to_string(), secret: false }
+}
+
+/// Whether the job would go on to the end, as far as can be told: in its own order, and with its own failures.
+fn obstacle(
+    held: &mut HeldCard,
+    job: &Job,
+    around: Surroundings<'_>,
+    log: &Log<'_>,
+    (authority, assignment): (Authority, &Assignment),
+    notes: &mut Vec<String>,
+) -> Result<(), Failure> {
+    let before = done_before(held, job, Standing::Given, log, assignment)
+        .and_then(|_| answer_to_ask(authority, job, assignment, log));
+    before.map_err(|cause| held.failure(cause))?;
+    held.at(Step::Supply);
+    let needs = authority.need().into_iter().chain((assignment.pin_maker == PinMaker::User).then_some(Need::NewPin));
+    for need in needs {
+        if !(around.can_supply)(need) {
+            return Err(held.failure(SecretError::NoTerminal { what: need.what() }.into()));
+        }
+    }
+    held.at(Step::Ask);
+    if job.rules.pin_route == PinRouteRule::Request
+        && assignment.request.is_none()
+        && assignment.pin_maker != PinMaker::User
+    {
+        return Err(held.failure(ResolveError::NoRequest { smartcard: assignment.smartcard }.into()));
+    }
+    held.at(Step::Fit);
+    if authority.proof() == Proof::AdminAnswer {
+        return Ok(());
+    }
+    // Asked now, since the job would stop at it; it is in the plan as the job's own command.
+    let tries = held.proof_tries_left(authority.proof()).map_err(|cause| held.failure(cause))?;
+    if tries == Tries::Untold {
+        let what = authority.proof().what();
+        notes.push(format!(
+            "the card does not tell how many tries the {what} has left: one try is risked, and no second one"
+        ));
+    }
+    enough_tries(authority, tries, job, held, log).map_err(|cause| held.failure(cause))
+}
+
+/// What a job does after it knows the server's records.
+struct Stages {
+    /// People and card, before the server is asked.
+    asked: Vec<PlannedStep>,
+    calls: Vec<PlannedStep>,
+    /// The card's counters.
+    tries: Vec<PlannedStep>,
+    rest: Vec<PlannedStep>,
+}
+
+impl Stages {
+    /// How many of these a job comes to that stops at this step.
+    fn reached(&self, step: Step) -> usize {
+        match step {
+            Step::Ask => self.asked.len(),
+            Step::Fit => self.asked.len() + self.calls.len() + self.tries.len(),
+            _ => 0,
+        }
+    }
+}
+
+fn stages(
     held: &HeldCard,
     job: &Job,
     assignment: &Assignment,
     authority: Authority,
     card: &CardParameters,
     client: &Client,
-) -> Result<Vec<PlannedStep>, Cause> {
-    let mut steps = Vec::new();
+) -> Result<Stages, Cause> {
+    let mut asked = Vec::new();
     let prompt = match authority {
         Authority::Server => None,
         Authority::AdminKey => Some("the admin key, unless a file gives it"),
@@ -154,20 +214,27 @@ fn steps(
         Authority::ResettingCode => Some("the card's resetting code, unless a file gives it"),
         Authority::CurrentPin => Some("the card's current PIN"),
     };
-    steps.extend(prompt.map(|purpose| PlannedStep::Prompt { purpose }));
+    asked.extend(prompt.map(|purpose| PlannedStep::Prompt { purpose }));
     if assignment.pin_maker == PinMaker::User {
-        steps.push(PlannedStep::Prompt { purpose: "the new PIN, twice" });
+        asked.push(PlannedStep::Prompt { purpose: "the new PIN, twice" });
     }
     // A card that gives none has the parameter left out; and where nobody asks for one, none is taken.
     let challenge = if held.gives_challenge() { CHALLENGE } else { "" };
     let wanted = authority.proof() == Proof::AdminAnswer || assignment.pin_maker != PinMaker::User;
     let plan = held.plan(authority.proof(), wanted)?;
     let protocol = held.protocol();
-    let apdu = |planned: StepCommand| frames(planned.purpose, &planned.command, protocol);
-    steps.extend(plan.before_asking.into_iter().flat_map(apdu));
-    steps.extend(calls(job, assignment, authority, card, challenge, client));
-    steps.extend(plan.after_asking.into_iter().flat_map(apdu));
-    Ok(steps)
+    let apdus = |planned: Vec<StepCommand>| -> Vec<PlannedStep> {
+        planned.into_iter().flat_map(|planned| frames(planned.purpose, &planned.command, protocol)).collect()
+    };
+    asked.extend(apdus(plan.before_asking));
+    let mut tries = plan.after_asking;
+    let rest = tries.split_off(plan.tries);
+    Ok(Stages {
+        asked,
+        calls: calls(job, assignment, authority, card, challenge, client),
+        tries: apdus(tries),
+        rest: apdus(rest),
+    })
 }
 
 fn frames(purpose: &'static str, command: &Command, protocol: Protocol) -> Vec<PlannedStep> {

@@ -31,6 +31,18 @@ pub enum PinRouteRule {
     Request,
 }
 
+/// A proof of which a person risks one more try, although nobody can tell how many are left and an earlier job may have spent
+/// one. It is good for one attempt of one call: neither the configuration nor the agent has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum RiskedProof {
+    /// The answer to the card's challenge, although the card has refused it.
+    Admin,
+    /// The PUK, the admin PIN or the resetting code.
+    Puk,
+    /// The current PIN.
+    Pin,
+}
+
 /// How the PIN step decides.
 #[derive(Debug, Clone)]
 pub struct Rules {
@@ -38,9 +50,6 @@ pub struct Rules {
     pub authorities: Vec<Authority>,
     /// With fewer tries left of a PIN, a PUK, an admin PIN or a resetting code nothing that could cost one is done.
     pub min_tries_left: u8,
-    /// A person has said that a try of a code that the card does not count aloud may be risked, although an earlier job
-    /// may have spent one.
-    pub risk_uncounted: bool,
     /// Which admin key the server answers with.
     pub admin_key: AdminKeyRule,
     /// Where the PIN is asked for.
@@ -54,7 +63,6 @@ impl Default for Rules {
         Self {
             authorities: vec![Authority::Server],
             min_tries_left: 2,
-            risk_uncounted: false,
             admin_key: AdminKeyRule::Policy,
             pin_route: PinRouteRule::Auto,
             pin_makers: Vec::new(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use pinwright::agent::report::{EventKind, Phase};
 use pinwright::card::PinLimits;
 use pinwright::job::Cause;
+use pinwright::job::consent::{Proposal, Standing};
 use pinwright::job::secrets::{Need, SecretError};
 use pinwright::job::supplier::Supplier;
 use pinwright::secret::{AdminKey, Code, Pin};
@@ -52,7 +53,11 @@ impl Supplier for Typist {
         Ok(Pin::new(self.pin).unwrap())
     }
 
-    fn consent(&mut self, _: &str, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
+    fn standing(&self) -> Standing {
+        Standing::Given
+    }
+
+    fn consent(&mut self, _: &Proposal<'_>, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
         watch()
     }
 
@@ -113,8 +118,12 @@ impl Supplier for Slow {
         self.0.new_pin(limits)
     }
 
-    fn consent(&mut self, card: &str, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
-        self.0.consent(card, watch)
+    fn standing(&self) -> Standing {
+        self.0.standing()
+    }
+
+    fn consent(&mut self, it: &Proposal<'_>, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
+        self.0.consent(it, watch)
     }
 
     fn current_pin(&mut self) -> Result<Pin, SecretError> {

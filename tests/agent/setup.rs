@@ -12,6 +12,7 @@ use pinwright::agent::{AgentContext, Settings};
 use pinwright::card::PinLimits;
 use pinwright::config::Config;
 use pinwright::job::Cause;
+use pinwright::job::consent::{Proposal, Standing};
 use pinwright::job::issuer::Issuer;
 use pinwright::job::journal::{Journal, Point, Record};
 use pinwright::job::secrets::{Need, SecretError};
@@ -270,7 +271,11 @@ impl Supplier for Nobody {
         Err(SecretError::NoTerminal { what: "the new PIN" })
     }
 
-    fn consent(&mut self, _: &str, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
+    fn standing(&self) -> Standing {
+        Standing::Given
+    }
+
+    fn consent(&mut self, _: &Proposal<'_>, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
         watch()
     }
 

@@ -3,8 +3,10 @@
 use std::sync::Mutex;
 
 use pinwright::job::authority::Authority;
+use pinwright::job::effect::ProofState;
 use pinwright::job::journal::Record;
 use pinwright::job::{CardState, Cause, Failure};
+use pinwright::provision::RiskedProof;
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::fault::{Fault, Faulty};
 use support::provisioning::{
@@ -92,6 +94,8 @@ struct Counts {
     dead_ends: usize,
     /// Met a PUK of which a try may be lost and nothing tells, and left it to a person.
     uncounted: usize,
+    /// Refused answers that barred the next job.
+    barred: usize,
 }
 
 fn case(
@@ -263,9 +267,26 @@ fn again(
                 wrong.push(format!("the uncounted try: {}", told(&error)));
             }
             counts.uncounted += 1;
-            setup.config.rules.risk_uncounted = true;
+            setup.risk = Some(RiskedProof::Puk);
             let taken = setup.run(inserted, &mut Person::knowing());
-            setup.config.rules.risk_uncounted = false;
+            setup.risk = None;
+            match taken.result {
+                Ok(outcome) => outcome,
+                Err(error) => return vec![format!("the risk was taken: {}", told(&error))],
+            }
+        }
+        Err(error) if matches!(*error.cause, Cause::AnswerBarred { .. }) => {
+            // The card has refused an answer: nothing was tried, and somebody takes the risk.
+            let named = matches!(&*error.cause, Cause::AnswerBarred { journal, .. }
+                if case_journal.records().iter().any(|record| record.id == *journal));
+            let refused = failure.effect.proof == ProofState::Refused;
+            if !named || !refused || inserted.card.with(|tap| tap.risky()) > risked || !inserted.pin_is(&now) {
+                wrong.push(format!("the refused answer: {}", told(&error)));
+            }
+            counts.barred += 1;
+            setup.risk = Some(RiskedProof::Admin);
+            let taken = setup.run(inserted, &mut Person::knowing());
+            setup.risk = None;
             match taken.result {
                 Ok(outcome) => outcome,
                 Err(error) => return vec![format!("the risk was taken: {}", told(&error))],
@@ -313,6 +334,7 @@ fn every_failure_at_every_exchange() {
                     result.0.cases += counts.cases;
                     result.0.dead_ends += counts.dead_ends;
                     result.0.uncounted += counts.uncounted;
+                    result.0.barred += counts.barred;
                     result.1.extend(violations);
                 }
             });
@@ -320,10 +342,12 @@ fn every_failure_at_every_exchange() {
     });
     let (counts, violations) = result.into_inner().unwrap();
     println!(
-        "card faults: {} cases, {} of them through the dead end of the current PIN, {} with a PUK in doubt, {} violations",
+        "card faults: {} cases, {} of them through the dead end of the current PIN, {} with a PUK in doubt, {} with a \
+         refused answer, {} violations",
         counts.cases,
         counts.dead_ends,
         counts.uncounted,
+        counts.barred,
         violations.len()
     );
     assert!(violations.is_empty(), "{}", violations.iter().take(20).cloned().collect::<Vec<_>>().join("\n"));

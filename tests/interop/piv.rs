@@ -192,7 +192,7 @@ fn a_wrong_puk_costs_one_try_and_changes_nothing() {
     let (run, exchanges) = card.watch(|| job.enroll(BY_PUK));
     assert_refused(&run, 9, "untouched", "--risk-uncounted");
     assert_eq!(tries(&exchanges), 0);
-    job.run(BY_PUK, &["--json", "enroll", "--yes", "--risk-uncounted"]).exits(0);
+    job.run(BY_PUK, &["--json", "enroll", "--yes", "--risk-uncounted=puk"]).exits(0);
     yubico.verify_pin(&job.pin()).accepted();
 }
 

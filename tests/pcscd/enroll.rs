@@ -154,10 +154,30 @@ fn an_output_that_is_full_does_not_hide_that_the_card_is_done() {
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
     let installation = Installation::new(server_for(&GidsSettings::default()));
-    for arguments in [&["enroll"][..], &["--json", "enroll"]] {
+    for arguments in [&["enroll", "--yes"][..], &["--json", "enroll", "--yes"]] {
         let run = installation.start_by(&pcscd.socket(), "exec >/dev/full", arguments).finish();
         let pin = installation.server.state().last_pin().unwrap();
         assert!(card.with(|card| card.pin_is(&pin)));
         run.exits(2).says("error: the job is done: card ").says("but the result can't be written to standard output");
     }
+}
+
+/// The yes is not to be had from a pipe, and what comes out of one is none.
+#[test]
+fn a_standard_input_that_is_no_terminal_says_no_yes() {
+    let Some(pcscd) = pcscd_with(2) else { return };
+    let card = personalised();
+    let _inserted = pcscd.insert(0, card.clone());
+    let installation = Installation::new(server_for(&GidsSettings::default()));
+    let recording = installation.path("r.apdu");
+    for words in ["exec </dev/null", "exec <<E\nn\nE\n:", "exec <<E\ny\nE\n:"] {
+        for arguments in [&["enroll"][..], &["record", recording.to_str().unwrap(), "enroll"]] {
+            let run = installation.start_by(&pcscd.socket(), words, arguments).finish();
+            run.exits(10).says("--yes");
+            assert!(card.with(|card| card.pin_is(super::OLD_PIN.as_bytes())), "{words} {arguments:?}");
+            drop(std::fs::remove_file(&recording));
+        }
+    }
+    let paths: Vec<String> = installation.server.requests().into_iter().map(|call| call.path).collect();
+    assert!(!paths.is_empty() && !paths.iter().any(|path| path.contains("proposedpin") || path.contains("response")));
 }

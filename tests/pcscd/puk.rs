@@ -66,7 +66,7 @@ fn a_blocked_puk_is_not_offered_and_opensc_finds_it_blocked() {
     let card = card(0);
     let _inserted = pcscd.insert(0, card.clone());
     for (command, exit, outcome) in
-        [(&["--json", "plan"][..], 0, "not-possible"), (&["--json", "enroll", "--yes"], 4, "failed")]
+        [(&["--json", "plan"][..], 4, "not-possible"), (&["--json", "enroll", "--yes"], 4, "failed")]
     {
         let (run, _) = with_the_puk(&pcscd, command);
         run.exits(exit).says("the PUK has 0 tries left");

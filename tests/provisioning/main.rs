@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod admin_key;
+mod already_done;
 mod card_answers;
 mod codes;
+mod consent;
 mod good;
 mod identity;
 mod last_tries;
@@ -14,5 +16,6 @@ mod pins;
 mod plan;
 mod proxy;
 mod records;
+mod refused_answers;
 mod swaps;
 mod tls;

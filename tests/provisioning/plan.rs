@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use pinwright::card::Family;
 use pinwright::job::secrets::Need;
-use pinwright::provision::plan::{Plan, PlannedStep, plan};
+use pinwright::provision::plan::{Plan, PlannedStep, Surroundings, plan};
 use pinwright::reader::record::Recording;
 use pinwright::sim::card::VirtualCard as _;
 use pinwright::sim::server::{Endpoint, UserPinOption};
@@ -13,7 +13,13 @@ use support::provisioning::{InsertedCard, JobSetup, Kind, Lines, OLD, Person, TR
 
 fn planned(setup: &JobSetup, inserted: &InsertedCard) -> Plan {
     let mut client = issuer(&setup.config);
-    plan(&setup.job(), &inserted.readers, &mut client, &AtomicBool::new(false)).unwrap()
+    let around = Surroundings {
+        readers: &inserted.readers,
+        journal: setup.journal.as_ref(),
+        can_supply: &|_| true,
+        interrupted: &AtomicBool::new(false),
+    };
+    plan(&setup.job(), around, &mut client).unwrap()
 }
 
 /// Frames with the secret part as the recording shows it, and calls with the challenge as the plan shows it.
@@ -286,4 +292,38 @@ fn a_plan_costs_nothing_even_on_a_card_with_one_try() {
     assert_eq!(plan.authority.name(), "server");
     assert_eq!(inserted.tries(), 1);
     assert!(inserted.tries() < TRIES && inserted.admin_answers() == 0);
+}
+
+/// A plan ends as the job would: the same step, the same exit code, and as many commands to the card.
+#[test]
+fn a_plan_ends_as_the_job_would() {
+    use pinwright::exit::Exit;
+    use pinwright::job::journal::Journal;
+    use pinwright::provision::Asked;
+    for (authority, min_tries, exit) in [("server", 2, Exit::Done), ("current-pin", 4, Exit::CardRefused)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut setup = JobSetup::new(Kind::Gids, authority);
+        setup.journal = Some(Journal::new(folder.path().to_owned(), std::time::Duration::from_secs(3600)));
+        setup.asked = Asked::ByPerson;
+        setup.config.rules.min_tries_left = min_tries;
+        let inserted = InsertedCard::new(Kind::Gids);
+        if exit == Exit::Done {
+            setup.run(&inserted, &mut Person::knowing()).ok("the first");
+        }
+        let plan = planned(&setup, &inserted);
+        let would = plan.obstacle.as_ref().expect("an obstacle");
+        assert_eq!(Exit::from(would), exit, "{authority}");
+        let readers = inserted.readers.clone();
+        let recording = Recording::new(&readers);
+        let mut person = Person { at_hand: vec![Need::CurrentPin], ..Person::knowing() };
+        let failure = setup.run_over(&recording, &mut person, |_| {}).failed_untouched(authority);
+        assert_eq!((Exit::from(&failure), failure.step), (exit, would.step), "{authority}");
+        assert_eq!(failure.cause.to_string(), would.cause.to_string());
+        let apdus = |steps: &[PlannedStep]| steps.iter().filter(|it| matches!(it, PlannedStep::Apdu { .. })).count();
+        let sent = recording.fixture().exchanges.len();
+        // Whether the PIN is blocked is asked where a request is done already.
+        let asked_beside = usize::from(exit == Exit::Done);
+        assert_eq!(apdus(&plan.steps[..plan.reached]) + asked_beside, sent, "{authority}");
+        assert!(plan.reached < plan.steps.len());
+    }
 }

@@ -102,7 +102,7 @@ fn a_swap_while_a_person_types() {
     }
 }
 
-/// Consent is asked for when nothing is written yet: no means untouched, and a swap meanwhile is seen.
+/// A yes is asked for before anything secret is fetched: no means untouched, and a swap meanwhile is seen.
 #[test]
 fn while_a_person_thinks() {
     for kind in [Kind::Gids, Kind::Iso] {
@@ -115,16 +115,26 @@ fn while_a_person_thinks() {
             assert_eq!(person.consented, 1);
             inserted.assert_not_risked("no");
 
-            for id in [CARD_A, CARD_B] {
-                let inserted = InsertedCard::new(kind);
-                let other = SharedCard::new(kind.card(id, KEY, OLD));
-                let (slot, swapped_in) = (inserted.slot.clone(), other.clone());
-                let thinking: Box<dyn FnMut()> = Box::new(move || slot.insert(swapped_in.clone()));
-                let mut person = Person { thinking: Some(thinking), ..Person::knowing() };
-                setup.run(&inserted, &mut person).failed_untouched("swapped");
-                assert!(other.with(|card| card.pin_is(OLD) && card.tries() == TRIES && !card.authenticated()));
-                inserted.assert_not_risked("swapped");
-            }
+            let inserted = InsertedCard::new(kind);
+            let other = SharedCard::new(kind.card(CARD_B, KEY, OLD));
+            let (slot, swapped_in) = (inserted.slot.clone(), other.clone());
+            let thinking: Box<dyn FnMut()> = Box::new(move || slot.insert(swapped_in.clone()));
+            let mut person = Person { thinking: Some(thinking), ..Person::knowing() };
+            let failure = setup.run(&inserted, &mut person).failed_untouched("swapped");
+            assert!(matches!(*failure.cause, Cause::Binding(_)), "{}", told(&failure));
+            assert!(other.with(|card| card.pin_is(OLD) && card.tries() == TRIES && !card.authenticated()));
+            inserted.assert_not_risked("swapped");
+
+            // The card is let go of meanwhile: pulled and put back is the same card.
+            let inserted = InsertedCard::new(kind);
+            let (slot, card) = (inserted.slot.clone(), inserted.card.clone());
+            let thinking: Box<dyn FnMut()> = Box::new(move || {
+                slot.remove();
+                slot.insert(card.clone());
+            });
+            let mut person = Person { thinking: Some(thinking), ..Person::knowing() };
+            setup.run(&inserted, &mut person).ok("pulled and put back");
+            assert!(!inserted.pin_is(OLD));
         }
     }
 }

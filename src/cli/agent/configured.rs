@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::agent::jobs::JobServices;
 use crate::agent::pinentry::PinentrySupplier;
 use crate::cli::error::CliError;
-use crate::cli::supply::{CommandSupplier, Handed};
+use crate::cli::supply::{Asking, CommandSupplier, Handed};
 use crate::config::{Config, Sources};
 use crate::error_text::error_text;
 use crate::job::issuer::Issuer;
@@ -54,7 +54,7 @@ impl JobServices for ConfiguredServices {
 
     fn supplier(&self, card: &str, interrupted: Arc<AtomicBool>) -> Box<dyn Supplier> {
         let nothing = Handed::default();
-        let files = CommandSupplier::new(nothing, self.sources.clone(), true, false, Arc::clone(&interrupted));
+        let files = CommandSupplier::new(nothing, self.sources.clone(), Asking::default(), Arc::clone(&interrupted));
         let (program, timeout) = (self.pinentry.clone(), self.pinentry_timeout);
         Box::new(PinentrySupplier::new(files, program, timeout, card, interrupted))
     }

@@ -10,6 +10,12 @@ pub fn is_interactive() -> bool {
     false
 }
 
+/// Never.
+#[must_use]
+pub fn can_confirm() -> bool {
+    false
+}
+
 /// No terminal.
 pub enum Terminal {}
 

@@ -27,6 +27,12 @@ pub fn is_interactive() -> bool {
     io::stdin().is_terminal() && open().is_ok()
 }
 
+/// Whether a person can be asked for a yes: beside what a secret needs, standard error, where they read what it is about.
+#[must_use]
+pub fn can_confirm() -> bool {
+    io::stderr().is_terminal() && is_interactive()
+}
+
 fn open() -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open("/dev/tty")
 }

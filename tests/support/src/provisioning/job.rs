@@ -10,7 +10,7 @@ use pinwright::job::issuer::Wanted;
 use pinwright::job::journal::Journal;
 use pinwright::job::{CardState, Failure, Step};
 use pinwright::provision::mimcm::MimCm;
-use pinwright::provision::{Job, Outcome, set_pin};
+use pinwright::provision::{Asked, Job, Outcome, RiskedProof, set_pin};
 use pinwright::reader::Readers;
 use pinwright::server::Client;
 use pinwright::sim::server::{Settings, StandIn};
@@ -26,6 +26,10 @@ pub struct JobSetup {
     pub config: Config,
     pub issuer: MimCm,
     pub wanted: Wanted,
+    /// Who wants the job done: somebody who wants it again, unless a test is about that.
+    pub asked: Asked,
+    /// Of which proof one more try is risked.
+    pub risk: Option<RiskedProof>,
     /// `None` unless a test is about the journal.
     pub journal: Option<Journal>,
     _ca: tempfile::NamedTempFile,
@@ -64,7 +68,16 @@ impl JobSetup {
         );
         let config = Config::from_toml(&text).unwrap();
         let issuer = issuer(&config);
-        Self { server, config, issuer, wanted: Wanted::default(), journal: None, _ca: ca }
+        Self {
+            server,
+            config,
+            issuer,
+            wanted: Wanted::default(),
+            asked: Asked::Again,
+            risk: None,
+            journal: None,
+            _ca: ca,
+        }
     }
 
     pub fn job(&self) -> Job {
@@ -75,7 +88,8 @@ impl JobSetup {
             rules: self.config.rules.clone(),
             families: self.config.families.clone(),
             assignment: None,
-            repeat: true,
+            asked: self.asked,
+            risk: self.risk,
         }
     }
 

@@ -1,6 +1,7 @@
 //! A person who is asked for secrets and for consent.
 
 use pinwright::card::PinLimits;
+use pinwright::job::consent::{Proposal, Standing};
 use pinwright::job::secrets::{Need, SecretError};
 use pinwright::job::supplier::Supplier;
 use pinwright::job::{Cause, Step};
@@ -23,9 +24,13 @@ pub struct Person<'a> {
     pub meanwhile: Option<Box<dyn FnMut() + 'a>>,
     /// How often they were asked whether to go on.
     pub consented: usize,
+    /// What they were told of an earlier job.
+    pub told: Option<String>,
     /// What happens while they think about it.
     pub thinking: Option<Box<dyn FnMut() + 'a>>,
-    /// They say no.
+    /// They have not said yes, and can't be asked.
+    pub is_absent: bool,
+    /// They say no. Who neither does nor thinks about it has said yes beforehand.
     pub declines: bool,
     /// Presses Ctrl-C at this step.
     pub interrupt_at: Option<Step>,
@@ -50,13 +55,23 @@ impl Supplier for Person<'_> {
         self.at_hand.contains(&need)
     }
 
-    fn consent(&mut self, _card: &str, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
+    fn standing(&self) -> Standing {
+        match (self.declines || self.thinking.is_some(), self.is_absent) {
+            (_, true) => Standing::Nobody,
+            (true, false) => Standing::Ask,
+            (false, false) => Standing::Given,
+        }
+    }
+
+    fn consent(&mut self, it: &Proposal<'_>, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
         self.consented += 1;
+        self.told = it.done_before.map(ToString::to_string);
         if let Some(thinking) = &mut self.thinking {
             thinking();
         }
         match self.declines {
-            true => Err(SecretError::Cancelled { what: "the consent" }.into()),
+            _ if self.is_absent => Err(SecretError::NobodyToAsk.into()),
+            true => Err(SecretError::Declined.into()),
             false => watch(),
         }
     }
