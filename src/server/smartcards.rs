@@ -81,17 +81,18 @@ pub enum ProposedPin {
 /// GET `…/serverproposedpin`. `challenge` is base64; without one the parameter is left out.
 #[must_use]
 pub fn server_proposed_pin_call(route: PinRoute, card: &CardParameters, challenge: &str) -> Call {
-    let (name, path) = match route {
-        PinRoute::Smartcard(card) => {
-            ("GET smartcards/{id}/serverproposedpin", vec!["smartcards".to_owned(), card.to_string()])
+    let call = |name, path: &[&str]| Call::get(name, Repeat::OnceWhileUnwritten, path);
+    let call = match route {
+        PinRoute::Smartcard(smartcard) => {
+            let path = ["smartcards", &smartcard.to_string(), "serverproposedpin"];
+            call("GET smartcards/{id}/serverproposedpin", &path)
         }
-        PinRoute::Request(request, card) => {
-            ("GET requests/{reqid}/smartcards/{scid}/serverproposedpin", of_request(request, card).to_vec())
+        PinRoute::Request(request, smartcard) => {
+            let path = ["requests", &request.to_string(), "smartcards", &smartcard.to_string(), "serverproposedpin"];
+            call("GET requests/{reqid}/smartcards/{scid}/serverproposedpin", &path)
         }
     };
-    let mut path: Vec<&str> = path.iter().map(String::as_str).collect();
-    path.push("serverproposedpin");
-    let call = Call::get(name, Repeat::OnceWhileUnwritten, &path).with("atr", &card.atr).with("cardid", &card.card_id);
+    let call = call.with("atr", &card.atr).with("cardid", &card.card_id);
     if challenge.is_empty() { call } else { call.with("challenge", challenge) }
 }
 
@@ -104,21 +105,12 @@ pub fn authentication_response_call(
     challenge: &str,
     key: AdminKeyVersion,
 ) -> Call {
-    let [a, request, b, smartcard] = &of_request(request, smartcard);
-    Call::get(
-        "GET authenticationresponse",
-        Repeat::OnceWhileUnwritten,
-        &[a, request, b, smartcard, "authenticationresponse"],
-    )
-    .with("cardid", &card.card_id)
-    .with("challenge", challenge)
-    .with("diversified", key.parameter())
-    .with("atr", &card.atr)
-}
-
-/// `requests/{reqid}/smartcards/{scid}`.
-fn of_request(request: Uuid, smartcard: Uuid) -> [String; 4] {
-    ["requests".to_owned(), request.to_string(), "smartcards".to_owned(), smartcard.to_string()]
+    let path = ["requests", &request.to_string(), "smartcards", &smartcard.to_string(), "authenticationresponse"];
+    Call::get("GET authenticationresponse", Repeat::OnceWhileUnwritten, &path)
+        .with("cardid", &card.card_id)
+        .with("challenge", challenge)
+        .with("diversified", key.parameter())
+        .with("atr", &card.atr)
 }
 
 #[derive(Serialize)]
@@ -185,8 +177,7 @@ impl Client {
     /// # Errors
     /// The server refused: nothing was changed. Where the call is lost, the object's status tells.
     pub async fn retire_smartcard(&self, request: Uuid, smartcard: Uuid) -> Result<Posted<SmartCard>, ServerError> {
-        let path = of_request(request, smartcard);
-        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        let path = ["requests", &request.to_string(), "smartcards", &smartcard.to_string()];
         let body = NewStatus { status: "Retired" };
         let call = Call::update("PUT requests/{reqid}/smartcards/{scid}", &path, &body)?;
         self.http.change(&call, |body: &Vec<u8>| wire::one(body)).await
@@ -240,8 +231,7 @@ impl Client {
         smartcard: Uuid,
         card: &CardParameters,
     ) -> Result<Option<AdminKey>, ServerError> {
-        let [a, request, b, smartcard] = &of_request(request, smartcard);
-        let path = [a, request, b, smartcard, "diversifiedkey"];
+        let path = ["requests", &request.to_string(), "smartcards", &smartcard.to_string(), "diversifiedkey"];
         let call = Call::get("GET diversifiedkey", Repeat::OnceWhileUnwritten, &path)
             .with("cardid", &card.card_id)
             .with("atr", &card.atr);

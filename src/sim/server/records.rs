@@ -107,7 +107,7 @@ pub struct Request {
     pub old_card: Option<Uuid>,
     /// Profile template of the job.
     pub template: Uuid,
-    /// Target user; `targetuser=current` compares it with [`Settings::caller`].
+    /// Target user; `targetuser=current` compares it with [`super::Settings::caller`].
     pub user: Uuid,
     /// `Submitted`, as text on the wire.
     pub submitted: String,
