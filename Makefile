@@ -7,7 +7,7 @@ CARGO_TARGET_DIR ?= target
 # A fresh rustup is not yet on the path of shells that were there before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test compare interop soak lint bench fuzz residue install
+.PHONY: help demo test compare interop soak lint bench fuzz residue mutants install
 
 # The independent cards of tests/interop: a package of its own, so that pinwright's graph knows nothing of them.
 VCARD := --locked --manifest-path tests/vcard/Cargo.toml --target-dir '$(CARGO_TARGET_DIR)/vcard'
@@ -21,6 +21,7 @@ help:
 	@echo 'make lint     format, clippy and documentation, with warnings as errors'
 	@echo 'make bench    time and APDUs against OpenSC on the same card; writes target/bench.json'
 	@echo 'make residue  long search for secrets in the memory of finished jobs, half an hour, as root; prints the table'
+	@echo 'make mutants  changes job and card code place by place, and fails where no test notices; up to 3 hours (cargo install cargo-mutants)'
 	@echo 'make fuzz     long run of every fuzz target, some minutes (cargo install cargo-fuzz); see fuzz/README.md'
 	@echo 'make install  release build into $$(DESTDIR)$$(PREFIX) (now: $(DESTDIR)$(PREFIX)), units and polkit rule with it'
 
@@ -73,6 +74,10 @@ residue:
 	cargo build $(VCARD)
 	cargo build --release --locked --features sim --example plain-client
 	cargo test --release --locked --features sim --test residue -- --ignored --nocapture --test-threads 1
+
+mutants:
+	@packaging/system-packages $@
+	tests/mutants/run.sh
 
 install:
 	@packaging/system-packages $@

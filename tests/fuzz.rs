@@ -30,14 +30,14 @@ fn short_run(target: &str) {
     for (name, seed) in &seeds {
         attempt(target, name, seed);
     }
-    let mut dice = fastrand::Rng::with_seed(0x7069_6E77);
+    let mut rng = fastrand::Rng::with_seed(0x7069_6E77);
     let start = Instant::now();
     let mut rounds = 0;
     while rounds < ROUNDS && start.elapsed() < TIME {
-        let (name, seed) = &seeds[dice.usize(..seeds.len())];
-        let other = &seeds[dice.usize(..seeds.len())].1;
+        let (name, seed) = &seeds[rng.usize(..seeds.len())];
+        let other = &seeds[rng.usize(..seeds.len())].1;
         let mut input = seed.clone();
-        (0..dice.usize(1..6)).for_each(|_| mutate(&mut input, other, &mut dice));
+        (0..rng.usize(1..6)).for_each(|_| mutate(&mut input, other, &mut rng));
         input.truncate(LONGEST);
         attempt(target, &format!("{name}, round {rounds}"), &input);
         rounds += 1;
@@ -52,23 +52,23 @@ fn attempt(target: &str, name: &str, input: &[u8]) {
 }
 
 /// One change: bits, bytes that parsers look for, pieces taken out, doubled, or from another seed.
-fn mutate(input: &mut Vec<u8>, other: &[u8], dice: &mut fastrand::Rng) {
+fn mutate(input: &mut Vec<u8>, other: &[u8], rng: &mut fastrand::Rng) {
     const TELLING: [u8; 24] = *b"\x00\x01\x1f\x53\x61\x6c\x7f\x80\x81\x82\x83\x90\xc0\xdf\xff\"\\{}[]\n#=";
-    let at = dice.usize(..=input.len());
-    let end = dice.usize(at..=input.len()).min(at + 16);
-    match dice.u8(..8) {
-        0 if at < input.len() => input[at] ^= 1 << dice.u8(..8),
-        1 if at < input.len() => input[at] = TELLING[dice.usize(..TELLING.len())],
-        2 if at < input.len() => input[at] = dice.u8(..),
-        3 => input.insert(at, TELLING[dice.usize(..TELLING.len())]),
+    let at = rng.usize(..=input.len());
+    let end = rng.usize(at..=input.len()).min(at + 16);
+    match rng.u8(..8) {
+        0 if at < input.len() => input[at] ^= 1 << rng.u8(..8),
+        1 if at < input.len() => input[at] = TELLING[rng.usize(..TELLING.len())],
+        2 if at < input.len() => input[at] = rng.u8(..),
+        3 => input.insert(at, TELLING[rng.usize(..TELLING.len())]),
         4 => drop(input.drain(at..end)),
         5 => {
             let piece = input[at..end].to_vec();
             input.splice(at..at, piece);
         }
         6 => {
-            let from = dice.usize(..=other.len());
-            let to = dice.usize(from..=other.len()).min(from + 32);
+            let from = rng.usize(..=other.len());
+            let to = rng.usize(from..=other.len()).min(from + 32);
             input.splice(at..end, other[from..to].iter().copied());
         }
         _ => input.truncate(at.max(input.len() / 2)),

@@ -57,6 +57,7 @@ impl Daemon {
         daemon
     }
 
+    /// Its process.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -82,6 +83,7 @@ impl Daemon {
         }
     }
 
+    /// Waits for such an event.
     #[track_caller]
     pub fn hears(&mut self, what: EventKind) {
         self.until(&format!("{what:?}"), |event| event.event == what);
@@ -139,6 +141,7 @@ impl Daemon {
         });
     }
 
+    /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }

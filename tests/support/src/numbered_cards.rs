@@ -13,6 +13,7 @@ use crate::pcscd::Pcscd;
 
 const OLD_PIN: &[u8] = b"12345678";
 
+/// A card that test and reader share.
 pub type Card = SharedCard<GidsCard>;
 
 fn settings(number: u32) -> GidsSettings {

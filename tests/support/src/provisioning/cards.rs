@@ -33,6 +33,7 @@ pub const CODE: &[u8] = b"97310864";
 /// The kinds of cards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// GIDS, with an admin challenge.
     Gids,
     /// Knows mutual authentication only.
     GidsMutual,
@@ -57,6 +58,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Its ATR in hex.
     pub fn atr(self) -> String {
         match self {
             Self::Gids | Self::GidsMutual => hex::encode(pinwright::sim::gids::ATR),
@@ -73,6 +75,7 @@ impl Kind {
         }
     }
 
+    /// A card with this ID, admin key and PIN.
     pub fn card(self, id: [u8; 16], key: [u8; 24], pin: &[u8]) -> Box<dyn InspectableCard> {
         let pin = pin.to_vec();
         if matches!(self, Self::Gids | Self::GidsMutual) {
@@ -122,6 +125,7 @@ impl Kind {
         }))
     }
 
+    /// The card profile that tells this kind; empty where the family is built in.
     pub fn profile(self) -> &'static str {
         match self {
             Self::Gids | Self::GidsMutual | Self::Piv | Self::PivYubico | Self::OpenPgp | Self::OpenPgpOther => "",
@@ -179,12 +183,17 @@ pub fn all_combinations() -> Vec<(Kind, &'static str)> {
 
 /// A card seen from inside.
 pub trait InspectableCard: VirtualCard {
+    /// Whether it has this PIN.
     fn pin_is(&self, pin: &[u8]) -> bool;
+    /// Tries left of its PIN.
     fn tries(&self) -> u8;
+    /// Admin answers that it has refused.
     fn admin_failures(&self) -> usize;
     /// Tries that a PUK, PW3 or resetting code has lost.
     fn code_tries_lost(&self) -> u8;
+    /// Whether user or administrator is authenticated now.
     fn authenticated(&self) -> bool;
+    /// Commands that it has seen.
     fn commands(&self) -> usize;
 }
 
@@ -231,13 +240,18 @@ pub type Instead = Box<dyn FnMut(&[u8]) -> Option<Vec<u8>> + Send>;
 
 /// Every command is kept as it was sent; a forger may change any answer after the card has given it.
 pub struct TappedCard {
+    /// The card, with its faults.
     pub faulty: Faulty<Box<dyn InspectableCard>>,
+    /// All commands, as they were sent.
     pub sent: Vec<Vec<u8>>,
+    /// Changes answers of the card.
     pub forge: Option<Forge>,
+    /// Answers instead of the card.
     pub instead: Option<Instead>,
 }
 
 impl TappedCard {
+    /// Without faults, forger and substitute yet.
     pub fn new(faulty: Faulty<Box<dyn InspectableCard>>) -> Self {
         Self { faulty, sent: Vec::new(), forge: None, instead: None }
     }

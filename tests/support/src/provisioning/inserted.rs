@@ -12,16 +12,21 @@ pub const READER: &str = "Test Reader 00 00";
 
 /// One card in one reader.
 pub struct InsertedCard {
+    /// The card.
     pub card: SharedCard<TappedCard>,
+    /// The readers, of which there is one.
     pub readers: VirtualReaders,
+    /// Its reader.
     pub slot: Slot,
 }
 
 impl InsertedCard {
+    /// With the PIN [`OLD`] and the admin key [`KEY`].
     pub fn new(kind: Kind) -> Self {
         Self::of(Faulty::new(kind.card(CARD_A, KEY, OLD)), kind)
     }
 
+    /// A card that goes wrong as planned.
     pub fn of(faulty: Faulty<Box<dyn InspectableCard>>, kind: Kind) -> Self {
         let card = SharedCard::new(TappedCard::new(faulty));
         let mut readers = VirtualReaders::new();
@@ -43,14 +48,17 @@ impl InsertedCard {
         self.card.with(|tap| tap.instead = Some(Box::new(instead)));
     }
 
+    /// Ends what [`Self::forge`] and [`Self::instead`] have begun.
     pub fn honest(&self) {
         self.card.with(|tap| (tap.forge, tap.instead) = (None, None));
     }
 
+    /// Whether the card has this PIN.
     pub fn pin_is(&self, pin: &[u8]) -> bool {
         self.card.with(|tap| tap.faulty.card().pin_is(pin))
     }
 
+    /// Tries left of the PIN.
     pub fn tries(&self) -> u8 {
         self.card.with(|tap| tap.faulty.card().tries())
     }
@@ -60,18 +68,22 @@ impl InsertedCard {
         self.card.with(|tap| tap.faulty.card().code_tries_lost())
     }
 
+    /// Whether user or administrator is authenticated now.
     pub fn authenticated(&self) -> bool {
         self.card.with(|tap| tap.faulty.card().authenticated())
     }
 
+    /// Commands that were sent.
     pub fn apdus(&self) -> usize {
         self.card.with(|tap| tap.sent.len())
     }
 
+    /// Answers to an admin challenge that were sent.
     pub fn admin_answers(&self) -> usize {
         self.card.with(|tap| tap.admin_answers())
     }
 
+    /// Forgets the commands that were sent.
     pub fn forget_sent(&self) {
         self.card.with(|tap| tap.sent.clear());
     }

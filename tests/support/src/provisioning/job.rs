@@ -22,9 +22,13 @@ use super::person::Person;
 
 /// The server, what is configured, and the client between them.
 pub struct JobSetup {
+    /// The server.
     pub server: StandIn,
+    /// What is configured.
     pub config: Config,
+    /// The client between them.
     pub issuer: MimCm,
+    /// Ids that a person gave.
     pub wanted: Wanted,
     /// Who wants the job done: somebody who wants it again, unless a test is about that.
     pub asked: Asked,
@@ -38,7 +42,9 @@ pub struct JobSetup {
 /// Lines of the configuration beside those that every set-up has.
 #[derive(Clone, Default)]
 pub struct Lines {
+    /// In `[server]`.
     pub server: String,
+    /// In `[card]`.
     pub card: String,
 }
 
@@ -48,6 +54,7 @@ impl JobSetup {
         Self::with(kind, authority, &Lines::default(), |_| {})
     }
 
+    /// With more lines in the configuration, and another server.
     pub fn with(kind: Kind, authority: &str, lines: &Lines, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::for_card(kind.guid(CARD_A), &kind.atr(), KEY);
         settings.add_card(kind.guid(CARD_B), &kind.atr());
@@ -80,6 +87,7 @@ impl JobSetup {
         }
     }
 
+    /// What is to be done.
     pub fn job(&self) -> Job {
         Job {
             reader: READER.to_owned(),
@@ -93,6 +101,7 @@ impl JobSetup {
         }
     }
 
+    /// The job on this card.
     pub fn run(&mut self, inserted: &InsertedCard, person: &mut Person<'_>) -> Run {
         let readers = inserted.readers.clone();
         self.run_over(&readers, person, |_| {})
@@ -135,6 +144,7 @@ impl JobSetup {
         Run { result, steps, risky_frames: 0 }
     }
 
+    /// Insists that the server was asked for nothing that it knows as wrong.
     #[track_caller]
     pub fn assert_no_violations(&self, case: &str) {
         let violations = self.server.violations();
@@ -142,13 +152,16 @@ impl JobSetup {
     }
 }
 
+/// The client that this configuration makes.
 pub fn issuer(config: &Config) -> MimCm {
     MimCm::new(Client::new(config.server.as_ref().unwrap()).unwrap(), config.rules.clone()).unwrap()
 }
 
 /// What came of a job.
 pub struct Run {
+    /// How it ended.
     pub result: Result<Outcome, Failure>,
+    /// The steps that were entered, in order.
     pub steps: Vec<Step>,
     /// Frames with a proof or a PIN; counted where there is a journal.
     pub risky_frames: usize,
@@ -163,6 +176,7 @@ impl Run {
         }
     }
 
+    /// Insists on success.
     #[track_caller]
     pub fn ok(self, case: &str) -> Outcome {
         match self.result {
@@ -171,6 +185,7 @@ impl Run {
         }
     }
 
+    /// Insists on a failure.
     #[track_caller]
     pub fn failed(self, case: &str) -> Failure {
         match self.result {
@@ -179,6 +194,7 @@ impl Run {
         }
     }
 
+    /// Insists on a failure that has left the card as it was.
     #[track_caller]
     pub fn failed_untouched(self, case: &str) -> Failure {
         let failure = self.failed(case);

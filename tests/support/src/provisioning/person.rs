@@ -12,11 +12,15 @@ use super::cards::{CODE, KEY, OLD};
 /// A person with answers prepared; asked for anything else they cancel.
 #[derive(Default)]
 pub struct Person<'a> {
+    /// The PIN that they choose.
     pub new_pin: Option<Vec<u8>>,
+    /// The PIN that the card has.
     pub current_pin: Option<Vec<u8>>,
+    /// The admin key.
     pub admin_key: Option<[u8; 24]>,
     /// The PUK, the admin PIN or the resetting code.
     pub code: Option<Vec<u8>>,
+    /// What they were asked for, in order.
     pub asked: Vec<&'static str>,
     /// What is in a file: nobody has to be waited for.
     pub at_hand: Vec<Need>,
