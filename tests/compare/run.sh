@@ -19,6 +19,8 @@ if ! grep --quiet 'mod transcript;' "$old/tests/cli.rs"; then
 	patch --quiet --strip=1 --directory="$old" < tests/compare/old-case-runner.patch
 fi
 cp tests/cli/transcript.rs "$old/tests/cli/transcript.rs"
+# It lies in this tree's target folder, and is no member of this tree's workspace.
+grep --quiet '^\[workspace' "$old/Cargo.toml" || printf '\n[workspace]\n' >> "$old/Cargo.toml"
 
 # The cases that both have, as this tree has them; one that is gone here as the old revision had it.
 for file in "$old"/fixtures/cli/*.toml; do
