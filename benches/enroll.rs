@@ -126,7 +126,7 @@ impl Bench {
 
     fn enroll(&self, name: &'static str) -> Pair {
         self.in_turns(name, ["pinwright enroll", "gids-tool -U"], || {
-            let ours = self.pinwright(&["--json", "enroll", "--yes"]);
+            let ours = self.pinwright(&["--json", "enroll", "--yes", "--again"]);
             let pin = self.installation.server.state().last_pin().expect("the server was asked for a PIN");
             assert!(self.card.with(|card| card.pin_is(&pin)), "pinwright has set its PIN");
             let theirs = self.opensc("gids-tool", &["--unblock", "--admin-key", ADMIN_KEY, "--pin", OPENSC_PIN]);

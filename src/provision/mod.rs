@@ -260,13 +260,11 @@ fn steps(
     log.claim_request(assignment.request)?;
     let done_before =
         if given.consented { None } else { done_before(card, job, desk.supplier.standing(), log, &assignment)? };
-    if job.asked == Asked::ByInsertion {
-        if authority.need().is_none_or(|need| desk.supplier.at_hand(need)) {
-            // The same key or code as before: a person who types it may have another.
-            log.may_be_shown_unasked(authority, assignment.request)?;
-        }
-    }
     let answer = answer_to_ask(authority, job, &assignment, log)?;
+    // The same key or code as before: a person who types it may have another.
+    if job.asked == Asked::ByInsertion && authority.need().is_none_or(|need| desk.supplier.at_hand(need)) {
+        log.may_be_shown_unasked(authority, assignment.request)?;
+    }
     // Before anything secret is fetched or typed, and with the card let go of: a person may think for long.
     given.consented |= done_before.is_none() && is_agreed_to(&assignment, desk.supplier);
     if !given.consented {

@@ -44,7 +44,7 @@ impl<'a> Job<'a> {
 
     /// `enroll --json` by this authority alone.
     pub fn enroll(&self, authority: Authority<'_>) -> Run {
-        self.run(authority, &["--json", "enroll", "--yes"])
+        self.run(authority, &["--json", "enroll", "--yes", "--again"])
     }
 
     /// A command that takes the secret of this authority from a descriptor.

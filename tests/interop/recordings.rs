@@ -135,7 +135,7 @@ fn record(pcscd: &Pcscd, card: &Vcard, opensc: &OpenSc<'_>, case: &Case, card_id
     let out = file.to_str().unwrap();
     let run = match case.authority {
         None => job.installation.pinwright(pcscd, &["record", out, "inspect", "--card", make]),
-        Some(authority) => job.run(authority, &["record", out, "enroll", "--yes", "--card", make]),
+        Some(authority) => job.run(authority, &["record", out, "enroll", "--yes", "--again", "--card", make]),
     };
     run.exits(case.ends.0);
     fs::read_to_string(file).unwrap()

@@ -25,8 +25,11 @@ fn a_pipe_that_stays_silent_keeps_neither_the_card_nor_the_command() {
     let pipe = silent_pipe(&installation, "silent");
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let words = format!("exec 9<>'{}'", pipe.display());
-        let mut running =
-            installation.start_by(&pcscd.socket(), &words, &["-v", "--json", "enroll", "--yes", "--pin-fd", "9"]);
+        let mut running = installation.start_by(
+            &pcscd.socket(),
+            &words,
+            &["-v", "--json", "enroll", "--yes", "--again", "--pin-fd", "9"],
+        );
         running.says("get a secret that the server does not give");
         // Others may use it meanwhile.
         installation.pinwright(&pcscd, &["inspect"]).exits(0);
@@ -45,7 +48,7 @@ fn a_pipe_in_place_of_a_file_is_refused_at_once() {
     let pipe = silent_pipe(&installation, "silent");
     let section = format!("[card]\nauthority = [\"admin-key\"]\nadmin_key_file = \"{}\"", pipe.display());
     installation.configure("", &section);
-    let run = installation.pinwright(&pcscd, &["--json", "enroll", "--yes"]);
+    let run = installation.pinwright(&pcscd, &["--json", "enroll", "--yes", "--again"]);
     run.exits(7).says("it is no regular file").says("\"card_state\":\"untouched\"");
 }
 
@@ -58,6 +61,6 @@ fn a_secret_is_read_from_where_its_descriptor_stands() {
     fs::write(installation.path("secret"), "00000000\n24681357\n11111111\n").unwrap();
     // The shell reads the first line itself, and nobody may open the file anew.
     let words = format!("exec 9<'{0}'; rm '{0}'; read first <&9", installation.path("secret").display());
-    installation.start_by(&pcscd.socket(), &words, &["enroll", "--yes", "--pin-fd", "9"]).finish().exits(0);
+    installation.start_by(&pcscd.socket(), &words, &["enroll", "--yes", "--again", "--pin-fd", "9"]).finish().exits(0);
     assert!(card.with(|card| card.pin_is(b"24681357")));
 }

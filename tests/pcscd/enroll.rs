@@ -8,7 +8,7 @@ use support::opensc::{self, ADMIN_KEY};
 
 use super::{OLD_PIN, pcscd_with, personalised};
 
-const ENROLL: &[&str] = &["--json", "enroll", "--yes"];
+const ENROLL: &[&str] = &["--json", "enroll", "--yes", "--again"];
 
 #[test]
 fn opensc_accepts_the_pin_that_the_server_proposed_and_refuses_the_old_one() {
@@ -154,7 +154,7 @@ fn an_output_that_is_full_does_not_hide_that_the_card_is_done() {
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
     let installation = Installation::new(server_for(&GidsSettings::default()));
-    for arguments in [&["enroll", "--yes"][..], &["--json", "enroll", "--yes"]] {
+    for arguments in [&["enroll", "--yes", "--again"][..], &["--json", "enroll", "--yes", "--again"]] {
         let run = installation.start_by(&pcscd.socket(), "exec >/dev/full", arguments).finish();
         let pin = installation.server.state().last_pin().unwrap();
         assert!(card.with(|card| card.pin_is(&pin)));

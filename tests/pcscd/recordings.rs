@@ -45,7 +45,7 @@ fn record(case: Case<impl VirtualCard + 'static>, server: Settings, make: &str, 
     let run = match case.puk {
         None => installation.pinwright(&pcscd, &["record", out, "inspect", "--card", make]),
         Some(puk) => {
-            let arguments = ["record", out, "enroll", "--yes", "--card", make, "--puk-fd", "9"];
+            let arguments = ["record", out, "enroll", "--yes", "--again", "--card", make, "--puk-fd", "9"];
             installation.start_with_secret(&pcscd.socket(), &arguments, puk.as_bytes()).finish()
         }
     };
