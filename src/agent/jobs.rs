@@ -133,14 +133,9 @@ fn run(context: &JobContext, task: &Task, sender: JobSender) {
 }
 
 fn work(context: &JobContext, readers: &dyn Readers, task: &Task, sender: &JobSender) -> Result<Ending, Failure> {
-    let identity = match &task.identity {
+    let mut identity = match &task.identity {
         Some(identity) => identity.clone(),
-        None => {
-            sender.send(JobEvent::Step(Step::Identify));
-            let identity = look(readers, &task.reader, &context.families)?;
-            sender.send(JobEvent::Identified(identity.clone()));
-            identity
-        }
+        None => identify(context, readers, task, sender)?,
     };
     if task.look_only {
         return Ok(Ending::plain(
@@ -154,7 +149,19 @@ fn work(context: &JobContext, readers: &dyn Readers, task: &Task, sender: &JobSe
         Err(reason) => return Ok(Ending::plain(Phase::NoAccess, Next::Recheck, reason)),
     };
     sender.send(JobEvent::Step(Step::Resolve));
-    let assignment = ask(issuer.as_mut(), task, &identity)?;
+    let assignment = match ask(issuer.as_mut(), task, &identity) {
+        // What an earlier look has seen may have been a card that was still being pushed in.
+        Err(failure) if task.identity.is_some() && is_of_another_card(&failure) => {
+            let seen = identify(context, readers, task, sender)?;
+            if seen == identity {
+                return Err(failure);
+            }
+            identity = seen;
+            sender.send(JobEvent::Step(Step::Resolve));
+            ask(issuer.as_mut(), task, &identity)?
+        }
+        result => result?,
+    };
     let answered = |ending: Ending| Ok(Ending { server_answered: true, ..ending });
     let Some(request) = assignment.request else {
         return answered(Ending::plain(Phase::Waiting, Next::Recheck, no_request(context, &identity, &assignment)));
@@ -172,6 +179,24 @@ fn work(context: &JobContext, readers: &dyn Readers, task: &Task, sender: &JobSe
         return answered(Ending::plain(Phase::Reported, Next::Recheck, reason));
     }
     provision(context, readers, task, &identity, assignment, issuer.as_mut(), sender).map(Ending::done)
+}
+
+/// Looks at the card and tells what it is.
+fn identify(
+    context: &JobContext,
+    readers: &dyn Readers,
+    task: &Task,
+    sender: &JobSender,
+) -> Result<CardIdentity, Failure> {
+    sender.send(JobEvent::Step(Step::Identify));
+    let identity = look(readers, &task.reader, &context.families)?;
+    sender.send(JobEvent::Identified(identity.clone()));
+    Ok(identity)
+}
+
+/// Whether the server's record is of another card than the one that was seen.
+fn is_of_another_card(failure: &Failure) -> bool {
+    matches!(failure.cause.as_ref(), Cause::Resolve(ResolveError::OtherCard { .. }))
 }
 
 /// Asks for the server's records. The card is not held meanwhile: others may use it, and a slow server blocks nobody.

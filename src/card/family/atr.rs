@@ -2,7 +2,7 @@
 
 use crate::card::proof::Family;
 use crate::card::{gids, openpgp, piv};
-use crate::reader::Atr;
+use crate::reader::{Atr, historical};
 
 /// An ATR that is known, and the families whose applications cards with it have, the likelier first.
 struct Row {
@@ -98,24 +98,6 @@ fn agree(wanted: &[u8], mask: &[u8], is: &[u8]) -> bool {
 /// `3B 8x 80 01`: TD1 = 80, TD2 = 01, as PC/SC part 3 §3.1.3.2.3 prescribes for contactless cards.
 fn is_contactless(atr: &[u8]) -> bool {
     matches!(atr, [0x3B, t0, 0x80, 0x01, ..] if t0 & 0xF0 == 0x80)
-}
-
-/// The historical bytes (ISO 7816-3 §8.2): after the interface bytes, as many as T0 says. Empty where the ATR is cut off.
-fn historical(atr: &[u8]) -> &[u8] {
-    let Some(t0) = atr.get(1).copied() else { return &[] };
-    let mut at = 2;
-    let mut present = t0 >> 4;
-    loop {
-        // TA, TB and TC are one byte each; TD tells which ones follow it.
-        at += (present & 0b0111).count_ones() as usize;
-        if present & 0b1000 == 0 {
-            break;
-        }
-        let Some(td) = atr.get(at).copied() else { return &[] };
-        present = td >> 4;
-        at += 1;
-    }
-    atr.get(at..at + usize::from(t0 & 0x0F)).unwrap_or_default()
 }
 
 /// An application identifier (COMPACT-TLV tag F) or an issuer (tag 5) among the historical bytes (ISO 7816-4 §8.1.1).
