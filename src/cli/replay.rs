@@ -213,6 +213,7 @@ impl Issuer for ZerosIssuer {
         Ok(Assignment {
             smartcard: uuid::Uuid::nil(),
             request: Some(uuid::Uuid::nil()),
+            atr: String::new(),
             admin_key: Ok(AdminKeyVersion::Default),
             pin_maker: PinMaker::Ask,
             pin_option: String::new(),

@@ -38,6 +38,8 @@ pub struct Assignment {
     pub request: Option<Uuid>,
     /// Which admin key is on the card, or the evidence that does not settle it.
     pub admin_key: Result<AdminKeyVersion, String>,
+    /// The card's ATR by the server's record, as it stands there; empty where the record has none.
+    pub atr: String,
     /// Who makes the PIN.
     pub pin_maker: PinMaker,
     /// The policy's own word for that.

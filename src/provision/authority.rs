@@ -1,6 +1,7 @@
 //! Which authority sets the PIN, what it needs, and whether a try of it may be risked.
 
 use super::rules::Rules;
+use crate::apdu::Status;
 use crate::card::{CardError, Challenge, Credential, Proof, Tries, answer_with_admin_key};
 use crate::job::authority::Authority;
 use crate::job::cause::Cause;
@@ -79,15 +80,38 @@ pub(super) fn may_be_risked(
         // A wrong answer is the server's or the key's, and its counter can't be asked for.
         Authority::Server | Authority::AdminKey => Ok(()),
         Authority::CurrentPin => {
-            let tries = card.tries_to_risk(Proof::CurrentPin)?;
+            let tries = told(Proof::CurrentPin, card.tries_to_risk(Proof::CurrentPin), rules)?;
             let doubt = log.pin_is_uncertain().map(|record| Doubt { record, others: others(card, authority) });
             enough_tries(tries, rules.min_tries_left, doubt)
         }
         Authority::Puk | Authority::AdminPin | Authority::ResettingCode => {
-            let tries = card.tries_to_risk(authority.proof())?;
+            let tries = told(authority.proof(), card.tries_to_risk(authority.proof()), rules)?;
             enough_code_tries(authority, tries, rules, log.code_try_in_doubt(authority))
         }
     }
+}
+
+/// The tries left. A card that does not know VERIFY without data refuses it and spends no try: its counter is untold, and a
+/// person decides whether one is risked.
+///
+/// # Errors
+/// [`Cause::CounterRefused`], and every other failure as it is.
+pub(super) fn told(proof: Proof, asked: Result<Tries, Cause>, rules: &Rules) -> Result<Tries, Cause> {
+    match asked {
+        Err(Cause::Card(CardError::Refused { command: "VERIFY (status)", status })) if is_unknown_question(status) => {
+            if rules.risk_uncounted {
+                Ok(Tries::Untold)
+            } else {
+                Err(Cause::CounterRefused { what: proof.what(), status })
+            }
+        }
+        asked => asked,
+    }
+}
+
+/// The words with which cards refuse VERIFY without data; never `6983` or `63Cx`, which answer it.
+fn is_unknown_question(status: Status) -> bool {
+    [Status::WRONG_LENGTH, Status::WRONG_DATA, Status::WRONG_PARAMETERS, Status::INS_NOT_SUPPORTED].contains(&status)
 }
 
 /// An earlier job that may have changed the PIN, and the authorities that don't depend on it.

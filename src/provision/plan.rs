@@ -4,7 +4,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::Job;
-use super::authority::{choose, enough_code_tries, enough_tries, question_key};
+use super::authority::{choose, enough_code_tries, enough_tries, question_key, told};
 use super::mimcm::MimCm;
 use super::rules::PinRouteRule;
 use crate::apdu::Command;
@@ -13,7 +13,7 @@ use crate::job::authority::Authority;
 use crate::job::held::{HeldCard, OpenCard};
 use crate::job::issuer::{Assignment, Issuer, PinMaker};
 use crate::job::records::ResolveError;
-use crate::job::{CardIdentity, Cause, Failure, Step, challenge};
+use crate::job::{CardIdentity, Cause, Failure, Step, challenge, record_atr};
 use crate::reader::record::Recording;
 use crate::reader::{Protocol, Readers};
 use crate::server::{
@@ -97,10 +97,12 @@ fn draw(
     held.at(Step::Authorize);
     let authority = choose(&job.rules, held)?;
     held.at(Step::Resolve);
-    let parameters = held.parameters(challenge::parameter(None));
+    let parameters = held.parameters(None, challenge::parameter(None));
     let mut watch = held.watch(interrupted);
     let assignment = issuer.resolve(&parameters, job.wanted, &mut watch)?;
     drop(watch);
+    record_atr::check(held.identity(), &assignment, &job.families)?;
+    let parameters = held.parameters(Some(&assignment), challenge::parameter(None));
     let records = issuer.client().sent().into_iter().map(|(_, url)| PlannedStep::Http {
         purpose: "find the card and its request at the server",
         url: url.to_string(),
@@ -113,9 +115,13 @@ fn draw(
         .or(no_route.then_some(ResolveError::NoRequest { smartcard: assignment.smartcard }))
         .map(Cause::from);
     // Asked now, since the job would stop at it; it is in the plan as the job's own command.
-    let tries = match (&obstacle, authority) {
+    let asked = match (&obstacle, authority) {
         (Some(_), _) | (None, Authority::Server | Authority::AdminKey) => None,
-        (None, _) => Some(held.proof_tries_left(authority.proof())?),
+        (None, _) => Some(told(authority.proof(), held.proof_tries_left(authority.proof()), &job.rules)),
+    };
+    let (tries, obstacle) = match asked {
+        Some(Err(refused @ Cause::CounterRefused { .. })) => (None, Some(refused)),
+        asked => (asked.transpose()?, obstacle),
     };
     let obstacle = match (tries, authority) {
         (None, _) => obstacle,
@@ -127,12 +133,13 @@ fn draw(
         format!("the card does not tell how many tries the {what} has left: one try is risked, and no second one")
     });
     let steps = steps(held, job, &assignment, authority, &parameters, issuer.client())?;
+    let other_atr = record_atr::note(held.identity(), &assignment, &job.families);
     Ok(Plan {
         card: held.identity().clone(),
         authority,
         assignment,
         obstacle,
-        notes: uncounted.into_iter().collect(),
+        notes: uncounted.into_iter().chain(other_atr).collect(),
         steps: identification.chain(records).chain(steps).collect(),
     })
 }

@@ -1,5 +1,6 @@
 //! One card, and what becomes of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pinwright::agent::report::{EventKind, Phase};
@@ -12,7 +13,7 @@ use pinwright::sim::gids::ATR;
 use pinwright::sim::iso7816::{Iso7816Card, Iso7816Settings};
 use pinwright::sim::server::RequestStatus;
 
-use crate::setup::{Setup, card, card as card_of, card_id, card_with_atrs, writes};
+use crate::setup::{Nobody, Setup, card, card as card_of, card_id, card_with_atrs, writes};
 
 const READER: &str = "Reader 00 00";
 const OTHER: &str = "Reader 00 01";
@@ -145,7 +146,7 @@ fn a_card_that_the_server_does_not_know_waits() {
 /// An ATR that a reader gave while the card was still being pushed in: another card's, by the server's record.
 #[test]
 fn a_recheck_looks_at_a_card_again_that_the_record_did_not_fit() {
-    let setup = Setup::new(1);
+    let setup = Setup::with(1, |_| {}, "[card]\natr = \"strict\"", Arc::new(|_, _| Box::new(Nobody)));
     let card = card_with_atrs(&ATR[..3], &ATR);
     setup.readers.add(READER).insert(card.clone());
     let mut agent = setup.agent();

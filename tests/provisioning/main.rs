@@ -11,6 +11,7 @@ mod identity;
 mod last_tries;
 mod misbehaving;
 mod pins;
+mod piv_pins;
 mod plan;
 mod proxy;
 mod records;

@@ -49,6 +49,9 @@ const ROWS: &[Row] = &[
 
 const YUBIKEY: &[Family] = &[Family::Piv, Family::OpenPgp];
 
+/// What the historical bytes of every YubiKey have in them, in letters of either case.
+const YUBIKEY_NAME: &[u8] = b"YubiKey";
+
 /// How the card issuer's data (COMPACT-TLV tag 5) begin, in text.
 const ISSUERS: [(&[u8], &[Family]); 2] = [(b"YubiKey", YUBIKEY), (b"Nitrokey", &[Family::Piv, Family::OpenPgp])];
 
@@ -75,6 +78,11 @@ pub(super) fn families(atr: &Atr) -> Vec<Family> {
 /// Whether the card is a Windows virtual smart card.
 pub(super) fn is_virtual_smart_card(atr: &Atr) -> bool {
     VIRTUAL_SMART_CARD.matches(atr.bytes())
+}
+
+/// Whether the card says of itself that it is a YubiKey: in its issuer's data, or in historical bytes of its own form (4, NEO).
+pub(super) fn is_yubikey(atr: &Atr) -> bool {
+    historical(atr.bytes()).windows(YUBIKEY_NAME.len()).any(|window| window.eq_ignore_ascii_case(YUBIKEY_NAME))
 }
 
 impl Row {
@@ -144,6 +152,22 @@ mod tests {
         assert_eq!(says("3BDA18FF81B1FE751F030031F573C001600090001C"), ["openpgp"]);
         assert_eq!(says("3BD6970081B1FE451F878031C15241FFFF"), ["piv"]);
         assert!(says("3B951381018073FF01000B").is_empty());
+    }
+
+    #[test]
+    fn a_yubikey_says_that_it_is_one() {
+        for (atr, expected) in [
+            ("3BFD1300008131FE158073C021C057597562694B657940", true),
+            ("3BF81300008131FE15597562696B657934D4", true),
+            ("3BFC1300008131FE15597562696B65794E454F7233E1", true),
+            ("3B8D80018073C021C057597562694B6579F9", true),
+            ("3B8F01805D4E6974726F6B657900000000006A", false),
+            ("3B951381018073FF01000B", false),
+            // The name behind the historical bytes is not the card's.
+            ("3B8001597562694B6579", false),
+        ] {
+            assert_eq!(is_yubikey(&Atr::new(&hex::decode(atr).unwrap())), expected, "{atr}");
+        }
     }
 
     #[test]
