@@ -10,6 +10,8 @@ use support::provisioning::{CARD_A, CARD_B, InsertedCard, JobSetup, KEY, Kind, L
 
 const SCID: &str = "17cf063d-e337-4aa9-a822-346554ddd3c9";
 const REQUEST: &str = "a9b4b42c-cc50-4c9b-89d1-bbc0bcd5a099";
+/// Names other families than the card's.
+const YUBIKEY_ATR: &str = "3bfd1300008131fe158073c021c057597562694b657940";
 const TEMPLATE: &str = "a039b4d0-5ce8-4eff-8651-181c6576fda3";
 
 fn says(setup: &JobSetup, endpoint: Endpoint, body: &serde_json::Value) {
@@ -85,7 +87,7 @@ fn made_up_records() {
 fn an_older_record_of_another_kind_of_card() {
     let mut older = card(guid(CARD_A));
     older["Uuid"] = json!("27cf063d-e337-4aa9-a822-346554ddd3c9");
-    older["Atr"] = json!("3b00");
+    older["Atr"] = json!(YUBIKEY_ATR);
     for records in [json!([older, card(guid(CARD_A))]), json!([card(guid(CARD_A)), older])] {
         let mut setup = JobSetup::new(Kind::Gids, "server");
         says(&setup, Endpoint::Smartcards, &records);
@@ -97,7 +99,7 @@ fn an_older_record_of_another_kind_of_card() {
         says(&setup, Endpoint::Requests, &request(&[("NewSmartcardUuid", older["Uuid"].clone())]));
         let inserted = InsertedCard::new(Kind::Gids);
         let failure = setup.run(&inserted, &mut Person::default()).failed_untouched("the other one");
-        assert!(told(&failure).contains("3b00"), "{}", told(&failure));
+        assert!(told(&failure).contains(YUBIKEY_ATR), "{}", told(&failure));
     }
     let mut retired = card(guid(CARD_A));
     retired["Status"] = json!(6);
@@ -167,7 +169,7 @@ fn another_atr_of_the_same_card() {
     }
     // Another family's ATR in the record: another card.
     let inserted = gids(COLD, COLD);
-    recorded(&setup, "3bfd1300008131fe158073c021c057597562694b657940");
+    recorded(&setup, YUBIKEY_ATR);
     let failure = setup.run(&inserted, &mut Person::default()).failed_untouched("a YubiKey's");
     assert!(told(&failure).contains("piv or openpgp"), "{}", told(&failure));
     inserted.assert_not_risked("a YubiKey's");
@@ -225,7 +227,7 @@ fn records_that_lead_to_no_job() {
     let cases: [(&str, Change); 8] = [
         ("not registered", |settings| settings.cards.clear()),
         ("retired", |settings| settings.cards[0].status = 6),
-        ("another ATR", |settings| settings.cards[0].atr = "3b80".to_owned()),
+        ("another ATR", |settings| settings.cards[0].atr = YUBIKEY_ATR.to_owned()),
         ("no request", |settings| settings.requests.clear()),
         ("pending", |settings| settings.requests[0].status = RequestStatus::Pending),
         ("completed", |settings| settings.requests[0].status = RequestStatus::Completed),

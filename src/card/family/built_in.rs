@@ -1,6 +1,7 @@
 //! The families that are built in: how each is selected and recognised, and how its card is made.
 
 use super::atr;
+use super::candidate::named;
 use super::settings::Families;
 use crate::apdu::{Command, Response};
 use crate::card::Card;
@@ -54,7 +55,7 @@ pub(super) const BUILT_IN: &[BuiltIn] = &[
         family: Family::Piv,
         title: "PIV",
         select: piv::commands::select,
-        answers: |answer| answer.status().is_ok(),
+        answers: |answer| answer.status().is_ok() && !names_another_than_piv(answer),
         confirm: Some(Confirm {
             needed: |answer| !Piv::is_selected(answer),
             read: piv::identification,
@@ -94,6 +95,11 @@ pub(super) const BUILT_IN: &[BuiltIn] = &[
         },
     },
 ];
+
+/// A name that is a part of PIV's identifier names no other application, and neither does one that can't be read.
+fn names_another_than_piv(answer: &Response) -> bool {
+    !Piv::is_selected(answer) && named(answer.data()).is_some_and(|name| !piv::commands::AID.starts_with(name))
+}
 
 fn gids_limits(atr: &Atr, families: &Families) -> PinLimits {
     let by_atr = if atr::is_virtual_smart_card(atr) { gids::VIRTUAL_CARD_LIMITS } else { gids::APPLET_LIMITS };

@@ -108,7 +108,7 @@ fn confirmed(confirm: &Confirm, selected: Status, channel: &mut Channel<'_>) -> 
 
 /// The application that an answer to SELECT names: its identifier in an application template (`61`/`4F`), or the name in the
 /// file control information (`6F`, `62` or `64`/`84`, ISO 7816-4 §5.3.3). `None` where it names none.
-fn named(answer: &[u8]) -> Option<&[u8]> {
+pub(super) fn named(answer: &[u8]) -> Option<&[u8]> {
     let within = |outer, inner| {
         let template = tlv::find(answer, outer).ok().flatten()?;
         tlv::find(template, inner).ok().flatten()
