@@ -146,7 +146,7 @@ fn a_card_that_the_server_does_not_know_waits() {
 /// An ATR that a reader gave while the card was still being pushed in: another card's, by the server's record.
 #[test]
 fn a_recheck_looks_at_a_card_again_that_the_record_did_not_fit() {
-    let setup = Setup::with(1, |_| {}, "[card]\natr = \"strict\"", Arc::new(|_, _| Box::new(Nobody)));
+    let mut setup = Setup::with(1, |_| {}, "[card]\natr = \"strict\"", Arc::new(|_, _| Box::new(Nobody)));
     let card = card_with_atrs(&ATR[..3], &ATR);
     setup.readers.add(READER).insert(card.clone());
     let mut agent = setup.agent();
