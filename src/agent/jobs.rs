@@ -18,7 +18,7 @@ use crate::job::journal::{self, Journal, Record, most_doubtful};
 use crate::job::look::look;
 use crate::job::records::ResolveError;
 use crate::job::supplier::Supplier;
-use crate::job::{CardIdentity, Cause, Failure, Step};
+use crate::job::{CardIdentity, Cause, Failure, Step, record_atr};
 use crate::operation::Operation;
 use crate::provision;
 use crate::provision::{Asked, Job, Outcome, Rules};
@@ -133,14 +133,9 @@ fn run(context: &JobContext, task: &Task, sender: JobSender) {
 }
 
 fn work(context: &JobContext, readers: &dyn Readers, task: &Task, sender: &JobSender) -> Result<Ending, Failure> {
-    let identity = match &task.identity {
+    let mut identity = match &task.identity {
         Some(identity) => identity.clone(),
-        None => {
-            sender.send(JobEvent::Step(Step::Identify));
-            let identity = look(readers, &task.reader, &context.families)?;
-            sender.send(JobEvent::Identified(identity.clone()));
-            identity
-        }
+        None => identify(context, readers, task, sender)?,
     };
     if task.look_only {
         return Ok(Ending::plain(
@@ -154,7 +149,19 @@ fn work(context: &JobContext, readers: &dyn Readers, task: &Task, sender: &JobSe
         Err(reason) => return Ok(Ending::plain(Phase::NoAccess, Next::Recheck, reason)),
     };
     sender.send(JobEvent::Step(Step::Resolve));
-    let assignment = ask(issuer.as_mut(), task, &identity)?;
+    let assignment = match ask(context, issuer.as_mut(), task, &identity) {
+        // What an earlier look has seen may have been a card that was still being pushed in.
+        Err(failure) if task.identity.is_some() && is_of_another_card(&failure) => {
+            let seen = identify(context, readers, task, sender)?;
+            if seen == identity {
+                return Err(failure);
+            }
+            identity = seen;
+            sender.send(JobEvent::Step(Step::Resolve));
+            ask(context, issuer.as_mut(), task, &identity)?
+        }
+        result => result?,
+    };
     let answered = |ending: Ending| Ok(Ending { server_answered: true, ..ending });
     let Some(request) = assignment.request else {
         return answered(Ending::plain(Phase::Waiting, Next::Recheck, no_request(context, &identity, &assignment)));
@@ -174,13 +181,41 @@ fn work(context: &JobContext, readers: &dyn Readers, task: &Task, sender: &JobSe
     provision(context, readers, task, &identity, assignment, issuer.as_mut(), sender).map(Ending::done)
 }
 
+/// Looks at the card and tells what it is.
+fn identify(
+    context: &JobContext,
+    readers: &dyn Readers,
+    task: &Task,
+    sender: &JobSender,
+) -> Result<CardIdentity, Failure> {
+    sender.send(JobEvent::Step(Step::Identify));
+    let identity = look(readers, &task.reader, &context.families)?;
+    sender.send(JobEvent::Identified(identity.clone()));
+    Ok(identity)
+}
+
+/// Whether the server's record is of another card than the one that was seen.
+fn is_of_another_card(failure: &Failure) -> bool {
+    matches!(failure.cause.as_ref(), Cause::Resolve(ResolveError::OtherCard { .. } | ResolveError::OtherAtr { .. }))
+}
+
 /// Asks for the server's records. The card is not held meanwhile: others may use it, and a slow server blocks nobody.
-fn ask(issuer: &mut dyn Issuer, task: &Task, identity: &CardIdentity) -> Result<Assignment, Failure> {
+fn ask(
+    context: &JobContext,
+    issuer: &mut dyn Issuer,
+    task: &Task,
+    identity: &CardIdentity,
+) -> Result<Assignment, Failure> {
     let interrupted = Arc::clone(&task.interrupted);
     let mut watch = || {
         if interrupted.load(std::sync::atomic::Ordering::Relaxed) { Err(Cause::Interrupted) } else { Ok(()) }
     };
-    issuer.resolve(&identity.parameters(), Wanted::default(), &mut watch).map_err(|cause| failed(task, identity, cause))
+    let assignment = issuer
+        .resolve(&identity.parameters(), Wanted::default(), &mut watch)
+        .map_err(|cause| failed(task, identity, cause))?;
+    record_atr::check(identity, &assignment, &context.families)
+        .map_err(|error| failed(task, identity, error.into()))?;
+    Ok(assignment)
 }
 
 fn failed(task: &Task, identity: &CardIdentity, cause: Cause) -> Failure {

@@ -112,6 +112,9 @@ pub enum CardError {
         /// In which form, as an adverbial phrase.
         format: &'static str,
     },
+    /// The card's Global PIN is its primary one and its counter can't be read: nothing was sent that could cost a try of it.
+    #[error("the card does not tell how many tries its Global PIN has left")]
+    UncountedGlobalPin,
     /// A key whose length isn't its algorithm's: it was not sent.
     #[error("the key has {length} bytes and its algorithm's have {expected}")]
     KeyLength {

@@ -3,17 +3,19 @@
 
 mod atr;
 mod built_in;
+mod candidate;
 mod settings;
+mod tried;
 
 use thiserror::Error;
 
 use self::built_in::{BUILT_IN, BuiltIn, Selected};
-pub use self::settings::Families;
+use self::candidate::{Candidate, Kind, Probe};
+pub use self::settings::{AtrRule, Families};
+pub use self::tried::{Doubt, Tried};
 use super::Card;
-use super::iso7816::{self, Iso7816};
-use super::profile::Profile;
 use super::proof::Family;
-use crate::apdu::{ApduError, Channel, Command, Response, Status, tlv};
+use crate::apdu::{ApduError, Channel, Status};
 use crate::reader::Atr;
 
 /// The names of the built-in families, in the order in which they are tried.
@@ -82,8 +84,8 @@ pub enum DetectError {
     Unknown {
         /// The card's ATR.
         atr: Atr,
-        /// What was tried and how the card answered; `9000` where another application answered.
-        tried: Vec<(String, Status)>,
+        /// What was tried and how the card answered.
+        tried: Vec<Tried>,
     },
     /// The only application of a known family on the card has been put out of use (`6285`).
     #[error("the card's {application} application is terminated")]
@@ -96,8 +98,9 @@ pub enum DetectError {
     NoAnswer(#[source] ApduError),
 }
 
-/// Finds the family and selects its application. 0 to N commands for N candidates; 1 where the ATR tells. One more for an
-/// application that does not say in its answer which one it is; [`Card::identify`] then needs one less.
+/// Finds the family and selects its application. 0 to N commands for N candidates; 1 where the ATR tells. One more for each
+/// application of PIV or OpenPGP that answers `9000` and does not say which one it is; where it is the one, [`Card::identify`]
+/// needs one less. Nothing but SELECT and GET DATA is sent.
 ///
 /// # Errors
 /// No candidate's application is on the card, or the card does not answer.
@@ -115,6 +118,8 @@ pub struct Found<'a> {
     pub prefer_chooses: bool,
     /// Exchanges with the card that it took.
     pub exchanges: u32,
+    /// What was tried before.
+    pub tried: Vec<Tried>,
     rest: Vec<Candidate<'a>>,
 }
 
@@ -149,8 +154,8 @@ pub fn find<'a>(atr: &Atr, channel: &mut Channel<'_>, families: &'a Families) ->
         let read = match candidate.select().map(|command| candidate.probe(&command, channel)).transpose() {
             Ok(None) => None,
             Ok(Some(Probe::Present(read))) => read,
-            Ok(Some(Probe::Absent(status))) => {
-                tried.push((candidate.name().to_owned(), status));
+            Ok(Some(Probe::Absent(status, doubt))) => {
+                tried.push(Tried { name: candidate.name().to_owned(), status, doubt });
                 continue;
             }
             Err(error) => return Err(DetectError::NoAnswer(error)),
@@ -164,105 +169,15 @@ pub fn find<'a>(atr: &Atr, channel: &mut Channel<'_>, families: &'a Families) ->
                 Reason::Preferred | Reason::Order => true,
             },
             exchanges: channel.exchanges() - before,
+            tried,
             rest: candidates.collect(),
         });
     }
-    let terminated = tried.iter().find(|(_, status)| *status == Status::TERMINATED);
+    let terminated = tried.iter().find(|one| one.status == Status::TERMINATED);
     match terminated {
-        Some((application, _)) => Err(DetectError::Terminated { application: application.clone() }),
+        Some(one) => Err(DetectError::Terminated { application: one.name.clone() }),
         None => Err(DetectError::Unknown { atr: atr.clone(), tried }),
     }
-}
-
-#[derive(Clone, Copy)]
-enum Kind<'a> {
-    Profile(&'a Profile),
-    BuiltIn(&'static BuiltIn),
-}
-
-impl Kind<'_> {
-    fn name(&self) -> &str {
-        match self {
-            Self::Profile(profile) => &profile.name,
-            Self::BuiltIn(row) => row.family.name(),
-        }
-    }
-}
-
-/// What a candidate's application has answered.
-enum Probe {
-    /// It is there and selected; with what it was read, where that was needed.
-    Present(Option<Response>),
-    /// It is not, and this was the answer to SELECT.
-    Absent(Status),
-}
-
-#[derive(Clone, Copy)]
-struct Candidate<'a> {
-    kind: Kind<'a>,
-    reason: Reason,
-}
-
-impl Candidate<'_> {
-    fn name(&self) -> &str {
-        self.kind.name()
-    }
-
-    fn application(&self) -> Application {
-        let title = match self.kind {
-            Kind::Profile(profile) => iso7816::title(profile),
-            Kind::BuiltIn(row) => row.title.to_owned(),
-        };
-        Application { name: self.name().to_owned(), title, reason: self.reason }
-    }
-
-    fn select(&self) -> Option<Command> {
-        match self.kind {
-            Kind::Profile(profile) => profile.aid.as_ref().map(|aid| iso7816::commands::select_application(&aid.0)),
-            Kind::BuiltIn(row) => Some((row.select)()),
-        }
-    }
-
-    /// Sends the SELECT, and the read that makes sure of it where it is needed.
-    fn probe(&self, select: &Command, channel: &mut Channel<'_>) -> Result<Probe, ApduError> {
-        let answer = channel.send(select)?;
-        if !self.is_selected(&answer) {
-            return Ok(Probe::Absent(answer.status()));
-        }
-        let confirm = match self.kind {
-            Kind::BuiltIn(BuiltIn { confirm: Some(confirm), .. }) if (confirm.needed)(&answer) => confirm,
-            Kind::BuiltIn(_) | Kind::Profile(_) => return Ok(Probe::Present(None)),
-        };
-        let read = channel.send(&(confirm.read)())?;
-        Ok(if (confirm.answers)(&read) { Probe::Present(Some(read)) } else { Probe::Absent(answer.status()) })
-    }
-
-    fn is_selected(&self, response: &Response) -> bool {
-        match self.kind {
-            Kind::Profile(profile) => {
-                let aid = profile.aid.as_ref().map_or(&[][..], |aid| &aid.0);
-                response.status().is_ok() && named(response.data()).is_none_or(|name| name.starts_with(aid))
-            }
-            Kind::BuiltIn(row) => (row.answers)(response),
-        }
-    }
-
-    fn make(&self, selected: &Selected<'_>) -> Box<dyn Card> {
-        match self.kind {
-            Kind::Profile(profile) => Box::new(Iso7816::new(profile.clone())),
-            Kind::BuiltIn(row) => (row.make)(selected),
-        }
-    }
-}
-
-/// The application that an answer to SELECT names: its identifier in an application template (`61`/`4F`), or the name in the
-/// file control information (`6F`, `62` or `64`/`84`, ISO 7816-4 §5.3.3). `None` where it names none.
-fn named(answer: &[u8]) -> Option<&[u8]> {
-    let within = |outer, inner| {
-        let template = tlv::find(answer, outer).ok().flatten()?;
-        tlv::find(template, inner).ok().flatten()
-    };
-    [(0x61, 0x4F), (0x6F, 0x84), (0x62, 0x84), (0x64, 0x84)].into_iter().find_map(|(outer, inner)| within(outer, inner))
 }
 
 /// Everything that may be tried, each once: what the ATR says, what is preferred, and the rest in the order of Windows. A
@@ -272,12 +187,13 @@ fn candidates<'a>(atr: &Atr, families: &'a Families) -> Vec<Candidate<'a>> {
     let by_atr =
         profiles().filter(|profile| profile.matches(atr)).map(|profile| (Kind::Profile(profile), Reason::ProfileAtr));
     let by_aid: Vec<_> = profiles()
-        .filter(|profile| profile.atr.is_none())
+        .filter(|profile| profile.atr.is_empty())
         .map(|profile| (Kind::Profile(profile), Reason::Order))
         .collect();
     let built_in: Vec<_> = BUILT_IN.iter().map(|row| (Kind::BuiltIn(row), Reason::Order)).collect();
 
     let mut ordered: Vec<(Kind<'a>, Reason)> = by_atr.collect();
+    let is_claimed = !ordered.is_empty();
     ordered.extend(hinted(atr, families).map(|row| (Kind::BuiltIn(row), Reason::Atr)));
     for name in &families.prefer {
         let preferred = built_in.iter().chain(&by_aid).find(|(kind, _)| kind.name() == name);
@@ -289,10 +205,17 @@ fn candidates<'a>(atr: &Atr, families: &'a Families) -> Vec<Candidate<'a>> {
     let mut candidates: Vec<Candidate<'a>> = Vec::new();
     for (kind, reason) in ordered {
         if candidates.iter().all(|candidate| candidate.name() != kind.name()) {
-            candidates.push(Candidate { kind, reason });
+            candidates.push(Candidate { kind, reason, is_claimed });
         }
     }
     candidates
+}
+
+/// The families and profiles that an answer-to-reset names, as `card.prefer` names them. Empty where it says nothing.
+#[must_use]
+pub fn named_by(atr: &Atr, families: &Families) -> Vec<String> {
+    let profiles = families.profiles.iter().filter(|profile| profile.matches(atr)).map(|profile| profile.name.clone());
+    profiles.chain(atr::families(atr).into_iter().map(|family| family.name().to_owned())).collect()
 }
 
 /// The one family that the ATR puts first, so that a wrong hint costs one SELECT. Where it names several the preferred one.

@@ -62,6 +62,12 @@ pub trait Card: Send {
     /// Missing, of the wrong size, all `00` or all `FF`: a card that can't be told from others is not provisioned.
     fn identify(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError>;
 
+    /// Whether all 16 bytes of the ID are the card's own, once [`Card::identify`] has found it: an ID that is derived from
+    /// something else, or a shorter number repeated, is none.
+    fn has_own_id(&self) -> bool {
+        false
+    }
+
     /// Reads the card ID again at the place where [`Card::identify`] found it. 1 command.
     ///
     /// # Errors

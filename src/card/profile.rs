@@ -2,7 +2,8 @@
 
 mod check;
 
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::id::IdOrder;
 use super::pin::{PinCharacters, PinLimits};
@@ -38,9 +39,10 @@ impl TryFrom<String> for HexBytes {
 pub struct Profile {
     /// Shown to people, and what `card.prefer` calls it.
     pub name: String,
-    /// The answer-to-reset that tells this card.
-    pub atr: Option<HexBytes>,
-    /// Bits of `atr` that count; all, where missing.
+    /// The answers-to-reset that tell this card: one, or a list of those that it gives cold, warm and in other readers.
+    #[serde(default, deserialize_with = "one_or_more")]
+    pub atr: Vec<HexBytes>,
+    /// Bits of each `atr` that count; all, where missing.
     pub atr_mask: Option<HexBytes>,
     /// The application to select; none where the card has its only application selected after a reset.
     pub aid: Option<HexBytes>,
@@ -256,10 +258,15 @@ impl Profile {
     /// Whether the profile names this answer-to-reset.
     #[must_use]
     pub fn matches(&self, atr: &Atr) -> bool {
-        let Some(wanted) = &self.atr else { return false };
+        self.atr.iter().any(|wanted| self.is_masked_equal(&wanted.0, atr.bytes()))
+    }
+
+    fn is_masked_equal(&self, wanted: &[u8], is: &[u8]) -> bool {
+        // A profile may have been written from an ATR that PC/SC had filled up with zeros, which `Atr` leaves out.
+        let Some((wanted, filling)) = wanted.split_at_checked(is.len()) else { return false };
         let masks = self.atr_mask.iter().flat_map(|mask| mask.0.iter().copied()).chain(std::iter::repeat(0xFF));
-        atr.bytes().len() == wanted.0.len()
-            && atr.bytes().iter().zip(&wanted.0).zip(masks).all(|((is, want), mask)| is & mask == want & mask)
+        filling.iter().all(|byte| *byte == 0x00)
+            && is.iter().zip(wanted).zip(masks).all(|((is, want), mask)| is & mask == want & mask)
     }
 
     /// What the card takes as a PIN.
@@ -279,6 +286,33 @@ impl Profile {
     pub fn set_pin_reference(&self) -> u8 {
         self.set_pin.reference.unwrap_or(self.pin.reference)
     }
+}
+
+/// One text of hexadecimal digits, or a list of them.
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HexBytes>, D::Error> {
+    struct OneOrMore;
+
+    impl<'de> Visitor<'de> for OneOrMore {
+        type Value = Vec<HexBytes>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("hexadecimal digits, or a list of them")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            HexBytes::try_from(text.to_owned()).map(|one| vec![one]).map_err(E::custom)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut all = Vec::new();
+            while let Some(one) = list.next_element()? {
+                all.push(one);
+            }
+            Ok(all)
+        }
+    }
+
+    deserializer.deserialize_any(OneOrMore)
 }
 
 const fn windows() -> IdOrder {

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::apdu::Channel;
-use crate::card::family::{Application, Found};
+use crate::card::family::{Application, Found, Tried};
 use crate::operation::Operation;
 
 /// The applications on a card.
@@ -20,6 +20,8 @@ pub struct Applications {
     detection: u32,
     /// Exchanges for the others.
     survey: u32,
+    /// Candidates that were tried before and answered `9000`, and why they were not taken.
+    doubted: Vec<String>,
 }
 
 impl Applications {
@@ -39,6 +41,7 @@ impl Applications {
             unasked,
             detection: found.exchanges,
             survey: channel.exchanges() - before,
+            doubted: doubted(&found.tried),
         }
     }
 
@@ -59,7 +62,7 @@ impl Applications {
         json!({"apdus": self.detection, "others_apdus": self.survey, "others_error": self.unasked})
     }
 
-    /// The applications as text; with `verbose` also what the search cost.
+    /// The applications as text; with `verbose` also what the search cost, and what was nearly taken.
     #[must_use]
     pub fn lines(&self, verbose: bool) -> Vec<String> {
         let mut lines =
@@ -68,6 +71,7 @@ impl Applications {
         if verbose {
             let (found, others) = (count(self.detection), count(self.survey));
             lines.push(format!("detection      {found}, and {others} to list the other applications"));
+            lines.extend(self.doubted.iter().map(|doubted| format!("not taken      {doubted}")));
         }
         lines
     }
@@ -83,6 +87,13 @@ impl Applications {
             None => Some(names.join(", ")),
         }
     }
+}
+
+/// The candidates that answered SELECT with `9000`, and why they were not taken, one line each.
+#[must_use]
+pub fn doubted(tried: &[Tried]) -> Vec<String> {
+    let line = |one: &Tried| one.doubt.as_ref().map(|doubt| format!("{} answered 9000: {doubt}", one.name));
+    tried.iter().filter_map(line).collect()
 }
 
 fn count(exchanges: u32) -> String {

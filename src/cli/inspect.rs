@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::applications::Applications;
+use super::applications::{Applications, doubted};
 use super::context::CommandContext;
 use super::error::CliError;
 use super::select::{CardChoice, Chosen, choose};
 use crate::apdu::Channel;
-use crate::card::family::{self, Families, Found};
+use crate::card::family::{self, DetectError, Families, Found};
 use crate::card::{Card, CardError, ChallengeUse, Family, PinCharacters, PinLimits, Proof, SecretReport, Tries};
 use crate::config::Config;
 use crate::job::{Cause, Failure, Step};
@@ -161,7 +161,15 @@ pub fn run(
         applications = Some(Applications::of(found, channel));
     };
     let report = look(readers, &chosen, &config.families, Detail::Full, after);
-    let Some(applications) = applications else { return report.map(drop).map_err(CliError::from) };
+    let Some(applications) = applications else {
+        if format.verbose
+            && let Err(Failure { cause, .. }) = &report
+            && let Cause::Detect(DetectError::Unknown { tried, .. }) = cause.as_ref()
+        {
+            doubted(tried).iter().for_each(|line| context.say(line));
+        }
+        return report.map(drop).map_err(CliError::from);
+    };
     let report = report.inspect_err(|_| {
         // The person may have meant another application, and `card.prefer` can choose it.
         if let Some(others) = applications.others() {
@@ -289,6 +297,8 @@ fn secret_line(report: &CardReport, secret: &SecretReport) -> Option<String> {
         "puk" => "PUK",
         "admin-pin" => "PW3",
         "resetting-code" => "resetting code",
+        "application-pin" => return Some(other_pin("PIV PIN", "Global PIN", secret)),
+        "global-pin" => return Some(other_pin("Global PIN", "PIV PIN", secret)),
         _ => return None,
     };
     let tells_of_others = || report.secrets.iter().any(|other| other.tries != Tries::Untold || other.factory.is_some());
@@ -304,6 +314,11 @@ fn secret_line(report: &CardReport, secret: &SecretReport) -> Option<String> {
     Some(format!("{label:<14} {tries}"))
 }
 
+/// The PIN of a PIV card that is not the primary one.
+fn other_pin(label: &str, primary: &str, secret: &SecretReport) -> String {
+    format!("{label:<14} {}; the card prefers its {primary}, which is the user PIN here", tries_text(secret.tries))
+}
+
 /// The secrets that the card says are still the factory's, and those of which only a try would tell.
 fn factory_lines(report: &CardReport) -> Vec<String> {
     let named = |known: Option<bool>| {
@@ -313,6 +328,8 @@ fn factory_lines(report: &CardReport) -> Vec<String> {
                 "puk" => "PUK",
                 "management-key" => "management key",
                 "admin-pin" => "PW3",
+                "application-pin" => "PIV PIN",
+                "global-pin" => "Global PIN",
                 // A card leaves the factory without a resetting code (OpenPGP card 3.4 §4.3).
                 "resetting-code" => return None,
                 other => other,

@@ -219,6 +219,7 @@ impl Issuer for ZerosIssuer {
         Ok(Assignment {
             smartcard: uuid::Uuid::nil(),
             request: Some(uuid::Uuid::nil()),
+            atr: String::new(),
             admin_key: Ok(AdminKeyVersion::Default),
             evidence: String::new(),
             pin_maker: PinMaker::Ask,

@@ -21,7 +21,7 @@ enum Kind {
 }
 
 /// Section, key and the kind of value.
-const KEYS: [(&str, &str, Kind); 39] = [
+const KEYS: [(&str, &str, Kind); 42] = [
     ("server", "url", Kind::Text),
     ("server", "ca_file", Kind::Text),
     ("server", "auth", Kind::Text),
@@ -32,6 +32,9 @@ const KEYS: [(&str, &str, Kind); 39] = [
     ("card", "authority", Kind::List),
     ("card", "min_tries_left", Kind::Number),
     ("card", "id_order", Kind::Text),
+    ("card", "piv_pin", Kind::Text),
+    ("card", "atr", Kind::Text),
+    ("card", "pin_characters", Kind::Text),
     ("card", "admin_key", Kind::Text),
     ("card", "admin_key_file", Kind::Text),
     ("card", "admin_key_credential", Kind::Text),

@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 use super::agent::Agent;
 use super::error::ConfigError;
+use crate::card::family::AtrRule;
+use crate::card::piv::discovery::PivPin;
 use crate::card::profile::Profile;
 use crate::card::{IdOrder, PinCharacters, PinLimits};
 use crate::job::authority::Authority;
@@ -67,6 +69,9 @@ pub(super) struct Card {
     pub authority: Vec<Authority>,
     pub min_tries_left: u8,
     pub id_order: IdOrder,
+    pub piv_pin: PivPin,
+    pub atr: AtrRule,
+    pub pin_characters: PinCharacters,
     /// Fewest and most characters of a GIDS card's PIN.
     pub pin_length: Option<[usize; 2]>,
     pub admin_key: AdminKeyRule,
@@ -91,6 +96,9 @@ impl Default for Card {
             authority: vec![Authority::Server],
             min_tries_left: 2,
             id_order: IdOrder::Windows,
+            piv_pin: PivPin::Discovery,
+            atr: AtrRule::ById,
+            pin_characters: PinCharacters::Digits,
             pin_length: None,
             admin_key: AdminKeyRule::Policy,
             admin_key_file: None,

@@ -100,6 +100,14 @@ pub enum Cause {
         /// The earlier job's id.
         journal: String,
     },
+    /// The card does not know the question for the counter, and nobody has said that a try may be risked all the same.
+    #[error("the card refuses to tell how many tries the {what} has left: it answered {status}")]
+    CounterRefused {
+        /// Of what.
+        what: &'static str,
+        /// The status word.
+        status: Status,
+    },
     /// The card has refused the same to an earlier job for the same request, and nobody has asked for another try.
     #[error("the card refused the {what} to an earlier job for the same request ({journal}: {word})")]
     RefusedBefore {

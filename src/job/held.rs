@@ -8,9 +8,11 @@ use super::cause::Cause;
 use super::effect::{Change, Effect, ProofState};
 use super::failure::Failure;
 use super::identity::CardIdentity;
+use super::issuer::Assignment;
+use super::record_atr;
 use super::step::Step;
 use crate::apdu::{ApduError, Channel};
-use crate::card::family::{self, Families};
+use crate::card::family::{self, Families, Found};
 use crate::card::{Card, CardError, CardPlan, Challenge, Credential, PinJob as _, PinLimits, Proof, RiskyStep, Tries};
 use crate::reader::{Connection, EndAction, Protocol, ReaderError, Readers};
 use crate::secret::Pin;
@@ -42,12 +44,14 @@ impl OpenCard {
     /// The card is of no known family, has no usable ID or does not answer; it is as it was.
     pub fn identify(mut self, families: &Families) -> Result<HeldCard, Failure> {
         match find(self.connection.as_mut(), families) {
-            Ok((card, binding)) => Ok(HeldCard {
+            Ok((card, application, binding)) => Ok(HeldCard {
                 identity: CardIdentity {
                     reader: self.connection.reader().to_owned(),
                     family: card.family(),
+                    application,
                     atr: binding.atr().clone(),
                     card_id: binding.card_id(),
+                    has_own_id: card.has_own_id(),
                 },
                 connection: self.connection,
                 card,
@@ -71,13 +75,13 @@ impl OpenCard {
     }
 }
 
-fn find(connection: &mut dyn Connection, families: &Families) -> Result<(Box<dyn Card>, Binding), Cause> {
+fn find(connection: &mut dyn Connection, families: &Families) -> Result<(Box<dyn Card>, String, Binding), Cause> {
     let presence = connection.presence()?;
     let atr = connection.atr().clone();
     let mut channel = Channel::new(connection);
-    let mut card = family::detect(&atr, &mut channel, families)?;
+    let Found { mut card, application, .. } = family::find(&atr, &mut channel, families)?;
     let card_id = card.identify(&mut channel)?;
-    Ok((card, Binding::new(presence.generation, atr, card_id)))
+    Ok((card, application.name, Binding::new(presence.generation, atr, card_id)))
 }
 
 /// An identified card in one transaction.
@@ -148,10 +152,13 @@ impl HeldCard {
         self.card.challenge_use().is_some()
     }
 
-    /// The parameters that name this card to the server, with the challenge that it is handed, if any.
+    /// The parameters that name this card to the server, by its record where that is known, with the challenge that it is
+    /// handed, if any.
     #[must_use]
-    pub fn parameters(&self, challenge: &[u8]) -> CardParameters {
-        CardParameters { challenge: challenge.to_vec(), ..self.identity.parameters() }
+    pub fn parameters(&self, record: Option<&Assignment>, challenge: &[u8]) -> CardParameters {
+        let own = self.identity.parameters();
+        let atr = record.map_or(own.atr, |record| record_atr::asked_with(&self.identity, record));
+        CardParameters { atr, challenge: challenge.to_vec(), ..own }
     }
 
     /// Takes a challenge. Drops an earlier one and, on GIDS, an earlier authentication; no try.

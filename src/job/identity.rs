@@ -11,10 +11,14 @@ pub struct CardIdentity {
     pub reader: String,
     /// The card's family.
     pub family: Family,
+    /// The application that is used: a family's or a profile's name, as in `card.prefer`.
+    pub application: String,
     /// What the card answered to its reset.
     pub atr: Atr,
     /// The ID on the card.
     pub card_id: CardId,
+    /// Whether all 16 bytes of the ID are the card's own: not derived, not a shorter number repeated.
+    pub has_own_id: bool,
 }
 
 impl CardIdentity {

@@ -40,6 +40,8 @@ pub struct Assignment {
     pub admin_key: Result<AdminKeyVersion, String>,
     /// What says which admin key it is, as a clause.
     pub evidence: String,
+    /// The card's ATR by the server's record, as it stands there; empty where the record has none.
+    pub atr: String,
     /// Who makes the PIN.
     pub pin_maker: PinMaker,
     /// The policy's own word for that.

@@ -22,6 +22,7 @@ pub mod journal;
 pub mod log;
 pub mod look;
 pub mod past;
+pub mod record_atr;
 pub mod records;
 mod remedy;
 pub mod secrets;

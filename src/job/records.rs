@@ -26,12 +26,27 @@ pub enum ResolveError {
     OtherCard {
         /// The record's id.
         smartcard: Uuid,
-        /// `SerialNumber` or `Atr`.
+        /// `SerialNumber`.
         what: &'static str,
         /// The record's value.
         theirs: String,
         /// The card's.
         ours: String,
+    },
+    /// The record is of this ID, and its ATR is not the one that the card shows.
+    #[error(
+        "the server's smart card {smartcard} is another card, or this one in another reader: its Atr is {theirs}, this card's is \
+         {ours}, and {why}"
+    )]
+    OtherAtr {
+        /// The record's id.
+        smartcard: Uuid,
+        /// The record's value.
+        theirs: String,
+        /// The card's.
+        ours: String,
+        /// Why the ID that they have in common is not enough, as a clause.
+        why: String,
     },
     /// The record is at its end.
     #[error("the server's smart card {smartcard} is retired")]
@@ -94,6 +109,11 @@ impl ResolveError {
             Self::AmbiguousCard { .. } => "name one with `--smartcard`".to_owned(),
             Self::AmbiguousRequest { .. } => "name one with `--request`".to_owned(),
             Self::OtherCard { .. } => "check `--smartcard`, and that the right card is inserted".to_owned(),
+            Self::OtherAtr { .. } => {
+                "check that the right card is inserted; if it is, try the reader that it was registered in, or have the ATR in the \
+                 server's record corrected"
+                    .to_owned()
+            }
             Self::Retired { .. } => "use a card that is not retired".to_owned(),
             Self::NoRequest { .. } => {
                 "have a request for this card approved, or name it with `--request` if it is not your own".to_owned()

@@ -6,6 +6,7 @@ use super::secrets::SecretError;
 use crate::apdu::{ApduError, Status};
 use crate::card::CardError;
 use crate::card::family::{self, DetectError};
+use crate::card::piv::discovery;
 use crate::operation::Operation;
 
 impl Cause {
@@ -81,6 +82,10 @@ impl Cause {
             Self::UncountedTry { what, .. } => format!(
                 "make sure of the {what}, then allow one more try with `--risk-uncounted=puk`, or use another authority"
             ),
+            Self::CounterRefused { what, .. } => format!(
+                "use another authority; or make sure of the {what} and that it is not nearly blocked, then allow one try \
+                 with `--risk-uncounted`"
+            ),
             Self::RefusedBefore { what, .. } => format!(
                 "make sure of the {what} before another try is spent: then run `{}`, or have a new request made",
                 Operation::Enroll
@@ -120,6 +125,15 @@ fn card_remedy(error: &CardError) -> String {
     let fixed = match error {
         CardError::Refused { command: "GET DATA CHUID" | "GET DATA CCC", status: Status::SECURITY_STATUS } => {
             "put the card into a reader with contacts: it does not show its ID to everybody here"
+        }
+        CardError::Malformed { object: discovery::OBJECT, .. }
+        | CardError::Incomplete { object: discovery::OBJECT, .. }
+        | CardError::Refused { command: "GET DATA Discovery", .. } => {
+            "find out which PIN the card's other programs ask for, since it does not say; where it is that of its PIV \
+             application set `card.piv_pin = \"application\"`"
+        }
+        CardError::UncountedGlobalPin => {
+            "set it with the card's own tool, or have the PIN of the PIV application set instead: `card.piv_pin = \"application\"`"
         }
         CardError::UnusableId(_)
         | CardError::Incomplete { .. }

@@ -2,6 +2,7 @@
 
 use super::Job;
 use super::rules::{RiskedProof, Rules};
+use crate::apdu::Status;
 use crate::card::{CardError, Challenge, Credential, Proof, Tries, answer_with_admin_key};
 use crate::job::authority::Authority;
 use crate::job::cause::Cause;
@@ -75,7 +76,7 @@ pub(super) fn may_be_risked(authority: Authority, job: &Job, card: &mut HeldCard
         // Its counter can't be asked for: an answer that was refused is barred before one is asked for.
         Authority::Server | Authority::AdminKey => Ok(()),
         Authority::Puk | Authority::AdminPin | Authority::ResettingCode | Authority::CurrentPin => {
-            let tries = card.tries_to_risk(authority.proof())?;
+            let tries = told(authority.proof(), card.tries_to_risk(authority.proof()), job)?;
             enough_tries(authority, tries, job, card, log)
         }
     }
@@ -96,6 +97,29 @@ pub(super) fn enough_tries(
         }
         _ => enough_code_tries(authority, tries, job, log.code_try_in_doubt(authority)),
     }
+}
+
+/// The tries left. A card that does not know VERIFY without data refuses it and spends no try: its counter is untold, and a
+/// person decides whether one is risked.
+///
+/// # Errors
+/// [`Cause::CounterRefused`], and every other failure as it is.
+pub(super) fn told(proof: Proof, asked: Result<Tries, Cause>, job: &Job) -> Result<Tries, Cause> {
+    match asked {
+        Err(Cause::Card(CardError::Refused { command: "VERIFY (status)", status })) if is_unknown_question(status) => {
+            if job.risk == Some(RiskedProof::Pin) {
+                Ok(Tries::Untold)
+            } else {
+                Err(Cause::CounterRefused { what: proof.what(), status })
+            }
+        }
+        asked => asked,
+    }
+}
+
+/// The words with which cards refuse VERIFY without data; never `6983` or `63Cx`, which answer it.
+fn is_unknown_question(status: Status) -> bool {
+    [Status::WRONG_LENGTH, Status::WRONG_DATA, Status::WRONG_PARAMETERS, Status::INS_NOT_SUPPORTED].contains(&status)
 }
 
 /// An earlier job that may have changed the PIN, and the authorities that don't depend on it.

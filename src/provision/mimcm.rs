@@ -97,9 +97,6 @@ async fn resolve(client: &Client, rules: &Rules, card: &CardParameters, wanted: 
     for record in &records {
         check_record(record, card)?;
     }
-    if let [only] = records.as_slice() {
-        check_atr(only, card)?;
-    }
     // With one record its template is known, and the policy is fetched beside the requests.
     let template = match records.as_slice() {
         [only] => only.profile_template,
@@ -107,8 +104,6 @@ async fn resolve(client: &Client, rules: &Rules, card: &CardParameters, wanted: 
     };
     let (request, policy) = tokio::try_join!(open_request(client, &records, named), policy(client, template))?;
     let record = pick(records, request.as_ref())?;
-    // Of several only the one that the request names: another may be of the card that this one has replaced.
-    check_atr(&record, card)?;
     let policy = match (policy, record.profile_template) {
         (None, Some(late)) if template != Some(late) => self::policy(client, Some(late)).await?,
         (policy, _) => policy,
@@ -117,6 +112,7 @@ async fn resolve(client: &Client, rules: &Rules, card: &CardParameters, wanted: 
     Ok(Assignment {
         smartcard: record.uuid,
         request: request.as_ref().map(|request| request.uuid),
+        atr: record.atr,
         admin_key: admin_key(rules.admin_key, &policy, request.as_ref(), record.status),
         evidence: evidence(rules.admin_key, &policy, request.as_ref(), record.status),
         pin_maker: pin_maker(rules, policy.user_pin_option.as_ref()),
@@ -171,14 +167,6 @@ fn check_record(record: &SmartCard, card: &CardParameters) -> Result<(), Resolve
             Err(other_card(record, "SerialNumber", theirs.unwrap_or_else(|| "missing".to_owned()), &card.card_id))
         }
     }
-}
-
-/// And of its kind.
-fn check_atr(record: &SmartCard, card: &CardParameters) -> Result<(), ResolveError> {
-    if record.atr.is_empty() || record.atr == card.atr {
-        return Ok(());
-    }
-    Err(other_card(record, "Atr", record.atr.chars().take(66).collect(), &card.atr))
 }
 
 fn other_card(record: &SmartCard, what: &'static str, theirs: String, ours: &str) -> ResolveError {

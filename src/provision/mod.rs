@@ -30,7 +30,7 @@ use crate::job::log::{Intent, Log};
 use crate::job::records::ResolveError;
 use crate::job::secrets::Need;
 use crate::job::supplier::Supplier;
-use crate::job::{CardIdentity, Cause, Failure, Step, challenge, fit};
+use crate::job::{CardIdentity, Cause, Failure, Step, challenge, fit, record_atr};
 use crate::reader::ReaderError;
 use crate::server::{AdminKeyVersion, ProposedPin};
 
@@ -352,11 +352,14 @@ fn proceed(desk: &mut Desk<'_>, card: &mut HeldCard, step: Step) {
 /// Asks the server for its records; once, however often the card has to be opened.
 fn resolve(card: &mut HeldCard, job: &Job, desk: &mut Desk<'_>, given: &mut Given) -> Result<Assignment, Cause> {
     if let Some(assignment) = &given.assignment {
+        record_atr::check(card.identity(), assignment, &job.families)?;
         return Ok(assignment.clone());
     }
-    let parameters = card.parameters(challenge::parameter(None));
+    let parameters = card.parameters(None, challenge::parameter(None));
     let mut watch = card.watch(desk.interrupted);
     let assignment = desk.issuer.resolve(&parameters, job.wanted, &mut watch)?;
+    drop(watch);
+    record_atr::check(card.identity(), &assignment, &job.families)?;
     given.assignment = Some(assignment.clone());
     Ok(assignment)
 }
@@ -410,7 +413,7 @@ fn ask(
     if !question.pin && question.answer.is_none() {
         return Ok(Answers::default());
     }
-    let parameters = card.parameters(challenge::parameter(challenge));
+    let parameters = card.parameters(Some(assignment), challenge::parameter(challenge));
     let mut watch = card.watch(desk.interrupted);
     desk.issuer.ask(assignment, &parameters, question, &mut watch)
 }

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::authority::{choose, enough_tries};
+use super::authority::{choose, enough_tries, told};
 use super::mimcm::MimCm;
 use super::rules::PinRouteRule;
 use super::{Job, answer_to_ask, done_before};
@@ -17,7 +17,7 @@ use crate::job::journal::Journal;
 use crate::job::log::Log;
 use crate::job::records::ResolveError;
 use crate::job::secrets::{Need, SecretError};
-use crate::job::{CardIdentity, Cause, Failure, Step, challenge};
+use crate::job::{CardIdentity, Cause, Failure, Step, challenge, record_atr};
 use crate::reader::fixture::Exchange;
 use crate::reader::record::Recording;
 use crate::reader::{Protocol, Readers};
@@ -114,15 +114,17 @@ fn draw(
     held.at(Step::Authorize);
     let authority = choose(&job.rules, held)?;
     held.at(Step::Resolve);
-    let parameters = held.parameters(challenge::parameter(None));
+    let parameters = held.parameters(None, challenge::parameter(None));
     let mut watch = held.watch(around.interrupted);
     let assignment = issuer.resolve(&parameters, job.wanted, &mut watch)?;
     drop(watch);
+    record_atr::check(held.identity(), &assignment, &job.families)?;
+    let parameters = held.parameters(Some(&assignment), challenge::parameter(None));
     steps.extend(issuer.client().sent().into_iter().map(|(_, url)| PlannedStep::Http {
         purpose: "find the card and its request at the server",
         url: url.to_string(),
     }));
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = record_atr::note(held.identity(), &assignment, &job.families).into_iter().collect();
     let obstacle = obstacle(held, job, around, &log, (authority, &assignment), &mut notes).err();
     let stages = stages(held, job, &assignment, authority, &parameters, issuer.client())?;
     let reached = obstacle.as_ref().map(|failure| steps.len() + stages.reached(failure.step));
@@ -166,7 +168,8 @@ fn obstacle(
         return Ok(());
     }
     // Asked now, since the job would stop at it; it is in the plan as the job's own command.
-    let tries = held.proof_tries_left(authority.proof()).map_err(|cause| held.failure(cause))?;
+    let asked = held.proof_tries_left(authority.proof());
+    let tries = told(authority.proof(), asked, job).map_err(|cause| held.failure(cause))?;
     if tries == Tries::Untold {
         let what = authority.proof().what();
         notes.push(format!(

@@ -5,6 +5,7 @@
 //! Nothing above this layer names PC/SC.
 
 mod answer_mask;
+mod atr;
 mod error;
 pub mod fixture;
 mod frame;
@@ -18,39 +19,9 @@ pub mod traffic;
 
 use std::fmt;
 
+pub use atr::{Atr, historical};
 pub use error::ReaderError;
 pub use frame::Frame;
-
-/// An answer-to-reset (ISO 7816-3), at most 33 bytes.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Atr(Vec<u8>);
-
-impl Atr {
-    /// Takes the bytes as the reader gives them.
-    #[must_use]
-    pub fn new(bytes: &[u8]) -> Self {
-        Self(bytes.to_vec())
-    }
-
-    /// The bytes.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Display for Atr {
-    /// Lower-case hex without separators.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(&self.0))
-    }
-}
-
-impl fmt::Debug for Atr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Atr({self})")
-    }
-}
 
 /// The transmission protocol of ISO 7816-3 in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

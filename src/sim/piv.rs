@@ -21,6 +21,7 @@ const AID: [u8; 11] = [0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x0
 const AID_MIN: usize = 9;
 
 const PIN: u8 = 0x80;
+const GLOBAL_PIN: u8 = 0x00;
 const PUK: u8 = 0x81;
 const MANAGEMENT_KEY: u8 = 0x9B;
 const TRIPLE_DES: u8 = 0x03;
@@ -33,6 +34,7 @@ const BLOCK: usize = 8;
 struct Session {
     selected: bool,
     user: bool,
+    global: bool,
     management: bool,
     challenge: Option<Vec<u8>>,
 }
@@ -42,6 +44,7 @@ struct Session {
 pub struct PivCard {
     settings: PivSettings,
     pin: Counted,
+    global: Counted,
     puk: Counted,
     key: [u8; 24],
     failures: usize,
@@ -57,6 +60,7 @@ impl PivCard {
             |value: &[u8], left: Option<u8>, tries| Counted::new(Some(padded(value)), left.unwrap_or(tries), tries);
         Self {
             pin: secret(&settings.pin, settings.pin_left, settings.pin_tries),
+            global: Counted::new(settings.global_pin.as_deref().map(padded), settings.pin_tries, settings.pin_tries),
             puk: secret(&settings.puk, settings.puk_left, settings.puk_tries),
             key: settings.management_key,
             failures: 0,
@@ -76,6 +80,18 @@ impl PivCard {
     #[must_use]
     pub fn puk_is(&self, puk: &[u8]) -> bool {
         self.puk.is(&padded(puk))
+    }
+
+    /// Whether this is the Global PIN. Spends no try.
+    #[must_use]
+    pub fn global_pin_is(&self, pin: &[u8]) -> bool {
+        self.global.is(&padded(pin))
+    }
+
+    /// Tries left of the Global PIN.
+    #[must_use]
+    pub fn global_tries_left(&self) -> u8 {
+        self.global.left()
     }
 
     /// Tries left of the PIN.
@@ -177,6 +193,9 @@ impl PivCard {
         if tag != 0x5C || !rest.is_empty() {
             return Err(sw::WRONG_DATA);
         }
+        if let ([0x7E], Some(policy)) = (object, self.settings.pin_policy) {
+            return Ok(discovery(policy));
+        }
         match (object, self.settings.guid, self.settings.ccc_identifier) {
             ([0x5F, 0xC1, 0x02], Some(guid), _) => Ok(tagged(0x53, &chuid(guid))),
             ([0x5F, 0xC1, 0x07], _, Some(identifier)) => Ok(tagged(0x53, &tagged(0xF0, &identifier))),
@@ -186,23 +205,28 @@ impl PivCard {
 
     /// VERIFY (§3.2.1). Without data: `9000` when verified, else the counter; P1 = FF ends the user's state.
     fn verify(&mut self, command: &Command) -> Outcome {
-        if command.p2 != PIN {
-            return Err(sw::NOT_FOUND);
-        }
+        let (pin, verified) = match command.p2 {
+            PIN => (&mut self.pin, &mut self.session.user),
+            GLOBAL_PIN if self.settings.global_pin.is_some() => (&mut self.global, &mut self.session.global),
+            _ => return Err(sw::NOT_FOUND),
+        };
         match (command.p1, command.data) {
             (0xFF, []) => {
-                self.session.user = false;
+                *verified = false;
                 Ok(Vec::new())
             }
-            (0x00, []) if self.session.user => Ok(Vec::new()),
-            (0x00, []) if self.pin.left() == 0 => Err(sw::BLOCKED),
-            (0x00, []) => Err(sw::tries(self.pin.left())),
-            (0x00, pin) => {
-                if !is_pin(pin) {
+            (0x00, []) if self.settings.status_refused.is_some() => {
+                Err(self.settings.status_refused.unwrap_or(sw::WRONG_LENGTH))
+            }
+            (0x00, []) if *verified => Ok(Vec::new()),
+            (0x00, []) if pin.left() == 0 => Err(sw::BLOCKED),
+            (0x00, []) => Err(sw::tries(pin.left())),
+            (0x00, value) => {
+                if !is_pin(value, self.settings.letters) {
                     return Err(sw::WRONG_DATA);
                 }
-                let checked = self.pin.check(pin);
-                self.session.user = checked.is_ok();
+                let checked = pin.check(value);
+                *verified = checked.is_ok();
                 checked.map(|()| Vec::new())
             }
             _ => Err(sw::WRONG_P1P2),
@@ -218,14 +242,19 @@ impl PivCard {
         let uncounted = self.settings.uncounted_change;
         let count = |word: u16| if uncounted && word != sw::BLOCKED { sw::WRONG } else { word };
         match command.p2 {
-            PIN => {
-                if !is_pin(old) || !is_pin(new) {
+            PIN | GLOBAL_PIN => {
+                let (pin, verified) = match command.p2 {
+                    PIN => (&mut self.pin, &mut self.session.user),
+                    _ if self.settings.global_pin.is_some() => (&mut self.global, &mut self.session.global),
+                    _ => return Err(sw::NOT_FOUND),
+                };
+                if !is_pin(old, self.settings.letters) || !is_pin(new, self.settings.letters) {
                     return Err(sw::WRONG_DATA);
                 }
-                let checked = self.pin.check(old);
-                self.session.user = checked.is_ok();
+                let checked = pin.check(old);
+                *verified = checked.is_ok();
                 checked.map_err(count)?;
-                self.pin.set(new.to_vec());
+                pin.set(new.to_vec());
             }
             PUK => {
                 self.puk.check(old).map_err(count)?;
@@ -244,7 +273,7 @@ impl PivCard {
             _ => return Err(sw::WRONG_P1P2),
         }
         let (puk, new) = halves(command.data)?;
-        if !is_pin(new) {
+        if !is_pin(new, self.settings.letters) {
             return Err(sw::WRONG_DATA);
         }
         self.puk.check(puk)?;
@@ -357,6 +386,13 @@ fn chuid(guid: [u8; 16]) -> Vec<u8> {
     chuid
 }
 
+/// The application's identifier and its PIN usage policy (part 1 §3.3.2).
+fn discovery(policy: [u8; 2]) -> Vec<u8> {
+    let mut object = tagged(0x4F, &AID);
+    tlv::write(&mut object, 0x5F2F, &policy);
+    tagged(0x7E, &object)
+}
+
 fn tagged(tag: u16, value: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     tlv::write(&mut out, tag, value);
@@ -369,10 +405,11 @@ fn padded(value: &[u8]) -> Vec<u8> {
     block
 }
 
-/// Six to eight digits filled up to eight bytes.
-fn is_pin(block: &[u8]) -> bool {
-    let digits = block.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    block.len() == BLOCK && digits >= 6 && block.iter().skip(digits).all(|byte| *byte == 0xFF)
+/// Six to eight digits, or letters as well, filled up to eight bytes.
+fn is_pin(block: &[u8], letters: bool) -> bool {
+    let takes = |byte: &u8| byte.is_ascii_digit() || letters && byte.is_ascii_graphic();
+    let characters = block.iter().take_while(|byte| takes(byte)).count();
+    block.len() == BLOCK && characters >= 6 && block.iter().skip(characters).all(|byte| *byte == 0xFF)
 }
 
 fn halves(data: &[u8]) -> Result<(&[u8], &[u8]), u16> {

@@ -64,7 +64,7 @@ impl VirtualReaders {
 impl Slot {
     /// Inserts a card, removing the one before.
     pub fn insert(&self, mut card: impl VirtualCard + 'static) {
-        card.reset();
+        card.power_off();
         let mut state = self.state();
         state.generation += if state.card.is_some() { 2 } else { 1 };
         state.card = Some(Box::new(card));

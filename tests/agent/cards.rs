@@ -1,17 +1,19 @@
 //! One card, and what becomes of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pinwright::agent::report::{EventKind, Phase};
 use pinwright::agent::settings::OnInsert;
 use pinwright::job::journal::Point;
+use pinwright::reader::{EndAction, Readers as _};
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::fault::{Fault, Faulty};
 use pinwright::sim::gids::ATR;
 use pinwright::sim::iso7816::{Iso7816Card, Iso7816Settings};
 use pinwright::sim::server::RequestStatus;
 
-use crate::setup::{Setup, card, card as card_of, card_id, writes};
+use crate::setup::{Nobody, Setup, card, card as card_of, card_id, card_with_atrs, writes};
 
 const READER: &str = "Reader 00 00";
 const OTHER: &str = "Reader 00 01";
@@ -139,6 +141,25 @@ fn a_card_that_the_server_does_not_know_waits() {
     setup.server.state().change(|settings| settings.add_card(card_id(9), &hex::encode(ATR)));
     agent.sender.recheck().unwrap();
     agent.ends(READER, Phase::Done);
+}
+
+/// An ATR that a reader gave while the card was still being pushed in: another card's, by the server's record.
+#[test]
+fn a_recheck_looks_at_a_card_again_that_the_record_did_not_fit() {
+    let mut setup = Setup::with(1, |_| {}, "[card]\natr = \"strict\"", Arc::new(|_, _| Box::new(Nobody)));
+    let card = card_with_atrs(&ATR[..3], &ATR);
+    setup.readers.add(READER).insert(card.clone());
+    let mut agent = setup.agent();
+    let report = agent.ends(READER, Phase::Waiting);
+    assert!(report.reason.as_deref().unwrap().contains("its Atr is"), "{report:?}");
+    setup.assert_untouched(&card, "another ATR");
+    // As long as it stays so nothing but the card is looked at.
+    agent.sender.recheck().unwrap();
+    agent.ends(READER, Phase::Waiting);
+    setup.readers.open(READER).unwrap().end(EndAction::Reset).unwrap();
+    agent.sender.recheck().unwrap();
+    agent.ends(READER, Phase::Done);
+    setup.assert_done(&card, "looked at again");
 }
 
 #[test]

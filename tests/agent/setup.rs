@@ -47,6 +47,12 @@ fn card_settings(number: u8) -> GidsSettings {
     settings
 }
 
+/// Card 0 with other answers to reset: with power just on, and afterwards.
+pub fn card_with_atrs(cold: &[u8], warm: &[u8]) -> Card {
+    let settings = GidsSettings { atr: cold.to_vec(), warm_atr: Some(warm.to_vec()), ..card_settings(0) };
+    SharedCard::new(Faulty::new(GidsCard::personalised(settings)))
+}
+
 /// What the server calls it.
 pub fn card_id(number: u8) -> Uuid {
     Uuid::from_bytes_le(card_settings(number).card_id)

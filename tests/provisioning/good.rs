@@ -26,8 +26,8 @@ const JOBS: [Jobs; 10] = {
         (Kind::IsoImplicit, &[(Server, 6), (AdminKey, 7), (CurrentPin, 8)]),
         (Kind::IsoT0, &[(Server, 8), (AdminKey, 11), (CurrentPin, 11)]),
         (Kind::IsoUnblocking, &[(Puk, 9), (CurrentPin, 11)]),
-        (Kind::Piv, &[(Puk, 9), (CurrentPin, 10)]),
-        (Kind::PivYubico, &[(Puk, 10), (CurrentPin, 10)]),
+        (Kind::Piv, &[(Puk, 11), (CurrentPin, 12)]),
+        (Kind::PivYubico, &[(Puk, 12), (CurrentPin, 12)]),
         (Kind::OpenPgp, &[(AdminPin, 14), (ResettingCode, 13), (CurrentPin, 14)]),
         (Kind::OpenPgpOther, &[(AdminPin, 13), (ResettingCode, 12), (CurrentPin, 13)]),
     ]

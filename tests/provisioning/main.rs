@@ -13,6 +13,7 @@ mod identity;
 mod last_tries;
 mod misbehaving;
 mod pins;
+mod piv_pins;
 mod plan;
 mod proxy;
 mod records;

@@ -2,7 +2,7 @@
 
 use crate::card::proof::Family;
 use crate::card::{gids, openpgp, piv};
-use crate::reader::Atr;
+use crate::reader::{Atr, historical};
 
 /// An ATR that is known, and the families whose applications cards with it have, the likelier first.
 struct Row {
@@ -49,6 +49,9 @@ const ROWS: &[Row] = &[
 
 const YUBIKEY: &[Family] = &[Family::Piv, Family::OpenPgp];
 
+/// What the historical bytes of every YubiKey have in them, in letters of either case.
+const YUBIKEY_NAME: &[u8] = b"YubiKey";
+
 /// How the card issuer's data (COMPACT-TLV tag 5) begin, in text.
 const ISSUERS: [(&[u8], &[Family]); 2] = [(b"YubiKey", YUBIKEY), (b"Nitrokey", &[Family::Piv, Family::OpenPgp])];
 
@@ -77,6 +80,11 @@ pub(super) fn is_virtual_smart_card(atr: &Atr) -> bool {
     VIRTUAL_SMART_CARD.matches(atr.bytes())
 }
 
+/// Whether the card says of itself that it is a YubiKey: in its issuer's data, or in historical bytes of its own form (4, NEO).
+pub(super) fn is_yubikey(atr: &Atr) -> bool {
+    historical(atr.bytes()).windows(YUBIKEY_NAME.len()).any(|window| window.eq_ignore_ascii_case(YUBIKEY_NAME))
+}
+
 impl Row {
     fn matches(&self, atr: &[u8]) -> bool {
         agree(self.atr, self.mask, atr)
@@ -98,24 +106,6 @@ fn agree(wanted: &[u8], mask: &[u8], is: &[u8]) -> bool {
 /// `3B 8x 80 01`: TD1 = 80, TD2 = 01, as PC/SC part 3 §3.1.3.2.3 prescribes for contactless cards.
 fn is_contactless(atr: &[u8]) -> bool {
     matches!(atr, [0x3B, t0, 0x80, 0x01, ..] if t0 & 0xF0 == 0x80)
-}
-
-/// The historical bytes (ISO 7816-3 §8.2): after the interface bytes, as many as T0 says. Empty where the ATR is cut off.
-fn historical(atr: &[u8]) -> &[u8] {
-    let Some(t0) = atr.get(1).copied() else { return &[] };
-    let mut at = 2;
-    let mut present = t0 >> 4;
-    loop {
-        // TA, TB and TC are one byte each; TD tells which ones follow it.
-        at += (present & 0b0111).count_ones() as usize;
-        if present & 0b1000 == 0 {
-            break;
-        }
-        let Some(td) = atr.get(at).copied() else { return &[] };
-        present = td >> 4;
-        at += 1;
-    }
-    atr.get(at..at + usize::from(t0 & 0x0F)).unwrap_or_default()
 }
 
 /// An application identifier (COMPACT-TLV tag F) or an issuer (tag 5) among the historical bytes (ISO 7816-4 §8.1.1).
@@ -162,6 +152,22 @@ mod tests {
         assert_eq!(says("3BDA18FF81B1FE751F030031F573C001600090001C"), ["openpgp"]);
         assert_eq!(says("3BD6970081B1FE451F878031C15241FFFF"), ["piv"]);
         assert!(says("3B951381018073FF01000B").is_empty());
+    }
+
+    #[test]
+    fn a_yubikey_says_that_it_is_one() {
+        for (atr, expected) in [
+            ("3BFD1300008131FE158073C021C057597562694B657940", true),
+            ("3BF81300008131FE15597562696B657934D4", true),
+            ("3BFC1300008131FE15597562696B65794E454F7233E1", true),
+            ("3B8D80018073C021C057597562694B6579F9", true),
+            ("3B8F01805D4E6974726F6B657900000000006A", false),
+            ("3B951381018073FF01000B", false),
+            // The name behind the historical bytes is not the card's.
+            ("3B8001597562694B6579", false),
+        ] {
+            assert_eq!(is_yubikey(&Atr::new(&hex::decode(atr).unwrap())), expected, "{atr}");
+        }
     }
 
     #[test]

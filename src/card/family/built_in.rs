@@ -1,12 +1,13 @@
 //! The families that are built in: how each is selected and recognised, and how its card is made.
 
 use super::atr;
+use super::candidate::named;
 use super::settings::Families;
 use crate::apdu::{Command, Response};
 use crate::card::Card;
 use crate::card::gids::{self, Gids};
 use crate::card::openpgp::{self, OpenPgp};
-use crate::card::pin::PinLimits;
+use crate::card::pin::{PinCharacters, PinLimits};
 use crate::card::piv::{self, Piv};
 use crate::card::proof::Family;
 use crate::reader::Atr;
@@ -31,6 +32,10 @@ pub(super) struct Confirm {
     /// Whether this answer to [`BuiltIn::select`] is one that other applications give, too.
     pub(super) needed: fn(&Response) -> bool,
     pub(super) read: fn() -> Command,
+    /// The read's name.
+    pub(super) name: &'static str,
+    /// Whether a card is asked that a profile claims by its ATR.
+    pub(super) of_claimed_cards: bool,
     /// Whether this answer to the read comes from this application.
     pub(super) answers: fn(&Response) -> bool,
 }
@@ -50,9 +55,19 @@ pub(super) const BUILT_IN: &[BuiltIn] = &[
         family: Family::Piv,
         title: "PIV",
         select: piv::commands::select,
-        answers: Piv::is_selected,
-        confirm: None,
-        make: |_| Box::new(Piv::new()),
+        answers: |answer| answer.status().is_ok() && !names_another_than_piv(answer),
+        confirm: Some(Confirm {
+            needed: |answer| !Piv::is_selected(answer),
+            read: piv::identification,
+            name: "GET DATA CHUID",
+            of_claimed_cards: false,
+            answers: Piv::is_identification,
+        }),
+        make: |selected| {
+            let card = selected.read.as_ref().map_or_else(Piv::new, Piv::identified_by);
+            let letters = selected.families.pin_characters == PinCharacters::Ascii && atr::is_yubikey(selected.atr);
+            Box::new(card.wanting(selected.families.piv_pin).taking_letters(letters))
+        },
     },
     BuiltIn {
         family: Family::Gids,
@@ -70,6 +85,8 @@ pub(super) const BUILT_IN: &[BuiltIn] = &[
         confirm: Some(Confirm {
             needed: |answer| answer.data().is_empty(),
             read: openpgp::identification,
+            name: "GET DATA application related data",
+            of_claimed_cards: true,
             answers: OpenPgp::is_identification,
         }),
         make: |selected| match &selected.read {
@@ -78,6 +95,11 @@ pub(super) const BUILT_IN: &[BuiltIn] = &[
         },
     },
 ];
+
+/// A name that is a part of PIV's identifier names no other application, and neither does one that can't be read.
+fn names_another_than_piv(answer: &Response) -> bool {
+    !Piv::is_selected(answer) && named(answer.data()).is_some_and(|name| !piv::commands::AID.starts_with(name))
+}
 
 fn gids_limits(atr: &Atr, families: &Families) -> PinLimits {
     let by_atr = if atr::is_virtual_smart_card(atr) { gids::VIRTUAL_CARD_LIMITS } else { gids::APPLET_LIMITS };

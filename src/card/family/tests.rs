@@ -1,4 +1,5 @@
 use super::*;
+use crate::card::profile::Profile;
 use crate::reader::{Connection, EndAction, Frame, Presence, Protocol, ReaderError};
 
 const GIDS_ATR: &str = "3B8D0180FBA000000397425446590301C8";
@@ -14,6 +15,9 @@ struct Selector {
     /// The answer to GET DATA application related data, and how often it was asked for.
     read: &'static str,
     reads: usize,
+    /// The answer to GET DATA CHUID, and how often it was asked for.
+    chuid: &'static str,
+    chuids: usize,
 }
 
 impl Selector {
@@ -25,6 +29,8 @@ impl Selector {
             sent: Vec::new(),
             read: "9000",
             reads: 0,
+            chuid: "6A82",
+            chuids: 0,
         }
     }
 
@@ -55,6 +61,14 @@ impl Connection for Selector {
             assert!(self.sent.last().is_some_and(|aid| aid == "D27600012401"), "asked of nobody else");
             self.reads += 1;
             return Ok(Frame::public(&hex::decode(self.read).unwrap()));
+        }
+        if sent == "00CB3FFF055C035FC10200" {
+            assert!(self.sent.last().is_some_and(|aid| aid == "A00000030800001000"), "asked of nobody else");
+            self.chuids += 1;
+            return Ok(Frame::public(&hex::decode(self.chuid).unwrap()));
+        }
+        if sent == "00CB3FFF035C017E00" {
+            return Ok(Frame::public(&[0x6A, 0x82]));
         }
         assert!(sent.starts_with("00A40400"), "nothing but SELECT by name: {sent}");
         let aid = &sent[10..sent.len() - 2];
@@ -165,7 +179,11 @@ fn a_card_of_no_known_family_says_what_was_tried() {
         let Err(DetectError::Unknown { tried, .. }) = card.find(OTHER_ATR, &families(&[])) else {
             panic!("{absent} is taken for an application");
         };
-        let expected = ["piv", "gids", "openpgp", "one"].map(|name| (name.to_owned(), Status::new(word)));
+        let expected = ["piv", "gids", "openpgp", "one"].map(|name| Tried {
+            name: name.to_owned(),
+            status: Status::new(word),
+            doubt: None,
+        });
         assert_eq!(tried, expected);
     }
 }
@@ -227,6 +245,85 @@ fn a_card_that_selects_anything_is_asked_what_it_is() {
     let mut card = Selector::new(&[("D27600012401", "6F0A8408D2760001240103049000")]);
     assert_eq!(card.find(OTHER_ATR, &families).unwrap().0.name, "openpgp");
     assert_eq!(card.reads, 0);
+}
+
+const CHUID: &str = "533B3019D4E739DA739CED39CE739D836858210842108421C84210C3EB3410001122334455\
+                     66778899AABBCCDDEEFF350832303330303130313E00FE009000";
+
+/// Names that are read although the template around them has a wrong length, or is none.
+#[test]
+fn piv_is_told_by_its_name_wherever_it_stands() {
+    for answer in [
+        // PivApplet: the length should be 8180.
+        "61804F0BA000000308000010000100790D4F0BA000000308000010000100501050497620436172649000",
+        "6F0D840BA0000003080000100001009000",
+        "6F80840BA0000003080000100001009000",
+        "4F0BA0000003080000100001009000",
+        "61804F060000100001009000",
+        // The value is longer than its own length says, or cut off.
+        "61114F7FA000000308000010000100799000",
+        "8409A000000308000010009000",
+    ] {
+        let mut card = Selector::new(&[("A000000308000010000100", answer)]);
+        let (application, exchanges, _) = card.find(OTHER_ATR, &families(&[])).unwrap();
+        assert_eq!((application.name.as_str(), exchanges, card.chuids), ("piv", 1, 0), "{answer}");
+    }
+}
+
+/// Any other `9000` that names no other application is PIV only with a CHUID that has a GUID; the ID is then not asked for twice.
+#[test]
+fn a_card_that_does_not_say_what_it_is_is_piv_by_its_chuid() {
+    let zero: &str = format!("53123410{}9000", "00".repeat(16)).leak();
+    let erased: &str = format!("53123410{}9000", "FF".repeat(16)).leak();
+    for select in ["9000", "61074F05A0000003089000", "6F009000", "61804F9000", "4F05A0000003089000"] {
+        let mut card = Selector { chuid: CHUID, ..Selector::new(&[("A000000308000010000100", select), ONE]) };
+        let families = families(&[]);
+        {
+            let mut channel = Channel::new(&mut card);
+            let mut found = find(&Atr::new(&[0x3B]), &mut channel, &families).unwrap();
+            assert_eq!((found.application.name.as_str(), found.exchanges), ("piv", 2), "{select}");
+            let id = found.card.identify(&mut channel).unwrap();
+            assert_eq!(id.to_string(), "00112233-4455-6677-8899-aabbccddeeff");
+        }
+        assert_eq!(card.chuids, 1, "{select}");
+        for chuid in ["6A82", "6982", "6D00", "9000", "530234009000", "5312349000", zero, erased] {
+            let mut card = Selector { chuid, ..Selector::new(&[("A000000308000010000100", select), ONE]) };
+            assert_eq!(card.find(OTHER_ATR, &families).unwrap().0.name, "one", "{select} {chuid}");
+        }
+    }
+}
+
+/// A foreign card costs two commands more at most, and all of them are SELECT and GET DATA ([`Selector`] takes no other). One that
+/// a profile claims by its ATR is not asked.
+#[test]
+fn a_foreign_card_is_asked_no_more_than_it_must() {
+    for (absent, chuids, reads) in [("6A82", 0, 0), ("9000", 1, 1), ("6F088406F000000009019000", 0, 0)] {
+        let mut card = Selector { absent, ..Selector::new(&[]) };
+        let Err(DetectError::Unknown { tried, .. }) = card.find(OTHER_ATR, &Families::default()) else {
+            panic!("{absent} is taken for an application");
+        };
+        assert_eq!((card.sent.len(), card.chuids, card.reads), (3, chuids, reads), "{absent}");
+        let doubts: Vec<String> = tried.iter().filter_map(|one| one.doubt.as_ref()).map(ToString::to_string).collect();
+        assert_eq!(doubts.len(), if absent == "6A82" { 0 } else { 3 }, "{doubts:?}");
+        if let Some(piv) = doubts.first() {
+            let why =
+                if chuids == 1 { "GET DATA CHUID was answered 6A82" } else { "names the application F00000000901" };
+            assert!(piv.contains(why), "{piv}");
+        }
+    }
+    let claimed = Families {
+        profiles: vec![profile("two", "aid = \"F00000000102\"\natr = \"3B 01 02\"")],
+        ..Families::default()
+    };
+    for answers in [&[][..], &[TWO]] {
+        let mut card = Selector { absent: "9000", chuid: CHUID, ..Selector::new(answers) };
+        drop(card.find("3B0102", &claimed));
+        assert_eq!(card.chuids, 0);
+    }
+    let mut card = Selector { chuid: CHUID, ..Selector::new(&[("A000000308000010000100", "9000")]) };
+    let Err(DetectError::Unknown { tried, .. }) = card.find("3B0102", &claimed) else { panic!("asked all the same") };
+    assert!(tried.contains(&Tried { name: "piv".to_owned(), status: Status::OK, doubt: Some(Doubt::Claimed) }));
+    assert_eq!(card.chuids, 0);
 }
 
 #[test]

@@ -148,6 +148,10 @@ impl Card for Gids {
         self.confirm(channel)
     }
 
+    fn has_own_id(&self) -> bool {
+        true
+    }
+
     fn confirm(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
         let response = send_step(channel, &self.card_id_command())?;
         let value = tlv::find(response.data(), self.card_id.object)

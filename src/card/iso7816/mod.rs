@@ -196,6 +196,10 @@ impl Card for Iso7816 {
         self.read_id(channel, card_id::read_commands(&self.profile.card_id))
     }
 
+    fn has_own_id(&self) -> bool {
+        !self.profile.card_id.repeat
+    }
+
     fn confirm(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
         self.read_id(channel, self.confirm_command())
     }

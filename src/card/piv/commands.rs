@@ -7,8 +7,13 @@ use crate::secret::{AdminKey, AdminResponse, SecretBytes};
 /// The application identifier up to its version (SP 800-73-4 part 1 §2.2).
 pub const AID: [u8; 9] = [0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00];
 
+/// The identifier without its registered provider, which some cards leave out of their answer.
+pub const PIX: [u8; 6] = [0x00, 0x00, 0x10, 0x00, 0x01, 0x00];
+
 /// The PIV application's PIN.
 pub const PIN: u8 = 0x80;
+/// The card's Global PIN, which several applications share.
+pub const GLOBAL_PIN: u8 = 0x00;
 /// The PIN unblocking key.
 pub const PUK: u8 = 0x81;
 /// The card management key.
@@ -16,6 +21,8 @@ pub const MANAGEMENT_KEY: u8 = 0x9B;
 
 /// Card Holder Unique Identifier.
 pub const CHUID: &[u8] = &[0x5F, 0xC1, 0x02];
+/// Discovery object.
+pub const DISCOVERY: &[u8] = &[0x7E];
 /// Card Capability Container.
 pub const CCC: &[u8] = &[0x5F, 0xC1, 0x07];
 
@@ -31,23 +38,23 @@ pub fn get_data(object: &[u8]) -> Command {
     Command::new(0x00, 0xCB, 0x3F, 0xFF).data(&tlv::encode(0x5C, object)).expecting(256)
 }
 
-/// VERIFY without data: `63Cx` tells the tries left, `9000` that the PIN is verified (part 2 §3.2.1). Only the PIN has one: a
+/// VERIFY without data: `63Cx` tells the tries left, `9000` that the PIN is verified (part 2 §3.2.1). Only a PIN has one: a
 /// PUK can't be asked for.
 #[must_use]
-pub fn verify_status() -> Command {
-    Command::new(0x00, 0x20, 0x00, PIN)
+pub fn verify_status(reference: u8) -> Command {
+    Command::new(0x00, 0x20, 0x00, reference)
 }
 
 /// VERIFY (part 2 §3.2.1), the PIN filled up to eight bytes. **A wrong PIN costs a try.**
 #[must_use]
-pub fn verify(pin: SecretBytes) -> Command {
-    Command::new(0x00, 0x20, 0x00, PIN).secret(pin)
+pub fn verify(reference: u8, pin: SecretBytes) -> Command {
+    Command::new(0x00, 0x20, 0x00, reference).secret(pin)
 }
 
 /// VERIFY with P1 = FF: the PIN counts as not verified from here on (part 2 §3.2.1).
 #[must_use]
-pub fn log_out() -> Command {
-    Command::new(0x00, 0x20, 0xFF, PIN)
+pub fn log_out(reference: u8) -> Command {
+    Command::new(0x00, 0x20, 0xFF, reference)
 }
 
 /// CHANGE REFERENCE DATA of PIN or PUK, old and new value of eight bytes each (part 2 §3.2.2). **A wrong old value costs a
@@ -57,7 +64,7 @@ pub fn change_reference_data(reference: u8, old_and_new: SecretBytes) -> Command
     Command::new(0x00, 0x24, 0x00, reference).secret(old_and_new)
 }
 
-/// RESET RETRY COUNTER, PUK and new PIN of eight bytes each (part 2 §3.2.3). **A wrong PUK costs a try of the PUK.**
+/// RESET RETRY COUNTER, PUK and new PIN of eight bytes each (part 2 §3.2.3). Only the application's PIN has a PUK. **A wrong PUK costs a try of the PUK.**
 #[must_use]
 pub fn reset_retry_counter(puk_and_new: SecretBytes) -> Command {
     Command::new(0x00, 0x2C, 0x00, PIN).secret(puk_and_new)

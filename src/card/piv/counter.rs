@@ -17,17 +17,17 @@ pub(super) enum Answer {
     Untold,
 }
 
-/// Asks for the PIN's counter (SP 800-73-4 part 2 §3.2.1). Spends no try.
-pub(super) fn question() -> StepCommand {
-    StepCommand { name: "VERIFY (status)", purpose: "read the tries left", command: commands::verify_status() }
+/// Asks for a PIN's counter (SP 800-73-4 part 2 §3.2.1). Spends no try.
+pub(super) fn question(reference: u8) -> StepCommand {
+    StepCommand { name: "VERIFY (status)", purpose: "read the tries left", command: commands::verify_status(reference) }
 }
 
 /// Sends [`question`] and reads its answer. Spends no try.
 ///
 /// # Errors
 /// A status word that says nothing of a counter, or no answer.
-pub(super) fn ask(channel: &mut Channel<'_>) -> Result<Answer, CardError> {
-    let StepCommand { name, command, .. } = question();
+pub(super) fn ask(channel: &mut Channel<'_>, reference: u8) -> Result<Answer, CardError> {
+    let StepCommand { name, command, .. } = question(reference);
     let response = channel.send(&command).map_err(|source| CardError::NoAnswer { command: name, source })?;
     match (left(response.status()), response.status()) {
         (Some(left), _) => Ok(Answer::Left(left)),
@@ -58,8 +58,8 @@ pub(super) fn send_code(channel: &mut Channel<'_>, command: &StepCommand) -> Res
 /// As [`send_code`].
 pub(super) fn change(channel: &mut Channel<'_>, reference: u8, command: &StepCommand) -> Result<(), CardError> {
     match send_code(channel, command) {
-        Err(CardError::Refused { command, status: Status::WRONG }) if reference == commands::PIN => {
-            Err(match ask(channel) {
+        Err(CardError::Refused { command, status: Status::WRONG }) if reference != commands::PUK => {
+            Err(match ask(channel, reference) {
                 Ok(Answer::Left(left)) => CardError::Wrong { command, status: Status::WRONG, left },
                 // The refusal stands without its counter, also where the card was pulled before it could be asked.
                 Ok(Answer::Verified | Answer::Untold) | Err(_) => CardError::Refused { command, status: Status::WRONG },

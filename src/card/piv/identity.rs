@@ -69,7 +69,16 @@ impl Source {
 /// # Errors
 /// No place has one, or one can't be read.
 pub(super) fn find(channel: &mut Channel<'_>) -> Result<(Source, CardId), CardError> {
-    if let Some(id) = Source::Chuid.ask(channel)? {
+    let id = Source::Chuid.ask(channel)?;
+    find_after(id, channel)
+}
+
+/// As [`find`], with what the CHUID has told. 0 to 3 commands.
+///
+/// # Errors
+/// As [`find`].
+pub(super) fn find_after(chuid: Option<CardId>, channel: &mut Channel<'_>) -> Result<(Source, CardId), CardError> {
+    if let Some(id) = chuid {
         return Ok((Source::Chuid, id));
     }
     let unreadable = match Source::Ccc.ask(channel) {

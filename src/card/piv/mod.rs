@@ -2,19 +2,24 @@
 //! used where the card answers them, whatever its name.
 //!
 //! The PIN is set with the PUK (RESET RETRY COUNTER) or with the current PIN (CHANGE REFERENCE DATA), both filled up to eight
-//! bytes with `FF`. The management key administers keys and data objects and gives no right to the PIN.
+//! bytes with `FF`. A card may have a Global PIN beside the application's and prefer it (Discovery object): that one is changed with
+//! CHANGE REFERENCE DATA alone, since the PUK is the application's. The management key administers keys and data objects and gives no right to the PIN.
 
 mod change;
 pub mod commands;
 mod counter;
+pub mod discovery;
 pub mod identity;
 pub mod metadata;
+mod selection;
 #[cfg(test)]
 mod tests;
 
 use self::counter::Answer;
+use self::discovery::{Pins, PivPin};
 use self::identity::Source;
 use self::metadata::Metadata;
+pub use self::selection::identification;
 use super::challenge::{Challenge, ChallengeUse};
 use super::credential::Credential;
 use super::error::CardError;
@@ -40,12 +45,22 @@ pub const LIMITS: PinLimits = PinLimits { min: 6, max: BLOCK, characters: PinCha
 /// Lengths of PINs and PUKs in the field. SP 800-73-4 wants eight bytes of a PUK; Yubico's cards take six.
 const CODE_LENGTHS: (usize, usize) = (6, BLOCK);
 
+/// How the application's PIN is reported where the Global PIN is the primary one.
+const OTHER_THAN_GLOBAL: &str = "application-pin";
+
 const CHANGE: &str = "CHANGE REFERENCE DATA";
 
 /// A PIV card whose application is selected.
 #[derive(Debug, Default)]
 pub struct Piv {
+    /// The answer to [`identification`], until the ID was read from it.
+    chuid: Option<Vec<u8>>,
     id_source: Option<Source>,
+    /// Which PIN the configuration wants.
+    wanted: PivPin,
+    pins: Pins,
+    /// Whether the PIN may have letters: SP 800-73-4 wants digits, a YubiKey takes them.
+    takes_letters: bool,
     /// Whether the card has answered GET METADATA; asked no more once it has not.
     has_metadata: Option<bool>,
     counter: PinCounter,
@@ -66,20 +81,28 @@ enum PinCounter {
 }
 
 impl Piv {
-    /// A card that has answered the SELECT.
+    /// A card that has answered the SELECT, and whose application's PIN is meant.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self { wanted: PivPin::Application, ..Self::default() }
     }
 
-    /// Whether an answer to SELECT comes from PIV: its application template (`61`, SP 800-73-4 part 2 §3.1.1) has the
-    /// application identifier, whole or only from the provider's part on, as both are found in the field.
+    /// The same, whose PIN may have letters.
     #[must_use]
-    pub fn is_selected(response: &Response) -> bool {
-        let template = tlv::find(response.data(), 0x61).ok().flatten();
-        let named = template.and_then(|template| tlv::find(template, 0x4F).ok().flatten());
-        let (_, own) = commands::AID.split_at(5);
-        response.status().is_ok() && named.is_some_and(|aid| aid.starts_with(&commands::AID) || aid.starts_with(own))
+    pub fn taking_letters(self, takes_letters: bool) -> Self {
+        Self { takes_letters, ..self }
+    }
+
+    /// The same, with this PIN.
+    #[must_use]
+    pub fn wanting(self, wanted: PivPin) -> Self {
+        Self { wanted, ..self }
+    }
+
+    /// A card that has answered the SELECT and [`identification`].
+    #[must_use]
+    pub fn identified_by(answer: &Response) -> Self {
+        Self { chuid: Some(answer.data().to_vec()), ..Self::new() }
     }
 
     fn metadata_command(reference: u8) -> StepCommand {
@@ -150,22 +173,44 @@ impl Piv {
 
     /// Asks for the PIN's counter before a try of it is risked. `challenged`: see [`ReadStep::Tries`].
     fn pin_tries_commands(&self, challenged: bool) -> Vec<StepCommand> {
-        let mut commands = vec![counter::question()];
-        if self.counter != PinCounter::Plain && self.asks_metadata(challenged) {
+        let mut commands = vec![counter::question(self.pins.primary())];
+        if self.counter != PinCounter::Plain && self.pins != Pins::GlobalFirst && self.asks_metadata(challenged) {
             commands.push(Self::metadata_command(commands::PIN));
         }
         if self.counter == PinCounter::Hidden {
-            commands.extend([Self::log_out_command(), counter::question()]);
+            commands.extend([self.log_out_command(), counter::question(self.pins.primary())]);
         }
         commands
     }
 
     /// Ends the PIN's verification, and not the management key's authentication: no command ends that before the reset.
-    fn log_out_command() -> StepCommand {
+    fn log_out_command(&self) -> StepCommand {
         StepCommand {
             name: "VERIFY (log out)",
             purpose: "end what another program has left verified",
-            command: commands::log_out(),
+            command: commands::log_out(self.pins.primary()),
+        }
+    }
+
+    /// How the application's PIN is reported: `pin` is the one that is set.
+    fn name_of_application_pin(&self) -> &'static str {
+        match self.pins {
+            Pins::Application | Pins::ApplicationFirst => "pin",
+            Pins::GlobalFirst => OTHER_THAN_GLOBAL,
+        }
+    }
+
+    /// The tries left of the PIN; where another program has left it verified, that is ended where nothing else tells them.
+    fn tries_when_logged_out(&mut self, channel: &mut Channel<'_>) -> Result<Tries, CardError> {
+        let tries = self.tries_left(channel)?;
+        if self.counter != PinCounter::Hidden {
+            return Ok(tries);
+        }
+        match self.forget(channel) {
+            Ok(()) => self.tries_left(channel),
+            // The card does not know the command: its counter stays hidden.
+            Err(error) if error.is_mere_refusal() => Ok(tries),
+            Err(error) => Err(error),
         }
     }
 
@@ -199,13 +244,25 @@ impl Card for Piv {
     }
 
     fn limits(&self) -> PinLimits {
-        LIMITS
+        let characters = if self.takes_letters { PinCharacters::Ascii } else { LIMITS.characters };
+        PinLimits { characters, ..LIMITS }
     }
 
     fn identify(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
-        let (source, id) = identity::find(channel)?;
+        let (source, id) = match self.chuid.take() {
+            Some(chuid) => identity::find_after(identity::from_chuid(&chuid)?, channel)?,
+            None => identity::find(channel)?,
+        };
         self.id_source = Some(source);
+        self.pins = match self.wanted {
+            PivPin::Discovery => Pins::ask(channel)?,
+            PivPin::Application => Pins::Application,
+        };
         Ok(id)
+    }
+
+    fn has_own_id(&self) -> bool {
+        self.id_source == Some(Source::Chuid)
     }
 
     fn confirm(&mut self, channel: &mut Channel<'_>) -> Result<CardId, CardError> {
@@ -215,10 +272,14 @@ impl Card for Piv {
 
     fn tries_left(&mut self, channel: &mut Channel<'_>) -> Result<Tries, CardError> {
         self.counter = PinCounter::Plain;
-        match counter::ask(channel)? {
+        match counter::ask(channel, self.pins.primary())? {
             Answer::Left(left) => Ok(Tries::Left { left, max: None }),
             Answer::Verified => {
-                let metadata = self.metadata(channel, commands::PIN)?;
+                // The metadata are the application's: they tell nothing of the Global PIN.
+                let metadata = match self.pins {
+                    Pins::GlobalFirst => None,
+                    Pins::Application | Pins::ApplicationFirst => self.metadata(channel, commands::PIN)?,
+                };
                 let tries = metadata.map_or(Tries::Untold, |metadata| metadata.tries_left());
                 self.counter = if tries == Tries::Untold { PinCounter::Hidden } else { PinCounter::InMetadata };
                 Ok(tries)
@@ -237,15 +298,32 @@ impl Card for Piv {
     }
 
     fn tries_to_risk(&mut self, channel: &mut Channel<'_>, proof: Proof) -> Result<Tries, CardError> {
-        let tries = self.proof_tries_left(channel, proof)?;
-        if proof != Proof::CurrentPin || self.counter != PinCounter::Hidden {
-            return Ok(tries);
+        if proof != Proof::CurrentPin {
+            return self.proof_tries_left(channel, proof);
         }
-        match self.forget(channel) {
-            Ok(()) => self.tries_left(channel),
-            // The card does not know the command: its counter stays hidden.
-            Err(error) if error.is_mere_refusal() => Ok(tries),
-            Err(error) => Err(error),
+        let tries = self.tries_when_logged_out(channel);
+        if self.pins != Pins::GlobalFirst {
+            return tries;
+        }
+        // Other applications of the card depend on the Global PIN: no try of it is risked that can't be counted.
+        match tries {
+            Ok(Tries::Untold) => Err(CardError::UncountedGlobalPin),
+            Err(error) if error.is_mere_refusal() => Err(CardError::UncountedGlobalPin),
+            tries => tries,
+        }
+    }
+
+    fn takes(&self, proof: Proof) -> bool {
+        self.family().takes(proof) && !(proof == Proof::Puk && self.pins == Pins::GlobalFirst)
+    }
+
+    fn why_not(&self, proof: Proof) -> Option<&'static str> {
+        match (proof, self.pins) {
+            (Proof::Puk, Pins::GlobalFirst) => Some(
+                "the card's Discovery object prefers the Global PIN (reference 00), and the PUK sets the application's alone \
+                 (`card.piv_pin = \"application\"` has that one set)",
+            ),
+            _ => self.family().no_admin_answer().filter(|_| proof == Proof::AdminAnswer),
         }
     }
 
@@ -255,16 +333,25 @@ impl Card for Piv {
 
     fn secrets(&mut self, channel: &mut Channel<'_>) -> Result<Vec<SecretReport>, CardError> {
         let mut reports = Vec::new();
-        for (name, reference) in
-            [("pin", commands::PIN), ("puk", commands::PUK), ("management-key", commands::MANAGEMENT_KEY)]
-        {
+        for (name, reference) in [
+            (self.name_of_application_pin(), commands::PIN),
+            ("puk", commands::PUK),
+            ("management-key", commands::MANAGEMENT_KEY),
+        ] {
             // A card that tells of one secret and refuses the next is still worth a report of the first.
             let metadata = match self.metadata(channel, reference) {
                 Err(error) if error.is_mere_refusal() => None,
                 result => result?,
             };
-            let tries = metadata.map_or(Tries::Untold, |metadata| metadata.tries_left());
+            let tries = match metadata.map_or(Tries::Untold, |metadata| metadata.tries_left()) {
+                Tries::Untold if name == OTHER_THAN_GLOBAL => told_tries(channel, reference)?,
+                tries => tries,
+            };
             reports.push(SecretReport { name, tries, factory: metadata.and_then(|metadata| metadata.factory) });
+        }
+        if self.pins == Pins::ApplicationFirst {
+            let tries = told_tries(channel, commands::GLOBAL_PIN)?;
+            reports.push(SecretReport { name: "global-pin", tries, factory: None });
         }
         Ok(reports)
     }
@@ -315,7 +402,7 @@ impl Card for Piv {
             RiskyStep::Authorize(Credential::Answer(answer)) => self.answer_command(answer)?,
             // PUK and current PIN go with the new PIN. Each has eight bytes of its own there, so that none passes for another.
             RiskyStep::Authorize(Credential::Puk(_) | Credential::CurrentPin(_)) => return Ok(Vec::new()),
-            RiskyStep::SetPin(Credential::Puk(puk), new) => StepCommand {
+            RiskyStep::SetPin(Credential::Puk(puk), new) if self.takes(Proof::Puk) => StepCommand {
                 name: "RESET RETRY COUNTER (code)",
                 purpose: "set the PIN with the PUK",
                 command: commands::reset_retry_counter(pair(puk.expose(), new.expose())?),
@@ -323,12 +410,12 @@ impl Card for Piv {
             RiskyStep::SetPin(Credential::CurrentPin(current), new) => StepCommand {
                 name: CHANGE,
                 purpose: "change the PIN",
-                command: commands::change_reference_data(commands::PIN, pair(current.expose(), new.expose())?),
+                command: commands::change_reference_data(self.pins.primary(), pair(current.expose(), new.expose())?),
             },
             RiskyStep::Verify(pin) => StepCommand {
                 name: "VERIFY",
                 purpose: "verify the PIN",
-                command: commands::verify(block(pin.expose())?),
+                command: commands::verify(self.pins.primary(), block(pin.expose())?),
             },
             RiskyStep::Authorize(other) | RiskyStep::SetPin(other, _) => {
                 return Err(CardError::NotTaken { family: self.family(), proof: other.proof() });
@@ -345,13 +432,13 @@ impl Card for Piv {
     ) -> Result<(), CardError> {
         match step {
             RiskyStep::Authorize(_) => send_step(channel, command).map(drop),
-            RiskyStep::SetPin(Credential::CurrentPin(_), _) => counter::change(channel, commands::PIN, command),
+            RiskyStep::SetPin(Credential::CurrentPin(_), _) => counter::change(channel, self.pins.primary(), command),
             RiskyStep::SetPin(..) | RiskyStep::Verify(_) => counter::send_code(channel, command),
         }
     }
 
     fn forget(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
-        send_step(channel, &Self::log_out_command()).map(drop)
+        send_step(channel, &self.log_out_command()).map(drop)
     }
 
     fn admin_key_change(&mut self) -> Option<&mut dyn AdminKeyChange> {
@@ -360,6 +447,16 @@ impl Card for Piv {
 
     fn code_change(&mut self) -> Option<&mut dyn CodeChange> {
         Some(self)
+    }
+}
+
+/// Tries left of a PIN that is not set now, where the card tells them. 1 command.
+fn told_tries(channel: &mut Channel<'_>, reference: u8) -> Result<Tries, CardError> {
+    match counter::ask(channel, reference) {
+        Ok(Answer::Left(left)) => Ok(Tries::Left { left, max: None }),
+        Ok(Answer::Verified | Answer::Untold) => Ok(Tries::Untold),
+        Err(error) if error.is_mere_refusal() => Ok(Tries::Untold),
+        Err(error) => Err(error),
     }
 }
 

@@ -72,16 +72,17 @@ impl Profile {
     }
 
     fn check_match(&self) -> Check {
-        match (&self.atr, &self.atr_mask) {
-            (Some(atr), _) if !(2..=33).contains(&atr.0.len()) => refuse(&["atr"], "an ATR has 2 to 33 bytes"),
-            (atr, Some(mask)) if atr.as_ref().is_none_or(|atr| atr.0.len() != mask.0.len()) => {
+        let wrong_length = |atr: &HexBytes| !(2..=33).contains(&atr.0.len());
+        match &self.atr_mask {
+            _ if self.atr.iter().any(wrong_length) => refuse(&["atr"], "an ATR has 2 to 33 bytes"),
+            Some(mask) if self.atr.is_empty() || self.atr.iter().any(|atr| atr.0.len() != mask.0.len()) => {
                 refuse(&["atr_mask"], "must be as long as `atr`")
             }
-            (_, Some(mask)) if mask.0.iter().all(|byte| *byte == 0) && self.aid.is_none() => {
+            Some(mask) if mask.0.iter().all(|byte| *byte == 0) && self.aid.is_none() => {
                 refuse(&["atr_mask"], "leaves no bit of the ATR to tell the card by")
             }
             _ => match &self.aid {
-                None if self.atr.is_none() => refuse(&["name"], "give `atr`, `aid` or both"),
+                None if self.atr.is_empty() => refuse(&["name"], "give `atr`, `aid` or both"),
                 Some(aid) if !(5..=16).contains(&aid.0.len()) => refuse(&["aid"], "must have 5 to 16 bytes"),
                 _ => Ok(()),
             },
@@ -213,12 +214,9 @@ pub fn clash(one: &Profile, other: &Profile) -> Option<Clash> {
     if one.name == other.name {
         return Some(Clash::Name);
     }
-    let same_atr = match (&one.atr, &other.atr) {
-        (Some(a), Some(b)) => {
-            let masks = masks(one).zip(masks(other));
-            a.0.len() == b.0.len() && a.0.iter().zip(&b.0).zip(masks).all(|((a, b), (m, n))| a & m & n == b & m & n)
-        }
-        (None, None) => true,
+    let same_atr = match (one.atr.is_empty(), other.atr.is_empty()) {
+        (false, false) => one.atr.iter().any(|a| other.atr.iter().any(|b| is_same_atr(one, a, other, b))),
+        (true, true) => true,
         _ => return None,
     };
     let same_aid = match (&one.aid, &other.aid) {
@@ -226,6 +224,11 @@ pub fn clash(one: &Profile, other: &Profile) -> Option<Clash> {
         _ => true,
     };
     (same_atr && same_aid).then_some(Clash::Cards)
+}
+
+fn is_same_atr(one: &Profile, a: &HexBytes, other: &Profile, b: &HexBytes) -> bool {
+    let masks = masks(one).zip(masks(other));
+    a.0.len() == b.0.len() && a.0.iter().zip(&b.0).zip(masks).all(|((a, b), (m, n))| a & m & n == b & m & n)
 }
 
 fn masks(profile: &Profile) -> impl Iterator<Item = u8> {

@@ -24,6 +24,33 @@ fn a_mask_leaves_bits_out() {
 }
 
 #[test]
+fn an_atr_may_be_a_list_and_may_be_filled_with_zeros() {
+    let listed = profile(&GOOD.replace("\"3B 9F 95 81\"", "[\"3B 9F 95 81\", \"3B:80:80:01\"]"));
+    assert_eq!(listed.check(), Ok(()));
+    for (atr, is_named) in
+        [(&[0x3B, 0x9F, 0x11, 0x81], true), (&[0x3B, 0x80, 0x11, 0x01], true), (&[0x3B, 0x80, 0x80, 0x02], false)]
+    {
+        assert_eq!(listed.matches(&Atr::new(atr)), is_named, "{atr:02X?}");
+    }
+    // As `readers` showed an ATR right after an insertion, and as it shows it now.
+    let filled = format!("\"3B80800101{}\"", "00".repeat(28));
+    let filled = profile(&GOOD.replace("\"3B 9F 95 81\"", &filled).replace("atr_mask = \"FF FF 00 FF\"", ""));
+    assert_eq!(filled.check(), Ok(()));
+    assert!(filled.matches(&Atr::new(&[0x3B, 0x80, 0x80, 0x01, 0x01])));
+    assert!(!filled.matches(&Atr::new(&[0x3B, 0x80, 0x80, 0x01, 0x02])));
+    // Each ATR of a list is checked, and the mask is for all of them.
+    for (list, message) in
+        [("[\"3B\"]", "2 to 33 bytes"), ("[\"3B 9F 95 81\", \"3B01\"]", "as long as `atr`"), ("[]", "as long as `atr`")]
+    {
+        let error = profile(&GOOD.replace("\"3B 9F 95 81\"", list)).check().unwrap_err();
+        assert!(error.to_string().contains(message), "{list}: {error}");
+    }
+    for list in ["3", "[3]", "[\"x\"]", "\"3B9\""] {
+        assert!(toml::from_str::<Profile>(&GOOD.replace("\"3B 9F 95 81\"", list)).is_err(), "{list}");
+    }
+}
+
+#[test]
 fn what_is_not_said_is_what_iso_7816_4_says() {
     let profile = profile(GOOD);
     let admin = profile.admin.unwrap();
@@ -116,6 +143,8 @@ fn two_profiles_clash_where_a_card_could_be_either() {
     let cases = [
         ("atr = \"3B01\"", "atr = \"3B01\"", true),
         ("atr = \"3B01\"", "atr = \"3B02\"", false),
+        ("atr = [\"3B01\", \"3B02\"]", "atr = [\"3B03\", \"3B02\"]", true),
+        ("atr = [\"3B01\", \"3B02\"]", "atr = \"3B03\"", false),
         ("atr = \"3B01\"\natr_mask = \"FF00\"", "atr = \"3B02\"", true),
         ("atr = \"3B01\"", "atr = \"3B0102\"", false),
         ("atr = \"3B01\"\naid = \"F000000001\"", "atr = \"3B01\"\naid = \"F000000002\"", false),

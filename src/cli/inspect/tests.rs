@@ -4,6 +4,7 @@ use crate::reader::replay::Replay;
 
 const SELECT_PIV: (&str, &str) = ("00A4040009A0000003080000100000", "61114F0600001000010079074F05A0000003089000");
 const CHUID: (&str, &str) = ("00CB3FFF055C035FC10200", "5312341000112233445566778899AABBCCDDEEFF9000");
+const DISCOVERY: (&str, &str) = ("00CB3FFF035C017E00", "6A82");
 const STATUS: &str = "00200080";
 const METADATA: [&str; 3] = ["00F7008000", "00F7008100", "00F7009B00"];
 
@@ -25,9 +26,9 @@ fn read_by(families: &Families, detail: Detail, script: &[(&str, &str)]) -> Resu
 fn a_counter_that_is_refused_is_not_told() {
     let families = Families::default();
     for word in ["6982", "6A81", "6A88", "6D00"] {
-        let line = read_by(&families, Detail::Line, &[SELECT_PIV, CHUID, (STATUS, word)]).unwrap();
+        let line = read_by(&families, Detail::Line, &[SELECT_PIV, CHUID, DISCOVERY, (STATUS, word)]).unwrap();
         assert_eq!((line.tries, line.card_id.len()), (Tries::Untold, 36), "{word}");
-        let full = [SELECT_PIV, CHUID, (STATUS, word), (METADATA[0], "6D00")];
+        let full = [SELECT_PIV, CHUID, DISCOVERY, (STATUS, word), (METADATA[0], "6D00")];
         let full = read_by(&families, Detail::Full, &full).unwrap();
         assert!(full.secrets.iter().all(|secret| secret.tries == Tries::Untold), "{word}");
     }
@@ -48,6 +49,31 @@ fn a_counter_that_is_refused_is_not_told() {
     assert_eq!(read_by(&families, Detail::Full, &iso).unwrap().tries, Tries::Untold);
 }
 
+/// Both PINs of a card that has two, and which one is meant.
+#[test]
+fn both_pins_of_a_card_are_told() {
+    let refused = METADATA.map(|metadata| (metadata, "6D00"));
+    let policy = |policy: &str| format!("7E124F0BA0000003080000100001005F2F02{policy}9000");
+    let script = |policy, answers: [(&'static str, &'static str); 2]| {
+        let [first, other] = answers;
+        vec![SELECT_PIV, CHUID, (DISCOVERY.0, policy), first, refused[0], other]
+    };
+    let global = policy("6020");
+    let report =
+        read_by(&Families::default(), Detail::Full, &script(&global, [("00200000", "63C4"), (STATUS, "63C2")]))
+            .unwrap();
+    assert_eq!(report.tries, Tries::Left { left: 4, max: None });
+    let lines = report_lines(&report).join("\n");
+    assert!(lines.contains("PIV PIN        2 tries left; the card prefers its Global PIN"), "{lines}");
+    let application = policy("6010");
+    let report =
+        read_by(&Families::default(), Detail::Full, &script(&application, [(STATUS, "63C2"), ("00200000", "6983")]))
+            .unwrap();
+    assert_eq!(report.tries, Tries::Left { left: 2, max: None });
+    let lines = report_lines(&report).join("\n");
+    assert!(lines.contains("Global PIN     blocked; the card prefers its PIV PIN"), "{lines}");
+}
+
 /// What one secret refuses says nothing of the others; and of this one no try is risked, so no line says so.
 #[test]
 fn a_secret_that_is_refused_hides_no_other() {
@@ -55,6 +81,7 @@ fn a_secret_that_is_refused_hides_no_other() {
     let script = [
         SELECT_PIV,
         CHUID,
+        DISCOVERY,
         (STATUS, "63C2"),
         (METADATA[0], counted),
         (METADATA[1], "6A88"),
@@ -74,7 +101,7 @@ fn a_lost_selection_is_no_refusal_of_one_question() {
     for (rest, detail) in
         [(&[(STATUS, "6986")][..], Detail::Line), (&[(STATUS, "63C3"), (METADATA[0], "6986")][..], Detail::Full)]
     {
-        let mut script = vec![SELECT_PIV, CHUID];
+        let mut script = vec![SELECT_PIV, CHUID, DISCOVERY];
         script.extend(rest);
         let failure = read_by(&Families::default(), detail, &script).unwrap_err();
         assert_eq!(failure.cause.status().map(|status| status.word()), Some(0x6986));

@@ -76,7 +76,10 @@ impl Session {
 /// The card. Build it with [`GidsCard::personalised`] or [`GidsCard::blank`].
 // No derive(Debug): it would print PIN and key.
 pub struct GidsCard {
-    atr: Vec<u8>,
+    cold_atr: Vec<u8>,
+    warm_atr: Vec<u8>,
+    /// Whether the last reset was without loss of power.
+    is_warm: bool,
     random: Randomness,
     mutual_only: bool,
     check_kcv: bool,
@@ -102,7 +105,9 @@ impl GidsCard {
         Self {
             pin: Pin::unset(&settings),
             admin: AdminKey::unset(settings.admin_tries),
-            atr: settings.atr,
+            warm_atr: settings.warm_atr.unwrap_or_else(|| settings.atr.clone()),
+            cold_atr: settings.atr,
+            is_warm: false,
             random: settings.random,
             mutual_only: settings.mutual_only,
             check_kcv: settings.check_kcv,
@@ -305,15 +310,17 @@ fn check_class(cla: u8) -> Result<(), u16> {
 
 impl VirtualCard for GidsCard {
     fn atr(&self) -> &[u8] {
-        &self.atr
+        if self.is_warm { &self.warm_atr } else { &self.cold_atr }
     }
 
     fn reset(&mut self) {
         self.session = Session::new(false);
+        self.is_warm = true;
     }
 
     fn power_off(&mut self) {
         self.session = Session::new(false);
+        self.is_warm = false;
     }
 
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, LinkFault> {

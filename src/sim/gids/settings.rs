@@ -12,6 +12,8 @@ pub const ATR: [u8; 17] =
 pub struct GidsSettings {
     /// Answer to reset.
     pub atr: Vec<u8>,
+    /// Answer to a reset without loss of power; `None`: the same.
+    pub warm_atr: Option<Vec<u8>>,
     /// Content of the `cardid` file.
     pub card_id: [u8; 16],
     /// Three-key triple DES key of the administrator (key reference 80).
@@ -41,6 +43,7 @@ impl Default for GidsSettings {
     fn default() -> Self {
         Self {
             atr: ATR.to_vec(),
+            warm_atr: None,
             card_id: [0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 0xFF],
             admin_key:
                 *b"\x01\x02\x03\x04\x05\x06\x07\x08\x01\x02\x03\x04\x05\x06\x07\x08\x01\x02\x03\x04\x05\x06\x07\x08",

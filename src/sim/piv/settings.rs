@@ -12,6 +12,14 @@ pub struct PivSettings {
     pub guid: Option<[u8; 16]>,
     /// The CCC's card identifier; `None`: the card has no CCC.
     pub ccc_identifier: Option<[u8; 21]>,
+    /// The PIN usage policy of the Discovery object; `None`: the card has none.
+    pub pin_policy: Option<[u8; 2]>,
+    /// The Global PIN (reference 00), without filling; `None`: the card has none.
+    pub global_pin: Option<Vec<u8>>,
+    /// What VERIFY without data is answered, where the card refuses it.
+    pub status_refused: Option<u16>,
+    /// Whether PINs may have letters, as on a YubiKey.
+    pub letters: bool,
     /// Whether the card knows Yubico's extensions: version, serial number, metadata, setting the management key.
     pub yubico: bool,
     /// The secret (80, 81 or 9B) whose metadata don't say whether it is the factory's.
@@ -46,6 +54,10 @@ impl Default for PivSettings {
             atr: b"\x3B\x95\x13\x81\x01\x80\x73\xFF\x01\x00\x0B".to_vec(),
             guid: Some(*b"\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xAA\xBB\xCC\xDD\xEE\xFF"),
             ccc_identifier: None,
+            pin_policy: None,
+            global_pin: None,
+            status_refused: None,
+            letters: false,
             yubico: false,
             silent_metadata: None,
             serial: 0x00BC_614E,
