@@ -74,6 +74,7 @@ impl From<&Failure> for Exit {
             Cause::Secret(SecretError::Cancelled { .. } | SecretError::Declined) | Cause::Interrupted => {
                 Self::Interrupted
             }
+            Cause::Secret(SecretError::Exposed { .. }) => Self::Usage,
             Cause::Secret(_) => Self::SecretNeeded,
             Cause::FewTries { .. } | Cause::RefusedBefore { .. } => Self::CardRefused,
             Cause::Journal(JournalError::Busy { .. }) => Self::NoCard,

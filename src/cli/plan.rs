@@ -35,7 +35,7 @@ pub fn run(
         return context.print_json(&output::plan_json(&plan));
     }
     for line in output::plan_lines(&plan) {
-        context.print(&line)?;
+        context.print_lines(&line)?;
     }
     Ok(())
 }
