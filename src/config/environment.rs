@@ -130,7 +130,11 @@ fn value(name: &str, text: &OsStr, kind: Kind) -> Result<Value, ConfigError> {
     match kind {
         Kind::Text => Ok(Value::String(text.to_owned())),
         Kind::List | Kind::Names if text.trim_start().starts_with('[') => {
-            let list = format!("list = {text}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("list"));
+            let list = format!("list = {text}")
+                .parse::<toml::Table>()
+                .ok()
+                .filter(|table| table.len() == 1)
+                .and_then(|mut table| table.remove("list"));
             list.filter(Value::is_array).ok_or_else(|| wrong(name, "a list is written as [\"one\", \"two\"]"))
         }
         Kind::List => {
