@@ -119,6 +119,3 @@ pub fn refuse_shared_folder(path: &Path) -> Result<(), Exposure> {
 pub(in crate::os) fn sole_owner(folder: &Path) -> Option<u32> {
     unix::sole_owner(folder)
 }
-
-#[cfg(all(test, unix))]
-mod tests;

@@ -130,3 +130,6 @@ fn parts(path: &Path) -> Vec<OsString> {
     });
     names.rev().collect()
 }
+
+#[cfg(test)]
+mod tests;
