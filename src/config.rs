@@ -4,11 +4,15 @@
 mod agent;
 mod environment;
 mod error;
+mod explained;
 mod folders;
 mod layers;
 mod message;
+mod origins;
+mod paths;
 mod profiles;
 mod raw;
+mod text;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -18,14 +22,17 @@ use url::Url;
 
 pub use self::error::ConfigError;
 use self::error::value;
-use self::folders::{default_files, variable};
+pub use self::explained::Explained;
+use self::folders::{Environment, default_files};
 use self::layers::{Layers, parse, read};
+pub use self::origins::{Origin, Setting};
 use self::profiles::LocatedProfile;
 use self::raw::Raw;
 use crate::card::family::Families;
 use crate::job::authority::Authority;
 use crate::job::journal::Journal;
 use crate::job::secrets::Need;
+use crate::os::files::configuration_folder;
 use crate::provision::Rules;
 use crate::server;
 
@@ -93,30 +100,48 @@ pub enum SecretFile {
 }
 
 impl Config {
-    /// Reads `/etc/pinwright/config.toml` and the user's own, or `file` instead of both, then `PINWRIGHT_*` of the
-    /// environment. Missing default files are passed over; a missing `file` is an error. Files that hold secrets are named
+    /// Reads `config.toml` of the machine's folder, its `config.d/*.toml` in the order of their names, and the user's own, or
+    /// `file` instead of all, then `PINWRIGHT_*` of the environment. Missing default files are passed over; a missing `file` is an error. Files that hold secrets are named
     /// and not opened.
     ///
     /// # Errors
-    /// [`ConfigError::Unreadable`] for a file, [`ConfigError::Syntax`] for a text that is no configuration, and the others for
+    /// [`ConfigError::Unreadable`] and [`ConfigError::Exposed`] for a file, [`ConfigError::Syntax`] for a text that is no configuration, and the others for
     /// values that can't be.
     pub fn load(file: Option<&Path>, environment: &[(String, OsString)]) -> Result<Self, ConfigError> {
+        Ok(Self::explained(file, environment)?.config)
+    }
+
+    /// The same, with where each value comes from.
+    ///
+    /// # Errors
+    /// Those of [`Config::load`].
+    pub fn explained(file: Option<&Path>, environment: &[(String, OsString)]) -> Result<Explained, ConfigError> {
+        let files = match file {
+            Some(path) => vec![path.to_owned()],
+            None => default_files(&configuration_folder(), Environment(environment))?,
+        };
+        Self::from_files(files, Environment(environment))
+    }
+
+    fn from_files(mut files: Vec<PathBuf>, environment: Environment<'_>) -> Result<Explained, ConfigError> {
         let mut layers = Layers::default();
-        match file {
-            Some(path) => layers.overlay(read(path)?),
-            None => {
-                for path in default_files(environment).iter().filter(|path| path.exists()) {
-                    layers.overlay(read(path)?);
-                }
-            }
+        for path in &files {
+            layers.overlay(read(path)?);
         }
-        let (from_environment, warnings) = environment::table(environment)?;
-        layers.set(from_environment);
-        let (raw, mut profiles) = layers.finish()?;
-        for path in &raw.card.profile_files {
+        let (from_environment, warnings) = environment::table(environment.0)?;
+        layers.overlay(from_environment);
+        let (mut raw, mut profiles, origins) = layers.finish()?;
+        for path in &mut raw.card.profile_files {
+            *path = paths::whole("card.profile_files", path, environment)?;
             profiles.extend(profiles::read(path)?);
+            files.push(path.clone());
         }
-        Self::validate(raw, profiles, environment, warnings)
+        paths::resolve(&mut raw, environment)?;
+        let mut settings = explained::settings(&raw, &origins)?;
+        let located = profiles.iter().map(LocatedProfile::name_and_origin).collect();
+        let config = Self::validate(raw, profiles, environment, warnings)?;
+        explained::fill_in(&mut settings, &config);
+        Ok(Explained { config, files, settings, profiles: located })
     }
 
     /// A configuration from TOML text alone: neither files that it names nor the environment are read.
@@ -124,14 +149,15 @@ impl Config {
     /// # Errors
     /// Those of [`Config::load`] other than [`ConfigError::Unreadable`].
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        let (raw, profiles) = parse(text, "configuration")?.finish()?;
-        Self::validate(raw, profiles, &[], Vec::new())
+        let (mut raw, profiles, _) = parse(text, "configuration")?.finish()?;
+        paths::resolve(&mut raw, Environment(&[]))?;
+        Self::validate(raw, profiles, Environment(&[]), Vec::new())
     }
 
     fn validate(
         raw: Raw,
         profiles: Vec<LocatedProfile>,
-        environment: &[(String, OsString)],
+        environment: Environment<'_>,
         warnings: Vec<String>,
     ) -> Result<Self, ConfigError> {
         let profiles = profiles::unite(profiles)?;
@@ -293,11 +319,11 @@ fn duration(key: &'static str, text: &str) -> Result<Duration, ConfigError> {
 }
 
 /// The configured folder, or the user's state folder.
-fn journal(raw: raw::Journal, environment: &[(String, OsString)]) -> Result<Option<Journal>, ConfigError> {
+fn journal(raw: raw::Journal, environment: Environment<'_>) -> Result<Option<Journal>, ConfigError> {
     let keep = humantime::parse_duration(&raw.keep).map_err(|error| value("journal.keep", &error.to_string()))?;
-    let own = variable(environment, "XDG_STATE_HOME")
-        // A service may run without HOME, and its user still has a home.
-        .or_else(|| variable(environment, "HOME").or_else(std::env::home_dir).map(|home| home.join(".local/state")))
+    let own = environment
+        .folder("XDG_STATE_HOME")
+        .or_else(|| environment.home().map(|home| home.join(".local/state")))
         .map(|folder| folder.join("pinwright"));
     Ok(raw.dir.or(own).map(|folder| Journal::new(folder, keep)))
 }

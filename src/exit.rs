@@ -73,6 +73,7 @@ impl From<&Failure> for Exit {
             Cause::Binding(_) => Self::NoCard,
             Cause::Secret(SecretError::Cancelled { .. } | SecretError::Declined | SecretError::NobodyToAsk)
             | Cause::Interrupted => Self::Interrupted,
+            Cause::Secret(SecretError::Exposed { .. }) => Self::Usage,
             Cause::Secret(_) => Self::SecretNeeded,
             Cause::FewTries { .. } | Cause::RefusedBefore { .. } => Self::CardRefused,
             Cause::Journal(JournalError::Busy { .. }) => Self::NoCard,

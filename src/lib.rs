@@ -19,6 +19,7 @@ pub mod cli;
 pub mod config;
 pub mod error_text;
 pub mod exit;
+pub mod foreign_text;
 pub mod job;
 pub mod operation;
 pub mod os;

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let color = match arguments.color() {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => err_is_terminal && std::env::var_os("NO_COLOR").is_none(),
+        Color::Auto => err_is_terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
     };
     // Steps are told once: by progress lines on a terminal, or by a log that tells more than warnings.
     context.err_is_terminal = err_is_terminal && arguments.level() == tracing::level_filters::LevelFilter::WARN;

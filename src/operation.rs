@@ -27,6 +27,12 @@ pub enum Operation {
     AgentHistory,
     /// Have the running agent ask the server now.
     AgentRecheck,
+    /// See how pinwright is configured.
+    Config,
+    /// Check the configuration.
+    ConfigCheck,
+    /// Show where each value comes from.
+    ConfigShow,
     /// Record an operation on a card.
     Record,
     /// Play a recording back.
@@ -51,6 +57,9 @@ impl Operation {
         Self::AgentStatus,
         Self::AgentHistory,
         Self::AgentRecheck,
+        Self::Config,
+        Self::ConfigCheck,
+        Self::ConfigShow,
         Self::Record,
         Self::Replay,
         #[cfg(feature = "sim")]
@@ -71,6 +80,9 @@ impl Operation {
             Self::Agent => "agent",
             Self::AgentStatus => "status",
             Self::AgentRecheck => "recheck",
+            Self::Config => "config",
+            Self::ConfigCheck => "check",
+            Self::ConfigShow => "show",
             Self::Record => "record",
             Self::Replay => "replay",
             #[cfg(feature = "sim")]
@@ -85,6 +97,7 @@ impl Operation {
     pub const fn parent(self) -> Option<Self> {
         match self {
             Self::AgentStatus | Self::AgentHistory | Self::AgentRecheck => Some(Self::Agent),
+            Self::ConfigCheck | Self::ConfigShow => Some(Self::Config),
             _ => None,
         }
     }

@@ -2,11 +2,21 @@
 //!
 //! Events of libraries are dropped at every level: what an HTTP or TLS library logs at trace level may hold a secret.
 
+use std::fmt;
+
+use tracing::Subscriber;
+use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::foreign_text::escaped;
 use crate::os;
 
 /// How much is logged: warnings, then `-v` what happens, `-vv` each call, `-vvv` each APDU (secrets masked).
@@ -28,9 +38,66 @@ pub fn start(level: LevelFilter, color: bool) {
     if let Some(system_log) = os::log::layer() {
         return drop(tracing_subscriber::registry().with(system_log).with(ours).try_init());
     }
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(color)
-        .with_target(level >= LevelFilter::DEBUG);
+    let lines = lines(std::io::stderr, color, level >= LevelFilter::DEBUG);
     drop(tracing_subscriber::registry().with(lines).with(ours).try_init());
+}
+
+/// Events as lines for a terminal, whatever text stands in them.
+fn lines<S, W>(writer: W, color: bool, with_target: bool) -> impl Layer<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'writer> MakeWriter<'writer> + 'static,
+{
+    tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(color)
+        .with_target(with_target)
+        .fmt_fields(debug_fn(write_field).delimited(" "))
+}
+
+/// The library's own form of a field, with what is foreign in it escaped.
+fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    let text = format!("{value:?}");
+    let text = escaped(&text);
+    match field.name() {
+        "message" => write!(writer, "{text}"),
+        name if writer.has_ansi_escapes() => write!(writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{text}"),
+        name => write!(writer, "{name}={text}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_log_line_is_one_line_without_commands_to_the_terminal() {
+        let written = Written::default();
+        let to = written.clone();
+        let subscriber = tracing_subscriber::registry().with(lines(move || to.clone(), false, false));
+        tracing::subscriber::with_default(subscriber, || {
+            let reader = "Evil\u{1B}]0;x\u{7}\u{9B}2J\u{202E}\nERROR forged";
+            let _in_span = tracing::error_span!("job", reader = %reader).entered();
+            tracing::error!(count = 1, "reader {reader}");
+        });
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let shown = "Evil\\u{1b}]0;x\\u{7}\\u{9b}2J\\u{202e}\\nERROR forged";
+        assert!(text.ends_with(&format!(" ERROR job{{reader={shown}}}: reader {shown} count=1\n")), "{text}");
+    }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::report::{Event, EventKind, Phase, ReaderReport};
+use crate::foreign_text::escaped;
 use crate::operation::Operation;
 
 impl Phase {
@@ -64,7 +65,7 @@ impl fmt::Display for Sentence<'_> {
         if let Some(reader) = self.reader {
             write!(f, " {:?}", reader.reader)?;
             match self.what {
-                EventKind::Step => write!(f, ": {}", reader.step.as_deref().unwrap_or("?"))?,
+                EventKind::Step => write!(f, ": {}", escaped(reader.step.as_deref().unwrap_or("?")))?,
                 // The phrase speaks of requests, and a job that failed has heard of none.
                 EventKind::Phase if reader.phase == Phase::Waiting && reader.exit.is_some() => {
                     f.write_str(": tried again later")?;
@@ -73,20 +74,20 @@ impl fmt::Display for Sentence<'_> {
                 _ => {}
             }
             if let Some(id) = &reader.card_id {
-                write!(f, ", card {id}")?;
+                write!(f, ", card {}", escaped(id))?;
             }
             if let (EventKind::Phase, Some(reason)) = (self.what, &reader.reason) {
-                write!(f, ": {reason}")?;
+                write!(f, ": {}", escaped(reason))?;
             }
         }
-        self.detail.map_or(Ok(()), |detail| write!(f, ": {detail}"))
+        self.detail.map_or(Ok(()), |detail| write!(f, ": {}", escaped(detail)))
     }
 }
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sentence = Sentence { what: self.event, reader: self.reader.as_ref(), detail: self.detail.as_deref() };
-        write!(f, "{}  {sentence}", self.time)
+        write!(f, "{}  {sentence}", escaped(&self.time))
     }
 }
 

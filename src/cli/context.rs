@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::error::CliError;
+use crate::foreign_text::{escaped, escaped_json};
 use crate::reader::Readers;
 
 /// What a command has besides its arguments.
@@ -28,17 +29,29 @@ pub struct CommandContext<'a> {
 }
 
 impl CommandContext<'_> {
-    /// Writes one line to standard error.
+    /// Writes one line to standard error, whatever text stands in it: see [`foreign_text`](crate::foreign_text).
     pub fn say(&mut self, line: &str) {
         // A standard error that is closed can't be told of anywhere.
-        drop(writeln!(self.err, "{line}"));
+        drop(writeln!(self.err, "{}", escaped(line)));
     }
 
-    /// Writes one line of the result to standard output. A closed pipe is no error: whoever read it has read enough.
+    /// Writes one line of the result to standard output, whatever text stands in it. A closed pipe is no error: whoever read it has read enough.
     ///
     /// # Errors
     /// [`CliError::Output`] with the line, where standard output can't be written to for another reason.
     pub fn print(&mut self, line: &str) -> Result<(), CliError> {
+        self.put(&escaped(line))
+    }
+
+    /// Writes several lines of our own to standard output.
+    ///
+    /// # Errors
+    /// As [`CommandContext::print`].
+    pub fn print_lines(&mut self, lines: &str) -> Result<(), CliError> {
+        lines.split('\n').try_for_each(|line| self.print(line))
+    }
+
+    fn put(&mut self, line: &str) -> Result<(), CliError> {
         match writeln!(self.out, "{line}").and_then(|()| self.out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(CliError::Output { unwritten: line.to_owned(), source: error })
@@ -52,6 +65,6 @@ impl CommandContext<'_> {
     /// # Errors
     /// As [`CommandContext::print`].
     pub fn print_json(&mut self, value: &serde_json::Value) -> Result<(), CliError> {
-        self.print(&value.to_string())
+        self.put(&escaped_json(&value.to_string()))
     }
 }

@@ -2,6 +2,7 @@
 
 mod card;
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use clap::Args;
@@ -15,6 +16,7 @@ use super::output;
 use super::select::Chosen;
 use super::sim::Family;
 use crate::config::Config;
+use crate::os::files::private_options;
 use crate::reader::fixture::Fixture;
 use crate::reader::record::Recording;
 use crate::reader::traffic::{Meter, Traffic};
@@ -96,10 +98,10 @@ impl Demonstration<'_, '_> {
     /// Prints a line: to standard error with `--json`, since standard output is for the object alone then.
     fn tell(&mut self, line: &str) -> Result<(), CliError> {
         if self.json {
-            self.context.say(line);
+            line.split('\n').for_each(|line| self.context.say(line));
             return Ok(());
         }
-        self.context.print(line)
+        self.context.print_lines(line)
     }
 
     /// Shows what the server was asked and what the card was sent.
@@ -174,7 +176,7 @@ impl Folder {
         let folder = Self { path: std::env::temp_dir().join(name) };
         std::fs::create_dir(&folder.path)
             .and_then(|()| std::fs::write(folder.ca(), ca))
-            .and_then(|()| std::fs::write(folder.code(), CODE))
+            .and_then(|()| private_options().write(true).create_new(true).open(folder.code())?.write_all(CODE))
             .map_err(|source| CliError::File { path: folder.path.clone(), source })?;
         Ok(folder)
     }

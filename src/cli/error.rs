@@ -14,7 +14,7 @@ use crate::job::journal::JournalError;
 use crate::reader::ReaderError;
 use crate::reader::fixture::FixtureError;
 use crate::reader::replay::ReplayError;
-use crate::server::SetupError;
+use crate::server::{SetupError, TrustError};
 
 /// A command that did not do what it is for.
 #[derive(Debug, Error)]
@@ -169,7 +169,9 @@ impl CliError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Config(_) | Self::Setup(_) => {
+            Self::Config(error) => error.remedy(),
+            Self::Setup(SetupError::Trust(TrustError::Exposed { source, .. })) => source.remedy(),
+            Self::Setup(_) => {
                 "correct the configuration: /etc/pinwright/config.toml, your own, PINWRIGHT_* or --config".to_owned()
             }
             Self::NoServer => {
@@ -181,6 +183,7 @@ impl CliError {
             }
             Self::Output { .. } => "check where standard output goes; the job itself is over".to_owned(),
             Self::Untold { .. } => "check where standard output goes; the job need not be repeated".to_owned(),
+            Self::Journal(JournalError::Exposed { source, .. }) => source.remedy(),
             Self::Journal(_) => "set `journal.dir` to a folder that this user can use".to_owned(),
             Self::Choice(error) => error.hint(),
             Self::Reader(error) => error.remedy(),

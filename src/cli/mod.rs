@@ -3,6 +3,7 @@
 mod agent;
 mod applications;
 mod card_problem;
+mod config;
 pub mod context;
 mod enroll;
 pub mod error;
@@ -96,6 +97,9 @@ enum Command {
     /// Watch the readers, and set the PIN of each card that is inserted and has an open request.
     #[command(name = Operation::Agent.name())]
     Agent(agent::AgentArgs),
+    /// Check the configuration, or show where each value comes from.
+    #[command(subcommand, name = Operation::Config.name())]
+    Config(config::ConfigCommand),
     /// Record an operation on a card as a fixture, secrets masked at the source.
     #[command(name = Operation::Record.name())]
     Record(RecordArgs),
@@ -125,6 +129,7 @@ impl Command {
             Self::Enroll(_) => "pinwright.enroll/1",
             Self::History(_) => "pinwright.history/1",
             Self::Agent(args) => args.schema(),
+            Self::Config(command) => command.schema(),
             Self::Record(_) => "pinwright.record/1",
             Self::Replay { .. } => "pinwright.replay/1",
             #[cfg(feature = "sim")]
@@ -158,6 +163,7 @@ impl Arguments {
                 | Command::Plan(_)
                 | Command::History(_)
                 | Command::Agent(_)
+                | Command::Config(_)
                 | Command::Replay { .. }
         )
     }
@@ -180,10 +186,10 @@ pub fn parse(
 ) -> Result<Arguments, Exit> {
     Arguments::try_parse_from(arguments).map_err(|error| {
         if error.use_stderr() {
-            context.say(usage::told(error).trim_end());
+            usage::told(error).trim_end().split('\n').for_each(|line| context.say(line));
             return Exit::Usage;
         }
-        drop(context.print(error.render().to_string().trim_end()));
+        drop(context.print_lines(error.render().to_string().trim_end()));
         Exit::Done
     })
 }
@@ -219,6 +225,9 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<E
         let named = context.environment.iter().find(|(name, value)| name == "PINWRIGHT_CONFIG" && !value.is_empty());
         named.map(|(_, path)| PathBuf::from(path))
     });
+    if let Command::Config(command) = &arguments.command {
+        return config::run(*command, file.as_deref(), json, context);
+    }
     let config = Config::load(file.as_deref(), &context.environment)?;
     if !arguments.quiet {
         for warning in &config.warnings {
@@ -240,6 +249,8 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<E
         Command::Agent(args) => agent::run(&config, args, json, context),
         Command::Record(args) => record::run(&config, args, json, MeteredReaders { readers, meter: &meter }, context),
         Command::Replay { file } => replay::run(&config, file, json, context),
+        // Run before the configuration was loaded.
+        Command::Config(_) => Ok(()),
         #[cfg(feature = "sim")]
         Command::Demo(_) | Command::Sim(_) => Ok(()),
     }

@@ -53,7 +53,7 @@ pub fn run(
         return Ok(exit);
     }
     for line in output::plan_lines(&plan) {
-        context.print(&line)?;
+        context.print_lines(&line)?;
     }
     Ok(exit)
 }

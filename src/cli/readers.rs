@@ -6,8 +6,9 @@ use super::card_problem::in_few_words;
 use super::context::CommandContext;
 use super::error::CliError;
 use super::inspect::{CardReport, Detail, report, tries_json, tries_text};
-use super::select::{Chosen, visible};
+use super::select::{Chosen, Visible, all_hidden, visible};
 use crate::config::Config;
+use crate::foreign_text::escaped;
 use crate::job::Failure;
 use crate::reader::{ReaderEntry, Readers};
 
@@ -32,7 +33,7 @@ pub fn run(
     readers: &dyn Readers,
     context: &mut CommandContext<'_>,
 ) -> Result<(), CliError> {
-    let entries = visible(readers, &config.ignored_readers)?;
+    let Visible { entries, hidden } = visible(readers, &config.ignored_readers)?;
     let contents = contents(config, readers, &entries);
     if json {
         let list: Vec<Value> = entries
@@ -41,13 +42,15 @@ pub fn run(
             .enumerate()
             .map(|(number, (entry, content))| entry_json(number, entry, content))
             .collect();
-        return context.print_json(&json!({"schema": "pinwright.readers/1", "readers": list}));
+        return context.print_json(&json!({"schema": "pinwright.readers/1", "readers": list, "hidden": hidden}));
     }
-    if entries.is_empty() {
-        context.say("There is no smart card reader.");
+    match (entries.is_empty(), hidden) {
+        (false, _) => {}
+        (true, 0) => context.say("There is no smart card reader."),
+        (true, hidden) => context.say(&format!("No reader is shown: {} (`reader.ignore`).", all_hidden(hidden))),
     }
     for (number, (entry, content)) in entries.iter().zip(&contents).enumerate() {
-        context.print(&format!("{number:>2}  {:<32}  {}", entry.name, entry_text(entry, content)))?;
+        context.print(&format!("{number:>2}  {:<32}  {}", escaped(&entry.name), entry_text(entry, content)))?;
     }
     Ok(())
 }

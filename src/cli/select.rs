@@ -43,7 +43,7 @@ pub enum ChoiceError {
     #[error("there is no smart card reader")]
     NoReaders,
     /// Readers, and the configuration hides them all.
-    #[error("all {0} readers are hidden by the configuration")]
+    #[error("{}", all_hidden(*.0))]
     AllHidden(usize),
     /// Readers, and no card in them.
     #[error("there is no card in {}", .readers.join(", "))]
@@ -110,14 +110,31 @@ impl ChoiceError {
     }
 }
 
+/// That `reader.ignore` hides all of so many readers.
+pub fn all_hidden(readers: usize) -> String {
+    match readers {
+        1 => "the one reader that is there is hidden by the configuration".to_owned(),
+        readers => format!("all {readers} readers are hidden by the configuration"),
+    }
+}
+
+/// The readers that are looked at.
+pub struct Visible {
+    /// Those that `reader.ignore` does not hide.
+    pub entries: Vec<ReaderEntry>,
+    /// How many it hides.
+    pub hidden: usize,
+}
+
 /// The readers that `reader.ignore` does not hide.
 ///
 /// # Errors
 /// The PC/SC service's failure.
-pub fn visible(readers: &dyn Readers, ignored: &[String]) -> Result<Vec<ReaderEntry>, ReaderError> {
+pub fn visible(readers: &dyn Readers, ignored: &[String]) -> Result<Visible, ReaderError> {
     let mut entries = readers.list()?;
+    let all = entries.len();
     entries.retain(|entry| !is_ignored(&entry.name, ignored));
-    Ok(entries)
+    Ok(Visible { hidden: all - entries.len(), entries })
 }
 
 /// Finds the one card that is meant. Cards are opened only where the choice is by card ID; nothing is written and no try is
@@ -132,9 +149,8 @@ pub fn choose(
     choice: &CardChoice,
     families: &Families,
 ) -> Result<Chosen, ChoiceError> {
-    let mut entries = visible(readers, ignored)?;
+    let Visible { mut entries, hidden } = visible(readers, ignored)?;
     if entries.is_empty() {
-        let hidden = readers.list()?.len();
         return Err(if hidden == 0 { ChoiceError::NoReaders } else { ChoiceError::AllHidden(hidden) });
     }
     if let Some(wanted) = &choice.reader {

@@ -5,7 +5,6 @@ mod descriptors;
 mod question;
 pub mod source;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,8 +17,9 @@ use crate::job::consent::{Proposal, Standing};
 use crate::job::issuer::Watch;
 use crate::job::secrets::{Need, SecretError};
 use crate::job::supplier::Supplier;
-use crate::os::files::open_regular;
+use crate::os::files::{open_regular, refuse_readable, refuse_writable};
 use crate::os::prompt::{Terminal, can_confirm, is_interactive};
+use crate::os::service::credentials;
 use crate::secret::{AdminKey, Code, Pin, SecretBytes};
 
 /// The command's supplier.
@@ -86,18 +86,20 @@ impl CommandSupplier {
         let path = match file {
             SecretFile::Path(path) => path.clone(),
             SecretFile::Credential(name) => {
-                let directory = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(|| SecretError::Unusable {
+                let folder = credentials().ok_or_else(|| SecretError::Unusable {
                     what,
                     reason: "systemd gave this process no credentials (CREDENTIALS_DIRECTORY is not set)".to_owned(),
                 })?;
-                PathBuf::from(directory).join(name)
+                folder.join(name)
             }
         };
         let origin = path.display().to_string();
-        match open_regular(&path) {
-            Ok(file) => source::line(what, &file, &origin, self.patience()),
-            Err(source) => Err(SecretError::Unreadable { what, origin, source }),
-        }
+        let opened =
+            open_regular(&path).map_err(|source| SecretError::Unreadable { what, origin: origin.clone(), source })?;
+        refuse_writable(&opened, &path)
+            .and_then(|()| refuse_readable(&opened, &path))
+            .map_err(|source| SecretError::Exposed { what, source })?;
+        source::line(what, &opened, &origin, self.patience())
     }
 
     fn patience(&self) -> Patience<'_> {
@@ -197,4 +199,30 @@ fn line(text: &SecretBytes) -> &[u8] {
     let bytes = text.expose();
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     bytes.strip_suffix(b"\r").unwrap_or(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::testing;
+
+    #[test]
+    fn an_admin_key_that_everybody_can_read_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "01".repeat(24)).unwrap();
+        let sources = Sources { admin_key: Some(SecretFile::Path(file.path().to_owned())), ..Sources::default() };
+        let mut supplier = CommandSupplier::new(Handed::default(), sources, true, false, Arc::default());
+        assert!(supplier.admin_key().is_ok());
+        for readable_only in [false, true] {
+            let exposed = match readable_only {
+                true => testing::let_everybody_read(file.path()),
+                false => testing::open_to_others(file.path(), true),
+            };
+            if !exposed {
+                return;
+            }
+            let error = supplier.admin_key().map(drop).unwrap_err();
+            assert!(matches!(error, SecretError::Exposed { .. }), "{error}");
+        }
+    }
 }

@@ -1,14 +1,13 @@
 //! `[agent]` as it is written, and as it is checked.
 
-use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::{ConfigError, value};
-use super::folders::variable;
+use super::folders::Environment;
 use crate::agent::settings::{MetricsAddress, OnInsert, Settings};
 use crate::os::account::is_root;
 
@@ -21,7 +20,7 @@ const SOCKET: &str = "agent.sock";
 /// A path longer than this is no address of a Unix socket (unix(7): 108 bytes with the closing zero).
 const SOCKET_MAX: usize = 107;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Agent {
     pub on_insert: OnInsert,
@@ -68,7 +67,7 @@ impl Agent {
     ///
     /// # Errors
     /// [`ConfigError::Value`] with the key.
-    pub(super) fn settings(self, environment: &[(String, OsString)]) -> Result<Settings, ConfigError> {
+    pub(super) fn settings(self, environment: Environment<'_>) -> Result<Settings, ConfigError> {
         if self.requests != "approved" {
             return Err(value("agent.requests", "this version works on \"approved\" requests only"));
         }
@@ -141,16 +140,17 @@ fn account(key: &'static str, name: String) -> Result<String, ConfigError> {
 /// Where the agent listens, and where the commands look next if the first place was not configured.
 fn control(
     configured: Option<PathBuf>,
-    environment: &[(String, OsString)],
+    environment: Environment<'_>,
 ) -> Result<(Option<PathBuf>, Option<PathBuf>), ConfigError> {
     if let Some(path) = configured {
         return Ok((Some(socket("agent.control", path)?), None));
     }
     let system = PathBuf::from(SYSTEM_SOCKET);
     // systemd separates several folders of one unit with colons.
-    let of_unit = variable(environment, "RUNTIME_DIRECTORY")
+    let of_unit = environment
+        .folder("RUNTIME_DIRECTORY")
         .and_then(|folders| folders.to_string_lossy().split(':').next().map(|folder| Path::new(folder).join(SOCKET)));
-    let of_user = || variable(environment, "XDG_RUNTIME_DIR").map(|folder| folder.join("pinwright").join(SOCKET));
+    let of_user = || environment.folder("XDG_RUNTIME_DIR").map(|folder| folder.join("pinwright").join(SOCKET));
     let own = match of_unit {
         Some(path) => Some(path),
         None if is_root() => Some(system.clone()),

@@ -5,7 +5,9 @@ use std::ffi::{OsStr, OsString};
 use toml::Value;
 
 use super::error::ConfigError;
+use super::layers::Layers;
 use super::message;
+use super::origins::Origin;
 use super::raw::Raw;
 
 /// Variables that name no key.
@@ -16,8 +18,10 @@ const OTHERS: [&str; 1] = ["PINWRIGHT_CONFIG"];
 enum Kind {
     Text,
     Number,
-    /// Items with commas between them.
+    /// Items with commas between them, or a list as in TOML.
     List,
+    /// A single name, whatever is in it, or a list as in TOML: names of readers and paths have commas.
+    Names,
 }
 
 /// Section, key and the kind of value.
@@ -47,8 +51,8 @@ const KEYS: [(&str, &str, Kind); 42] = [
     ("card", "current_pin_file", Kind::Text),
     ("card", "current_pin_credential", Kind::Text),
     ("card", "prefer", Kind::List),
-    ("card", "profile_files", Kind::List),
-    ("reader", "ignore", Kind::List),
+    ("card", "profile_files", Kind::Names),
+    ("reader", "ignore", Kind::Names),
     ("reader", "timeout", Kind::Text),
     ("agent", "on_insert", Kind::Text),
     ("agent", "requests", Kind::Text),
@@ -66,37 +70,54 @@ const KEYS: [(&str, &str, Kind); 42] = [
     ("journal", "keep", Kind::Text),
 ];
 
-/// The variables as a table, and a warning for each that names no key. Such a variable is no error, since another program may
+/// The variables as a layer, and a warning for each that names no key. Such a variable is no error, since another program may
 /// have set it, but a misspelt one must not pass in silence.
 ///
 /// # Errors
 /// [`ConfigError::Syntax`] with the variable's name and without its value.
-pub(super) fn table(environment: &[(String, OsString)]) -> Result<(toml::Table, Vec<String>), ConfigError> {
-    let mut table = toml::Table::new();
+pub(super) fn table(environment: &[(String, OsString)]) -> Result<(Layers, Vec<String>), ConfigError> {
+    let mut layers = Layers::default();
     let mut warnings = Vec::new();
-    for (name, text) in environment.iter().filter(|(name, _)| name.starts_with("PINWRIGHT_")) {
+    // An empty variable is an unset one.
+    let set = environment.iter().filter(|(name, text)| name.starts_with("PINWRIGHT_") && !text.is_empty());
+    for (name, text) in set {
         let known =
             KEYS.iter().find(|(section, key, _)| name.eq_ignore_ascii_case(&format!("PINWRIGHT_{section}_{key}")));
         match known {
             Some((section, key, kind)) => {
-                let entry = table.entry(*section).or_insert_with(|| Value::Table(toml::Table::new()));
-                if let Value::Table(entries) = entry {
-                    let value = value(name, text, *kind)?;
-                    check(name, section, key, value.clone())?;
-                    entries.insert((*key).to_owned(), value);
+                if matches!(kind, Kind::Names) && text.to_str().is_some_and(is_one_name_with_comma) {
+                    warnings.push(format!(
+                        "{name} is taken for one name with a comma in it: more than one, or that one for sure, is written as a list, \
+                         [\"one\", \"two\"]"
+                    ));
                 }
+                let table = one(section, key, value(name, text, *kind)?);
+                check(name, table.clone())?;
+                layers.overlay(Layers::of(table, &Origin::Variable(name.clone())));
             }
             None if OTHERS.contains(&name.as_str()) => {}
             None => warnings.push(format!("{name} in the environment is no setting of pinwright: it has no effect")),
         }
     }
-    Ok((table, warnings))
+    Ok((layers, warnings))
+}
+
+/// The keys of a section that have a variable.
+pub(super) fn keys_of(section: &str) -> impl Iterator<Item = &'static str> {
+    KEYS.iter().filter(move |(of, _, _)| *of == section).map(|(_, key, _)| *key)
+}
+
+fn one(section: &str, key: &str, value: Value) -> toml::Table {
+    let entries = toml::Table::from_iter([(key.to_owned(), value)]);
+    toml::Table::from_iter([(section.to_owned(), Value::Table(entries))])
+}
+
+fn is_one_name_with_comma(text: &str) -> bool {
+    text.contains(',') && !text.trim_start().starts_with('[')
 }
 
 /// Checks one variable by itself, so that an error can name it.
-fn check(name: &str, section: &str, key: &str, value: Value) -> Result<(), ConfigError> {
-    let entries = toml::Table::from_iter([(key.to_owned(), value)]);
-    let table = toml::Table::from_iter([(section.to_owned(), Value::Table(entries))]);
+fn check(name: &str, table: toml::Table) -> Result<(), ConfigError> {
     match table.try_into::<Raw>() {
         Ok(_) => Ok(()),
         Err(error) => Err(wrong(name, &message::without_values(error.message()))),
@@ -111,10 +132,19 @@ fn value(name: &str, text: &OsStr, kind: Kind) -> Result<Value, ConfigError> {
     let text = text.to_str().ok_or_else(|| wrong(name, "the value is not UTF-8 text"))?;
     match kind {
         Kind::Text => Ok(Value::String(text.to_owned())),
+        Kind::List | Kind::Names if text.trim_start().starts_with('[') => {
+            let list = format!("list = {text}")
+                .parse::<toml::Table>()
+                .ok()
+                .filter(|table| table.len() == 1)
+                .and_then(|mut table| table.remove("list"));
+            list.filter(Value::is_array).ok_or_else(|| wrong(name, "a list is written as [\"one\", \"two\"]"))
+        }
         Kind::List => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Ok(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
         }
+        Kind::Names => Ok(Value::Array(vec![Value::String(text.trim().to_owned())])),
         Kind::Number => text.trim().parse().map(Value::Integer).map_err(|_| wrong(name, "a whole number is needed")),
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::card::profile::{Clash, ProfileError};
+use crate::os::files::Exposure;
 
 /// A configuration that can't be used. Exit code 2.
 #[derive(Debug, Error)]
@@ -17,6 +18,15 @@ pub enum ConfigError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// Others can write to it.
+    #[error("{} is not used as configuration", .path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        #[source]
+        source: Exposure,
     },
     /// Not TOML, an unknown key, or a value of the wrong kind.
     #[error("{origin}: {message}")]
@@ -59,6 +69,24 @@ pub enum ConfigError {
     /// Keys that exclude each other, or one that needs another.
     #[error("{0}")]
     Conflict(&'static str),
+}
+
+impl ConfigError {
+    /// What to do next, as an imperative sentence without a full stop.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Exposed { source, .. } => source.remedy(),
+            Self::Unreadable { .. }
+            | Self::Syntax { .. }
+            | Self::Value { .. }
+            | Self::Profile { .. }
+            | Self::Profiles { .. }
+            | Self::Conflict(_) => {
+                "correct the configuration: /etc/pinwright/config.toml, your own, PINWRIGHT_* or --config".to_owned()
+            }
+        }
+    }
 }
 
 /// The error of a key whose value can't be.

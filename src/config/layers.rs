@@ -4,8 +4,10 @@ use std::path::Path;
 
 use super::error::ConfigError;
 use super::message;
+use super::origins::{Origin, Origins};
 use super::profiles::{self, LocatedProfile};
 use super::raw::Raw;
+use super::text::text_of;
 
 /// One layer, or several laid over each other, before they are checked as a whole.
 #[derive(Default)]
@@ -13,47 +15,50 @@ pub(super) struct Layers {
     table: toml::Table,
     /// Profiles are kept apart from the table, since an error of theirs names the file and line where they stand.
     profiles: Vec<LocatedProfile>,
+    origins: Origins,
 }
 
 impl Layers {
+    /// A layer of checked keys.
+    pub fn of(table: toml::Table, origin: &Origin) -> Self {
+        Self { origins: Origins::of(&table, origin), table, profiles: Vec::new() }
+    }
+
     /// Lays another layer over this one. Its tables are merged into those below, its lists and values replace them.
     pub fn overlay(&mut self, later: Self) {
         merge(&mut self.table, later.table);
+        self.origins.overlay(later.origins);
         if !later.profiles.is_empty() {
             self.profiles = later.profiles;
         }
     }
 
-    /// Sets single keys over all layers.
-    pub fn set(&mut self, later: toml::Table) {
-        merge(&mut self.table, later);
-    }
-
-    /// The layers as one configuration, with the profiles that stand in it.
+    /// The layers as one configuration, with the profiles that stand in it, and where each key comes from.
     ///
     /// # Errors
     /// [`ConfigError::Syntax`] where the layers together are none.
-    pub fn finish(self) -> Result<(Raw, Vec<LocatedProfile>), ConfigError> {
-        let raw = self.table.try_into().map_err(|error: toml::de::Error| ConfigError::Syntax {
+    pub fn finish(self) -> Result<(Raw, Vec<LocatedProfile>, Origins), ConfigError> {
+        let raw = without_empty(self.table).try_into().map_err(|error: toml::de::Error| ConfigError::Syntax {
             origin: "configuration".to_owned(),
             message: message::without_values(error.message()),
         })?;
-        Ok((raw, self.profiles))
+        Ok((raw, self.profiles, self.origins))
     }
 }
 
 /// Reads a file as one layer.
 ///
 /// # Errors
-/// [`ConfigError::Unreadable`], and those of [`parse`].
+/// [`ConfigError::Unreadable`], [`ConfigError::Exposed`], and those of [`parse`].
 pub(super) fn read(path: &Path) -> Result<Layers, ConfigError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let text = text_of(path)?;
     let mut layer = parse(&text, &path.display().to_string())?;
+    layer.origins = Origins::of(&layer.table, &Origin::File(path.to_owned()));
     let files = layer.table.get_mut("card").and_then(|card| card.get_mut("profile_files"));
+    let here = std::path::absolute(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
     for file in files.and_then(toml::Value::as_array_mut).into_iter().flatten() {
         // A relative path is meant from the folder of the file that names it.
-        if let (Some(name), Some(folder)) = (file.as_str(), path.parent()) {
+        if let (Some(name), Some(folder)) = (file.as_str().filter(|name| !name.starts_with("~/")), here.parent()) {
             *file = toml::Value::String(folder.join(name).display().to_string());
         }
     }
@@ -66,13 +71,17 @@ pub(super) fn read(path: &Path) -> Result<Layers, ConfigError> {
 /// [`ConfigError::Syntax`] with the line, and [`ConfigError::Profile`].
 pub(super) fn parse(text: &str, origin: &str) -> Result<Layers, ConfigError> {
     let with_line = |error: toml::de::Error| profiles::syntax_error(&error, text, origin);
-    let raw = toml::from_str::<Raw>(text).map_err(with_line)?;
-    let profiles = profiles::check_each(text, origin, raw.card.profile)?;
     let mut table: toml::Table = toml::from_str(text).map_err(with_line)?;
+    let raw = match toml::from_str::<Raw>(text) {
+        Ok(raw) => raw,
+        // An empty value is none, also where the key's kind has no empty one.
+        Err(error) => without_empty(table.clone()).try_into().map_err(|_| with_line(error))?,
+    };
+    let profiles = profiles::check_each(text, origin, raw.card.profile)?;
     if let Some(card) = table.get_mut("card").and_then(toml::Value::as_table_mut) {
         card.remove("profile");
     }
-    Ok(Layers { table, profiles })
+    Ok(Layers { table, profiles, origins: Origins::default() })
 }
 
 /// Merges tables of the same name, and replaces lists and values.
@@ -83,4 +92,12 @@ fn merge(into: &mut toml::Table, from: toml::Table) {
             (_, value) => drop(into.insert(key, value)),
         }
     }
+}
+
+/// The table without the keys whose value is `""`, which removes an earlier layer's value.
+fn without_empty(mut table: toml::Table) -> toml::Table {
+    for section in table.iter_mut().filter_map(|(_, section)| section.as_table_mut()) {
+        section.retain(|_, value| value.as_str() != Some(""));
+    }
+    table
 }

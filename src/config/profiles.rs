@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, value};
 use super::message;
+use super::text::text_of;
 use crate::card::profile::{Profile, clash};
 use crate::card::{Family, family};
 
@@ -16,6 +17,13 @@ pub(super) struct LocatedProfile {
     profile: Profile,
     /// File and line, for errors.
     origin: String,
+}
+
+impl LocatedProfile {
+    /// The profile's name, and file and line where it stands.
+    pub fn name_and_origin(&self) -> (String, String) {
+        (self.profile.name.clone(), self.origin.clone())
+    }
 }
 
 /// A file of profiles: what could be pasted into a configuration, and nothing else.
@@ -52,10 +60,9 @@ pub(super) fn check_each(text: &str, origin: &str, profiles: Vec<Profile>) -> Re
 /// Reads and checks a file of profiles.
 ///
 /// # Errors
-/// [`ConfigError::Unreadable`], [`ConfigError::Syntax`] also where no profile is in it, and [`ConfigError::Profile`].
+/// [`ConfigError::Unreadable`], [`ConfigError::Exposed`], [`ConfigError::Syntax`] also where no profile is in it, and [`ConfigError::Profile`].
 pub(super) fn read(path: &Path) -> Result<Vec<LocatedProfile>, ConfigError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let text = text_of(path)?;
     let origin = path.display().to_string();
     let file: ProfileFile = toml::from_str(&text).map_err(|error| syntax_error(&error, &text, &origin))?;
     if file.card.profile.is_empty() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::agent::Agent;
 use super::error::ConfigError;
@@ -16,7 +16,7 @@ use crate::job::issuer::PinMaker;
 use crate::provision::{AdminKeyRule, PinRouteRule};
 use crate::secret::Pin;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Raw {
     pub server: Server,
@@ -26,7 +26,7 @@ pub(super) struct Raw {
     pub journal: Journal,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Server {
     pub url: Option<String>,
@@ -54,7 +54,7 @@ impl Default for Server {
     }
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Auth {
     None,
@@ -63,7 +63,7 @@ pub(super) enum Auth {
     Adfs,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Card {
     pub authority: Vec<Authority>,
@@ -87,6 +87,7 @@ pub(super) struct Card {
     pub current_pin_credential: Option<String>,
     pub prefer: Vec<String>,
     pub profile_files: Vec<PathBuf>,
+    #[serde(skip_serializing)]
     pub profile: Vec<Profile>,
 }
 
@@ -133,7 +134,7 @@ impl Card {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Reader {
     pub ignore: Vec<String>,
@@ -146,7 +147,7 @@ impl Default for Reader {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Journal {
     pub dir: Option<PathBuf>,

@@ -53,7 +53,7 @@ fn what_cannot_be_is_refused_by_name() {
         ("[server]\nurl = \"https://cm.contoso.com/x?y\"", "no query"),
         ("[server]\nurl = \"cm.contoso.com\"", "server.url"),
         ("[server]\nurl = \"https://x/\"\nauth = \"bearer\"", "token_file"),
-        ("[server]\nurl = \"https://x/\"\ntoken_file = \"t\"", "\"bearer\""),
+        ("[server]\nurl = \"https://x/\"\ntoken_file = \"/t\"", "\"bearer\""),
         ("[server]\nurl = \"https://x/\"\nauth = \"negotiate\"", "server.auth"),
         ("[server]\nurl = \"https://x/\"\ntimeout = \"soon\"", "server.timeout"),
         ("[server]\n\ntoken = \"hunter2\"", "line 3: unknown field `token`"),
@@ -79,7 +79,7 @@ fn what_cannot_be_is_refused_by_name() {
         ("[agent]\nmetrics = \"unix:metrics.sock\"", "agent.metrics"),
         ("[agent]\npin = \"hunter2\"", "line 2: unknown field `pin`"),
         ("[card]\npin_length = [8, 4]", "card.pin_length"),
-        ("[card]\nadmin_key_file = \"a\"\nadmin_key_credential = \"b\"", "only one"),
+        ("[card]\nadmin_key_file = \"/a\"\nadmin_key_credential = \"b\"", "only one"),
         ("[[card.profile]]\nname = \"x\"\ncard_id = { file = \"0201\" }\npin = { reference = 1 }", "`atr`, `aid`"),
     ];
     for (text, expected) in cases {
@@ -301,4 +301,182 @@ fn what_is_preferred_must_exist_and_once() {
         let message = refused(&format!("[card]\nprefer = {prefer}"));
         assert!(message.contains(expected) && !message.contains("hunter2"), "{message}");
     }
+}
+
+#[test]
+fn a_path_is_whole_or_in_the_users_home_and_never_relative() {
+    let home = [("HOME".to_owned(), "/home/anna".into())];
+    let load = |text: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(Some(&path), &home)
+    };
+    let config =
+        load("[journal]\ndir = \"~/pw\"\n[agent]\nmetrics = \"unix:~/m.sock\"\npinentry = \"~/bin/pinentry\"").unwrap();
+    assert_eq!(config.journal.unwrap().folder(), Path::new("/home/anna/pw"));
+    assert_eq!(config.agent.metrics, Some(MetricsAddress::Socket("/home/anna/m.sock".into())));
+    assert_eq!(config.agent.pinentry.as_deref(), Some(Path::new("/home/anna/bin/pinentry")));
+    for (section, key) in [
+        ("server", "ca_file"),
+        ("server", "token_file"),
+        ("card", "admin_key_file"),
+        ("card", "puk_file"),
+        ("card", "admin_pin_file"),
+        ("card", "resetting_code_file"),
+        ("card", "current_pin_file"),
+        ("agent", "control"),
+        ("agent", "pinentry"),
+        ("journal", "dir"),
+    ] {
+        for relative in ["./jj", "../jj", "~", "~anna/jj"] {
+            let text = format!("[{section}]\n{key} = \"{relative}\"");
+            if key == "pinentry" && !relative.contains('/') {
+                continue;
+            }
+            let error = load(&text).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{section}.{key}: ")), "{text}: {error}");
+        }
+    }
+    let error = load("[journal]\ndir = \"jj\"").unwrap_err().to_string();
+    assert!(error.starts_with("journal.dir: a relative path"), "{error}");
+}
+
+#[test]
+fn an_empty_variable_is_an_unset_one_and_a_relative_folder_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, "[journal]\ndir = \"/var/lib/pinwright\"\n[reader]\nignore = [\"x\"]\n").unwrap();
+    let load = |path: &Path, variables: &[(&str, &str)]| {
+        let environment: Vec<(String, OsString)> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
+        Config::load(Some(path), &environment)
+    };
+    let empty = [
+        ("PINWRIGHT_JOURNAL_DIR", ""),
+        ("PINWRIGHT_READER_IGNORE", ""),
+        ("PINWRIGHT_CARD_MIN_TRIES_LEFT", ""),
+        ("PINWRIGHT_SERVER_AUTH", ""),
+        ("PINWRIGHT_NONSENSE", ""),
+    ];
+    let config = load(&path, &empty).unwrap();
+    assert_eq!(config.journal.unwrap().folder(), Path::new("/var/lib/pinwright"));
+    assert_eq!((config.ignored_readers, config.rules.min_tries_left), (vec!["x".to_owned()], 2));
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    assert!(load(&path, &[("PINWRIGHT_CARD_PROFILE_FILES", "one.toml")]).unwrap_err().to_string().contains("relative"));
+
+    std::fs::write(&path, "").unwrap();
+    let of = |variables: &[(&str, &str)]| load(&path, variables).unwrap().journal.unwrap().folder().to_owned();
+    for state in ["", "jj"] {
+        let folder = of(&[("XDG_STATE_HOME", state), ("HOME", "/home/anna")]);
+        assert_eq!(folder, Path::new("/home/anna/.local/state/pinwright"));
+    }
+    assert!(of(&[("HOME", "jj")]).is_absolute());
+    assert!(load(&path, &[("XDG_RUNTIME_DIR", "jj")]).unwrap().agent.control.is_none_or(|path| path.is_absolute()));
+}
+
+#[test]
+fn an_empty_text_removes_what_an_earlier_layer_says() {
+    let layer = |text: &str| parse(text, "layer").unwrap();
+    let mut layers = layer("[server]\nurl = \"https://one/\"\nauth = \"bearer\"\ntoken_file = \"/t\"\n");
+    layers.overlay(layer("[server]\nauth = \"\"\ntoken_file = \"\"\n"));
+    let (raw, _, _) = layers.finish().unwrap();
+    assert!(raw.server.token_file.is_none() && matches!(raw.server.auth, raw::Auth::None));
+    assert_eq!(raw.server.url.as_deref(), Some("https://one/"));
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    testing::make_named_pipe(&pipe);
+    let long = folder.path().join("long.toml");
+    std::fs::write(&long, "#".repeat(2 * 1024 * 1024)).unwrap();
+    for path in [Some(pipe), Some(long), Some(folder.path().to_owned()), testing::endless_file()].into_iter().flatten()
+    {
+        let error = Config::load(Some(&path), &[]).unwrap_err();
+        assert!(matches!(error, ConfigError::Unreadable { .. }), "{}: {error}", path.display());
+    }
+}
+
+#[test]
+fn a_configuration_that_others_can_write_to_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, profiles) = (folder.path().join("config.toml"), folder.path().join("one.toml"));
+    std::fs::write(&config, "[card]\nprofile_files = [\"one.toml\"]\n").unwrap();
+    std::fs::write(&profiles, format!("[[card.profile]]\nname = \"one\"\naid = \"F000000001\"\n{PROFILE}")).unwrap();
+    Config::load(Some(&config), &[]).unwrap();
+    for path in [&config, &profiles] {
+        if !testing::open_to_others(path, true) {
+            return;
+        }
+        let error = Config::load(Some(&config), &[]).unwrap_err();
+        assert!(matches!(&error, ConfigError::Exposed { path: told, .. } if told == path), "{error}");
+        assert!(error.remedy().contains("chmod go-w"), "{}", error.remedy());
+        testing::open_to_others(path, false);
+    }
+    Config::load(Some(&config), &[]).unwrap();
+}
+
+#[test]
+fn a_name_with_a_comma_is_one_name() {
+    let load = |value: &str| {
+        let environment = [("PINWRIGHT_READER_IGNORE".to_owned(), value.into())];
+        Config::load(Some(Path::new("/dev/null")), &environment)
+    };
+    let one = load("Contoso, Inc. Reader 00 00").unwrap();
+    assert_eq!(one.ignored_readers, ["Contoso, Inc. Reader 00 00"]);
+    assert!(one.warnings[0].contains("PINWRIGHT_READER_IGNORE"), "{:?}", one.warnings);
+    let two = load("[\"Contoso, Inc. Reader\", \"Windows Hello\"]").unwrap();
+    assert_eq!(two.ignored_readers, ["Contoso, Inc. Reader", "Windows Hello"]);
+    assert!(two.warnings.is_empty());
+    assert_eq!(load("[]").unwrap().ignored_readers, [""; 0]);
+    assert_eq!(load("Windows Hello").unwrap().ignored_readers, ["Windows Hello"]);
+    for broken in ["[\"a", "[1]", "[\"a\"]\nb = 1"] {
+        let error = load(broken).unwrap_err().to_string();
+        assert!(error.starts_with("PINWRIGHT_READER_IGNORE: "), "{error}");
+    }
+    // Lists of words, which have no commas, may be written either way.
+    let authority = [("PINWRIGHT_CARD_AUTHORITY".to_owned(), "[\"puk\", \"server\"]".into())];
+    let config = Config::load(Some(Path::new("/dev/null")), &authority).unwrap();
+    assert_eq!(config.rules.authorities, [Authority::Puk, Authority::Server]);
+}
+
+#[test]
+fn parts_come_in_the_order_of_their_names_and_each_value_has_an_origin() {
+    let folder = tempfile::tempdir().unwrap();
+    let (machine, own) = (folder.path().join("machine"), folder.path().join("own/pinwright"));
+    for folder in [&machine.join("config.d"), &own] {
+        std::fs::create_dir_all(folder).unwrap();
+    }
+    let write = |path: PathBuf, text: &str| {
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let first = write(machine.join("config.toml"), "[server]\nurl = \"https://one/\"\n[card]\nmin_tries_left = 3\n");
+    let third =
+        write(machine.join("config.d/20-site.toml"), "[server]\nurl = \"https://three/\"\nca_file = \"/ca.pem\"\n");
+    let second =
+        write(machine.join("config.d/10-desk.toml"), "[server]\nurl = \"https://two/\"\n[reader]\nignore = [\"x\"]\n");
+    write(machine.join("config.d/20-site.toml.bak"), "nonsense");
+    write(machine.join("config.d/.30-editing.toml"), "nonsense");
+    let last = write(own.join("config.toml"), "[server]\nca_file = \"\"\n");
+    let variables = [
+        ("XDG_CONFIG_HOME".to_owned(), folder.path().join("own").into()),
+        ("PINWRIGHT_CARD_MIN_TRIES_LEFT".to_owned(), "4".into()),
+    ];
+    let files = default_files(&machine, Environment(&variables)).unwrap();
+    assert_eq!(files, [first, second.clone(), third.clone(), last.clone()]);
+    let explained = Config::from_files(files, Environment(&variables)).unwrap();
+    let of = |key: &str| {
+        let setting = explained.settings.iter().find(|setting| setting.key == key).unwrap();
+        (setting.value.as_ref().map(ToString::to_string).unwrap_or_default(), setting.origin.clone())
+    };
+    assert_eq!(of("server.url"), ("\"https://three/\"".to_owned(), Origin::File(third)));
+    assert_eq!(of("server.ca_file"), (String::new(), Origin::File(last)));
+    assert_eq!(of("reader.ignore"), ("[\"x\"]".to_owned(), Origin::File(second)));
+    assert_eq!(of("card.min_tries_left").1, Origin::Variable("PINWRIGHT_CARD_MIN_TRIES_LEFT".to_owned()));
+    assert_eq!(of("server.timeout"), ("\"10s\"".to_owned(), Origin::Default));
+    assert_eq!(of("server.token_file"), (String::new(), Origin::Default));
+    assert_eq!(explained.config.rules.min_tries_left, 4);
 }

@@ -1,6 +1,6 @@
 //! The server as the PIN step sees it: one question about the card, one for the secrets.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::cause::Cause;
@@ -18,7 +18,7 @@ pub struct Wanted {
 }
 
 /// Who makes the PIN.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PinMaker {
     /// The server: a 204 then is a contradiction and no reason to ask a person.

@@ -44,6 +44,7 @@ impl Cause {
             Self::Secret(SecretError::Unusable { .. } | SecretError::Unreadable { .. }) => {
                 "check the file, credential, descriptor or entry that it comes from".to_owned()
             }
+            Self::Secret(SecretError::Exposed { source, .. }) => source.remedy(),
             Self::Secret(_) => "run the command again".to_owned(),
             Self::FewTries { what: "PIN", .. } => {
                 "have the card unblocked by its administrator; `card.min_tries_left` sets the limit".to_owned()
@@ -60,6 +61,7 @@ impl Cause {
             Self::Journal(JournalError::Busy { .. }) => {
                 format!("wait for the other process; `{}` shows how far it is", Operation::History)
             }
+            Self::Journal(JournalError::Exposed { source, .. }) => source.remedy(),
             Self::Journal(JournalError::Unreadable { .. }) => format!(
                 "see what the file says (`journal.dir`) and what `{}` says of the card; where you know its state move \
                  the file elsewhere, and run the command again",

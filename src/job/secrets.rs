@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::os::files::Exposure;
+
 /// A secret that the server does not give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
@@ -68,6 +70,15 @@ pub enum SecretError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// Others can read the file or change it.
+    #[error("{what} is not taken from this file")]
+    Exposed {
+        /// Which secret.
+        what: &'static str,
+        /// How.
+        #[source]
+        source: Exposure,
     },
     /// The person said no.
     #[error("the person at the terminal did not say yes")]

@@ -123,6 +123,12 @@ pub fn is_root() -> bool {
     }
 }
 
+/// Whether the group has members other than these users, or may have.
+#[cfg(unix)]
+pub(super) fn has_others(group: u32, users: &[u32]) -> bool {
+    platform::has_others(group, users)
+}
+
 /// The name of the user that this process works as; `None` where the account database has none.
 #[must_use]
 pub fn own_name() -> Option<String> {

@@ -13,12 +13,12 @@ use super::NotHere;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub use linux::{AsyncEndpoint, AsyncStream, Endpoint, Stream, admit, connect, is_no_endpoint};
+pub use linux::{AsyncEndpoint, AsyncStream, Endpoint, Stream, admit, believe, connect, is_no_endpoint};
 
 #[cfg(not(target_os = "linux"))]
 mod other;
 #[cfg(not(target_os = "linux"))]
-pub use other::{AsyncEndpoint, AsyncStream, Endpoint, Stream, admit, connect, is_no_endpoint};
+pub use other::{AsyncEndpoint, AsyncStream, Endpoint, Stream, admit, believe, connect, is_no_endpoint};
 
 /// Why there is no endpoint.
 #[derive(Debug, Error)]
@@ -49,6 +49,19 @@ pub enum EndpointError {
     /// The system has no endpoint that pinwright knows how to use.
     #[error(transparent)]
     NotHere(#[from] NotHere),
+}
+
+/// A listener that is neither root, nor this process's user, nor the only one who can write to the socket's folder: what it
+/// answers is anybody's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("who listens there ({}) is neither root, nor this user, nor the only owner of the socket's folder", user(*.uid))]
+pub struct NotBelieved {
+    /// Its user, where the system says.
+    pub uid: Option<u32>,
+}
+
+fn user(uid: Option<u32>) -> String {
+    uid.map_or("a user that the system does not tell".to_owned(), |uid| format!("user {uid}"))
 }
 
 /// A client that may not ask.

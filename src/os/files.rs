@@ -2,9 +2,24 @@
 //!
 //! Unix has rights as mode bits. Elsewhere files and folders get the rights that their folder hands down.
 
+mod exposure;
+
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
-use std::path::Path;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+#[cfg(target_os = "linux")]
+pub(in crate::os) use self::exposure::sole_owner;
+pub use self::exposure::{Exposure, refuse_readable, refuse_shared_folder, refuse_writable};
+
+/// The folder of the machine's configuration.
+#[must_use]
+pub fn configuration_folder() -> PathBuf {
+    match std::env::var_os("PROGRAMDATA").map(PathBuf::from).filter(|folder| cfg!(windows) && folder.is_absolute()) {
+        Some(folder) => folder.join("pinwright"),
+        None => PathBuf::from("/etc/pinwright"),
+    }
+}
 
 /// Options that create a file for this user alone (mode 0600 on Unix). A file that exists keeps its rights.
 #[must_use]
@@ -68,6 +83,41 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     }
 }
 
+/// The text of a regular file, up to `max` bytes, and the file. The null device is an empty file; any other device, and a pipe, is
+/// refused without waiting for it.
+///
+/// # Errors
+/// As [`open_regular`]; [`io::ErrorKind::InvalidData`] where the file is no UTF-8 text or longer.
+pub fn read_text(path: &Path, max: u64) -> io::Result<(String, Option<File>)> {
+    if is_null_device(path) {
+        return Ok((String::new(), None));
+    }
+    let file = open_regular(path)?;
+    let invalid = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why);
+    let mut bytes = Vec::new();
+    (&file).take(max + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max {
+        return Err(invalid(&format!("it has more than {max} bytes")));
+    }
+    Ok((String::from_utf8(bytes).map_err(|_| invalid("it is not UTF-8 text"))?, Some(file)))
+}
+
+/// What `/dev/null` is, by its device number.
+fn is_null_device(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+        let device = |path: &Path| {
+            path.metadata().ok().filter(|found| found.file_type().is_char_device()).map(|found| found.rdev())
+        };
+        device(path).is_some_and(|number| device(Path::new("/dev/null")) == Some(number))
+    }
+    #[cfg(not(unix))]
+    {
+        path.as_os_str().eq_ignore_ascii_case("NUL")
+    }
+}
+
 /// Whether this process's user could create something in a folder. Creates nothing.
 ///
 /// # Errors
@@ -101,6 +151,22 @@ mod tests {
         assert!(open_regular(folder.path()).is_err());
         if let Some(device) = testing::endless_file() {
             assert!(open_regular(&device).is_err());
+        }
+    }
+
+    #[test]
+    fn a_text_is_bounded_and_the_null_device_is_an_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text");
+        std::fs::write(&path, "12345678").unwrap();
+        assert_eq!(read_text(&path, 8).unwrap().0, "12345678");
+        assert_eq!(read_text(&path, 7).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        std::fs::write(&path, b"\xE9").unwrap();
+        assert_eq!(read_text(&path, 8).unwrap_err().to_string(), "it is not UTF-8 text");
+        let null = if cfg!(windows) { "NUL" } else { "/dev/null" };
+        assert_eq!(read_text(Path::new(null), 8).unwrap().0, "");
+        if let Some(device) = testing::endless_file() {
+            assert!(read_text(&device, 8).is_err());
         }
     }
 

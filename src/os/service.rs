@@ -3,6 +3,7 @@
 //! The manager is systemd (sd_notify(3)). Where none started the process nobody is told, and nothing fails.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::NotHere;
@@ -29,6 +30,13 @@ pub enum Notice<'a> {
 /// It can't.
 pub fn available() -> Result<(), NotHere> {
     if cfg!(target_os = "linux") { Ok(()) } else { Err(NotHere { what: "the agent" }) }
+}
+
+/// The folder of the credentials that the service manager gave this process (`CREDENTIALS_DIRECTORY`); an empty variable is an
+/// unset one.
+#[must_use]
+pub fn credentials() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from).filter(|folder| folder.is_absolute())
 }
 
 /// The longest silence that the service manager takes for life (the unit's `WatchdogSec=`); `None` where it does not watch.

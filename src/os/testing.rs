@@ -40,6 +40,21 @@ pub(crate) fn mode_of(path: &Path) -> Option<u32> {
     platform::mode_of(path)
 }
 
+/// Lets everybody read and write a file or folder, or this user alone. `false` where rights are none of the system's.
+pub(crate) fn open_to_others(path: &Path, open: bool) -> bool {
+    platform::open_to_others(path, open)
+}
+
+/// Mode 0644. `false` where rights are none of the system's.
+pub(crate) fn let_everybody_read(path: &Path) -> bool {
+    platform::let_everybody_read(path)
+}
+
+/// Makes a symbolic link.
+pub(crate) fn make_link(to: &Path, at: &Path) {
+    platform::make_link(to, at);
+}
+
 /// The number of an open file.
 pub(crate) fn number_of(file: &File) -> Option<u32> {
     platform::number_of(file)

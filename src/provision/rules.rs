@@ -1,12 +1,12 @@
 //! What the configuration decides about the PIN step.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::job::authority::Authority;
 use crate::job::issuer::PinMaker;
 
 /// Which admin key the server is told to answer with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum AdminKeyRule {
     /// What template policy, request and card status say together; where they don't say, nothing is tried.
@@ -19,7 +19,7 @@ pub enum AdminKeyRule {
 }
 
 /// Which of the two documented routes is asked for the PIN.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PinRouteRule {
     /// The smart card's; where that route does not exist (404) the request's.

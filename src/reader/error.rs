@@ -22,6 +22,9 @@ pub enum ReaderError {
         /// What we were doing.
         operation: &'static str,
     },
+    /// The client library and the service are of versions that do not speak with each other.
+    #[error("the smart card service and the PC/SC library of this program speak different versions of their protocol")]
+    OtherProtocol,
     /// The service is there, and a call to it does not return.
     #[error("the smart card service gave no answer for {} s while {operation}", .after.as_secs())]
     ServiceSilent {
@@ -148,6 +151,10 @@ impl ReaderError {
             Self::ServiceNotRunning => card_service::START,
             Self::ServiceLost { .. } => {
                 return format!("start the service again, then run `{}` to see the card's state", Operation::Inspect);
+            }
+            Self::OtherProtocol => {
+                "use libpcsclite and pcscd of one release: in a container or a Flatpak take the library of the machine that pcscd runs \
+                 on; after an upgrade restart pcscd (its log names both versions)"
             }
             Self::ServiceSilent { .. } => card_service::RESTART,
             Self::AccessDenied => {

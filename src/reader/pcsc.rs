@@ -247,6 +247,8 @@ fn failure(reader: &str, operation: &'static str, code: pcsc::Error) -> ReaderEr
     let reader = reader.to_owned();
     match code {
         Code::NoService if operation == "reaching the service" => ReaderError::ServiceNotRunning,
+        // What pcscd answers to a library of another protocol version, in the first exchange with it and nowhere else.
+        Code::ServiceStopped if operation == "reaching the service" && !cfg!(windows) => ReaderError::OtherProtocol,
         Code::NoService | Code::ServiceStopped | Code::InvalidHandle | Code::CommError | Code::Shutdown => {
             ReaderError::ServiceLost { operation }
         }
@@ -294,4 +296,19 @@ fn receive<T>(
             ReaderError::Stuck { reader: reader.to_owned(), operation, after: deadline }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(not(windows))]
+    fn a_service_of_another_protocol_has_not_stopped() {
+        let reaching = failure(SERVICE, "reaching the service", pcsc::Error::ServiceStopped);
+        assert!(matches!(reaching, ReaderError::OtherProtocol), "{reaching}");
+        assert!(reaching.remedy().contains("one release"), "{}", reaching.remedy());
+        let later = failure(SERVICE, "listing the readers", pcsc::Error::ServiceStopped);
+        assert!(matches!(later, ReaderError::ServiceLost { .. }), "{later}");
+    }
 }

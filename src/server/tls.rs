@@ -9,6 +9,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use thiserror::Error;
 
 use super::error::TlsReason;
+use crate::os::files::{Exposure, open_regular, refuse_writable};
 
 /// Why no TLS configuration could be made.
 #[derive(Debug, Error)]
@@ -27,6 +28,15 @@ pub enum TrustError {
     NoCertificate {
         /// The file.
         path: PathBuf,
+    },
+    /// Others can write to it.
+    #[error("{} is not trusted", .path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        #[source]
+        source: Exposure,
     },
     /// The library refused.
     #[error("TLS can't be set up")]
@@ -47,7 +57,14 @@ pub(super) fn configuration(ca_file: Option<&Path>) -> Result<rustls::ClientConf
     Ok(configuration)
 }
 
+/// Who can write to the file decides whom we show tokens and PINs to. A file that can't be opened is told when it is read.
+fn refuse_exposed(path: &Path) -> Result<(), TrustError> {
+    let Ok(file) = open_regular(path) else { return Ok(()) };
+    refuse_writable(&file, path).map_err(|source| TrustError::Exposed { path: path.to_owned(), source })
+}
+
 fn authorities(path: &Path) -> Result<rustls::RootCertStore, TrustError> {
+    refuse_exposed(path)?;
     let unreadable = |source| TrustError::CaFile { path: path.to_owned(), source };
     let mut store = rustls::RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
@@ -92,5 +109,22 @@ fn classify(error: &rustls::Error) -> TlsReason {
             _ => TlsReason::BadCertificate,
         },
         _ => TlsReason::Handshake,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::testing;
+
+    #[test]
+    fn authorities_that_others_can_write_to_are_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        if !testing::open_to_others(file.path(), true) {
+            return;
+        }
+        assert!(matches!(authorities(file.path()), Err(TrustError::Exposed { .. })));
+        testing::open_to_others(file.path(), false);
+        assert!(matches!(authorities(file.path()), Err(TrustError::NoCertificate { .. })));
     }
 }

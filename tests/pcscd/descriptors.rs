@@ -58,9 +58,22 @@ fn a_secret_is_read_from_where_its_descriptor_stands() {
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
     let installation = Installation::for_gids(PinMaker::UserProvided);
-    fs::write(installation.path("secret"), "00000000\n24681357\n11111111\n").unwrap();
+    fs::write(installation.path("secret"), "00000000\n24681357\n").unwrap();
     // The shell reads the first line itself, and nobody may open the file anew.
     let words = format!("exec 9<'{0}'; rm '{0}'; read first <&9", installation.path("secret").display());
     installation.start_by(&pcscd.socket(), &words, &["enroll", "--yes", "--again", "--pin-fd", "9"]).finish().exits(0);
     assert!(card.with(|card| card.pin_is(b"24681357")));
+}
+
+#[test]
+fn two_lines_are_no_secret() {
+    let Some(pcscd) = pcscd_with(2) else { return };
+    let card = personalised();
+    let _inserted = pcscd.insert(0, card.clone());
+    let installation = Installation::for_gids(PinMaker::UserProvided);
+    fs::write(installation.path("secret"), "24681357\n11111111\n").unwrap();
+    let words = format!("exec 9<'{}'", installation.path("secret").display());
+    let run = installation.start_by(&pcscd.socket(), &words, &["--json", "enroll", "--pin-fd", "9"]).finish();
+    run.exits(7).says("there is more than one line").says("\"card_state\":\"untouched\"");
+    assert!(card.with(|card| card.pin_is(OLD_PIN.as_bytes())));
 }

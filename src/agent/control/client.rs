@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::protocol::{Command, Refusal, RefusalDetail};
 use crate::agent::Settings;
-use crate::os::endpoint::{self, Stream};
+use crate::os::endpoint::{self, NotBelieved, Stream};
 
 /// How long the agent may take for an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,6 +37,15 @@ pub enum AskError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// Somebody else's listener.
+    #[error("what listens on {} is not taken for an agent", .path.display())]
+    NotBelieved {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: NotBelieved,
     },
     /// The connection failed.
     #[error("the agent on {} did not answer", .path.display())]
@@ -69,7 +78,7 @@ pub struct Answers {
 /// Asks the agent where the settings say that one listens.
 ///
 /// # Errors
-/// No agent, or none that this user may talk to.
+/// No agent, none that this user may talk to, or somebody else's listener: nothing that it says is read.
 pub fn ask(settings: &Settings, command: Command) -> Result<Answers, AskError> {
     let paths: Vec<PathBuf> = settings.control.iter().chain(&settings.control_of_system).cloned().collect();
     if paths.is_empty() {
@@ -77,7 +86,11 @@ pub fn ask(settings: &Settings, command: Command) -> Result<Answers, AskError> {
     }
     for path in &paths {
         match endpoint::connect(path) {
-            Ok(stream) => return send(path, stream, command),
+            Ok(stream) => {
+                endpoint::believe(&stream, path)
+                    .map_err(|source| AskError::NotBelieved { path: path.clone(), source })?;
+                return send(path, stream, command);
+            }
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {}
             Err(source) if source.kind() == ErrorKind::PermissionDenied => {
                 return Err(AskError::NoAccess { path: path.clone(), source });

@@ -2,7 +2,7 @@
 
 use super::wording;
 use crate::agent::Settings;
-use crate::agent::control::client;
+use crate::agent::control::client::{self, AskError};
 use crate::agent::control::protocol::{Command, RecheckDone};
 use crate::agent::report::{Event, Snapshot};
 use crate::cli::context::CommandContext;
@@ -24,7 +24,7 @@ pub(super) fn status(
     let mut answers = ask(settings, if follow { Command::Follow } else { Command::Status })?;
     let (line, snapshot) = answers.expect::<Snapshot>().map_err(AgentError::Ask)?;
     if json {
-        context.print(&line)?;
+        print_answer(&line, context)?;
     } else {
         for line in wording::snapshot_lines(&snapshot) {
             context.print(&line)?;
@@ -34,7 +34,11 @@ pub(super) fn status(
         return Ok(());
     }
     while let Some((line, event)) = answers.line::<Event>().map_err(AgentError::Ask)? {
-        context.print(&if json { line } else { event.to_string() })?;
+        if json {
+            print_answer(&line, context)?;
+        } else {
+            context.print(&event.to_string())?;
+        }
     }
     if !json {
         context.say("The agent has ended.");
@@ -48,7 +52,7 @@ pub(super) fn status(
 /// As [`status`].
 pub(super) fn history(settings: &Settings, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
     let (line, listing): (String, Listing) = ask(settings, Command::History)?.expect().map_err(AgentError::Ask)?;
-    if json { context.print(&line) } else { history::print(&listing, None, context) }
+    if json { print_answer(&line, context) } else { history::print(&listing, None, context) }
 }
 
 /// Has the agent ask the server now about every card that waits.
@@ -58,13 +62,19 @@ pub(super) fn history(settings: &Settings, json: bool, context: &mut CommandCont
 pub(super) fn recheck(settings: &Settings, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
     let (line, done): (String, RecheckDone) = ask(settings, Command::Recheck)?.expect().map_err(AgentError::Ask)?;
     if json {
-        return context.print(&line);
+        return print_answer(&line, context);
     }
     context.print(&match done.asked {
         0 => "No card waits for anything.".to_owned(),
         1 => "The server is asked now about the one card that waits.".to_owned(),
         cards => format!("The server is asked now about the {cards} cards that wait."),
     })
+}
+
+/// Prints an answer as JSON: what it says, whoever has written it, and not how it was written.
+fn print_answer(line: &str, context: &mut CommandContext<'_>) -> Result<(), CliError> {
+    let answer = serde_json::from_str(line).map_err(|error| AgentError::Ask(AskError::Unknown(error)))?;
+    context.print_json(&answer)
 }
 
 fn ask(settings: &Settings, command: Command) -> Result<client::Answers, CliError> {

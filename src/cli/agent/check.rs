@@ -2,7 +2,7 @@
 
 mod metrics;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::agent::settings::MetricsAddress;
 use crate::cli::context::CommandContext;
@@ -13,7 +13,8 @@ use crate::error_text::error_text;
 use crate::job::journal::Journal;
 use crate::job::secrets::Need;
 use crate::os::account::{self, Account, Group};
-use crate::os::files::{can_create_in, open_regular};
+use crate::os::files::{can_create_in, open_regular, refuse_readable, refuse_writable};
+use crate::os::service::credentials;
 use crate::server::auth::{Auth, TokenSource};
 use crate::server::{self, Client};
 
@@ -152,26 +153,23 @@ fn server(settings: Option<&server::Settings>) -> Result<String, String> {
 fn auth(auth: &Auth) -> Result<String, String> {
     match auth {
         Auth::Bearer(TokenSource::Credential(name)) if credentials().is_none() => Ok(only_in_the_unit(name)),
-        auth => auth.check().map(str::to_owned).map_err(text),
+        auth => auth.check().map_err(text),
     }
-}
-
-fn credentials() -> Option<PathBuf> {
-    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }
 
 fn only_in_the_unit(credential: &str) -> String {
     format!("credential {credential}: systemd gives it to the unit alone, not looked at here")
 }
 
-/// Whether a secret's file can be opened. It is not read, since nothing is done with the secret here.
+/// Whether a secret's file can be opened, and by nobody else. It is not read, since nothing is done with the secret here.
 fn secret_file(file: &SecretFile) -> Result<String, String> {
     let path = match (file, credentials()) {
         (SecretFile::Path(path), _) => path.clone(),
         (SecretFile::Credential(name), Some(folder)) => folder.join(name),
         (SecretFile::Credential(name), None) => return Ok(only_in_the_unit(name)),
     };
-    open_regular(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let opened = open_regular(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    refuse_writable(&opened, &path).and_then(|()| refuse_readable(&opened, &path)).map_err(text)?;
     Ok(path.display().to_string())
 }
 

@@ -11,6 +11,7 @@ use crate::agent::report::Event;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CliError;
 use crate::cli::error::agent::AgentError;
+use crate::foreign_text::escaped_json;
 use crate::os::descriptor::standard_output;
 
 /// How long the last events are waited for once the agent has ended.
@@ -66,7 +67,7 @@ fn print(out: &mut impl Write, sender: &MailboxSender, mut events: Receiver<Even
                     event.time
                 );
             }
-            let line = serde_json::to_string(&event).map_err(AgentError::Json)? + "\n";
+            let line = escaped_json(&serde_json::to_string(&event).map_err(AgentError::Json)?).into_owned() + "\n";
             match out.write_all(line.as_bytes()) {
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
                 Err(source) => return Err(CliError::Output { unwritten: line.trim_end().to_owned(), source }),

@@ -113,6 +113,9 @@ impl AgentError {
             Self::Ask(AskError::NoAccess { .. }) => {
                 "ask its administrator for the group of `agent.control_group`, and log in anew".to_owned()
             }
+            Self::Ask(AskError::NotBelieved { .. }) => {
+                "see who listens there (`ss -xlp`); set `agent.control` to the agent's own socket".to_owned()
+            }
             Self::Ask(AskError::Io { .. }) => "look into its log: `journalctl -u pinwright-agent`".to_owned(),
             Self::Ask(AskError::Unknown(_)) => "use the `pinwright` that the agent was started from".to_owned(),
             // The agent has said what to do.

@@ -31,10 +31,10 @@ impl Descriptor {
         self.file.as_ref().map_or(true, |file| is_ready(file, Duration::ZERO).unwrap_or(true))
     }
 
-    /// The secret: one line, from where the descriptor stands. What follows it stays for whoever reads next.
+    /// The secret: one line, from where the descriptor stands.
     ///
     /// # Errors
-    /// It is not open, not open for reading, too long, or not there while `patience` lasts.
+    /// It is not open, not open for reading, too long, more than one line, or not there while `patience` lasts.
     pub fn secret(&self, what: &'static str, patience: Patience<'_>) -> Result<SecretBytes, SecretError> {
         if matches!(self.number, 1 | 2) {
             let reason = "descriptors 1 and 2 are for output".to_owned();

@@ -32,10 +32,10 @@ impl<'a> Patience<'a> {
     }
 }
 
-/// One line is the secret. It is read byte by byte: what comes after it stays where it is.
+/// One line is the secret. It is read byte by byte, and a second line that is there is refused: which one is meant nobody knows.
 ///
 /// # Errors
-/// The system's; too long; `patience` is at its end.
+/// The system's; too long; more than one line; `patience` is at its end.
 pub fn line(
     what: &'static str,
     mut file: &File,
@@ -57,13 +57,34 @@ pub fn line(
         }
         match file.read(byte.as_mut_slice()) {
             Ok(0) => return Ok(secret),
-            Ok(_) if byte[0] == b'\n' => return Ok(secret),
+            Ok(_) if byte[0] == b'\n' => {
+                return match is_followed(file).map_err(unreadable)? {
+                    false => Ok(secret),
+                    true => Err(SecretError::Unusable { what, reason: "there is more than one line".to_owned() }),
+                };
+            }
             Ok(_) if secret.append(byte.as_slice()) => {}
             Ok(_) => return Err(SecretError::Unusable { what, reason: "it is too long".to_owned() }),
             Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
             Err(error) => return Err(unreadable(error)),
         }
     }
+}
+
+/// Whether something else than line ends is there now. Nobody waits for it: who has written one line may keep a pipe open.
+fn is_followed(mut file: &File) -> io::Result<bool> {
+    let mut byte = zeroize::Zeroizing::new([0_u8; 1]);
+    while is_ready(file, Duration::ZERO)? {
+        match file.read(byte.as_mut_slice()) {
+            Ok(0) => return Ok(false),
+            Ok(_) if matches!(byte[0], b'\n' | b'\r') => {}
+            Ok(_) => return Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::os::files::Exposure;
+
 /// Why the journal can't be kept. Without one no card is written to.
 #[derive(Debug, Error)]
 pub enum JournalError {
@@ -21,6 +23,15 @@ pub enum JournalError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// Others can write to the folder, or it is a link.
+    #[error("the journal is not kept in {}", .path.display())]
+    Exposed {
+        /// The folder.
+        path: PathBuf,
+        /// How.
+        #[source]
+        source: Exposure,
     },
     /// A record that can't be written as JSON.
     #[error("a journal record can't be written")]

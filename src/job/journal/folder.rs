@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::error::{JournalError, LockOf};
-use crate::os::files::{create_private_dir_all, private_options, sync_dir};
+use crate::os::files::{create_private_dir_all, private_options, refuse_shared_folder, sync_dir};
 
 /// The largest record that is read: those written have some 500 bytes to some thousand.
 const RECORD_MAX: u64 = 64 * 1024;
@@ -67,14 +67,22 @@ impl Folder {
         Ok(())
     }
 
+    /// Makes the journal's own folder, and looks whether it is nobody else's: who can write to it can have a card's records
+    /// forgotten, or files written elsewhere by a link.
+    pub fn make_own(&self) -> Result<(), JournalError> {
+        self.make(&self.0)?;
+        refuse_shared_folder(&self.0).map_err(|source| JournalError::Exposed { path: self.0.clone(), source })
+    }
+
     /// The card's lock, where programs of version 1 look for it.
     pub fn lock_card(&self, card_id: Uuid) -> Result<Lock, JournalError> {
-        self.make(&self.0)?;
+        self.make_own()?;
         lock(&self.0.join(format!("{card_id}.lock")), LockOf::Card(card_id))
     }
 
     /// The request's lock.
     pub fn lock_request(&self, request: Uuid) -> Result<Lock, JournalError> {
+        self.make_own()?;
         self.make(&self.requests())?;
         lock(&self.requests().join(format!("{request}.lock")), LockOf::Request(request))
     }

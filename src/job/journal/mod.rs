@@ -58,9 +58,9 @@ impl Journal {
     /// Whether a record could be written: makes the folder, and a file in it that goes again.
     ///
     /// # Errors
-    /// The folder can't be made or written to.
+    /// The folder can't be made or written to, or others can write to it.
     pub fn probe(&self) -> Result<(), JournalError> {
-        self.folder.make(&self.folder.0)?;
+        self.folder.make_own()?;
         // Named as a half-written record, which is what it is to whoever finds it after a crash.
         let path = self.folder.0.join(format!("probe-{}.new", std::process::id()));
         let made = private_options().write(true).create(true).truncate(true).open(&path);

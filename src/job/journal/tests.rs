@@ -330,3 +330,24 @@ fn what_does_not_fit_under_its_name_is_no_record() {
     fs::rename(path.with_file_name("other.json"), folder.join(path.file_name().unwrap())).unwrap();
     assert!(matches!(journal.of_card(OTHER), Err(JournalError::Unreadable { .. })));
 }
+
+#[test]
+fn a_folder_that_others_can_write_to_or_a_link_in_its_place_is_refused() {
+    let (base, journal) = journal();
+    journal.probe().unwrap();
+    let folder = journal.folder().to_owned();
+    if !crate::os::testing::open_to_others(&folder, true) {
+        return;
+    }
+    for refused in [journal.probe(), journal.claim(CARD).map(drop), journal.claim_request(REQUEST).map(drop)] {
+        assert!(matches!(&refused, Err(JournalError::Exposed { path, .. }) if *path == folder), "{refused:?}");
+    }
+    crate::os::testing::open_to_others(&folder, false);
+    journal.probe().unwrap();
+    let elsewhere = base.path().join("elsewhere");
+    fs::rename(&folder, &elsewhere).unwrap();
+    crate::os::testing::make_link(&elsewhere, &folder);
+    assert!(matches!(journal.claim(CARD).map(drop), Err(JournalError::Exposed { .. })));
+    // Nothing was written through the link.
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+}

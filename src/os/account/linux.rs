@@ -79,6 +79,24 @@ pub(super) fn own_name() -> Option<String> {
     User::from_uid(geteuid()).ok().flatten().map(|user| user.name)
 }
 
+/// By the group's list, and by the groups that users have from the start: the C library lists those of this machine's own
+/// users only.
+pub(super) fn has_others(group: u32, users: &[u32]) -> bool {
+    let Ok(Some(found)) = looked_up(unistd::Group::from_gid(Gid::from_raw(group))) else { return true };
+    let is_one = |name: &String| {
+        looked_up(User::from_name(name)).is_ok_and(|user| user.is_none_or(|user| users.contains(&user.uid.as_raw())))
+    };
+    if !found.mem.iter().all(is_one) {
+        return true;
+    }
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let first_groups = accounts.lines().filter_map(|line| {
+        let mut fields = line.split(':').skip(2);
+        Some((fields.next()?.parse::<u32>().ok()?, fields.next()?.parse::<u32>().ok()?))
+    });
+    first_groups.filter(|(_, first)| *first == group).any(|(user, _)| !users.contains(&user))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,3 +19,9 @@ pub(super) fn become_it(_account: &Account) -> Result<(), AccountError> {
 pub(super) fn own_name() -> Option<String> {
     None
 }
+
+/// Nobody can say.
+#[cfg(unix)]
+pub(super) fn has_others(_group: u32, _users: &[u32]) -> bool {
+    true
+}

@@ -17,7 +17,7 @@ use nix::sys::socket::{
 };
 use rustix::fs::{AtFlags, OFlags, chownat};
 
-pub use self::peer::admit;
+pub use self::peer::{admit, believe};
 use self::rights::FileRights;
 use super::EndpointError;
 use crate::os::account::{Account, Group};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{EndpointError, NotAllowed, NotHere};
+use super::{EndpointError, NotAllowed, NotBelieved, NotHere};
 use crate::os::account::{Account, Group};
 
 /// A socket that listens.
@@ -178,6 +178,14 @@ impl AsyncWrite for AsyncStream {
 /// # Errors
 /// Never called.
 pub fn admit(stream: &Stream, _group: Option<Group>) -> Result<(), NotAllowed> {
+    match *stream {}
+}
+
+/// Believes a listener.
+///
+/// # Errors
+/// Never called.
+pub fn believe(stream: &Stream, _path: &Path) -> Result<(), NotBelieved> {
     match *stream {}
 }
 

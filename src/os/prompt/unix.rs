@@ -9,6 +9,7 @@ use rustix::termios::{
     InputModes, LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr, tcsetattr,
 };
 
+use crate::foreign_text::escaped;
 use crate::secret::SecretBytes;
 
 const BACKSPACE: u8 = 0x08;
@@ -60,7 +61,7 @@ impl Terminal {
     /// # Errors
     /// The terminal failed.
     pub fn secret(&mut self, question: &str, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<SecretBytes>> {
-        self.say(question)?;
+        self.say(&escaped(question))?;
         let mut silent = Silent::enter(&self.tty)?;
         let entry = self.entry(silent.give_up, go_on)?;
         if entry.is_some() {
@@ -108,7 +109,7 @@ impl Terminal {
     /// The terminal failed.
     pub fn confirm(&mut self, question: &str, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<bool>> {
         tcflush(&self.tty, QueueSelector::IFlush)?;
-        self.say(question)?;
+        self.say(&escaped(question))?;
         let mut line = Vec::new();
         loop {
             if !go_on() {

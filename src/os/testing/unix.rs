@@ -34,6 +34,27 @@ pub(super) fn mode_of(path: &Path) -> Option<u32> {
     Some(path.metadata().unwrap().permissions().mode() & 0o7777)
 }
 
+pub(super) fn open_to_others(path: &Path, open: bool) -> bool {
+    let folder = path.is_dir();
+    let mode = match (open, folder) {
+        (true, true) => 0o777,
+        (true, false) => 0o666,
+        (false, true) => 0o700,
+        (false, false) => 0o600,
+    };
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    true
+}
+
+pub(super) fn let_everybody_read(path: &Path) -> bool {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    true
+}
+
+pub(super) fn make_link(to: &Path, at: &Path) {
+    std::os::unix::fs::symlink(to, at).unwrap();
+}
+
 pub(super) fn number_of(file: &File) -> Option<u32> {
     Some(file.as_raw_fd().try_into().unwrap())
 }

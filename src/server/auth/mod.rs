@@ -35,10 +35,15 @@ impl Auth {
     ///
     /// # Errors
     /// The token can't be read or is none.
-    pub fn check(&self) -> Result<&'static str, TokenError> {
+    pub fn check(&self) -> Result<String, TokenError> {
         match self {
-            Self::None => Ok("none"),
-            Self::Bearer(source) => source.header().map(|_| "a bearer token is there"),
+            Self::None => Ok("none".to_owned()),
+            Self::Bearer(source) => source.header().map(|_| match source.warning() {
+                None => "a bearer token is there".to_owned(),
+                Some(exposure) => {
+                    format!("a bearer token is there (warning: {exposure}: {})", exposure.remedy())
+                }
+            }),
         }
     }
 }

@@ -2,10 +2,13 @@
 
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::Once;
 
 use reqwest::header::HeaderValue;
 use thiserror::Error;
 
+use crate::os::files::{Exposure, open_regular, refuse_readable, refuse_writable};
+use crate::os::service::credentials;
 use crate::secret::SecretBytes;
 
 /// The largest token that we read: AD FS tokens with many claims stay far below.
@@ -35,6 +38,15 @@ pub enum TokenError {
         #[source]
         source: std::io::Error,
     },
+    /// Others can write to it.
+    #[error("{} is not used as bearer token", .path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        #[source]
+        source: Exposure,
+    },
     /// Nothing in it.
     #[error("{} is empty", .path.display())]
     Empty {
@@ -53,10 +65,14 @@ impl TokenSource {
     fn path(&self) -> Result<PathBuf, TokenError> {
         match self {
             Self::File(path) => Ok(path.clone()),
-            Self::Credential(name) => std::env::var_os("CREDENTIALS_DIRECTORY")
-                .map(|directory| PathBuf::from(directory).join(name))
-                .ok_or(TokenError::NoCredentials),
+            Self::Credential(name) => credentials().map(|folder| folder.join(name)).ok_or(TokenError::NoCredentials),
         }
+    }
+
+    /// What a person should know of the file: everybody can read it.
+    pub(super) fn warning(&self) -> Option<Exposure> {
+        let path = self.path().ok()?;
+        refuse_readable(&open_regular(&path).ok()?, &path).err()
     }
 
     /// The value of `Authorization` with the token as it is now, marked sensitive.
@@ -64,11 +80,13 @@ impl TokenSource {
         let path = self.path()?;
         let mut text = SecretBytes::with_capacity(TOKEN_MAX + 7);
         let unreadable = |source| TokenError::Unreadable { path: path.clone(), source };
-        if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {
-            // Opening or reading one might wait for ever.
-            return Err(unreadable(std::io::Error::other("it is no regular file")));
+        let mut file = open_regular(&path).map_err(unreadable)?;
+        refuse_writable(&file, &path).map_err(|source| TokenError::Exposed { path: path.clone(), source })?;
+        if let Err(exposure) = refuse_readable(&file, &path) {
+            // Once a process: it is read for each call.
+            static TOLD: Once = Once::new();
+            TOLD.call_once(|| tracing::warn!("the bearer token: {exposure}: {}", exposure.remedy()));
         }
-        let mut file = std::fs::File::open(&path).map_err(unreadable)?;
         let mut piece = zeroize::Zeroizing::new([0_u8; 1024]);
         let mut fits = text.append(b"Bearer ");
         while fits {
@@ -131,5 +149,20 @@ mod tests {
             let error = TokenSource::File(path).header().unwrap_err();
             assert!(matches!(error, TokenError::Unreadable { .. }), "{error}");
         }
+    }
+
+    #[test]
+    fn a_token_that_others_can_write_to_is_refused_and_one_that_they_can_read_is_warned_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "one").unwrap();
+        let source = TokenSource::File(path.clone());
+        if !testing::open_to_others(&path, true) {
+            return;
+        }
+        assert!(matches!(source.header().unwrap_err(), TokenError::Exposed { .. }));
+        assert!(matches!(source.warning(), Some(Exposure::Readable { .. })));
+        testing::open_to_others(&path, false);
+        assert!(source.header().is_ok() && source.warning().is_none());
     }
 }

@@ -32,3 +32,19 @@ fn a_pipe_that_ends_has_given_all_of_the_secret() {
     let secret = line("the PIN", &reader, "a pipe", Patience::from_now(&AtomicBool::new(false))).unwrap();
     assert_eq!(secret.expose(), b"2468");
 }
+
+#[test]
+fn two_lines_are_refused_and_line_ends_are_no_second_line() {
+    for (text, is_taken) in [("24681357\n", true), ("24681357\r\n\n", true), ("24681357\n87654321\n", false)] {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        io::Seek::rewind(&mut file).unwrap();
+        let result = line("the PIN", &file, "a file", Patience::from_now(&AtomicBool::new(false)));
+        assert_eq!(result.is_ok(), is_taken, "{text:?}");
+        let Some((reader, mut writer)) = testing::pipe() else { continue };
+        writer.write_all(text.as_bytes()).unwrap();
+        // The writer keeps its end open.
+        let result = line("the PIN", &reader, "a pipe", Patience::from_now(&AtomicBool::new(false)));
+        assert_eq!(result.is_ok(), is_taken, "{text:?}");
+    }
+}

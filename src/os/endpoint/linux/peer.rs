@@ -1,13 +1,15 @@
-//! Who may use the control socket: root, the agent's own user, and members of one group.
+//! Who may use the control socket (root, the agent's own user, and members of one group), and whose answers there are believed.
 
 use std::ffi::CString;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::{Gid, Uid, User, geteuid, getgrouplist};
 
 use crate::os::account::Group;
-use crate::os::endpoint::NotAllowed;
+use crate::os::endpoint::{NotAllowed, NotBelieved};
+use crate::os::files::sole_owner;
 
 /// Lets root, this process's user and the members of `group` in. The kernel noted the client's user when it connected, so
 /// nothing that the client says or becomes counts.
@@ -22,6 +24,22 @@ pub fn admit(stream: &UnixStream, group: Option<Group>) -> Result<(), NotAllowed
         Ok(())
     } else {
         Err(NotAllowed { uid: Some(peer.uid()) })
+    }
+}
+
+/// Believes a listener on the socket of this path that is root, this process's user, or the only one (but these two) who can
+/// write to the socket's folder. The kernel noted the listener's user when it began to listen.
+///
+/// # Errors
+/// The listener is none of them, or the system does not say who it is.
+pub fn believe(stream: &UnixStream, path: &Path) -> Result<(), NotBelieved> {
+    let listener = getsockopt(stream, PeerCredentials).map_err(|_| NotBelieved { uid: None })?;
+    let uid = Uid::from_raw(listener.uid());
+    let owns_folder = || path.parent().and_then(sole_owner) == Some(listener.uid());
+    if uid.is_root() || uid == geteuid() || owns_folder() {
+        Ok(())
+    } else {
+        Err(NotBelieved { uid: Some(listener.uid()) })
     }
 }
 
