@@ -235,7 +235,11 @@ fn server_settings(raw: &raw::Server) -> Result<Option<server::Settings>, Config
         }
     };
     let timeout = duration("server.timeout", &raw.timeout)?;
-    Ok(Some(server::Settings { url, ca_file: raw.ca_file.clone(), auth, timeout }))
+    let http_versions = match raw.http_version {
+        raw::HttpVersion::Auto => server::HttpVersions::auto(),
+        raw::HttpVersion::Only11 => server::HttpVersions::only_1_1(),
+    };
+    Ok(Some(server::Settings { url, ca_file: raw.ca_file.clone(), auth, timeout, http_versions }))
 }
 
 /// The virtual folder's URL: HTTPS, or HTTP to this machine alone.

@@ -100,6 +100,7 @@ fn server(error: &ServerError) -> Verdict {
         ServerProblem::Busy { retry_after, .. } => Verdict::new(Phase::ServerDown, Next::Retry(*retry_after)),
         ServerProblem::Unreachable(_)
         | ServerProblem::Broken(_)
+        | ServerProblem::Http11Wanted(_)
         | ServerProblem::Timeout { .. }
         | ServerProblem::Failed { .. } => Verdict::new(Phase::ServerDown, Next::Retry(None)),
         ServerProblem::Pin(_) => FAILED,

@@ -21,7 +21,7 @@ enum Kind {
 }
 
 /// Section, key and the kind of value.
-const KEYS: [(&str, &str, Kind); 39] = [
+const KEYS: [(&str, &str, Kind); 40] = [
     ("server", "url", Kind::Text),
     ("server", "ca_file", Kind::Text),
     ("server", "auth", Kind::Text),
@@ -29,6 +29,7 @@ const KEYS: [(&str, &str, Kind); 39] = [
     ("server", "token_credential", Kind::Text),
     ("server", "pin_route", Kind::Text),
     ("server", "timeout", Kind::Text),
+    ("server", "http_version", Kind::Text),
     ("card", "authority", Kind::List),
     ("card", "min_tries_left", Kind::Number),
     ("card", "id_order", Kind::Text),

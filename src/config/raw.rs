@@ -35,6 +35,7 @@ pub(super) struct Server {
     pub pin_route: PinRouteRule,
     pub user_pin_options: BTreeMap<String, PinMaker>,
     pub timeout: String,
+    pub http_version: HttpVersion,
 }
 
 impl Default for Server {
@@ -48,6 +49,7 @@ impl Default for Server {
             pin_route: PinRouteRule::Auto,
             user_pin_options: BTreeMap::new(),
             timeout: "10s".to_owned(),
+            http_version: HttpVersion::Auto,
         }
     }
 }
@@ -59,6 +61,14 @@ pub(super) enum Auth {
     Bearer,
     Negotiate,
     Adfs,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) enum HttpVersion {
+    #[serde(rename = "auto")]
+    Auto,
+    #[serde(rename = "1.1")]
+    Only11,
 }
 
 #[derive(Debug, Deserialize)]

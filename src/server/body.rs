@@ -3,6 +3,7 @@
 use reqwest::Response;
 
 use super::error::ServerProblem;
+use super::failed;
 use crate::secret::SecretBytes;
 
 /// Where the bytes of an answer go.
@@ -79,7 +80,7 @@ pub(super) async fn read<B: Body>(mut response: Response) -> Result<B, ServerPro
         return Err(too_large);
     }
     let mut body = B::expecting(announced);
-    while let Some(piece) = response.chunk().await.map_err(|error| ServerProblem::Broken(error.without_url()))? {
+    while let Some(piece) = response.chunk().await.map_err(failed::problem)? {
         if !body.take(&piece) {
             return Err(too_large);
         }

@@ -1,30 +1,14 @@
 //! The client of one MIM CM server; its calls are in the files of the resources.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use thiserror::Error;
 use url::Url;
 
-use super::auth::Auth;
 use super::call::Call;
 use super::error::{ServerError, ServerProblem};
 use super::http::Http;
+use super::settings::Settings;
 use super::tls::{self, TrustError};
 use super::wire::{self, FromObject};
-
-/// Where the server is and how to talk to it.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The virtual folder, `https://HOST/CertificateManagement`; `api/v1.0` is appended.
-    pub url: Url,
-    /// Certificates of the authorities to trust, in PEM; the system's store where missing.
-    pub ca_file: Option<PathBuf>,
-    /// Who we are.
-    pub auth: Auth,
-    /// The deadline of one call, repeats included.
-    pub timeout: Duration,
-}
 
 /// No client can be made of the settings.
 #[derive(Debug, Error)]
@@ -49,8 +33,7 @@ impl Client {
     /// The authorities' file can't be read, or the libraries refuse.
     pub fn new(settings: &Settings) -> Result<Self, SetupError> {
         let tls = tls::configuration(settings.ca_file.as_deref())?;
-        let http = Http::new(tls, settings.url.clone(), settings.auth.clone(), settings.timeout);
-        Ok(Self { http: http.map_err(SetupError::Http)? })
+        Ok(Self { http: Http::new(tls, settings).map_err(SetupError::Http)? })
     }
 
     /// Forgets the connections: what they have read goes with the runtime that drives them. The next call opens a new one.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::auth::{Offered, SignInError, Stop};
+pub use super::connection::FailedConnection;
 pub use super::detail::Detail;
 use crate::secret::PinError;
 
@@ -25,20 +26,22 @@ pub struct ServerError {
 #[non_exhaustive]
 pub enum ServerProblem {
     /// No connection.
-    #[error("the server can't be reached")]
-    Unreachable(#[source] reqwest::Error),
+    #[error("the server can't be reached at {0}")]
+    Unreachable(FailedConnection),
     /// The server's certificate was not accepted, or TLS failed otherwise.
-    #[error("no trusted TLS connection: {reason}")]
+    #[error("no trusted TLS connection with {}: {reason}", .connection.address())]
     Tls {
         /// In words.
         reason: TlsReason,
-        /// The library's error.
-        #[source]
-        source: reqwest::Error,
+        /// Where to, and the library's error.
+        connection: FailedConnection,
     },
     /// The connection ended before the answer did.
-    #[error("the connection broke before the answer was complete")]
-    Broken(#[source] reqwest::Error),
+    #[error("the connection broke before the answer was complete: {0}")]
+    Broken(FailedConnection),
+    /// The server has ended an HTTP/2 stream or connection with HTTP_1_1_REQUIRED.
+    #[error("the server answers over HTTP/1.1 only: {0}")]
+    Http11Wanted(FailedConnection),
     /// No answer in time.
     #[error("no complete answer within {} s", .after.as_secs_f32())]
     Timeout {
@@ -178,6 +181,7 @@ impl ServerProblem {
             Self::Unreachable(_) => "check `server.url`, name resolution, network and firewall",
             Self::Tls { reason, .. } => return tls_remedy(*reason).to_owned(),
             Self::Broken(_) => "run the command again; if it stays, look at proxies and at the server's log",
+            Self::Http11Wanted(_) => "set `server.http_version` to \"1.1\"",
             Self::Timeout { .. } => "run the command again, or raise `server.timeout`",
             Self::Unauthorized { stop: Stop::SameToken, .. } => FRESH_TOKEN,
             Self::Unauthorized { .. } => "renew the credentials, or set `server.auth` to a kind that the server offers",

@@ -13,9 +13,11 @@ use super::auth::{Auth, Next};
 use super::body::Body;
 use super::call::{Call, Repeat};
 use super::error::{ServerError, ServerProblem};
+use super::failed;
 use super::gate::{Gate, Reach};
 use super::posted::Posted;
-use super::tls;
+use super::settings::Settings;
+use super::versions::HttpVersions;
 
 /// How often one call is tried at most, where repeating it is harmless.
 const ATTEMPTS: u32 = 3;
@@ -34,19 +36,27 @@ pub(super) struct Http {
     base: Url,
     auth: Auth,
     timeout: Duration,
+    versions: HttpVersions,
     sent: Mutex<Vec<(&'static str, Url)>>,
     api_answered: AtomicBool,
 }
 
 impl Http {
-    pub(super) fn new(
-        tls: rustls::ClientConfig,
-        base: Url,
-        auth: Auth,
-        timeout: Duration,
-    ) -> Result<Self, reqwest::Error> {
-        let client = Mutex::new(Some(client(&tls)?));
-        Ok(Self { tls, client, base, auth, timeout, sent: Mutex::default(), api_answered: AtomicBool::new(false) })
+    /// `tls` says whom we trust; which versions of HTTP are offered is set anew for each client.
+    pub(super) fn new(tls: rustls::ClientConfig, settings: &Settings) -> Result<Self, reqwest::Error> {
+        let http = Self {
+            tls,
+            client: Mutex::default(),
+            base: settings.url.clone(),
+            auth: settings.auth.clone(),
+            timeout: settings.timeout,
+            versions: settings.http_versions.clone(),
+            sent: Mutex::default(),
+            api_answered: AtomicBool::new(false),
+        };
+        let first = http.new_client()?;
+        *http.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(first);
+        Ok(http)
     }
 
     /// Forgets the connections; the next call opens a new one. What a connection has read stays in its buffers until the
@@ -60,13 +70,27 @@ impl Http {
     /// a request again by themselves.
     fn client(&self, call: &Call) -> Result<reqwest::Client, ServerProblem> {
         if call.repeat() == Repeat::Never {
-            return client(&self.tls).map_err(ServerProblem::Request);
+            return self.new_client().map_err(ServerProblem::Request);
         }
         let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         match &*kept {
             Some(client) => Ok(client.clone()),
-            None => Ok(kept.insert(client(&self.tls).map_err(ServerProblem::Request)?).clone()),
+            None => Ok(kept.insert(self.new_client().map_err(ServerProblem::Request)?).clone()),
         }
+    }
+
+    /// A client without redirects, proxies and repeats of its own. Both versions of HTTP leave nothing behind once closed, and
+    /// the second one takes both secret calls over one connection.
+    fn new_client(&self) -> Result<reqwest::Client, reqwest::Error> {
+        let mut tls = self.tls.clone();
+        tls.alpn_protocols = self.versions.offered();
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .user_agent(concat!("pinwright/", env!("CARGO_PKG_VERSION")))
+            .build()
     }
 
     /// HTTP requests sent, repeats included: the call's name and its URL. A URL holds no secret.
@@ -105,6 +129,9 @@ impl Http {
         read: impl FnOnce(&B) -> Result<T, ServerProblem>,
     ) -> Result<Posted<T>, ServerError> {
         let gate = Gate::default();
+        if let Err(problem) = self.settle_version().await {
+            return Ok(Posted::NotSent(ServerError { call: call.name(), problem }));
+        }
         let done = match self.within_deadline::<B>(call, &gate).await {
             Ok(Some(body)) => read(&body),
             Ok(None) => Err(ServerProblem::Unconfirmed),
@@ -121,6 +148,17 @@ impl Http {
         }
     }
 
+    /// Has a safe call answered before the first one that changes the server. That one is not repeated, so it can't be the one
+    /// that learns which version of HTTP the server answers over. Whatever the answer says, it has come.
+    async fn settle_version(&self) -> Result<(), ServerProblem> {
+        if self.versions.are_settled() {
+            return Ok(());
+        }
+        let safe = Call::get("GET profiletemplates", Repeat::Safe, &["profiletemplates"]);
+        let looked = self.within_deadline::<Vec<u8>>(&safe, &Gate::default()).await.map(drop);
+        if self.versions.are_settled() { Ok(()) } else { looked }
+    }
+
     async fn within_deadline<B: Body>(&self, call: &Call, gate: &Gate) -> Result<Option<B>, ServerProblem> {
         let after = call.deadline(self.timeout);
         let deadline = Instant::now() + after;
@@ -131,7 +169,7 @@ impl Http {
     }
 
     async fn attempts<B: Body>(&self, call: &Call, gate: &Gate, deadline: Instant) -> Result<Option<B>, ServerProblem> {
-        let client = self.client(call)?;
+        let mut client = self.client(call)?;
         let mut sign_in = self.auth.sign_in();
         let mut credentials = sign_in.first()?;
         let mut attempt = 1;
@@ -150,13 +188,21 @@ impl Http {
                 Err(problem) => problem,
             };
             tracing::debug!(call = call.name(), attempt, "{problem}");
+            let wants_1_1 = matches!(problem, ServerProblem::Http11Wanted(_));
+            if wants_1_1 {
+                self.versions.want_1_1();
+                self.close();
+            }
             let pause = PAUSE.mul_f32(attempt as f32 * (0.5 + fastrand::f32() / 2.0));
             let Some(pause) = pause_before_repeat(&problem, call.repeat(), pause) else { return Err(problem) };
             // A server may ask for any number of seconds: no time is computed from it.
             if attempt == most(call.repeat()) || pause >= deadline.saturating_duration_since(Instant::now()) {
                 return Err(problem);
             }
-            sleep(pause).await;
+            match wants_1_1 {
+                true => client = self.client(call)?,
+                false => sleep(pause).await,
+            }
             attempt += 1;
             credentials = sign_in.first()?;
         }
@@ -182,25 +228,14 @@ impl Http {
         if let Some(body) = call.body() {
             request = request.header(CONTENT_TYPE, "application/json").body(gate.body(body));
         }
-        let response = request.send().await.map_err(sending)?;
+        let response = request.send().await.map_err(failed::problem)?;
         tracing::debug!(call = call.name(), status = response.status().as_u16(), "answer");
+        self.versions.answered();
         if answer::is_refusal(response.status()) {
             gate.refused();
         }
         answer::read(response, call.success(), &self.api_answered).await
     }
-}
-
-/// A client without redirects, proxies and repeats of its own. Both versions of HTTP leave nothing behind once closed, and the
-/// second one takes both secret calls over one connection.
-fn client(tls: &rustls::ClientConfig) -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls.clone())
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        .user_agent(concat!("pinwright/", env!("CARGO_PKG_VERSION")))
-        .build()
 }
 
 /// How often a call is tried at most.
@@ -219,30 +254,28 @@ fn pause_before_repeat(problem: &ServerProblem, repeat: Repeat, pause: Duration)
         ServerProblem::Busy { retry_after, .. } => Some(retry_after.map_or(pause, |wait| wait.saturating_add(pause))),
         // No answer has arrived, so a challenge in the query is not spent and no PIN was given out to us.
         ServerProblem::Unreachable(_) | ServerProblem::Broken(_) => Some(pause),
+        // Over the other version nothing has gone wrong yet.
+        ServerProblem::Http11Wanted(_) => Some(Duration::ZERO),
         ServerProblem::Failed { .. } if repeat == Repeat::Safe => Some(pause),
         _ => None,
-    }
-}
-
-fn sending(error: reqwest::Error) -> ServerProblem {
-    // The call is named already.
-    let error = error.without_url();
-    match tls::reason(&error) {
-        Some(reason) => ServerProblem::Tls { reason, source: error },
-        None if error.is_connect() => ServerProblem::Unreachable(error),
-        None if error.is_builder() => ServerProblem::Request(error),
-        None => ServerProblem::Broken(error),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::tls;
 
     #[test]
     fn base64_survives_the_query() {
-        let base = Url::parse("https://cm.contoso.com/CertificateManagement").unwrap();
-        let http = Http::new(tls::configuration(None).unwrap(), base, Auth::None, Duration::from_secs(1)).unwrap();
+        let settings = Settings {
+            url: Url::parse("https://cm.contoso.com/CertificateManagement").unwrap(),
+            ca_file: None,
+            auth: Auth::None,
+            timeout: Duration::from_secs(1),
+            http_versions: HttpVersions::auto(),
+        };
+        let http = Http::new(tls::configuration(None).unwrap(), &settings).unwrap();
         let call = Call::get("GET smartcards/{id}", Repeat::Safe, &["smartcards", "x"])
             .with("challenge", "1hFD+cz/0so=")
             .with("atr", "3b80");

@@ -9,8 +9,10 @@ pub mod auth;
 mod body;
 mod call;
 mod client;
+mod connection;
 mod detail;
 pub mod error;
+mod failed;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod gate;
@@ -21,17 +23,21 @@ mod posted;
 mod profile_templates;
 mod requests;
 mod secret_body;
+mod settings;
 mod smartcards;
 mod tls;
+mod versions;
 pub mod wire;
 
 pub use self::call::{Call, Repeat};
-pub use self::client::{Client, Settings, SetupError};
+pub use self::client::{Client, SetupError};
 pub use self::error::{ServerError, ServerProblem};
 pub use self::pfx::PfxPassword;
 pub use self::posted::Posted;
 pub use self::requests::{DataForm, NewRequest, Purpose, RequestEnd, RequestKind};
+pub use self::settings::Settings;
 pub use self::smartcards::{
     AdminKeyVersion, CardParameters, PinRoute, ProposedPin, authentication_response_call, server_proposed_pin_call,
 };
 pub use self::tls::TrustError;
+pub use self::versions::HttpVersions;

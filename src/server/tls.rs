@@ -39,12 +39,10 @@ pub(super) fn configuration(ca_file: Option<&Path>) -> Result<rustls::ClientConf
     let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TrustError::Setup)?;
-    let mut configuration = match ca_file {
+    Ok(match ca_file {
         Some(path) => builder.with_root_certificates(authorities(path)?).with_no_client_auth(),
         None => builder.with_platform_verifier().map_err(TrustError::Setup)?.with_no_client_auth(),
-    };
-    configuration.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(configuration)
+    })
 }
 
 fn authorities(path: &Path) -> Result<rustls::RootCertStore, TrustError> {

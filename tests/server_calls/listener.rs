@@ -155,7 +155,7 @@ fn serve(mut stream: impl Read + Write, connection: usize, seen: &Mutex<Vec<Rece
     }
 }
 
-fn read_head(stream: &mut impl Read) -> Option<String> {
+pub fn read_head(stream: &mut impl Read) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
