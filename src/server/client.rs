@@ -3,11 +3,12 @@
 use thiserror::Error;
 use url::Url;
 
+use super::anchors::TrustError;
 use super::call::Call;
 use super::error::{ServerError, ServerProblem};
 use super::http::Http;
 use super::settings::Settings;
-use super::tls::{self, TrustError};
+use super::tls;
 use super::wire::{self, FromObject};
 
 /// No client can be made of the settings.

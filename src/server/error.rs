@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::auth::{Offered, SignInError, Stop};
 pub use super::connection::FailedConnection;
 pub use super::detail::Detail;
+pub use super::verifier::Unacceptable;
 use crate::secret::PinError;
 
 /// A call that did not give what it is for.
@@ -148,7 +149,7 @@ pub enum ServerProblem {
 }
 
 /// Why TLS failed.
-#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum TlsReason {
     /// The chain ends in no trusted authority.
     #[error("the server's certificate is from an unknown authority")]
@@ -165,6 +166,18 @@ pub enum TlsReason {
     /// Revoked.
     #[error("the server's certificate is revoked")]
     Revoked,
+    /// Not for servers.
+    #[error("the server's certificate is not made for servers (extended key usage)")]
+    WrongPurpose,
+    /// A fault of one certificate that has a name.
+    #[error("{0}")]
+    Unacceptable(Unacceptable),
+    /// The server has ended the handshake since it found nothing that both sides take.
+    #[error("the server found nothing that both sides take: cipher suite, curve or signature algorithm")]
+    NothingInCommon,
+    /// TLS 1.1 or older.
+    #[error("the server speaks neither TLS 1.2 nor TLS 1.3")]
+    OldVersion,
     /// Any other fault of the certificate.
     #[error("the server's certificate is not acceptable")]
     BadCertificate,
@@ -179,7 +192,7 @@ impl ServerProblem {
     pub fn remedy(&self) -> String {
         let fixed = match self {
             Self::Unreachable(_) => "check `server.url`, name resolution, network and firewall",
-            Self::Tls { reason, .. } => return tls_remedy(*reason).to_owned(),
+            Self::Tls { reason, .. } => return tls_remedy(reason).to_owned(),
             Self::Broken(_) => "run the command again; if it stays, look at proxies and at the server's log",
             Self::Http11Wanted(_) => "set `server.http_version` to \"1.1\"",
             Self::Timeout { .. } => "run the command again, or raise `server.timeout`",
@@ -233,7 +246,7 @@ fn after_401(stop: Stop) -> &'static str {
     }
 }
 
-fn tls_remedy(reason: TlsReason) -> &'static str {
+fn tls_remedy(reason: &TlsReason) -> &'static str {
     match reason {
         TlsReason::UnknownAuthority => "set `server.ca_file` to the certificate of the authority that issued it",
         TlsReason::Expired | TlsReason::NotYetValid => {
@@ -241,6 +254,24 @@ fn tls_remedy(reason: TlsReason) -> &'static str {
         }
         TlsReason::WrongHost => "use in `server.url` the host name that the certificate is made for",
         TlsReason::Revoked | TlsReason::BadCertificate => "have the server's certificate replaced",
+        TlsReason::WrongPurpose => "have the server given a certificate whose extended key usage has serverAuth",
+        TlsReason::Unacceptable(Unacceptable::IsAuthority { .. }) => {
+            "have the server given a certificate that says CA:FALSE, and set `server.ca_file` to its issuer's"
+        }
+        TlsReason::Unacceptable(Unacceptable::ShortKey { .. }) => {
+            "have it replaced by one with an RSA key of 2048 bits or more, or on P-256 or P-384"
+        }
+        TlsReason::Unacceptable(Unacceptable::Curve { .. }) => {
+            "have it replaced by one on P-256 or P-384, or with an RSA key of 2048 bits or more"
+        }
+        TlsReason::Unacceptable(Unacceptable::WeakHash { .. } | Unacceptable::EcdsaSha512 { .. }) => {
+            "have it issued anew, signed with SHA-256 or SHA-384"
+        }
+        TlsReason::NothingInCommon => {
+            "have TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM, switched on at the server (Windows Server 2012 has only CBC with \
+             RSA certificates); if it has that, its certificate needs an RSA key of 2048 bits or more, or P-256 or P-384"
+        }
+        TlsReason::OldVersion => "have TLS 1.2 or TLS 1.3 switched on at the server",
         TlsReason::Handshake => {
             "check that `server.url` has the right port, and that the server speaks TLS 1.2 or later"
         }

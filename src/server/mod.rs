@@ -4,10 +4,12 @@
 //! in as values. Answers of secret routes leave as secret types and are never part of an error or a log. Nothing in this folder
 //! imports this file: what one file needs of another it takes from there, in one direction only.
 
+mod anchors;
 mod answer;
 pub mod auth;
 mod body;
 mod call;
+mod certificate;
 mod client;
 mod connection;
 mod detail;
@@ -26,9 +28,11 @@ mod secret_body;
 mod settings;
 mod smartcards;
 mod tls;
+mod verifier;
 mod versions;
 pub mod wire;
 
+pub use self::anchors::{CaFileProblem, TrustError};
 pub use self::call::{Call, Repeat};
 pub use self::client::{Client, SetupError};
 pub use self::error::{ServerError, ServerProblem};
@@ -39,5 +43,4 @@ pub use self::settings::Settings;
 pub use self::smartcards::{
     AdminKeyVersion, CardParameters, PinRoute, ProposedPin, authentication_response_call, server_proposed_pin_call,
 };
-pub use self::tls::TrustError;
 pub use self::versions::HttpVersions;

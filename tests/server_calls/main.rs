@@ -3,6 +3,7 @@
 #![cfg(feature = "sim")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod ca_file;
 mod http_1_1;
 mod listener;
 mod posted;
@@ -10,6 +11,7 @@ mod refused_stream;
 mod resources;
 mod sign_in;
 mod strict;
+mod tls_words;
 
 use std::io::Write as _;
 use std::path::PathBuf;
