@@ -105,7 +105,7 @@ fn server(error: &ServerError) -> Verdict {
         | ServerProblem::Failed { .. } => Verdict::new(Phase::ServerDown, Next::Retry(None)),
         ServerProblem::Pin(_) => FAILED,
         // The server knows nothing of the card, or of what was asked for.
-        ServerProblem::Nothing => LATER,
+        ServerProblem::Nothing | ServerProblem::UnknownId => LATER,
         _ => NO_ACCESS,
     }
 }

@@ -36,6 +36,10 @@ pub(super) struct Server {
     pub user_pin_options: BTreeMap<String, PinMaker>,
     pub timeout: String,
     pub http_version: HttpVersion,
+    pub proxy: Option<String>,
+    pub proxy_user: Option<String>,
+    pub proxy_password_file: Option<PathBuf>,
+    pub proxy_password_credential: Option<String>,
 }
 
 impl Default for Server {
@@ -50,6 +54,10 @@ impl Default for Server {
             user_pin_options: BTreeMap::new(),
             timeout: "10s".to_owned(),
             http_version: HttpVersion::Auto,
+            proxy: None,
+            proxy_user: None,
+            proxy_password_file: None,
+            proxy_password_credential: None,
         }
     }
 }

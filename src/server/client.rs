@@ -5,6 +5,7 @@ use url::Url;
 
 use super::anchors::TrustError;
 use super::call::Call;
+use super::connect::ClientError;
 use super::error::{ServerError, ServerProblem};
 use super::http::Http;
 use super::settings::Settings;
@@ -17,9 +18,9 @@ pub enum SetupError {
     /// Trust.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// The HTTP library refused.
-    #[error("the HTTP client can't be set up")]
-    Http(#[source] reqwest::Error),
+    /// The HTTP client.
+    #[error(transparent)]
+    Http(#[from] ClientError),
 }
 
 /// A MIM CM server.
@@ -34,7 +35,7 @@ impl Client {
     /// The authorities' file can't be read, or the libraries refuse.
     pub fn new(settings: &Settings) -> Result<Self, SetupError> {
         let tls = tls::configuration(settings.ca_file.as_deref())?;
-        Ok(Self { http: Http::new(tls, settings).map_err(SetupError::Http)? })
+        Ok(Self { http: Http::new(tls, settings)? })
     }
 
     /// Forgets the connections: what they have read goes with the runtime that drives them. The next call opens a new one.
@@ -65,6 +66,20 @@ impl Client {
         match self.http.get::<Vec<u8>>(call).await? {
             None => Ok(Vec::new()),
             Some(body) => wire::list(&body).map_err(|problem| ServerError { call: call.name(), problem }),
+        }
+    }
+
+    /// The same without elements that can't be read and are about another card by what can be read of them.
+    pub(super) async fn list_beside<T: FromObject + PartialEq>(
+        &self,
+        call: &Call,
+        is_another: impl Fn(&serde_json::Map<String, serde_json::Value>) -> bool,
+    ) -> Result<Vec<T>, ServerError> {
+        match self.http.get::<Vec<u8>>(call).await? {
+            None => Ok(Vec::new()),
+            Some(body) => {
+                wire::list_beside(&body, is_another).map_err(|problem| ServerError { call: call.name(), problem })
+            }
         }
     }
 

@@ -26,6 +26,15 @@ impl FailedConnection {
         &self.source
     }
 
+    /// The innermost reason in the library's words.
+    pub(super) fn reason(&self) -> &dyn Error {
+        let mut reason: &dyn Error = &self.source;
+        while let Some(cause) = reason.source() {
+            reason = cause;
+        }
+        reason
+    }
+
     /// Host and port.
     #[must_use]
     pub fn address(&self) -> &str {
@@ -35,10 +44,6 @@ impl FailedConnection {
 
 impl fmt::Display for FailedConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut reason: &dyn Error = &self.source;
-        while let Some(cause) = reason.source() {
-            reason = cause;
-        }
-        write!(f, "{}: {reason}", self.address)
+        write!(f, "{}: {}", self.address, self.reason())
     }
 }

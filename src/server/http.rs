@@ -1,21 +1,24 @@
 //! How a call is sent: sign-in, deadline, connection, repeats, and what became of one that changes the server.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderValue};
 use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
 use super::answer::{self, Answer};
 use super::auth::{Auth, Next};
 use super::body::Body;
-use super::call::{Call, Repeat};
+use super::call::{Call, Repeat, Route};
+use super::connect::{self, ClientError};
+use super::cookies::Cookies;
 use super::error::{ServerError, ServerProblem};
 use super::failed;
 use super::gate::{Gate, Reach};
 use super::posted::Posted;
+use super::proxy::Proxy;
 use super::settings::Settings;
 use super::versions::HttpVersions;
 
@@ -37,13 +40,15 @@ pub(super) struct Http {
     auth: Auth,
     timeout: Duration,
     versions: HttpVersions,
+    cookies: Cookies,
+    proxy: Option<Proxy>,
     sent: Mutex<Vec<(&'static str, Url)>>,
     api_answered: AtomicBool,
 }
 
 impl Http {
     /// `tls` says whom we trust; which versions of HTTP are offered is set anew for each client.
-    pub(super) fn new(tls: rustls::ClientConfig, settings: &Settings) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(tls: rustls::ClientConfig, settings: &Settings) -> Result<Self, ClientError> {
         let http = Self {
             tls,
             client: Mutex::default(),
@@ -51,6 +56,8 @@ impl Http {
             auth: settings.auth.clone(),
             timeout: settings.timeout,
             versions: settings.http_versions.clone(),
+            cookies: Cookies::default(),
+            proxy: settings.proxy.clone(),
             sent: Mutex::default(),
             api_answered: AtomicBool::new(false),
         };
@@ -70,27 +77,17 @@ impl Http {
     /// a request again by themselves.
     fn client(&self, call: &Call) -> Result<reqwest::Client, ServerProblem> {
         if call.repeat() == Repeat::Never {
-            return self.new_client().map_err(ServerProblem::Request);
+            return Ok(self.new_client()?);
         }
         let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         match &*kept {
             Some(client) => Ok(client.clone()),
-            None => Ok(kept.insert(self.new_client().map_err(ServerProblem::Request)?).clone()),
+            None => Ok(kept.insert(self.new_client()?).clone()),
         }
     }
 
-    /// A client without redirects, proxies and repeats of its own. Both versions of HTTP leave nothing behind once closed, and
-    /// the second one takes both secret calls over one connection.
-    fn new_client(&self) -> Result<reqwest::Client, reqwest::Error> {
-        let mut tls = self.tls.clone();
-        tls.alpn_protocols = self.versions.offered();
-        reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .user_agent(concat!("pinwright/", env!("CARGO_PKG_VERSION")))
-            .build()
+    fn new_client(&self) -> Result<reqwest::Client, ClientError> {
+        connect::client(&self.tls, self.versions.offered(), self.base.scheme() == "http", self.proxy.as_ref())
     }
 
     /// HTTP requests sent, repeats included: the call's name and its URL. A URL holds no secret.
@@ -154,8 +151,7 @@ impl Http {
         if self.versions.are_settled() {
             return Ok(());
         }
-        let safe = Call::get("GET profiletemplates", Repeat::Safe, &["profiletemplates"]);
-        let looked = self.within_deadline::<Vec<u8>>(&safe, &Gate::default()).await.map(drop);
+        let looked = self.within_deadline::<Vec<u8>>(&safe(), &Gate::default()).await.map(drop);
         if self.versions.are_settled() { Ok(()) } else { looked }
     }
 
@@ -177,14 +173,20 @@ impl Http {
             let problem = match self.once(&client, call, gate, credentials).await {
                 Ok(Answer::Content(body)) => return Ok(Some(body)),
                 Ok(Answer::Empty) => return Ok(None),
-                Ok(Answer::Unauthorized(offered)) => match sign_in.refused(&offered)? {
-                    Next::Stop(stop) => return Err(ServerProblem::Unauthorized { offered, stop }),
-                    Next::Show(renewed) => {
-                        tracing::debug!(call = call.name(), "signing in anew");
-                        credentials = Some(renewed);
-                        continue;
+                Ok(Answer::Unauthorized(offered)) => {
+                    self.cookies.forget();
+                    match sign_in.refused(&offered)? {
+                        Next::Stop(stop) => return Err(ServerProblem::Unauthorized { offered, stop }),
+                        Next::Show(renewed) => {
+                            tracing::debug!(call = call.name(), "signing in anew");
+                            credentials = Some(renewed);
+                            continue;
+                        }
                     }
-                },
+                }
+                Err(ServerProblem::NotFound { api_answered, is_pin_route }) => {
+                    return Err(self.not_found(&client, call, api_answered, is_pin_route).await);
+                }
                 Err(problem) => problem,
             };
             tracing::debug!(call = call.name(), attempt, "{problem}");
@@ -208,6 +210,31 @@ impl Http {
         }
     }
 
+    /// What 404 means: a switched-off API, a route that this server lacks, or an unknown id. Where no route has answered yet,
+    /// one that is safe is asked.
+    async fn not_found(
+        &self,
+        client: &reqwest::Client,
+        call: &Call,
+        api_answered: bool,
+        is_pin_route: bool,
+    ) -> ServerProblem {
+        // A call with two routes asks the other one.
+        let asks = call.route() == Route::Only && call.repeat() != Repeat::Never && call.name() != SAFE;
+        if !api_answered && asks {
+            let safe = safe();
+            if let Ok(credentials) = self.auth.sign_in().first() {
+                // Its answer is noted on its way.
+                let _ = self.once::<Vec<u8>>(client, &safe, &Gate::default(), credentials).await;
+            }
+        }
+        let api_answered = self.api_answered.load(Ordering::Relaxed);
+        match api_answered && call.has_id() && call.route() == Route::Only {
+            true => ServerProblem::UnknownId,
+            false => ServerProblem::NotFound { api_answered, is_pin_route },
+        }
+    }
+
     async fn once<B: Body>(
         &self,
         client: &reqwest::Client,
@@ -218,7 +245,11 @@ impl Http {
         let url = self.url(call);
         tracing::debug!(call = call.name(), url = %url, "{}", call.method());
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).push((call.name(), url.clone()));
-        let mut request = client.request(call.http_method(), url).header(ACCEPT, "application/json");
+        let mut request = client.request(call.http_method(), url.clone()).header(ACCEPT, "application/json");
+        request = request.header(ACCEPT_ENCODING, "identity");
+        if let Some(cookies) = self.cookies.header(&url) {
+            request = request.header(COOKIE, cookies);
+        }
         if B::SECRET {
             request = request.header(CACHE_CONTROL, "no-store");
         }
@@ -231,11 +262,19 @@ impl Http {
         let response = request.send().await.map_err(failed::problem)?;
         tracing::debug!(call = call.name(), status = response.status().as_u16(), "answer");
         self.versions.answered();
+        self.cookies.keep(&url, response.headers());
         if answer::is_refusal(response.status()) {
             gate.refused();
         }
-        answer::read(response, call.success(), &self.api_answered).await
+        answer::read(response, call, &self.api_answered).await
     }
+}
+
+const SAFE: &str = "GET profiletemplates";
+
+/// A call that every server has, that names nothing, and whose answer is no secret.
+fn safe() -> Call {
+    Call::get(SAFE, Repeat::Safe, &["profiletemplates"])
 }
 
 /// How often a call is tried at most.
@@ -274,6 +313,7 @@ mod tests {
             auth: Auth::None,
             timeout: Duration::from_secs(1),
             http_versions: HttpVersions::auto(),
+            proxy: None,
         };
         let http = Http::new(tls::configuration(None).unwrap(), &settings).unwrap();
         let call = Call::get("GET smartcards/{id}", Repeat::Safe, &["smartcards", "x"])

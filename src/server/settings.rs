@@ -6,6 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::auth::Auth;
+use super::proxy::Proxy;
 use super::versions::HttpVersions;
 
 /// Where the server is and how to talk to it.
@@ -21,4 +22,6 @@ pub struct Settings {
     pub timeout: Duration,
     /// Which versions of HTTP are spoken.
     pub http_versions: HttpVersions,
+    /// The proxy on the way; none, whatever the environment says, where missing.
+    pub proxy: Option<Proxy>,
 }

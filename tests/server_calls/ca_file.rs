@@ -19,6 +19,7 @@ fn client(server: &StandIn, ca_file: &Path, auth: Auth) -> Result<Client, String
         auth,
         timeout: Duration::from_secs(8),
         http_versions: HttpVersions::auto(),
+        proxy: None,
     };
     Client::new(&settings).map_err(|error| pinwright::error_text::error_text(&error))
 }

@@ -3,10 +3,12 @@
 #![cfg(feature = "sim")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod answers;
 mod ca_file;
 mod http_1_1;
 mod listener;
 mod posted;
+mod proxy;
 mod refused_stream;
 mod resources;
 mod sign_in;
@@ -68,6 +70,7 @@ fn caller_over(http_versions: HttpVersions, url: &str, ca_pem: &str, auth: Auth,
         auth,
         timeout,
         http_versions,
+        proxy: None,
     };
     Caller { client: Client::new(&settings).unwrap(), _ca: ca }
 }

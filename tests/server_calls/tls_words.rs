@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use pinwright::server::auth::Auth;
@@ -19,18 +19,26 @@ pub fn openssl(folder: &Path, arguments: &str) {
 struct Server {
     child: Child,
     port: u16,
+    /// Kept open: it writes there.
+    _output: BufReader<ChildStdout>,
 }
 
 impl Server {
     fn start(folder: &Path, arguments: &str) -> Self {
         let mut command = Command::new("openssl");
-        command.args("s_server -accept 127.0.0.1:0 -cert leaf.pem -key leaf.key -naccept 9 -quiet".split_whitespace());
+        command.args("s_server -accept 127.0.0.1:0 -cert leaf.pem -key leaf.key -naccept 9".split_whitespace());
         command.args(arguments.split_whitespace()).current_dir(folder);
         // It ends where its standard input does.
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let port = lines.find_map(|line| line.strip_prefix("ACCEPT ")?.rsplit(':').next()?.parse().ok()).unwrap();
-        Self { child, port }
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let port = loop {
+            let mut line = String::new();
+            assert!(output.read_line(&mut line).unwrap() > 0, "openssl s_server {arguments} has ended");
+            if let Some(address) = line.trim().strip_prefix("ACCEPT ") {
+                break address.rsplit(':').next().unwrap().parse().unwrap();
+            }
+        };
+        Self { child, port, _output: output }
     }
 }
 

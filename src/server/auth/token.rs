@@ -65,8 +65,20 @@ impl TokenSource {
         }
     }
 
-    /// The value of `Authorization` with the token as it is now, marked sensitive.
-    pub(super) fn header(&self) -> Result<HeaderValue, TokenError> {
+    /// What it holds, without the end of its line.
+    pub(in crate::server) fn secret(&self) -> Result<SecretBytes, TokenError> {
+        let (path, text, fits) = self.read()?;
+        match text.expose().trim_ascii_end() {
+            b"" => Err(TokenError::Empty { path }),
+            _ if !fits => {
+                Err(TokenError::Unreadable { path, source: std::io::Error::other("it is larger than 16 KiB") })
+            }
+            secret => Ok(SecretBytes::copy_of(secret)),
+        }
+    }
+
+    /// Its path, what it holds now, and whether that is all of it.
+    fn read(&self) -> Result<(PathBuf, SecretBytes, bool), TokenError> {
         let path = self.path()?;
         let mut text = SecretBytes::with_capacity(TOKEN_MAX);
         let unreadable = |source| TokenError::Unreadable { path: path.clone(), source };
@@ -84,6 +96,12 @@ impl TokenSource {
             }
             fits = text.append(piece.get(..read).unwrap_or_default());
         }
+        Ok((path, text, fits))
+    }
+
+    /// The value of `Authorization` with the token as it is now, marked sensitive.
+    pub(super) fn header(&self) -> Result<HeaderValue, TokenError> {
+        let (path, text, fits) = self.read()?;
         if matches!(text.expose(), [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [_, 0, ..] | [0, _, ..]) {
             return Err(TokenError::Utf16 { path });
         }
