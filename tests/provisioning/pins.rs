@@ -172,7 +172,7 @@ const NO_PINS: [(&str, &str); 24] = [
     ("\"CANARY\\q7391\"", "CANARY"),
     ("\"CANARY7391", "CANARY7391"),
     ("\"CANARY7391\"\"CANARY7391\"", "CANARY7391"),
-    ("\u{feff}\"CANARY7391\"", "CANARY7391"),
+    ("\u{FEFF}\u{FEFF}\"CANARY7391\"", "CANARY7391"),
 ];
 
 #[test]
