@@ -263,7 +263,55 @@ fn server_settings(raw: &raw::Server) -> Result<Option<server::Settings>, Config
         }
     };
     let timeout = duration("server.timeout", &raw.timeout)?;
-    Ok(Some(server::Settings { url, ca_file: raw.ca_file.clone(), auth, timeout }))
+    let proxy = proxy(raw, &url)?;
+    let http_versions = match raw.http_version {
+        raw::HttpVersion::Auto => server::HttpVersions::auto(),
+        raw::HttpVersion::Only11 => server::HttpVersions::only_1_1(),
+    };
+    Ok(Some(server::Settings { url, ca_file: raw.ca_file.clone(), auth, timeout, http_versions, proxy }))
+}
+
+/// The proxy on the way to the server.
+fn proxy(raw: &raw::Server, server: &Url) -> Result<Option<server::Proxy>, ConfigError> {
+    let password = secret_file(
+        raw.proxy_password_file.clone(),
+        raw.proxy_password_credential.clone(),
+        "set only one of server.proxy_password_file and server.proxy_password_credential",
+    )?;
+    let credentials = match (raw.proxy_user.clone(), password) {
+        (None, None) => None,
+        (Some(user), Some(SecretFile::Path(path))) => Some((user, server::auth::TokenSource::File(path))),
+        (Some(user), Some(SecretFile::Credential(name))) => Some((user, server::auth::TokenSource::Credential(name))),
+        _ => {
+            return Err(ConfigError::Conflict(
+                "a proxy's name and password go together: server.proxy_user with server.proxy_password_file or \
+                 server.proxy_password_credential",
+            ));
+        }
+    };
+    let Some(text) = &raw.proxy else {
+        return match credentials {
+            None => Ok(None),
+            Some(_) => Err(ConfigError::Conflict("a proxy's name and password are set, and server.proxy is not")),
+        };
+    };
+    // The text is not quoted in the error, since it may hold a password.
+    let url = Url::parse(text).map_err(|error| value("server.proxy", &error.to_string()))?;
+    let refused = match () {
+        () if server.scheme() != "https" => Some("a proxy is for an https server.url alone"),
+        () if !matches!(url.scheme(), "http" | "https") => Some("an http or https URL is needed"),
+        () if !url.username().is_empty() || url.password().is_some() => {
+            Some("no user name or password in the URL: see server.proxy_user")
+        }
+        () if url.path() != "/" || url.query().is_some() || url.fragment().is_some() => {
+            Some("host and port only, with nothing behind them")
+        }
+        () => None,
+    };
+    match refused {
+        Some(message) => Err(value("server.proxy", message)),
+        None => Ok(Some(server::Proxy { url, credentials })),
+    }
 }
 
 /// The virtual folder's URL: HTTPS, or HTTP to this machine alone.

@@ -125,9 +125,10 @@ impl From<&ServerError> for Exit {
             ServerProblem::Unauthorized { .. }
             | ServerProblem::Forbidden { .. }
             | ServerProblem::Rejected { .. }
-            | ServerProblem::Nothing => Self::ServerRefused,
+            | ServerProblem::Nothing
+            | ServerProblem::UnknownId => Self::ServerRefused,
             ServerProblem::Pin(_) => Self::PinMisfit,
-            ServerProblem::SignIn(_) | ServerProblem::Request(_) => Self::Usage,
+            ServerProblem::SignIn(_) | ServerProblem::Request(_) | ServerProblem::Client(_) => Self::Usage,
             ServerProblem::Unwritable(_) => Self::Defect,
             _ => Self::ServerFailed,
         }

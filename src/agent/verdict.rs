@@ -100,11 +100,12 @@ fn server(error: &ServerError) -> Verdict {
         ServerProblem::Busy { retry_after, .. } => Verdict::new(Phase::ServerDown, Next::Retry(*retry_after)),
         ServerProblem::Unreachable(_)
         | ServerProblem::Broken(_)
+        | ServerProblem::Http11Wanted(_)
         | ServerProblem::Timeout { .. }
         | ServerProblem::Failed { .. } => Verdict::new(Phase::ServerDown, Next::Retry(None)),
         ServerProblem::Pin(_) => FAILED,
         // The server knows nothing of the card, or of what was asked for.
-        ServerProblem::Nothing => LATER,
+        ServerProblem::Nothing | ServerProblem::UnknownId => LATER,
         _ => NO_ACCESS,
     }
 }

@@ -226,7 +226,7 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<E
         named.map(|(_, path)| PathBuf::from(path))
     });
     if let Command::Config(command) = &arguments.command {
-        return config::run(*command, file.as_deref(), json, context);
+        return config::run(*command, file.as_deref(), json, context).map(|()| Exit::Done);
     }
     let config = Config::load(file.as_deref(), &context.environment)?;
     if !arguments.quiet {

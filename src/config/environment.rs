@@ -25,7 +25,7 @@ enum Kind {
 }
 
 /// Section, key and the kind of value.
-const KEYS: [(&str, &str, Kind); 42] = [
+const KEYS: [(&str, &str, Kind); 47] = [
     ("server", "url", Kind::Text),
     ("server", "ca_file", Kind::Text),
     ("server", "auth", Kind::Text),
@@ -33,6 +33,11 @@ const KEYS: [(&str, &str, Kind); 42] = [
     ("server", "token_credential", Kind::Text),
     ("server", "pin_route", Kind::Text),
     ("server", "timeout", Kind::Text),
+    ("server", "http_version", Kind::Text),
+    ("server", "proxy", Kind::Text),
+    ("server", "proxy_user", Kind::Text),
+    ("server", "proxy_password_file", Kind::Text),
+    ("server", "proxy_password_credential", Kind::Text),
     ("card", "authority", Kind::List),
     ("card", "min_tries_left", Kind::Number),
     ("card", "id_order", Kind::Text),

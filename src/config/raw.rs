@@ -37,6 +37,11 @@ pub(super) struct Server {
     pub pin_route: PinRouteRule,
     pub user_pin_options: BTreeMap<String, PinMaker>,
     pub timeout: String,
+    pub http_version: HttpVersion,
+    pub proxy: Option<String>,
+    pub proxy_user: Option<String>,
+    pub proxy_password_file: Option<PathBuf>,
+    pub proxy_password_credential: Option<String>,
 }
 
 impl Default for Server {
@@ -50,6 +55,11 @@ impl Default for Server {
             pin_route: PinRouteRule::Auto,
             user_pin_options: BTreeMap::new(),
             timeout: "10s".to_owned(),
+            http_version: HttpVersion::Auto,
+            proxy: None,
+            proxy_user: None,
+            proxy_password_file: None,
+            proxy_password_credential: None,
         }
     }
 }
@@ -61,6 +71,14 @@ pub(super) enum Auth {
     Bearer,
     Negotiate,
     Adfs,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+pub(super) enum HttpVersion {
+    #[serde(rename = "auto")]
+    Auto,
+    #[serde(rename = "1.1")]
+    Only11,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

@@ -192,8 +192,9 @@ async fn open_request(
         return Ok(Some(request));
     }
     // An interrupted job has left its request in Executing: looked for only where nothing is Approved.
+    let smartcards: Vec<Uuid> = records.iter().map(|record| record.uuid).collect();
     for status in ["Approved", "Executing"] {
-        let mut open: Vec<Request> = client.requests(status).await?;
+        let mut open: Vec<Request> = client.requests_beside(status, &smartcards).await?;
         open.retain(|request| request.status.is_open() && bound(request));
         match open.len() {
             0 => {}
@@ -223,7 +224,10 @@ async fn policy(client: &Client, template: Option<Uuid>) -> Result<Option<Smartc
     let Some(template) = template else { return Ok(None) };
     match client.smartcard_policy(template).await {
         Ok(policy) => Ok(policy),
-        Err(ServerError { problem: ServerProblem::Forbidden { .. } | ServerProblem::NotFound { .. }, .. }) => {
+        Err(ServerError {
+            problem: ServerProblem::Forbidden { .. } | ServerProblem::NotFound { .. } | ServerProblem::UnknownId,
+            ..
+        }) => {
             tracing::info!("the server does not show the template's smart card policy");
             Ok(None)
         }

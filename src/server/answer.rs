@@ -7,9 +7,11 @@ use reqwest::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 
 use super::auth::Offered;
-use super::body::{self, Body};
+use super::body::{self, Body, OfErrors};
+use super::call::{Call, Route};
 use super::detail::Detail;
 use super::error::ServerProblem;
+use crate::secret::SecretBytes;
 
 /// An answer that is no error of the call.
 pub(super) enum Answer<B> {
@@ -26,14 +28,14 @@ pub(super) fn is_refusal(status: StatusCode) -> bool {
     status.is_client_error()
 }
 
-/// Reads an answer to a call whose success is `success`. `api_answered` is whether any route of the API has answered yet: it
+/// Reads the answer to a call. `api_answered` is whether any route of the API has answered yet: it
 /// tells an API that is switched off from a route that this server lacks.
 pub(super) async fn read<B: Body>(
     response: Response,
-    success: StatusCode,
+    call: &Call,
     api_answered: &AtomicBool,
 ) -> Result<Answer<B>, ServerProblem> {
-    let status = response.status();
+    let (status, success) = (response.status(), call.success());
     if status != StatusCode::NOT_FOUND && !status.is_redirection() {
         api_answered.store(true, Ordering::Relaxed);
     }
@@ -42,17 +44,20 @@ pub(super) async fn read<B: Body>(
         _ if status == success => body::read(response).await.map(Answer::Content),
         StatusCode::NO_CONTENT => Ok(Answer::Empty),
         StatusCode::UNAUTHORIZED => Ok(Answer::Unauthorized(Offered::of(response.headers()))),
-        StatusCode::FORBIDDEN => Err(ServerProblem::Forbidden { detail: detail::<B>(response).await }),
-        StatusCode::NOT_FOUND => Err(ServerProblem::NotFound { api_answered: api_answered.load(Ordering::Relaxed) }),
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+        StatusCode::FORBIDDEN => Err(ServerProblem::Forbidden { detail: detail::<B>(response, call).await }),
+        StatusCode::NOT_FOUND => Err(ServerProblem::NotFound {
+            api_answered: api_answered.load(Ordering::Relaxed),
+            is_pin_route: call.route() == Route::Pin,
+        }),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             Err(ServerProblem::Busy { status: status.as_u16(), retry_after: retry_after(&response) })
         }
         _ if status.is_redirection() => Err(ServerProblem::Redirect { status: status.as_u16() }),
         _ if status.is_client_error() => {
-            Err(ServerProblem::Rejected { status: status.as_u16(), detail: detail::<B>(response).await })
+            Err(ServerProblem::Rejected { status: status.as_u16(), detail: detail::<B>(response, call).await })
         }
         _ if status.is_server_error() => {
-            Err(ServerProblem::Failed { status: status.as_u16(), detail: detail::<B>(response).await })
+            Err(ServerProblem::Failed { status: status.as_u16(), detail: detail::<B>(response, call).await })
         }
         _ => Err(ServerProblem::Status { status: status.as_u16() }),
     }
@@ -66,12 +71,19 @@ fn is_html(response: &Response) -> bool {
         .is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
 }
 
-/// The server's words on its error; nothing from a route whose answers are secret.
-async fn detail<B: Body>(response: Response) -> Detail {
-    if B::SECRET || is_html(&response) {
+/// The server's words on its error; from a route whose answers are secret its correlation id at most.
+async fn detail<B: Body>(response: Response, call: &Call) -> Detail {
+    if is_html(&response) {
         return Detail::default();
     }
-    body::read::<Vec<u8>>(response).await.map(|body| Detail::read(&body)).unwrap_or_default()
+    let detail = match B::OF_ERRORS {
+        OfErrors::Shown => body::read::<Vec<u8>>(response).await.map(|body| Detail::read(&body)),
+        OfErrors::CorrelationId => {
+            body::read::<SecretBytes>(response).await.map(|body| Detail::correlation_alone(body.expose()))
+        }
+        OfErrors::Nothing => return Detail::default(),
+    };
+    detail.unwrap_or_default().without_id(|id| call.says(id))
 }
 
 /// What `Retry-After` asks for (RFC 9110 §10.2.3).

@@ -23,6 +23,17 @@ pub enum Repeat {
     Never,
 }
 
+/// How a server may lack the route of a call without lacking what it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    /// There is no other.
+    Only,
+    /// The reference prints two, and a server may have either.
+    OneOfTwo,
+    /// The same for the PIN.
+    Pin,
+}
+
 /// One call of the REST API. It has no text form: the body may hold a secret.
 pub struct Call {
     name: &'static str,
@@ -33,6 +44,7 @@ pub struct Call {
     repeat: Repeat,
     success: StatusCode,
     patience: Duration,
+    route: Route,
 }
 
 impl Call {
@@ -47,6 +59,7 @@ impl Call {
             repeat,
             success: StatusCode::OK,
             patience: Duration::ZERO,
+            route: Route::Only,
         }
     }
 
@@ -92,6 +105,12 @@ impl Call {
         self
     }
 
+    /// The same call over one of two routes.
+    pub(super) fn over(mut self, route: Route) -> Self {
+        self.route = route;
+        self
+    }
+
     /// The same call with at least that much time, whatever is configured for others.
     pub(super) fn waiting(mut self, at_least: Duration) -> Self {
         self.patience = at_least;
@@ -114,6 +133,23 @@ impl Call {
     #[must_use]
     pub fn repeat(&self) -> Repeat {
         self.repeat
+    }
+
+    pub(super) fn route(&self) -> Route {
+        self.route
+    }
+
+    /// Whether its path names an object by its id.
+    pub(super) fn has_id(&self) -> bool {
+        self.path.iter().any(|segment| uuid::Uuid::try_parse(segment).is_ok())
+    }
+
+    /// Whether this text is part of what it sends, in any case of letters.
+    pub(super) fn says(&self, text: &str) -> bool {
+        let has = |sent: &[u8]| sent.windows(text.len().max(1)).any(|part| part.eq_ignore_ascii_case(text.as_bytes()));
+        let query = self.query.iter().map(|(_, value)| value.as_bytes());
+        let path = self.path.iter().map(String::as_bytes);
+        path.chain(query).chain(self.body.as_deref()).any(has)
     }
 
     pub(super) fn http_method(&self) -> Method {

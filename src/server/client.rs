@@ -1,30 +1,16 @@
 //! The client of one MIM CM server; its calls are in the files of the resources.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use thiserror::Error;
 use url::Url;
 
-use super::auth::Auth;
+use super::anchors::TrustError;
 use super::call::Call;
+use super::connect::ClientError;
 use super::error::{ServerError, ServerProblem};
 use super::http::Http;
-use super::tls::{self, TrustError};
+use super::settings::Settings;
+use super::tls;
 use super::wire::{self, FromObject};
-
-/// Where the server is and how to talk to it.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The virtual folder, `https://HOST/CertificateManagement`; `api/v1.0` is appended.
-    pub url: Url,
-    /// Certificates of the authorities to trust, in PEM; the system's store where missing.
-    pub ca_file: Option<PathBuf>,
-    /// Who we are.
-    pub auth: Auth,
-    /// The deadline of one call, repeats included.
-    pub timeout: Duration,
-}
 
 /// No client can be made of the settings.
 #[derive(Debug, Error)]
@@ -32,9 +18,9 @@ pub enum SetupError {
     /// Trust.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// The HTTP library refused.
-    #[error("the HTTP client can't be set up")]
-    Http(#[source] reqwest::Error),
+    /// The HTTP client.
+    #[error(transparent)]
+    Http(#[from] ClientError),
 }
 
 /// A MIM CM server.
@@ -49,8 +35,7 @@ impl Client {
     /// The authorities' file can't be read, or the libraries refuse.
     pub fn new(settings: &Settings) -> Result<Self, SetupError> {
         let tls = tls::configuration(settings.ca_file.as_deref())?;
-        let http = Http::new(tls, settings.url.clone(), settings.auth.clone(), settings.timeout);
-        Ok(Self { http: http.map_err(SetupError::Http)? })
+        Ok(Self { http: Http::new(tls, settings)? })
     }
 
     /// Forgets the connections: what they have read goes with the runtime that drives them. The next call opens a new one.
@@ -81,6 +66,20 @@ impl Client {
         match self.http.get::<Vec<u8>>(call).await? {
             None => Ok(Vec::new()),
             Some(body) => wire::list(&body).map_err(|problem| ServerError { call: call.name(), problem }),
+        }
+    }
+
+    /// The same without elements that can't be read and are about another card by what can be read of them.
+    pub(super) async fn list_beside<T: FromObject + PartialEq>(
+        &self,
+        call: &Call,
+        is_another: impl Fn(&serde_json::Map<String, serde_json::Value>) -> bool,
+    ) -> Result<Vec<T>, ServerError> {
+        match self.http.get::<Vec<u8>>(call).await? {
+            None => Ok(Vec::new()),
+            Some(body) => {
+                wire::list_beside(&body, is_another).map_err(|problem| ServerError { call: call.name(), problem })
+            }
         }
     }
 

@@ -6,7 +6,10 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::auth::{Offered, SignInError, Stop};
+use super::connect::ClientError;
+pub use super::connection::FailedConnection;
 pub use super::detail::Detail;
+pub use super::verifier::Unacceptable;
 use crate::secret::PinError;
 
 /// A call that did not give what it is for.
@@ -25,20 +28,22 @@ pub struct ServerError {
 #[non_exhaustive]
 pub enum ServerProblem {
     /// No connection.
-    #[error("the server can't be reached")]
-    Unreachable(#[source] reqwest::Error),
+    #[error("the server can't be reached at {0}")]
+    Unreachable(FailedConnection),
     /// The server's certificate was not accepted, or TLS failed otherwise.
-    #[error("no trusted TLS connection: {reason}")]
+    #[error("no trusted TLS connection with {}: {reason}{}", .connection.address(), in_the_librarys_words(.reason, .connection))]
     Tls {
         /// In words.
         reason: TlsReason,
-        /// The library's error.
-        #[source]
-        source: reqwest::Error,
+        /// Where to, and the library's error.
+        connection: FailedConnection,
     },
     /// The connection ended before the answer did.
-    #[error("the connection broke before the answer was complete")]
-    Broken(#[source] reqwest::Error),
+    #[error("the connection broke before the answer was complete: {0}")]
+    Broken(FailedConnection),
+    /// The server has ended an HTTP/2 stream or connection with HTTP_1_1_REQUIRED.
+    #[error("the server answers over HTTP/1.1 only: {0}")]
+    Http11Wanted(FailedConnection),
     /// No answer in time.
     #[error("no complete answer within {} s", .after.as_secs_f32())]
     Timeout {
@@ -59,12 +64,17 @@ pub enum ServerProblem {
         /// The server's own words.
         detail: Detail,
     },
-    /// 404.
+    /// 404 on every route, or on one that this server lacks.
     #[error("the server knows no such route (404)")]
     NotFound {
         /// Whether another route of the API has answered: then the API is switched on.
         api_answered: bool,
+        /// Whether it is one of the two routes to the PIN.
+        is_pin_route: bool,
     },
+    /// 404 on a route with an id, where others of the API answer.
+    #[error("the server knows no such object (404)")]
+    UnknownId,
     /// 400, 409, 415, …: we sent something that this server does not take.
     #[error("the server does not take the request ({status}){detail}")]
     Rejected {
@@ -73,7 +83,7 @@ pub enum ServerProblem {
         /// The server's own words.
         detail: Detail,
     },
-    /// 429 or 503, still after the repeats that are allowed.
+    /// 408, 429 or 503, still after the repeats that are allowed.
     #[error("the server is busy ({status})")]
     Busy {
         /// The HTTP status.
@@ -110,6 +120,12 @@ pub enum ServerProblem {
         /// The limit.
         limit: usize,
     },
+    /// A compressed answer, which was not asked for.
+    #[error("the answer is compressed ({encoding:?}), which was not asked for")]
+    Compressed {
+        /// The value of `Content-Encoding`.
+        encoding: String,
+    },
     /// Not JSON at all.
     #[error("the answer is not JSON")]
     NotJson,
@@ -120,6 +136,18 @@ pub enum ServerProblem {
         expected: &'static str,
         /// What came, by kind and never by value.
         found: &'static str,
+    },
+    /// An element of a list that can't be read, and that may be about the card in question.
+    #[error("element {number} of the server's list can't be read, and may be about this card")]
+    OddElement {
+        /// Counted from 1.
+        number: usize,
+    },
+    /// A smart card policy whose property has no meaning that we know.
+    #[error("the profile template's smart card policy can't be understood: {property} has no value that it can have")]
+    Policy {
+        /// The property, as the reference names it.
+        property: &'static str,
     },
     /// 204 where content is needed.
     #[error("the server has nothing to give (204)")]
@@ -136,6 +164,9 @@ pub enum ServerProblem {
     /// A request that can't be built.
     #[error("the request can't be built")]
     Request(#[source] reqwest::Error),
+    /// No client for a new connection.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// A body that can't be written as JSON.
     #[error("the request's body can't be written")]
     Unwritable(#[source] serde_json::Error),
@@ -145,7 +176,7 @@ pub enum ServerProblem {
 }
 
 /// Why TLS failed.
-#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum TlsReason {
     /// The chain ends in no trusted authority.
     #[error("the server's certificate is from an unknown authority")]
@@ -162,6 +193,18 @@ pub enum TlsReason {
     /// Revoked.
     #[error("the server's certificate is revoked")]
     Revoked,
+    /// Not for servers.
+    #[error("the server's certificate is not made for servers (extended key usage)")]
+    WrongPurpose,
+    /// A fault of one certificate that has a name.
+    #[error("{0}")]
+    Unacceptable(Unacceptable),
+    /// The server has ended the handshake since it found nothing that both sides take.
+    #[error("the server found nothing that both sides take: cipher suite, curve or signature algorithm")]
+    NothingInCommon,
+    /// TLS 1.1 or older.
+    #[error("the server speaks neither TLS 1.2 nor TLS 1.3")]
+    OldVersion,
     /// Any other fault of the certificate.
     #[error("the server's certificate is not acceptable")]
     BadCertificate,
@@ -175,27 +218,43 @@ impl ServerProblem {
     #[must_use]
     pub fn remedy(&self) -> String {
         let fixed = match self {
-            Self::Unreachable(_) => "check `server.url`, name resolution, network and firewall",
-            Self::Tls { reason, .. } => return tls_remedy(*reason).to_owned(),
+            Self::Unreachable(_) => {
+                return with_proxy("check `server.url`, name resolution, network and firewall".to_owned());
+            }
+            Self::Tls { reason, .. } => return tls_remedy(reason).to_owned(),
             Self::Broken(_) => "run the command again; if it stays, look at proxies and at the server's log",
-            Self::Timeout { .. } => "run the command again, or raise `server.timeout`",
+            Self::Http11Wanted(_) => "set `server.http_version` to \"1.1\"",
+            Self::Timeout { .. } => return with_proxy("run the command again, or raise `server.timeout`".to_owned()),
             Self::Unauthorized { stop: Stop::SameToken, .. } => FRESH_TOKEN,
             Self::Unauthorized { .. } => "renew the credentials, or set `server.auth` to a kind that the server offers",
             Self::Forbidden { .. } => {
                 "check that the request is approved and bound to this card, and that this user may execute it (secret \
                  calls also need the sensitive-API group of the server's Web.config)"
             }
-            Self::NotFound { api_answered: false } => {
+            Self::NotFound { api_answered: false, .. } => {
                 "check the virtual folder in `server.url`, and that the API is switched on: `Clm.WebApi.Enabled` in the \
                  server's Web.config is false by default, and a change needs `iisreset`"
             }
-            Self::NotFound { api_answered: true } => "set `server.pin_route` to the route that this server has",
-            Self::Rejected { .. } => "report this with the server's build number: the request follows the reference",
+            Self::NotFound { is_pin_route: true, .. } => "set `server.pin_route` to the route that this server has",
+            Self::NotFound { .. } => {
+                "report this with the server's build number: other routes of the API answer, and this one is in its reference"
+            }
+            Self::Rejected { status: 400 | 411 | 415, .. } => {
+                "report this with the server's build number: the request follows the reference"
+            }
+            Self::Rejected { status: 407, .. } => "set `server.proxy`, or have the proxy let this server through",
+            Self::Rejected { status: 409, .. } => "look in the MIM CM portal what became of request and card meanwhile",
+            Self::Rejected { .. } => {
+                "look at proxies between here and the server, and at the limits and logs of its IIS"
+            }
             Self::Busy { retry_after: Some(wait), .. } => {
                 return format!("wait {} s, as the server asks, and run the command again", wait.as_secs());
             }
             Self::Busy { retry_after: None, .. } => "wait a while and run the command again",
-            Self::Failed { .. } => "give the correlation id to the server's administrator: it is in the event log",
+            Self::Failed { detail: Detail { correlation: Some(_), .. }, .. } => {
+                "give the correlation id to the server's administrator: it is in the event log"
+            }
+            Self::Failed { .. } => "tell the server's administrator when this was: the reason is in the event log",
             Self::Redirect { .. } => {
                 "set `server.url` to the final address; a redirect to a sign-in page means that the server expects a \
                  browser: check `server.auth`"
@@ -206,15 +265,44 @@ impl ServerProblem {
             Self::Status { .. } | Self::TooLarge { .. } | Self::NotJson | Self::WrongType { .. } => {
                 "check that `server.url` is MIM CM's and that no proxy answers in its place"
             }
-            Self::Nothing => "check in the MIM CM portal that the id is known and visible to this user",
+            Self::Compressed { .. } => {
+                "switch compression off for this path in IIS, or in the proxy before it: a secret is not read out of a \
+                 compressed answer"
+            }
+            Self::OddElement { .. } => {
+                "name what is meant with `--request` or `--smartcard`, and report this with the server's build number"
+            }
+            Self::Policy { .. } => {
+                "have the smart card settings of the profile template looked at in the MIM CM portal"
+            }
+            Self::Nothing | Self::UnknownId => {
+                "check in the MIM CM portal that the id is known and visible to this user"
+            }
             Self::Pin(_) => "have the PIN policy of the profile template corrected",
             Self::Unconfirmed => "look in the MIM CM portal what became of it before it is done again",
             Self::SignIn(SignInError::Token(_)) => FRESH_TOKEN,
             Self::Unwritable(_) => "report this: it is a defect in pinwright",
             Self::Request(_) => "check `server.url`",
+            Self::Client(ClientError::Proxy(_)) => {
+                "check `server.proxy`, `server.proxy_user`, and what `server.proxy_password_file` or \
+                 `server.proxy_password_credential` points at"
+            }
+            Self::Client(ClientError::Http(_)) => "report this: it is a defect in pinwright",
             Self::Runtime(_) => "check the limits of open files and memory of this process",
         };
         fixed.to_owned()
+    }
+}
+
+/// Variables that other programs take a proxy from.
+const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+/// The same with a word on a proxy that the environment names: it is not asked.
+fn with_proxy(remedy: String) -> String {
+    let is_set = |name: &&&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    match PROXY_VARIABLES.iter().find(is_set) {
+        Some(name) => format!("{remedy}; {name} is set and has no effect: where a proxy is needed, set `server.proxy`"),
+        None => remedy,
     }
 }
 
@@ -229,7 +317,17 @@ fn after_401(stop: Stop) -> &'static str {
     }
 }
 
-fn tls_remedy(reason: TlsReason) -> &'static str {
+/// What the library says beside our words, where it says more: dates, names, alerts.
+fn in_the_librarys_words(reason: &TlsReason, connection: &FailedConnection) -> String {
+    match reason {
+        TlsReason::Expired | TlsReason::NotYetValid | TlsReason::WrongHost | TlsReason::Handshake => {
+            format!(" ({})", connection.reason())
+        }
+        _ => String::new(),
+    }
+}
+
+fn tls_remedy(reason: &TlsReason) -> &'static str {
     match reason {
         TlsReason::UnknownAuthority => "set `server.ca_file` to the certificate of the authority that issued it",
         TlsReason::Expired | TlsReason::NotYetValid => {
@@ -237,6 +335,24 @@ fn tls_remedy(reason: TlsReason) -> &'static str {
         }
         TlsReason::WrongHost => "use in `server.url` the host name that the certificate is made for",
         TlsReason::Revoked | TlsReason::BadCertificate => "have the server's certificate replaced",
+        TlsReason::WrongPurpose => "have the server given a certificate whose extended key usage has serverAuth",
+        TlsReason::Unacceptable(Unacceptable::IsAuthority { .. }) => {
+            "have the server given a certificate that says CA:FALSE, and set `server.ca_file` to its issuer's"
+        }
+        TlsReason::Unacceptable(Unacceptable::ShortKey { .. }) => {
+            "have it replaced by one with an RSA key of 2048 bits or more, or on P-256 or P-384"
+        }
+        TlsReason::Unacceptable(Unacceptable::Curve { .. }) => {
+            "have it replaced by one on P-256 or P-384, or with an RSA key of 2048 bits or more"
+        }
+        TlsReason::Unacceptable(Unacceptable::WeakHash { .. } | Unacceptable::EcdsaSha512 { .. }) => {
+            "have it issued anew, signed with SHA-256 or SHA-384"
+        }
+        TlsReason::NothingInCommon => {
+            "have TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM, switched on at the server (Windows Server 2012 has only CBC with \
+             RSA certificates); if it has that, its certificate needs an RSA key of 2048 bits or more, or P-256 or P-384"
+        }
+        TlsReason::OldVersion => "have TLS 1.2 or TLS 1.3 switched on at the server",
         TlsReason::Handshake => {
             "check that `server.url` has the right port, and that the server speaks TLS 1.2 or later"
         }

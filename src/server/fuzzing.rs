@@ -16,7 +16,7 @@ use crate::secret::{Pin, PinError};
 const CHALLENGE: usize = 8;
 
 /// Bodies that are refused, one for each sentence that a parser of this layer has for it.
-const REFUSED: [&str; 15] = [
+const REFUSED: [&str; 18] = [
     "{",
     "[]",
     "[[]]",
@@ -30,6 +30,9 @@ const REFUSED: [&str; 15] = [
     "true",
     "1",
     r#"{"DiversifyAdminKey":7}"#,
+    r#"{"UserPinOption":[]}"#,
+    r#"{"UserPinPolicy":{"MinLength":-1}}"#,
+    r#"{"UserPinPolicy":{"MaxLength":-1}}"#,
     r#""ä""#,
     r#""0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000""#,
 ];

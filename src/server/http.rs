@@ -1,21 +1,26 @@
 //! How a call is sent: sign-in, deadline, connection, repeats, and what became of one that changes the server.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderValue};
 use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
 use super::answer::{self, Answer};
 use super::auth::{Auth, Next};
 use super::body::Body;
-use super::call::{Call, Repeat};
+use super::call::{Call, Repeat, Route};
+use super::connect::{self, ClientError};
+use super::cookies::Cookies;
 use super::error::{ServerError, ServerProblem};
+use super::failed;
 use super::gate::{Gate, Reach};
 use super::posted::Posted;
-use super::tls;
+use super::proxy::Proxy;
+use super::settings::Settings;
+use super::versions::HttpVersions;
 
 /// How often one call is tried at most, where repeating it is harmless.
 const ATTEMPTS: u32 = 3;
@@ -34,19 +39,31 @@ pub(super) struct Http {
     base: Url,
     auth: Auth,
     timeout: Duration,
+    versions: HttpVersions,
+    cookies: Cookies,
+    proxy: Option<Proxy>,
     sent: Mutex<Vec<(&'static str, Url)>>,
     api_answered: AtomicBool,
 }
 
 impl Http {
-    pub(super) fn new(
-        tls: rustls::ClientConfig,
-        base: Url,
-        auth: Auth,
-        timeout: Duration,
-    ) -> Result<Self, reqwest::Error> {
-        let client = Mutex::new(Some(client(&tls)?));
-        Ok(Self { tls, client, base, auth, timeout, sent: Mutex::default(), api_answered: AtomicBool::new(false) })
+    /// `tls` says whom we trust; which versions of HTTP are offered is set anew for each client.
+    pub(super) fn new(tls: rustls::ClientConfig, settings: &Settings) -> Result<Self, ClientError> {
+        let http = Self {
+            tls,
+            client: Mutex::default(),
+            base: settings.url.clone(),
+            auth: settings.auth.clone(),
+            timeout: settings.timeout,
+            versions: settings.http_versions.clone(),
+            cookies: Cookies::default(),
+            proxy: settings.proxy.clone(),
+            sent: Mutex::default(),
+            api_answered: AtomicBool::new(false),
+        };
+        let first = http.new_client()?;
+        *http.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(first);
+        Ok(http)
     }
 
     /// Forgets the connections; the next call opens a new one. What a connection has read stays in its buffers until the
@@ -60,13 +77,17 @@ impl Http {
     /// a request again by themselves.
     fn client(&self, call: &Call) -> Result<reqwest::Client, ServerProblem> {
         if call.repeat() == Repeat::Never {
-            return client(&self.tls).map_err(ServerProblem::Request);
+            return Ok(self.new_client()?);
         }
         let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         match &*kept {
             Some(client) => Ok(client.clone()),
-            None => Ok(kept.insert(client(&self.tls).map_err(ServerProblem::Request)?).clone()),
+            None => Ok(kept.insert(self.new_client()?).clone()),
         }
+    }
+
+    fn new_client(&self) -> Result<reqwest::Client, ClientError> {
+        connect::client(&self.tls, self.versions.offered(), self.base.scheme() == "http", self.proxy.as_ref())
     }
 
     /// HTTP requests sent, repeats included: the call's name and its URL. A URL holds no secret.
@@ -105,6 +126,9 @@ impl Http {
         read: impl FnOnce(&B) -> Result<T, ServerProblem>,
     ) -> Result<Posted<T>, ServerError> {
         let gate = Gate::default();
+        if let Err(problem) = self.settle_version().await {
+            return Ok(Posted::NotSent(ServerError { call: call.name(), problem }));
+        }
         let done = match self.within_deadline::<B>(call, &gate).await {
             Ok(Some(body)) => read(&body),
             Ok(None) => Err(ServerProblem::Unconfirmed),
@@ -121,6 +145,16 @@ impl Http {
         }
     }
 
+    /// Has a safe call answered before the first one that changes the server. That one is not repeated, so it can't be the one
+    /// that learns which version of HTTP the server answers over. Whatever the answer says, it has come.
+    async fn settle_version(&self) -> Result<(), ServerProblem> {
+        if self.versions.are_settled() {
+            return Ok(());
+        }
+        let looked = self.within_deadline::<Vec<u8>>(&safe(), &Gate::default()).await.map(drop);
+        if self.versions.are_settled() { Ok(()) } else { looked }
+    }
+
     async fn within_deadline<B: Body>(&self, call: &Call, gate: &Gate) -> Result<Option<B>, ServerProblem> {
         let after = call.deadline(self.timeout);
         let deadline = Instant::now() + after;
@@ -131,7 +165,7 @@ impl Http {
     }
 
     async fn attempts<B: Body>(&self, call: &Call, gate: &Gate, deadline: Instant) -> Result<Option<B>, ServerProblem> {
-        let client = self.client(call)?;
+        let mut client = self.client(call)?;
         let mut sign_in = self.auth.sign_in();
         let mut credentials = sign_in.first()?;
         let mut attempt = 1;
@@ -139,26 +173,65 @@ impl Http {
             let problem = match self.once(&client, call, gate, credentials).await {
                 Ok(Answer::Content(body)) => return Ok(Some(body)),
                 Ok(Answer::Empty) => return Ok(None),
-                Ok(Answer::Unauthorized(offered)) => match sign_in.refused(&offered)? {
-                    Next::Stop(stop) => return Err(ServerProblem::Unauthorized { offered, stop }),
-                    Next::Show(renewed) => {
-                        tracing::debug!(call = call.name(), "signing in anew");
-                        credentials = Some(renewed);
-                        continue;
+                Ok(Answer::Unauthorized(offered)) => {
+                    self.cookies.forget();
+                    match sign_in.refused(&offered)? {
+                        Next::Stop(stop) => return Err(ServerProblem::Unauthorized { offered, stop }),
+                        Next::Show(renewed) => {
+                            tracing::debug!(call = call.name(), "signing in anew");
+                            credentials = Some(renewed);
+                            continue;
+                        }
                     }
-                },
+                }
+                Err(ServerProblem::NotFound { api_answered, is_pin_route }) => {
+                    return Err(self.not_found(&client, call, api_answered, is_pin_route).await);
+                }
                 Err(problem) => problem,
             };
             tracing::debug!(call = call.name(), attempt, "{problem}");
+            let wants_1_1 = matches!(problem, ServerProblem::Http11Wanted(_));
+            if wants_1_1 {
+                self.versions.want_1_1();
+                self.close();
+            }
             let pause = PAUSE.mul_f32(attempt as f32 * (0.5 + fastrand::f32() / 2.0));
             let Some(pause) = pause_before_repeat(&problem, call.repeat(), pause) else { return Err(problem) };
             // A server may ask for any number of seconds: no time is computed from it.
             if attempt == most(call.repeat()) || pause >= deadline.saturating_duration_since(Instant::now()) {
                 return Err(problem);
             }
-            sleep(pause).await;
+            match wants_1_1 {
+                true => client = self.client(call)?,
+                false => sleep(pause).await,
+            }
             attempt += 1;
             credentials = sign_in.first()?;
+        }
+    }
+
+    /// What 404 means: a switched-off API, a route that this server lacks, or an unknown id. Where no route has answered yet,
+    /// one that is safe is asked.
+    async fn not_found(
+        &self,
+        client: &reqwest::Client,
+        call: &Call,
+        api_answered: bool,
+        is_pin_route: bool,
+    ) -> ServerProblem {
+        // A call with two routes asks the other one.
+        let asks = call.route() == Route::Only && call.repeat() != Repeat::Never && call.name() != SAFE;
+        if !api_answered && asks {
+            let safe = safe();
+            if let Ok(credentials) = self.auth.sign_in().first() {
+                // Its answer is noted on its way.
+                let _ = self.once::<Vec<u8>>(client, &safe, &Gate::default(), credentials).await;
+            }
+        }
+        let api_answered = self.api_answered.load(Ordering::Relaxed);
+        match api_answered && call.has_id() && call.route() == Route::Only {
+            true => ServerProblem::UnknownId,
+            false => ServerProblem::NotFound { api_answered, is_pin_route },
         }
     }
 
@@ -172,7 +245,11 @@ impl Http {
         let url = self.url(call);
         tracing::debug!(call = call.name(), url = %url, "{}", call.method());
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).push((call.name(), url.clone()));
-        let mut request = client.request(call.http_method(), url).header(ACCEPT, "application/json");
+        let mut request = client.request(call.http_method(), url.clone()).header(ACCEPT, "application/json");
+        request = request.header(ACCEPT_ENCODING, "identity");
+        if let Some(cookies) = self.cookies.header(&url) {
+            request = request.header(COOKIE, cookies);
+        }
         if B::SECRET {
             request = request.header(CACHE_CONTROL, "no-store");
         }
@@ -182,25 +259,22 @@ impl Http {
         if let Some(body) = call.body() {
             request = request.header(CONTENT_TYPE, "application/json").body(gate.body(body));
         }
-        let response = request.send().await.map_err(sending)?;
+        let response = request.send().await.map_err(failed::problem)?;
         tracing::debug!(call = call.name(), status = response.status().as_u16(), "answer");
+        self.versions.answered();
+        self.cookies.keep(&url, response.headers());
         if answer::is_refusal(response.status()) {
             gate.refused();
         }
-        answer::read(response, call.success(), &self.api_answered).await
+        answer::read(response, call, &self.api_answered).await
     }
 }
 
-/// A client without redirects, proxies and repeats of its own. Both versions of HTTP leave nothing behind once closed, and the
-/// second one takes both secret calls over one connection.
-fn client(tls: &rustls::ClientConfig) -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls.clone())
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        .user_agent(concat!("pinwright/", env!("CARGO_PKG_VERSION")))
-        .build()
+const SAFE: &str = "GET profiletemplates";
+
+/// A call that every server has, that names nothing, and whose answer is no secret.
+fn safe() -> Call {
+    Call::get(SAFE, Repeat::Safe, &["profiletemplates"])
 }
 
 /// How often a call is tried at most.
@@ -219,30 +293,29 @@ fn pause_before_repeat(problem: &ServerProblem, repeat: Repeat, pause: Duration)
         ServerProblem::Busy { retry_after, .. } => Some(retry_after.map_or(pause, |wait| wait.saturating_add(pause))),
         // No answer has arrived, so a challenge in the query is not spent and no PIN was given out to us.
         ServerProblem::Unreachable(_) | ServerProblem::Broken(_) => Some(pause),
+        // Over the other version nothing has gone wrong yet.
+        ServerProblem::Http11Wanted(_) => Some(Duration::ZERO),
         ServerProblem::Failed { .. } if repeat == Repeat::Safe => Some(pause),
         _ => None,
-    }
-}
-
-fn sending(error: reqwest::Error) -> ServerProblem {
-    // The call is named already.
-    let error = error.without_url();
-    match tls::reason(&error) {
-        Some(reason) => ServerProblem::Tls { reason, source: error },
-        None if error.is_connect() => ServerProblem::Unreachable(error),
-        None if error.is_builder() => ServerProblem::Request(error),
-        None => ServerProblem::Broken(error),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::tls;
 
     #[test]
     fn base64_survives_the_query() {
-        let base = Url::parse("https://cm.contoso.com/CertificateManagement").unwrap();
-        let http = Http::new(tls::configuration(None).unwrap(), base, Auth::None, Duration::from_secs(1)).unwrap();
+        let settings = Settings {
+            url: Url::parse("https://cm.contoso.com/CertificateManagement").unwrap(),
+            ca_file: None,
+            auth: Auth::None,
+            timeout: Duration::from_secs(1),
+            http_versions: HttpVersions::auto(),
+            proxy: None,
+        };
+        let http = Http::new(tls::configuration(None).unwrap(), &settings).unwrap();
         let call = Call::get("GET smartcards/{id}", Repeat::Safe, &["smartcards", "x"])
             .with("challenge", "1hFD+cz/0so=")
             .with("atr", "3b80");

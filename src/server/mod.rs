@@ -4,13 +4,19 @@
 //! in as values. Answers of secret routes leave as secret types and are never part of an error or a log. Nothing in this folder
 //! imports this file: what one file needs of another it takes from there, in one direction only.
 
+mod anchors;
 mod answer;
 pub mod auth;
 mod body;
 mod call;
+mod certificate;
 mod client;
+mod connect;
+mod connection;
+mod cookies;
 mod detail;
 pub mod error;
+mod failed;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod gate;
@@ -19,19 +25,27 @@ mod pfx;
 pub mod policy;
 mod posted;
 mod profile_templates;
+mod proxy;
 mod requests;
 mod secret_body;
+mod settings;
 mod smartcards;
 mod tls;
+mod verifier;
+mod versions;
 pub mod wire;
 
+pub use self::anchors::{CaFileProblem, TrustError};
 pub use self::call::{Call, Repeat};
-pub use self::client::{Client, Settings, SetupError};
+pub use self::client::{Client, SetupError};
+pub use self::connect::ClientError;
 pub use self::error::{ServerError, ServerProblem};
 pub use self::pfx::PfxPassword;
 pub use self::posted::Posted;
+pub use self::proxy::{Proxy, ProxyError};
 pub use self::requests::{DataForm, NewRequest, Purpose, RequestEnd, RequestKind};
+pub use self::settings::Settings;
 pub use self::smartcards::{
     AdminKeyVersion, CardParameters, PinRoute, ProposedPin, authentication_response_call, server_proposed_pin_call,
 };
-pub use self::tls::TrustError;
+pub use self::versions::HttpVersions;

@@ -1,13 +1,15 @@
 //! A profile template's smart card policy. Its body holds an admin key and may hold a default PIN: it is read around them, and
 //! never quoted.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::error::ServerProblem;
+use super::wire::{flag_of, number_of};
 
 /// Who makes the user PIN (FIM CM SDK `UserPinOption`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,16 +35,38 @@ pub struct SmartcardPolicy {
 
 /// Reads a smart card policy without building a tree of values: the body holds an admin key, which is skipped unread.
 pub(super) fn read(body: &[u8]) -> Result<SmartcardPolicy, ServerProblem> {
-    serde_json::from_slice::<SmartcardPolicy>(body).map_err(|error| match error.classify() {
+    let Read { policy, odd } = serde_json::from_slice(body).map_err(|error| match error.classify() {
         // The parser's own words would quote the value.
         serde_json::error::Category::Data => {
             ServerProblem::WrongType { expected: "the documented smart card policy", found: "something else" }
         }
         _ => ServerProblem::NotJson,
-    })
+    })?;
+    match odd {
+        Some(property) => Err(ServerProblem::Policy { property }),
+        None => Ok(policy),
+    }
 }
 
-impl<'de> Deserialize<'de> for SmartcardPolicy {
+/// What was read, and the first property whose value has no meaning.
+#[derive(Default)]
+struct Read {
+    policy: SmartcardPolicy,
+    odd: Option<&'static str>,
+}
+
+impl Read {
+    /// The meaning of a value; null has none and is none.
+    fn meaning<T>(&mut self, property: &'static str, value: &Value, read: impl Fn(&Value) -> Option<T>) -> Option<T> {
+        let meaning = read(value);
+        if meaning.is_none() && !value.is_null() {
+            self.odd.get_or_insert(property);
+        }
+        meaning
+    }
+}
+
+impl<'de> Deserialize<'de> for Read {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(PolicyVisitor)
     }
@@ -51,46 +75,56 @@ impl<'de> Deserialize<'de> for SmartcardPolicy {
 struct PolicyVisitor;
 
 impl<'de> Visitor<'de> for PolicyVisitor {
-    type Value = SmartcardPolicy;
+    type Value = Read;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a smart card policy")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
-        let mut policy = SmartcardPolicy::default();
-        while let Some(name) = object.next_key::<std::borrow::Cow<'de, str>>()? {
+        let mut read = Read::default();
+        while let Some(name) = object.next_key::<Cow<'de, str>>()? {
             match name.to_ascii_lowercase().as_str() {
-                "userpinoption" => policy.user_pin_option = object.next_value()?,
-                "diversifyadminkey" => policy.diversify_admin_key = object.next_value()?,
+                "userpinoption" => {
+                    read.policy.user_pin_option = read.meaning("UserPinOption", &object.next_value()?, option_of);
+                }
+                "diversifyadminkey" => {
+                    read.policy.diversify_admin_key = read.meaning("DiversifyAdminKey", &object.next_value()?, flag_of);
+                }
                 "userpinpolicy" => {
                     let limits: Option<PinPolicy> = object.next_value()?;
-                    let limits = limits.unwrap_or_default();
-                    policy.pin_min = limits.min;
-                    policy.pin_max = limits.max;
+                    let PinPolicy { min, max } = limits.unwrap_or_default();
+                    read.policy.pin_min = read.meaning("UserPinPolicy.MinLength", &min, length_of);
+                    // 0 is "no limit set" in every sample.
+                    read.policy.pin_max =
+                        read.meaning("UserPinPolicy.MaxLength", &max, length_of).filter(|max| *max > 0);
                 }
                 _ => drop(object.next_value::<IgnoredAny>()?),
             }
         }
-        Ok(policy)
+        Ok(read)
     }
 }
 
-impl<'de> Deserialize<'de> for UserPinOption {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::Number(number) => number.as_i64().map(Self::Number),
-            Value::String(name) => Some(name.parse().map_or_else(|_| Self::Name(name), Self::Number)),
-            _ => None,
+fn option_of(value: &Value) -> Option<UserPinOption> {
+    match value {
+        Value::Number(number) => number.as_i64().map(UserPinOption::Number),
+        Value::String(name) => {
+            Some(name.parse().map_or_else(|_| UserPinOption::Name(name.clone()), UserPinOption::Number))
         }
-        .ok_or_else(|| de::Error::custom("neither number nor name"))
+        _ => None,
     }
 }
 
+fn length_of(value: &Value) -> Option<u32> {
+    number_of(value).and_then(|length| length.try_into().ok())
+}
+
+/// The limits as they are written; null where they are not.
 #[derive(Default)]
 struct PinPolicy {
-    min: Option<u32>,
-    max: Option<u32>,
+    min: Value,
+    max: Value,
 }
 
 impl<'de> Deserialize<'de> for PinPolicy {
@@ -105,7 +139,7 @@ impl<'de> Deserialize<'de> for PinPolicy {
 
             fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<PinPolicy, A::Error> {
                 let mut policy = PinPolicy::default();
-                while let Some(name) = object.next_key::<std::borrow::Cow<'de, str>>()? {
+                while let Some(name) = object.next_key::<Cow<'de, str>>()? {
                     match name.to_ascii_lowercase().as_str() {
                         // A policy may hold a default PIN beside these: passed over unread.
                         "minlength" => policy.min = object.next_value()?,
@@ -113,8 +147,6 @@ impl<'de> Deserialize<'de> for PinPolicy {
                         _ => drop(object.next_value::<IgnoredAny>()?),
                     }
                 }
-                // 0 is "no limit set" in every sample.
-                policy.max = policy.max.filter(|max| *max > 0);
                 Ok(policy)
             }
         }
@@ -137,6 +169,29 @@ mod tests {
         assert_eq!((policy.pin_min, policy.pin_max), (Some(6), Some(8)));
         let shown = format!("{policy:?}");
         assert!(!shown.contains("0102") && !shown.contains("73918264"), "{shown}");
+    }
+
+    #[test]
+    fn what_has_one_meaning_is_read_and_the_rest_is_named() {
+        for (value, expected) in
+            [("true", true), ("\"true\"", true), ("\"False\"", false), ("1", true), ("0", false), ("\"TRUE\"", true)]
+        {
+            let policy = read(format!(r#"{{"DiversifyAdminKey":{value}}}"#).as_bytes()).unwrap();
+            assert_eq!(policy.diversify_admin_key, Some(expected), "{value}");
+        }
+        let policy = read(br#"{"UserPinPolicy":{"MinLength":"6","MaxLength":"0"}}"#).unwrap();
+        assert_eq!((policy.pin_min, policy.pin_max), (Some(6), None));
+        for (body, property) in [
+            (r#"{"UserPinPolicy":{"MinLength":-1}}"#, "UserPinPolicy.MinLength"),
+            (r#"{"UserPinPolicy":{"MinLength":"six"}}"#, "UserPinPolicy.MinLength"),
+            (r#"{"UserPinPolicy":{"MaxLength":[8]}}"#, "UserPinPolicy.MaxLength"),
+            (r#"{"DiversifyAdminKey":2}"#, "DiversifyAdminKey"),
+            (r#"{"UserPinOption":{}}"#, "UserPinOption"),
+        ] {
+            let problem = read(body.as_bytes()).unwrap_err();
+            assert!(problem.to_string().contains(property), "{body}: {problem}");
+            assert!(!problem.remedy().contains("server.url"), "{body}: {}", problem.remedy());
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::call::{Call, Repeat};
+use super::call::{Call, Repeat, Route};
 use super::client::Client;
 use super::error::{ServerError, ServerProblem};
 use super::policy::{self, SmartcardPolicy};
@@ -37,11 +37,12 @@ impl Client {
         let (template, kind) = (template.to_string(), kind.name().to_ascii_lowercase());
         let first = ["profiletemplates", &template, "policies", &kind];
         let other = ["profiletemplates", &template, "policy", "workflow", &kind];
-        let first = Call::get("GET profiletemplates/{id}/policies/{type}", Repeat::Safe, &first);
+        let first = Call::get("GET profiletemplates/{id}/policies/{type}", Repeat::Safe, &first).over(Route::OneOfTwo);
         match self.one(&first).await {
             // Only this answer says "no such route"; any other one is the server's word on the policy.
             Err(ServerError { problem: ServerProblem::NotFound { .. }, .. }) => {
-                self.one(&Call::get("GET profiletemplates/{id}/policy/workflow/{type}", Repeat::Safe, &other)).await
+                let other = Call::get("GET profiletemplates/{id}/policy/workflow/{type}", Repeat::Safe, &other);
+                self.one(&other.over(Route::OneOfTwo)).await
             }
             result => result,
         }

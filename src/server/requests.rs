@@ -178,6 +178,20 @@ impl Client {
         self.list(&call.with("targetuser", "current").with("status", status)).await
     }
 
+    /// The same with requests that can't be read passed over where they are bound to none of these card objects; one that may be
+    /// bound to them is an error.
+    ///
+    /// # Errors
+    /// See [`ServerProblem`](crate::server::ServerProblem).
+    pub async fn requests_beside(&self, status: &str, smartcards: &[Uuid]) -> Result<Vec<Request>, ServerError> {
+        let call = Call::get("GET requests", Repeat::Safe, &["requests"]);
+        let call = call.with("targetuser", "current").with("status", status);
+        self.list_beside(&call, |properties| {
+            wire::guid(properties, "newsmartcarduuid").is_some_and(|other| !smartcards.contains(&other))
+        })
+        .await
+    }
+
     /// GET `requests/{id}`.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::call::{Call, Repeat};
+use super::call::{Call, Repeat, Route};
 use super::client::Client;
 use super::error::{ServerError, ServerProblem};
 use super::posted::Posted;
@@ -93,6 +93,7 @@ pub fn server_proposed_pin_call(route: PinRoute, card: &CardParameters, challeng
         }
     };
     let call = call.with("atr", &card.atr).with("cardid", &card.card_id);
+    let call = call.over(Route::Pin);
     if challenge.is_empty() { call } else { call.with("challenge", challenge) }
 }
 
@@ -127,11 +128,17 @@ struct NewStatus {
 
 impl Client {
     /// GET `smartcards?cardid=`: the server's records of this card; none where it does not know it.
+    /// An element that can't be read is passed over where it names another card, and an error where it may be of this one.
     ///
     /// # Errors
     /// See [`ServerProblem`].
     pub async fn smartcards_by_card_id(&self, card_id: &str) -> Result<Vec<SmartCard>, ServerError> {
-        self.list(&Call::get("GET smartcards?cardid=", Repeat::Safe, &["smartcards"]).with("cardid", card_id)).await
+        let call = Call::get("GET smartcards?cardid=", Repeat::Safe, &["smartcards"]).with("cardid", card_id);
+        let ours = Uuid::try_parse(card_id).ok();
+        self.list_beside(&call, |properties| {
+            wire::guid(properties, "serialnumber").is_some_and(|other| Some(other) != ours)
+        })
+        .await
     }
 
     /// GET `smartcards`: all card objects that the caller may see.

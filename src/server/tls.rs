@@ -1,79 +1,39 @@
 //! Whom we trust: one configured authority, or the system's store. TLS 1.2 and later, ring as the provider.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls_platform_verifier::BuilderVerifierExt;
-use thiserror::Error;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::{AlertDescription, RootCertStore};
+use rustls_platform_verifier::Verifier;
 
+use super::anchors::{self, TrustError};
 use super::error::TlsReason;
-use crate::os::files::{Exposure, open_regular, refuse_writable};
-
-/// Why no TLS configuration could be made.
-#[derive(Debug, Error)]
-pub enum TrustError {
-    /// The file of the authority's certificate can't be read as PEM.
-    #[error("{} can't be read as PEM certificates", .path.display())]
-    CaFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: rustls::pki_types::pem::Error,
-    },
-    /// No certificate in it.
-    #[error("{} holds no certificate", .path.display())]
-    NoCertificate {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Others can write to it.
-    #[error("{} is not trusted", .path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// How.
-        #[source]
-        source: Exposure,
-    },
-    /// The library refused.
-    #[error("TLS can't be set up")]
-    Setup(#[source] rustls::Error),
-}
+use super::verifier::{Explaining, Unacceptable};
 
 /// A client configuration that trusts the authorities in `ca_file` and no others, or the system's.
 pub(super) fn configuration(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, TrustError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut known = Vec::new();
+    let inner: Arc<dyn ServerCertVerifier> = match ca_file {
+        Some(path) => {
+            let mut store = RootCertStore::empty();
+            for anchor in anchors::read(path)? {
+                store.add(anchor.der).map_err(TrustError::Setup)?;
+                known.push(anchor.certificate);
+            }
+            let built = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&provider)).build();
+            built.map_err(|error| TrustError::Setup(rustls::Error::General(error.to_string())))?
+        }
+        None => Arc::new(Verifier::new(Arc::clone(&provider)).map_err(TrustError::Setup)?),
+    };
     let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TrustError::Setup)?;
-    let mut configuration = match ca_file {
-        Some(path) => builder.with_root_certificates(authorities(path)?).with_no_client_auth(),
-        None => builder.with_platform_verifier().map_err(TrustError::Setup)?.with_no_client_auth(),
-    };
-    configuration.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(configuration)
-}
-
-/// Who can write to the file decides whom we show tokens and PINs to. A file that can't be opened is told when it is read.
-fn refuse_exposed(path: &Path) -> Result<(), TrustError> {
-    let Ok(file) = open_regular(path) else { return Ok(()) };
-    refuse_writable(&file, path).map_err(|source| TrustError::Exposed { path: path.to_owned(), source })
-}
-
-fn authorities(path: &Path) -> Result<rustls::RootCertStore, TrustError> {
-    refuse_exposed(path)?;
-    let unreadable = |source| TrustError::CaFile { path: path.to_owned(), source };
-    let mut store = rustls::RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
-        store.add(certificate.map_err(unreadable)?).map_err(TrustError::Setup)?;
-    }
-    if store.is_empty() {
-        return Err(TrustError::NoCertificate { path: path.to_owned() });
-    }
-    Ok(store)
+    // "Dangerous" is what the library calls any other verifier; this one decides nothing by itself.
+    let verifier = Arc::new(Explaining { inner, anchors: known });
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
 /// Finds out whether a failed request failed in TLS, and how.
@@ -106,8 +66,19 @@ fn classify(error: &rustls::Error) -> TlsReason {
             Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => TlsReason::NotYetValid,
             Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => TlsReason::WrongHost,
             Certificate::Revoked => TlsReason::Revoked,
+            Certificate::InvalidPurpose | Certificate::InvalidPurposeContext { .. } => TlsReason::WrongPurpose,
+            Certificate::Other(other) => match other.0.downcast_ref::<Unacceptable>() {
+                Some(reason) => TlsReason::Unacceptable(reason.clone()),
+                None => TlsReason::BadCertificate,
+            },
             _ => TlsReason::BadCertificate,
         },
+        rustls::Error::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity) => {
+            TlsReason::NothingInCommon
+        }
+        rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) | rustls::Error::PeerIncompatible(_) => {
+            TlsReason::OldVersion
+        }
         _ => TlsReason::Handshake,
     }
 }

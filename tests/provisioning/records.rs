@@ -70,7 +70,7 @@ fn made_up_records() {
         ("a status that no document names", request(&[("Status", json!(255))])),
         ("a huge status", request(&[("Status", json!(u64::MAX))])),
         ("a broken status", request(&[("Status", json!(3.5))])),
-        ("twice", json!([request(&[]), request(&[])])),
+        ("twice with two types", json!([request(&[]), request(&[("RequestType", json!(5))])])),
     ];
     for (case, body) in &requests {
         let mut setup = JobSetup::new(Kind::Gids, "server");
@@ -206,7 +206,7 @@ fn made_up_policies() {
         ("no PIN fits", json!({"DiversifyAdminKey": false, "UserPinPolicy": {"MinLength": 9, "MaxLength": 4}})),
         ("negative", json!({"DiversifyAdminKey": false, "UserPinPolicy": {"MinLength": -1}})),
         ("huge", json!({"DiversifyAdminKey": false, "UserPinPolicy": {"MinLength": u64::MAX}})),
-        ("a number for a flag", json!({"DiversifyAdminKey": 1})),
+        ("a number for a flag", json!({"DiversifyAdminKey": 2})),
         ("a list", json!([])),
         ("depth", deep),
     ];

@@ -145,6 +145,7 @@ impl CanarySetup {
         let pin = self.by.pin(Kind::Pin, pin_length);
         let key = Canary::binary(Kind::AdminKey, 24);
         let token = Canary::text(Kind::Token, 43);
+        let cookie = Canary::text(Kind::Cookie, 24);
         let proof = self.by.proof().and_then(|kind| match kind {
             Kind::CurrentPin => Some(self.by.pin(kind, 8)),
             Kind::Code => Some(Canary::text(kind, 8)),
@@ -158,6 +159,7 @@ impl CanarySetup {
         self.installation.server.state().change(|settings| {
             settings.pin_maker = maker(&pin, spelling);
             settings.token = Some(token.as_text().to_owned());
+            settings.cookie = Some(cookie.as_text().to_owned());
             settings.templates[0].default_admin_key = admin_key;
         });
         self.card.with(|card| {
@@ -172,7 +174,7 @@ impl CanarySetup {
             card.pulled = None;
             card.sent.clear();
         });
-        [pin, key, token].into_iter().chain(proof).collect()
+        [pin, key, token, cookie].into_iter().chain(proof).collect()
     }
 
     fn hand_over(&self, kind: Kind, text: &str) {

@@ -33,6 +33,8 @@ pub enum Kind {
     Answer,
     AdminKey,
     Token,
+    /// The value of a session cookie.
+    Cookie,
     CurrentPin,
     /// A PUK, an admin PIN or a resetting code.
     Code,
@@ -43,7 +45,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const SECRETS: [Self; 6] = [Self::Pin, Self::CurrentPin, Self::Code, Self::Answer, Self::AdminKey, Self::Token];
+    pub const SECRETS: [Self; 7] =
+        [Self::Pin, Self::CurrentPin, Self::Code, Self::Answer, Self::AdminKey, Self::Token, Self::Cookie];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -51,6 +54,7 @@ impl Kind {
             Self::Answer => "admin answer",
             Self::AdminKey => "admin key",
             Self::Token => "bearer token",
+            Self::Cookie => "session cookie",
             Self::CurrentPin => "current PIN",
             Self::Code => "PUK, PW3, code",
             Self::Control => "control",
@@ -62,7 +66,7 @@ impl Kind {
 impl Canary {
     pub fn text(kind: Kind, length: usize) -> Self {
         let mut kinds = CHARACTERS;
-        if kind == Kind::Token {
+        if matches!(kind, Kind::Token | Kind::Cookie) {
             kinds[3] = TOKEN_MARKS;
         }
         fastrand::shuffle(&mut kinds);
@@ -151,8 +155,13 @@ pub fn forms(canary: &Canary) -> Vec<Form> {
         let window = (part * 8).div_ceil(6).min(content.len());
         forms.push(Form { name, content, step: 1, window, part });
     }
-    if canary.kind == Kind::Token {
-        forms.push(Form::new("HPACK Huffman code", huffman(bytes), 1, part));
+    let written_behind = match canary.kind {
+        Kind::Token => Some("Bearer "),
+        Kind::Cookie => Some("ASP.NET_SessionId="),
+        _ => None,
+    };
+    if let Some(before) = written_behind {
+        forms.push(Form::new("HPACK Huffman code", huffman(before, bytes), 1, part));
     }
     forms
 }
@@ -165,14 +174,14 @@ fn base64(bytes: &[u8], shift: usize) -> Vec<u8> {
     text[first..end].to_vec()
 }
 
-/// As HTTP/2 may write `Bearer …` (RFC 7541 §5.2), without the first byte and the last, which others share.
-fn huffman(token: &[u8]) -> Vec<u8> {
+/// As HTTP/2 may write it behind `before` (RFC 7541 §5.2), without the first byte and the last, which others share.
+fn huffman(before: &str, secret: &[u8]) -> Vec<u8> {
     let encoded = |text: &[u8]| {
         let mut code = Vec::new();
         httlib_huffman::encode(text, &mut code).expect("every byte has a code");
         code
     };
-    let (before, mut all) = (encoded(b"Bearer ").len(), encoded(&[b"Bearer ", token].concat()));
+    let (before, mut all) = (encoded(before.as_bytes()).len(), encoded(&[before.as_bytes(), secret].concat()));
     all.pop();
     all.split_off(before)
 }

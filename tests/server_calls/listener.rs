@@ -14,6 +14,8 @@ pub enum Act {
     Answer(u16, String),
     /// The same with one more header.
     AnswerWith(u16, &'static str, String),
+    /// Read it, and answer with these bytes.
+    Raw(Vec<u8>),
     /// Read it, and answer half of a body.
     Half(u16),
     /// Read it, and close the connection.
@@ -130,6 +132,10 @@ fn serve(mut stream: impl Read + Write, connection: usize, seen: &Mutex<Vec<Rece
         let body = if is_whole { body } else { Vec::new() };
         seen.lock().unwrap().push(Received { connection, head, body });
         let (status, header, text, sent) = match action {
+            Act::Raw(answer) => match stream.write_all(&answer).and_then(|()| stream.flush()) {
+                Ok(()) => continue,
+                Err(_) => return,
+            },
             Act::Answer(status, text) => (status, String::new(), text.clone(), text),
             Act::AnswerWith(status, header, text) => (status, format!("{header}\r\n"), text.clone(), text),
             Act::Half(status) => (status, String::new(), "\"0123456789\"".to_owned(), "\"01234".to_owned()),
@@ -155,7 +161,7 @@ fn serve(mut stream: impl Read + Write, connection: usize, seen: &Mutex<Vec<Rece
     }
 }
 
-fn read_head(stream: &mut impl Read) -> Option<String> {
+pub fn read_head(stream: &mut impl Read) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {

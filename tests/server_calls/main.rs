@@ -3,19 +3,26 @@
 #![cfg(feature = "sim")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod answers;
+mod ca_file;
+mod http_1_1;
 mod listener;
 mod posted;
+mod proxy;
 mod refused_stream;
 mod resources;
 mod sign_in;
 mod strict;
+mod tls_words;
 
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use pinwright::server::auth::{Auth, TokenSource};
-use pinwright::server::{CardParameters, Client, NewRequest, PfxPassword, Posted, Purpose, RequestEnd, ServerError};
+use pinwright::server::{
+    CardParameters, Client, HttpVersions, NewRequest, PfxPassword, Posted, Purpose, RequestEnd, ServerError,
+};
 use pinwright::sim::server::{Settings as StandInSettings, StandIn};
 use uuid::{Uuid, uuid};
 
@@ -48,6 +55,11 @@ impl std::ops::Deref for Caller {
 
 /// Makes a client; every test's deadline is `timeout`.
 fn caller(url: &str, ca_pem: &str, auth: Auth, timeout: Duration) -> Caller {
+    // What settles the version is tested by itself, and left out of the calls that are counted elsewhere.
+    caller_over(HttpVersions::settled(), url, ca_pem, auth, timeout)
+}
+
+fn caller_over(http_versions: HttpVersions, url: &str, ca_pem: &str, auth: Auth, timeout: Duration) -> Caller {
     // Some authority where none is needed: to read the system's takes a while.
     static OTHER: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| listener::tls_config(&[]).1);
     let mut ca = tempfile::NamedTempFile::new().unwrap();
@@ -57,6 +69,8 @@ fn caller(url: &str, ca_pem: &str, auth: Auth, timeout: Duration) -> Caller {
         ca_file: Some(PathBuf::from(ca.path())),
         auth,
         timeout,
+        http_versions,
+        proxy: None,
     };
     Caller { client: Client::new(&settings).unwrap(), _ca: ca }
 }

@@ -40,7 +40,7 @@ fn server(last: &'static [u8]) -> (String, String, Arc<Mutex<usize>>) {
     (url, ca_pem, count)
 }
 
-fn speak(stream: &mut (impl Read + Write), last: &[u8], requests: &Mutex<usize>) -> std::io::Result<()> {
+pub fn speak(stream: &mut (impl Read + Write), last: &[u8], requests: &Mutex<usize>) -> std::io::Result<()> {
     stream.read_exact(&mut [0; PREFACE])?;
     stream.write_all(&SETTINGS)?;
     stream.flush()?;

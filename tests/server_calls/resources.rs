@@ -159,7 +159,7 @@ fn a_policy_by_the_other_route() {
     // Without either the API may be off.
     server.state().change(|settings| (settings.policy_by_policies, settings.policy_by_workflow) = (false, false));
     let none = block_on(client.workflow_policy(TEMPLATE, RequestKind::Unblock)).unwrap_err();
-    assert!(matches!(none.problem, ServerProblem::NotFound { api_answered: true }));
+    assert!(matches!(none.problem, ServerProblem::NotFound { api_answered: true, .. }));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::card::piv::discovery::PivPin;
 use crate::card::profile::Profile;
 
 /// Whether a card is taken for the one of the server's record although it shows another ATR.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AtrRule {
     /// Where it has an ID of its own in common with it, and the record's ATR names no other family or profile.

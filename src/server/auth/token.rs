@@ -53,6 +53,12 @@ pub enum TokenError {
         /// The file.
         path: PathBuf,
     },
+    /// UTF-16, as Windows' editors and shells write it.
+    #[error("{} is UTF-16 text: it has to be UTF-8 or ASCII", .path.display())]
+    Utf16 {
+        /// The file.
+        path: PathBuf,
+    },
     /// Too long, or characters that no token has.
     #[error("{} does not hold a bearer token", .path.display())]
     NotAToken {
@@ -75,10 +81,22 @@ impl TokenSource {
         refuse_readable(&open_regular(&path).ok()?, &path).err()
     }
 
-    /// The value of `Authorization` with the token as it is now, marked sensitive.
-    pub(super) fn header(&self) -> Result<HeaderValue, TokenError> {
+    /// What it holds, without the end of its line.
+    pub(in crate::server) fn secret(&self) -> Result<SecretBytes, TokenError> {
+        let (path, text, fits) = self.read()?;
+        match text.expose().trim_ascii_end() {
+            b"" => Err(TokenError::Empty { path }),
+            _ if !fits => {
+                Err(TokenError::Unreadable { path, source: std::io::Error::other("it is larger than 16 KiB") })
+            }
+            secret => Ok(SecretBytes::copy_of(secret)),
+        }
+    }
+
+    /// Its path, what it holds now, and whether that is all of it.
+    fn read(&self) -> Result<(PathBuf, SecretBytes, bool), TokenError> {
         let path = self.path()?;
-        let mut text = SecretBytes::with_capacity(TOKEN_MAX + 7);
+        let mut text = SecretBytes::with_capacity(TOKEN_MAX);
         let unreadable = |source| TokenError::Unreadable { path: path.clone(), source };
         let mut file = open_regular(&path).map_err(unreadable)?;
         refuse_writable(&file, &path).map_err(|source| TokenError::Exposed { path: path.clone(), source })?;
@@ -88,7 +106,7 @@ impl TokenSource {
             TOLD.call_once(|| tracing::warn!("the bearer token: {exposure}: {}", exposure.remedy()));
         }
         let mut piece = zeroize::Zeroizing::new([0_u8; 1024]);
-        let mut fits = text.append(b"Bearer ");
+        let mut fits = true;
         while fits {
             let read = file.read(piece.as_mut_slice()).map_err(unreadable)?;
             if read == 0 {
@@ -96,20 +114,48 @@ impl TokenSource {
             }
             fits = text.append(piece.get(..read).unwrap_or_default());
         }
-        let token = text.expose().trim_ascii();
-        if token == b"Bearer" {
+        Ok((path, text, fits))
+    }
+
+    /// The value of `Authorization` with the token as it is now, marked sensitive.
+    pub(super) fn header(&self) -> Result<HeaderValue, TokenError> {
+        let (path, text, fits) = self.read()?;
+        if matches!(text.expose(), [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [_, 0, ..] | [0, _, ..]) {
+            return Err(TokenError::Utf16 { path });
+        }
+        let token = bare(text.expose());
+        if token.is_empty() {
             return Err(TokenError::Empty { path });
         }
         // RFC 6750 §2.1: letters, digits and -._~+/=
-        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
-        let is_token = fits && token.get(7..).is_some_and(|value| !value.is_empty() && value.iter().all(allowed));
-        match HeaderValue::from_bytes(token) {
+        let is_token = fits && token.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte));
+        let mut value = SecretBytes::with_capacity(TOKEN_MAX + BEARER.len() + 1);
+        let is_token = is_token && value.append(BEARER) && value.append(b" ") && value.append(token);
+        match HeaderValue::from_bytes(value.expose()) {
             Ok(mut header) if is_token => {
                 header.set_sensitive(true);
                 Ok(header)
             }
             _ => Err(TokenError::NotAToken { path }),
         }
+    }
+}
+
+const BEARER: &[u8] = b"Bearer";
+
+/// The token without what people and programs leave around it: a byte order mark, white space, quotation marks, and the word
+/// that the header begins with.
+fn bare(text: &[u8]) -> &[u8] {
+    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text).trim_ascii();
+    let text = match text {
+        [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner.trim_ascii(),
+        text => text,
+    };
+    match text.split_at_checked(BEARER.len()) {
+        Some((word, rest)) if word.eq_ignore_ascii_case(BEARER) && rest.first().is_none_or(u8::is_ascii_whitespace) => {
+            rest.trim_ascii()
+        }
+        _ => text,
     }
 }
 

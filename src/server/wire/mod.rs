@@ -10,7 +10,7 @@ mod smartcards;
 pub use self::certificates::IssuedCertificate;
 pub(super) use self::certificates::issued;
 pub(super) use self::created::created;
-pub(super) use self::object::{FromObject, list, one};
+pub(super) use self::object::{FromObject, flag_of, guid, list, list_beside, number_of, one};
 pub use self::profile_templates::{ProfileTemplate, WorkflowPolicy};
 pub use self::requests::{KeyOptions, Request, RequestStatus, RequestType};
 pub use self::smartcards::{CardCertificate, CardStatus, SmartCard};

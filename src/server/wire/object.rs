@@ -19,6 +19,34 @@ pub(in crate::server) fn list<T: FromObject>(body: &[u8]) -> Result<Vec<T>, Serv
     }
 }
 
+/// A list of objects without those that can't be read and are about something else by what can be read of them. Of two equal
+/// ones one counts.
+pub(in crate::server) fn list_beside<T: FromObject + PartialEq>(
+    body: &[u8],
+    is_another: impl Fn(&Map<String, Value>) -> bool,
+) -> Result<Vec<T>, ServerProblem> {
+    let Value::Array(items) = parse(body)? else { return list(body) };
+    let mut found = Vec::new();
+    for (at, item) in items.into_iter().enumerate() {
+        let properties = match item {
+            Value::Object(properties) => folded(properties),
+            _ => return Err(ServerProblem::OddElement { number: at + 1 }),
+        };
+        match T::from_object(&properties) {
+            Some(object) if found.contains(&object) => {}
+            Some(object) => found.push(object),
+            None if is_another(&properties) => {
+                tracing::warn!(
+                    element = at + 1,
+                    "an element of the server's list can't be read, and is about another card"
+                );
+            }
+            None => return Err(ServerProblem::OddElement { number: at + 1 }),
+        }
+    }
+    Ok(found)
+}
+
 /// One object; a list of one counts as the object.
 pub(in crate::server) fn one<T: FromObject>(body: &[u8]) -> Result<T, ServerProblem> {
     let mut items = list(body)?;
@@ -41,8 +69,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Value, ServerProblem> {
 fn one_value<T: FromObject>(value: Value) -> Result<T, ServerProblem> {
     let found = match value {
         Value::Object(properties) => {
-            let folded = properties.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
-            return T::from_object(&folded).ok_or(ServerProblem::WrongType {
+            return T::from_object(&folded(properties)).ok_or(ServerProblem::WrongType {
                 expected: "the documented object",
                 found: "an object without its required properties",
             });
@@ -56,8 +83,13 @@ fn one_value<T: FromObject>(value: Value) -> Result<T, ServerProblem> {
     Err(ServerProblem::WrongType { expected: "an object", found })
 }
 
+/// The properties with their names in lower case.
+fn folded(properties: Map<String, Value>) -> Map<String, Value> {
+    properties.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect()
+}
+
 /// A GUID with or without braces; all zeros is none.
-pub(super) fn guid(properties: &Map<String, Value>, name: &str) -> Option<Uuid> {
+pub(in crate::server) fn guid(properties: &Map<String, Value>, name: &str) -> Option<Uuid> {
     text(properties, name).and_then(|text| Uuid::parse_str(text.trim()).ok()).filter(|guid| !guid.is_nil())
 }
 
@@ -72,12 +104,35 @@ pub(super) fn shown(properties: &Map<String, Value>, name: &str) -> String {
 
 /// A flag; `None` where it is missing or no flag.
 pub(super) fn flag(properties: &Map<String, Value>, name: &str) -> Option<bool> {
-    properties.get(name).and_then(Value::as_bool)
+    properties.get(name).and_then(flag_of)
+}
+
+/// A flag in one of the forms that have one meaning: `true`, `"True"`, 1.
+pub(in crate::server) fn flag_of(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        Value::Number(number) => match number.as_u64() {
+            Some(0) => Some(false),
+            Some(1) => Some(true),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// A number that is not negative; `None` where it is missing or none.
 pub(super) fn number(properties: &Map<String, Value>, name: &str) -> Option<u64> {
-    properties.get(name).and_then(Value::as_u64)
+    properties.get(name).and_then(number_of)
+}
+
+/// A number that is not negative, as one or as its digits.
+pub(in crate::server) fn number_of(value: &Value) -> Option<u64> {
+    match value {
+        Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+        value => value.as_u64(),
+    }
 }
 
 /// A moment, with a fraction of any length and with or without its zone (UTC); `None` for the year 1, which means "never".

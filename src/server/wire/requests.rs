@@ -103,7 +103,7 @@ impl RequestType {
 }
 
 /// One life-cycle job.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The request's id.
     pub uuid: Uuid,

@@ -47,7 +47,7 @@ impl CardStatus {
 }
 
 /// The server's record of one card for one assignment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmartCard {
     /// The object's id (scid).
     pub uuid: Uuid,

@@ -94,6 +94,8 @@ pub struct Settings {
     pub folder: String,
     /// The bearer token to insist on.
     pub token: Option<String>,
+    /// The value of a session cookie that each answer sets.
+    pub cookie: Option<String>,
     /// Without a token: whether calls without `Authorization` are served.
     pub allow_anonymous: bool,
     /// `Clm.WebApi.Enabled`; off answers 404 everywhere.
@@ -165,6 +167,7 @@ impl Settings {
             http2: true,
             folder: "CertificateManagement".to_owned(),
             token: None,
+            cookie: None,
             allow_anonymous: true,
             api_enabled: true,
             pin_by_card: true,

@@ -163,7 +163,7 @@ impl State {
         inner.seen.push(seen);
         let is_left_undone = call.method != "GET" && fault.as_ref().is_some_and(FaultKind::is_refusal);
         let result = if is_left_undone { Ok(Reply::empty()) } else { routes::answer(&mut inner, call) };
-        let reply = match result {
+        let mut reply = match result {
             Ok(reply) => reply,
             Err(refusal) => {
                 if let Some(rule) = refusal.rule {
@@ -172,6 +172,10 @@ impl State {
                 Reply::from(&refusal)
             }
         };
+        if let Some(cookie) = &inner.settings.cookie {
+            let cookie = format!("ASP.NET_SessionId={cookie}; path=/; HttpOnly; Secure");
+            reply.headers.push(("Set-Cookie".to_owned(), cookie));
+        }
         if let Some(answered) = &reply.effects.answer
             && !fault.as_ref().is_some_and(FaultKind::refuses_credentials)
         {

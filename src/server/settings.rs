@@ -1,0 +1,27 @@
+//! Where the server is and how to talk to it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use super::auth::Auth;
+use super::proxy::Proxy;
+use super::versions::HttpVersions;
+
+/// Where the server is and how to talk to it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The virtual folder, `https://HOST/CertificateManagement`; `api/v1.0` is appended.
+    pub url: Url,
+    /// Certificates of the authorities to trust, in PEM; the system's store where missing.
+    pub ca_file: Option<PathBuf>,
+    /// Who we are.
+    pub auth: Auth,
+    /// The deadline of one call, repeats included.
+    pub timeout: Duration,
+    /// Which versions of HTTP are spoken.
+    pub http_versions: HttpVersions,
+    /// The proxy on the way; none, whatever the environment says, where missing.
+    pub proxy: Option<Proxy>,
+}
