@@ -79,7 +79,10 @@ impl From<&Failure> for Exit {
             Cause::Journal(JournalError::Busy { .. }) => Self::NoCard,
             Cause::Journal(JournalError::Unreadable { .. }) => Self::Attention,
             Cause::Journal(_) => Self::Usage,
-            Cause::UncertainPin { .. } | Cause::UncountedTry { .. } | Cause::CounterRefused { .. } | Cause::CutOffBefore { .. } => Self::Attention,
+            Cause::UncertainPin { .. }
+            | Cause::UncountedTry { .. }
+            | Cause::CounterRefused { .. }
+            | Cause::CutOffBefore { .. } => Self::Attention,
             Cause::AnswerBarred { .. } | Cause::DoneInDoubt { .. } => Self::Attention,
             Cause::NoAuthority { .. } => Self::Usage,
             Cause::AlreadyDone(_) => Self::Done,

@@ -211,7 +211,8 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "01".repeat(24)).unwrap();
         let sources = Sources { admin_key: Some(SecretFile::Path(file.path().to_owned())), ..Sources::default() };
-        let mut supplier = CommandSupplier::new(Handed::default(), sources, true, false, Arc::default());
+        let mut supplier =
+            CommandSupplier::new(Handed::default(), sources, Asking { yes: true, is_allowed: false }, Arc::default());
         assert!(supplier.admin_key().is_ok());
         for readable_only in [false, true] {
             let exposed = match readable_only {

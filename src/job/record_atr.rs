@@ -98,6 +98,7 @@ mod tests {
             request: None,
             atr: atr.to_owned(),
             admin_key: Ok(AdminKeyVersion::Default),
+            evidence: String::new(),
             pin_maker: PinMaker::Ask,
             pin_option: String::new(),
             policy: PolicyLengths::default(),

@@ -178,3 +178,20 @@ fn pem(text: &[u8]) -> Result<Vec<Anchor>, CaFileProblem> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::testing;
+
+    #[test]
+    fn authorities_that_others_can_write_to_are_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        if !testing::open_to_others(file.path(), true) {
+            return;
+        }
+        assert!(matches!(read(file.path()), Err(TrustError::Exposed { .. })));
+        testing::open_to_others(file.path(), false);
+        assert!(matches!(read(file.path()), Err(TrustError::CaFile { problem: CaFileProblem::NoCertificate, .. })));
+    }
+}

@@ -82,20 +82,3 @@ fn classify(error: &rustls::Error) -> TlsReason {
         _ => TlsReason::Handshake,
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::os::testing;
-
-    #[test]
-    fn authorities_that_others_can_write_to_are_refused() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        if !testing::open_to_others(file.path(), true) {
-            return;
-        }
-        assert!(matches!(authorities(file.path()), Err(TrustError::Exposed { .. })));
-        testing::open_to_others(file.path(), false);
-        assert!(matches!(authorities(file.path()), Err(TrustError::NoCertificate { .. })));
-    }
-}

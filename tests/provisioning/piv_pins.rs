@@ -3,11 +3,12 @@
 use pinwright::card::CardError;
 use pinwright::exit::Exit;
 use pinwright::job::{Cause, Step};
-use pinwright::provision::plan::plan;
+use pinwright::provision::RiskedProof;
+use pinwright::provision::plan::{Surroundings, plan};
 use pinwright::sim::fault::Faulty;
 use pinwright::sim::piv::{PivCard, PivSettings};
 use support::provisioning::{
-    CARD_A, CODE, ISO_ATR, InsertedCard, JobSetup, KEY, Kind, Lines, OLD, Person, TRIES, guid, told,
+    CARD_A, CODE, ISO_ATR, InsertedCard, JobSetup, KEY, Kind, Lines, OLD, Person, TRIES, guid, issuer, told,
 };
 
 /// The application's PIN, where [`OLD`] is the Global one.
@@ -90,7 +91,7 @@ fn an_uncounted_global_pin_is_left_alone() {
             settings.status_refused = Some(0x6700);
         });
         let mut setup = setup("current-pin", "");
-        setup.config.rules.risk_uncounted = risk;
+        setup.risk = risk.then_some(RiskedProof::Pin);
         let failure = setup.run(&inserted, &mut Person::knowing()).failed_untouched("uncounted");
         assert!(matches!(*failure.cause, Cause::Card(CardError::UncountedGlobalPin)), "{}", told(&failure));
         assert!(failure.cause.remedy().contains("card.piv_pin"), "{}", failure.cause.remedy());
@@ -158,9 +159,16 @@ fn a_refused_question_for_the_counter_is_told_as_such() {
         assert!(failure.cause.remedy().contains("--risk-uncounted"), "{}", failure.cause.remedy());
         assert_eq!(Exit::from(&failure), Exit::Attention);
         inserted.assert_not_risked("refused");
-        let planned = plan(&setup.job(), &inserted.readers, &mut setup.issuer, &false.into()).unwrap();
-        assert!(matches!(planned.obstacle, Some(Cause::CounterRefused { .. })), "{:?}", planned.obstacle);
-        setup.config.rules.risk_uncounted = true;
+        let around = Surroundings {
+            readers: &inserted.readers,
+            journal: setup.journal.as_ref(),
+            can_supply: &|_| true,
+            interrupted: &false.into(),
+        };
+        let planned = plan(&setup.job(), around, &mut issuer(&setup.config)).unwrap();
+        let obstacle = planned.obstacle.expect("the job would stop");
+        assert!(matches!(*obstacle.cause, Cause::CounterRefused { .. }), "{obstacle:?}");
+        setup.risk = Some(RiskedProof::Pin);
         setup.run(&inserted, &mut Person::knowing()).ok("risked");
         assert_eq!(references(&inserted, 0x24), [0x80]);
     }
@@ -168,7 +176,7 @@ fn a_refused_question_for_the_counter_is_told_as_such() {
     for (word, few) in [(0x6983, true), (0x63C1, true), (0x6F00, false), (0x6982, false)] {
         let inserted = self::inserted(|settings| settings.status_refused = Some(word));
         let mut setup = setup("current-pin", "");
-        setup.config.rules.risk_uncounted = true;
+        setup.risk = Some(RiskedProof::Pin);
         let failure = setup.run(&inserted, &mut Person::knowing()).failed_untouched("told");
         assert_eq!(matches!(*failure.cause, Cause::FewTries { .. }), few, "{word:04X}: {}", told(&failure));
         assert!(references(&inserted, 0x24).is_empty(), "{word:04X}");
