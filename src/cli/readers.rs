@@ -79,7 +79,9 @@ fn entry_json(number: usize, entry: &ReaderEntry, content: &SlotContent) -> Valu
     let (state, family, card_id, tries, error) = match content {
         SlotContent::Empty => ("empty", None, None, Value::Null, None),
         SlotContent::Mute => ("mute", None, None, Value::Null, None),
-        SlotContent::Card(card) => ("card", Some(card.card.family), Some(card.card.card_id.to_string()), tries_json(card.tries), None),
+        SlotContent::Card(card) => {
+            ("card", Some(card.card.family), Some(card.card.card_id.to_string()), tries_json(card.tries), None)
+        }
         SlotContent::Unusable(failure) => ("unusable", None, None, Value::Null, Some(in_few_words(&failure.cause))),
     };
     json!({
