@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
-/// The end of a file's name, and what it tells: point, whether somebody must see to it, authority, proof, the card's word.
-const FILES: [(&str, Point, bool, &str, ProofState, Option<&str>); 11] = [
+/// The job, and what its file tells: point, whether somebody must see to it, authority, proof, the card's word.
+type Told = (&'static str, Point, bool, &'static str, ProofState, Option<&'static str>);
+
+const FILES: [Told; 11] = [
     ("1a224451d6a-cf6374be", Point::Authorizing, true, "server", ProofState::Shown, None),
     ("1a224452784-34151367", Point::Setting, true, "server", ProofState::Accepted, None),
     ("1a224452f9a-399f7bef", Point::Set, true, "server", ProofState::Accepted, None),
