@@ -67,7 +67,7 @@ impl JobArgs {
         Job {
             reader: chosen.reader,
             card_id: chosen.card_id,
-            wanted: Wanted { smartcard: self.smartcard, request: self.request },
+            wanted: Wanted { smartcard: self.smartcard, request: self.request, visible: true },
             rules,
             families: config.families.clone(),
             assignment: None,

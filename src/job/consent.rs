@@ -30,6 +30,8 @@ pub struct Proposal<'a> {
     pub authority: Authority,
     /// The earlier job that has done the same request on this card: its PIN would be replaced.
     pub done_before: Option<&'a DoneBefore>,
+    /// The server says that work on the request has begun, and it was none of this journal's jobs.
+    pub begun_elsewhere: bool,
 }
 
 /// What the journal says of a job that has done the same request on the same card.

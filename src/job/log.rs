@@ -93,6 +93,12 @@ impl<'a> Log<'a> {
         done(&self.past, request?)
     }
 
+    /// Whether a job of this journal has worked on the request with this card.
+    #[must_use]
+    pub fn knows(&self, request: Uuid) -> bool {
+        self.past.iter().any(|record| record.request() == Some(request))
+    }
+
     /// Lets go of card and request.
     pub fn release(&mut self) {
         self.request = None;
@@ -152,6 +158,9 @@ impl<'a> Log<'a> {
             atr: Some(intent.card.atr.to_string()),
             request: intent.assignment.request,
             smartcard: Some(intent.assignment.smartcard),
+            target_user: intent.assignment.target_user,
+            template: intent.assignment.template,
+            template_name: intent.assignment.template_name.clone(),
             authority: Some(intent.authority.name().to_owned()),
             admin_key: intent.admin_key.map(|key| key.name().to_owned()),
             pin_source: Some(intent.pin_source.name().to_owned()),

@@ -20,3 +20,4 @@ mod records;
 mod refused_answers;
 mod swaps;
 mod tls;
+mod whose_request;
