@@ -114,8 +114,9 @@ fn a_caller_without_rights_sees_its_own_requests_alone() {
 
 #[test]
 fn a_request_of_another_type_or_for_another_user_is_not_taken() {
+    type Change = fn(&mut Settings);
     type Check = fn(&ResolveError) -> bool;
-    let cases: [(&str, fn(&mut Settings), Check); 4] = [
+    let cases: [(&str, Change, Check); 4] = [
         ("retire", |it| it.requests[0].kind = RETIRE, |it| matches!(it, ResolveError::OtherType { .. })),
         ("type 4", |it| it.requests[0].kind = 4, |it| matches!(it, ResolveError::OtherType { .. })),
         ("the card is another's", |it| it.cards[0].user = EMPLOYEE, |it| matches!(it, ResolveError::OtherUser { .. })),
