@@ -330,6 +330,7 @@ fn provision(
         readers,
         issuer,
         journal: Some(&context.journal),
+        elsewhere: None,
         supplier: supplier.as_mut(),
         interrupted: &task.interrupted,
         progress: &mut progress,

@@ -77,6 +77,7 @@ pub fn already_done_json(schema: &str, failure: &Failure, done: &DoneBefore) -> 
         "smartcard": done.smartcard,
         "request": done.request,
         "journal": done.journal,
+        "journal_of": done.whose.name(),
         "done_at": done.at,
     })
 }

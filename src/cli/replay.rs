@@ -119,6 +119,7 @@ fn set_pin(
         readers,
         issuer: &mut issuer,
         journal: None,
+        elsewhere: None,
         supplier: &mut supplier,
         interrupted: &AtomicBool::new(false),
         progress: &mut |_| {},

@@ -45,6 +45,7 @@ pub(super) fn consent(ask: &Ask, desk: &mut Desk<'_>, given: &mut Given) -> Resu
     };
     desk.supplier.consent(&proposal, &mut watch)?;
     given.consented = true;
+    given.told_of = done_before.as_ref().map(|done| done.journal.clone());
     Ok(())
 }
 
@@ -81,13 +82,15 @@ pub(super) fn done_before(
     log: &Log<'_>,
     assignment: &Assignment,
 ) -> Result<Option<DoneBefore>, Cause> {
-    let Some(record) = log.done_before(assignment.request).filter(|_| job.asked != Asked::Again) else {
+    let Some(earlier) = log.done_before(assignment.request).filter(|_| job.asked != Asked::Again) else {
         return Ok(None);
     };
+    let record = earlier.record;
     let done = DoneBefore {
         request: assignment.request.unwrap_or_default(),
         smartcard: assignment.smartcard,
         journal: record.id.clone(),
+        whose: earlier.whose,
         at: record.changed().to_owned(),
     };
     if job.asked == Asked::ByInsertion {
@@ -98,6 +101,9 @@ pub(super) fn done_before(
     }
     if record.smartcard() != Some(assignment.smartcard) {
         return Err(Cause::DoneInDoubt { done, doubt: Doubt::OtherRecord });
+    }
+    if log.is_doubted_by_agent(earlier) {
+        return Err(Cause::DoneInDoubt { done, doubt: Doubt::AgentSince });
     }
     match card.proof_tries_left(Proof::CurrentPin)? {
         Tries::Left { left: 0, .. } => Err(Cause::DoneInDoubt { done, doubt: Doubt::Blocked }),

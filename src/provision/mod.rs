@@ -108,7 +108,7 @@ const FRESH_STARTS: u32 = 1;
 pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
     let mut given = Given::with(job.assignment.clone());
     // Claimed once the card is known, and until the end: also while a person types and the card itself is free.
-    let mut log = Log::new(desk.journal);
+    let mut log = Log::new(desk.journal, desk.elsewhere);
     let mut fresh_starts = 0;
     loop {
         match round(job, desk, &mut given, &mut log) {
@@ -203,8 +203,10 @@ fn steps(
     enter(desk, card, Step::Resolve)?;
     let assignment = resolve(card, job, desk, given)?;
     log.claim_request(assignment.request)?;
-    let done_before =
-        if given.consented { None } else { done_before(card, job, desk.supplier.standing(), log, &assignment)? };
+    let done_before = done_before(card, job, desk.supplier.standing(), log, &assignment)?;
+    let done_before = done_before.filter(|done| given.told_of.as_ref() != Some(&done.journal));
+    // A yes that was said before the agent has done the request is none to doing it again.
+    given.consented &= done_before.is_none();
     let answer = answer_to_ask(authority, job, &assignment, log)?;
     // The same key or code as before: a person who types it may have another.
     if job.asked == Asked::ByInsertion && authority.need().is_none_or(|need| desk.supplier.at_hand(need)) {

@@ -12,6 +12,7 @@ use crate::apdu::Command;
 use crate::card::{Proof, StepCommand, Tries};
 use crate::job::authority::Authority;
 use crate::job::consent::Standing;
+use crate::job::elsewhere::OtherJournal;
 use crate::job::held::{HeldCard, OpenCard};
 use crate::job::issuer::{Assignment, Issuer, PinMaker};
 use crate::job::journal::Journal;
@@ -55,6 +56,8 @@ pub struct Surroundings<'a> {
     pub readers: &'a dyn Readers,
     /// What earlier jobs have noted.
     pub journal: Option<&'a Journal>,
+    /// The journal of this machine's agent.
+    pub elsewhere: Option<&'a dyn OtherJournal>,
     /// Whether a secret could be had: from a file or descriptor, or from a person at a terminal.
     pub can_supply: &'a dyn Fn(Need) -> bool,
     /// Set by Ctrl-C.
@@ -111,7 +114,7 @@ fn draw(
 ) -> Result<Plan, Cause> {
     let mut steps: Vec<PlannedStep> = recording.fixture().exchanges.into_iter().map(identification).collect();
     // In the job's order.
-    let log = Log::look(around.journal, held.identity().card_id)?;
+    let log = Log::look(around.journal, around.elsewhere, held.identity().card_id)?;
     held.at(Step::Authorize);
     let authority = choose(&job.rules, held)?;
     held.at(Step::Resolve);
