@@ -92,6 +92,15 @@ fn what_cannot_be_is_refused_by_name() {
 }
 
 #[test]
+fn requests_of_others_are_an_agents_only_where_that_is_said() {
+    for (value, visible) in [("own", false), ("approved", false), ("visible", true)] {
+        let config = Config::from_toml(&format!("[agent]\nrequests = \"{value}\"")).unwrap();
+        assert_eq!(config.agent.visible_requests, visible, "{value}");
+    }
+    assert!(!Config::from_toml("").unwrap().agent.visible_requests);
+}
+
+#[test]
 fn http_is_for_this_machine_alone() {
     for host in ["localhost", "127.0.0.1:8080", "[::1]"] {
         assert!(Config::from_toml(&format!("[server]\nurl = \"http://{host}/x\"")).is_ok(), "{host}");

@@ -267,6 +267,7 @@ fn a_stalled_server_can_be_interrupted() {
                 readers: &inserted.readers,
                 issuer: &mut setup.issuer,
                 journal: None,
+                elsewhere: None,
                 supplier: &mut Person::default(),
                 interrupted: &interrupted,
                 progress: &mut |_| {},
