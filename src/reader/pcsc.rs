@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use self::stuck_threads::{Running, RunningProbe, StuckIn, StuckThreads};
 use self::worker::{Facts, Job, Opening, Reply, SHARING_PATIENCE, Worker};
-use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers, holders};
+use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers, holders, name};
 use crate::secret::SecretBytes;
 
 /// Shown where an error concerns the service and no reader.
@@ -115,7 +115,7 @@ impl PcscReaders {
 /// Whether a program has the card open, by the service's word.
 fn is_in_use(reader: &str, deadline: Duration) -> bool {
     let (reply, answer) = sync_channel(1);
-    let name = CString::new(reader).unwrap_or_default();
+    let Some(name) = name::of_text(reader) else { return false };
     let look = move || {
         let mut states = [pcsc::ReaderState::new(name, pcsc::State::UNAWARE)];
         let looked = establish().is_ok_and(|context| context.get_status_change(Duration::ZERO, &mut states).is_ok());
@@ -200,7 +200,7 @@ fn list_now() -> Result<Vec<ReaderEntry>, ReaderError> {
     };
     let mut entries = Vec::with_capacity(names.len());
     for name in names {
-        let shown = name.to_string_lossy().into_owned();
+        let shown = name::text_of(&name);
         // One call per reader: in a common call a single reader that was just unplugged spoils the answer of all.
         match presence(&context, &name) {
             Ok(presence) => entries.push(ReaderEntry { name: shown, presence }),

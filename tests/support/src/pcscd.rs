@@ -85,13 +85,21 @@ impl Pcscd {
     /// # Errors
     /// Where this machine can't do it; the reason is for people.
     pub fn start(readers: u16) -> Result<Self, Skip> {
+        Self::start_named(readers, "Virtual".as_bytes())
+    }
+
+    /// The same with readers whose names begin with these bytes.
+    ///
+    /// # Errors
+    /// As [`Pcscd::start`].
+    pub fn start_named(readers: u16, name: &[u8]) -> Result<Self, Skip> {
         if !Path::new(DRIVER).exists() {
             return Err(Skip(format!("no {DRIVER} (Debian: vsmartcard-vpcd)")));
         }
         // A port taken between choice and use costs one more attempt, with others.
         let mut last = Skip("no free ports".to_owned());
         for _ in 0..3 {
-            match Self::attempt(readers) {
+            match Self::attempt(readers, name) {
                 Ok(started) => return Ok(started),
                 Err(skip) => last = skip,
             }
@@ -104,20 +112,21 @@ impl Pcscd {
         Self::start(readers).inspect_err(|reason| waiting::skip(&format!("no pcscd: {reason}"))).ok()
     }
 
-    fn attempt(wanted: u16) -> Result<Self, Skip> {
+    fn attempt(wanted: u16, name: &[u8]) -> Result<Self, Skip> {
         let cannot = |what: &'static str| move |error: io::Error| Skip(format!("{what}: {error}"));
         let folder = tempfile::Builder::new().prefix("pcscd").tempdir().map_err(cannot("no temporary folder"))?;
         fs::create_dir(folder.path().join("run")).map_err(cannot("no folder for the socket"))?;
-        let mut configuration = String::new();
+        let mut configuration = Vec::new();
         let mut readers = Vec::new();
         for pair in 0..wanted.div_ceil(2) {
             // The driver keeps its slots in static memory: a second pair needs a library of another name.
             let library = library(folder.path(), pair);
             fs::copy(DRIVER, &library).map_err(cannot("the driver can't be copied"))?;
             let port = free_pair().ok_or_else(|| Skip("no two free ports".to_owned()))?;
-            configuration += &entry(pair, port, &library);
+            configuration.extend(entry(name, pair, port, &library));
             for slot in 0..2 {
-                readers.push(VirtualReader { name: format!("Virtual {pair} 00 {slot:02X}"), port: port + slot });
+                let name = [name, format!(" {pair} 00 {slot:02X}").as_bytes()].concat();
+                readers.push(VirtualReader { name: String::from_utf8_lossy(&name).into_owned(), port: port + slot });
             }
         }
         fs::write(folder.path().join("reader.conf"), configuration).map_err(cannot("reader.conf"))?;
@@ -238,8 +247,11 @@ impl Pcscd {
     /// that is large enough.
     pub fn start_again_with(&mut self, pairs: usize) {
         let numbered = (0_u16..).zip(self.readers.chunks(2)).take(pairs);
-        let entries = numbered.map(|(pair, slots)| entry(pair, slots[0].port, &library(self.folder.path(), pair)));
-        fs::write(self.folder.path().join("reader.conf"), entries.collect::<String>()).expect("the folder is ours");
+        let of_pair = |(pair, slots): (u16, &[VirtualReader])| {
+            entry(b"Virtual", pair, slots[0].port, &library(self.folder.path(), pair))
+        };
+        let entries: Vec<u8> = numbered.flat_map(of_pair).collect();
+        fs::write(self.folder.path().join("reader.conf"), entries).expect("the folder is ours");
         self.start_again();
     }
 
@@ -317,8 +329,9 @@ fn library(folder: &Path, pair: u16) -> PathBuf {
 }
 
 /// What pcscd's configuration says of a pair. An entry is complete at LIBPATH: it must be the last line.
-fn entry(pair: u16, port: u16, library: &Path) -> String {
-    format!("FRIENDLYNAME \"Virtual {pair}\"\nDEVICENAME /dev/null:{port}\nLIBPATH {}\n\n", library.display())
+fn entry(name: &[u8], pair: u16, port: u16, library: &Path) -> Vec<u8> {
+    let rest = format!(" {pair}\"\nDEVICENAME /dev/null:{port}\nLIBPATH {}\n\n", library.display());
+    [b"FRIENDLYNAME \"", name, rest.as_bytes()].concat()
 }
 
 /// Two ports in a row that nobody listens on. Test processes start in different places and each counts on from its own.
