@@ -116,7 +116,7 @@ impl Default for Card {
             min_tries_left: 2,
             id_order: IdOrder::Windows,
             piv_pin: PivPin::Discovery,
-            atr: AtrRule::ById,
+            atr: AtrRule::Record,
             pin_characters: PinCharacters::Digits,
             pin_length: None,
             admin_key: AdminKeyRule::Policy,

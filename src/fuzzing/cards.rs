@@ -188,8 +188,11 @@ fn walk(card: &mut dyn Card, calls: u8, script: &mut Script<'_>) {
             let read =
                 ask(card, script, |card, channel| if again { card.confirm(channel) } else { card.identify(channel) });
             if let Some(id) = read {
-                // An OpenPGP card may have said it when its application was made sure of.
-                let data = if card.family() == Family::OpenPgp { &script.heard } else { &script.data };
+                // An OpenPGP card may have said it when its application was made sure of, a PIV card when it was told from others.
+                let data = match (card.family(), again) {
+                    (Family::OpenPgp, _) | (Family::Piv, false) => &script.heard,
+                    _ => &script.data,
+                };
                 card_id(id, card.family(), data);
             }
         }

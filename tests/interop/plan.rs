@@ -16,7 +16,7 @@ fn announced(frame: &str, secret: bool) -> String {
 
 /// Plans and enrolls, and compares.
 fn plan_then_enroll(card: &Vcard, job: &Job<'_>, authority: Authority<'_>) {
-    let (run, while_planning) = card.watch(|| job.run(authority, &["--json", "plan"]));
+    let (run, while_planning) = card.watch(|| job.run(authority, &["--json", "plan", "--again"]));
     let plan = run.exits(0).json();
     assert_eq!(plan["outcome"], "possible", "{run}");
     assert_eq!(plan["authority"], authority.name);

@@ -73,7 +73,7 @@ fn two_lines_are_no_secret() {
     let installation = Installation::for_gids(PinMaker::UserProvided);
     fs::write(installation.path("secret"), "24681357\n11111111\n").unwrap();
     let words = format!("exec 9<'{}'", installation.path("secret").display());
-    let run = installation.start_by(&pcscd.socket(), &words, &["--json", "enroll", "--pin-fd", "9"]).finish();
+    let run = installation.start_by(&pcscd.socket(), &words, &["--json", "enroll", "--yes", "--pin-fd", "9"]).finish();
     run.exits(7).says("there is more than one line").says("\"card_state\":\"untouched\"");
     assert!(card.with(|card| card.pin_is(OLD_PIN.as_bytes())));
 }

@@ -87,7 +87,8 @@ fn the_loudest_log_of_failures_shows_no_secret_either() {
     // A PIN that no card of this kind takes.
     let long = b"zQ7vK2wX9pLm-zQ7vK2wX9pLm".to_vec();
     installation.server.state().change(|settings| settings.pin_maker = PinMaker::Fixed(long.clone()));
-    let misfit = installation.pinwright(&pcscd, &["-vvv", "--json", "enroll", "--yes", "--again"]);
+    let misfit =
+        installation.pinwright(&pcscd, &["-vvv", "--json", "enroll", "--yes", "--again", "--risk-uncounted=admin"]);
     misfit.exits(8);
     secrets.push(("long PIN", long));
     assert_clean(&misfit, &installation, &secrets);
@@ -96,7 +97,8 @@ fn the_loudest_log_of_failures_shows_no_secret_either() {
     let body = format!("{{\"pin\": \"{}\"}}", std::str::from_utf8(PIN).unwrap()).into_bytes();
     let maker = PinMaker::Raw { status: 200, content_type: "application/json".to_owned(), body };
     installation.server.state().change(|settings| settings.pin_maker = maker);
-    let malformed = installation.pinwright(&pcscd, &["-vvv", "--json", "enroll", "--yes", "--again"]);
+    let malformed =
+        installation.pinwright(&pcscd, &["-vvv", "--json", "enroll", "--yes", "--again", "--risk-uncounted=admin"]);
     assert_ne!(malformed.code(), 0);
     assert_clean(&malformed, &installation, &secrets);
     assert!(card.with(|card| card.pin_is(super::OLD_PIN.as_bytes())));

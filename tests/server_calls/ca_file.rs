@@ -100,7 +100,7 @@ fn what_is_no_file_of_authorities_is_named_with_its_reason() {
             "block 1 has its BEGIN line, content and END line on one line",
         ),
         (pem.trim_end().replace('\n', "").into_bytes(), "on one line"),
-        (pem[..pem.len() / 2].as_bytes().to_vec(), "block 1 has no END line"),
+        (pem.as_bytes()[..pem.len() / 2].to_vec(), "block 1 has no END line"),
         (read("leaf.pem"), "\"cm-server\" in it is no authority's certificate"),
         (b"".to_vec(), "holds no certificate"),
         (b"<html>".to_vec(), "holds no certificate"),

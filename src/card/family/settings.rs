@@ -13,7 +13,7 @@ use crate::card::profile::Profile;
 pub enum AtrRule {
     /// Where it has an ID of its own in common with it, and the record's ATR names no other family or profile.
     #[default]
-    ById,
+    Record,
     /// Never.
     Strict,
 }
@@ -43,7 +43,7 @@ impl Default for Families {
             profiles: Vec::new(),
             prefer: Vec::new(),
             id_order: IdOrder::Windows,
-            atr: AtrRule::ById,
+            atr: AtrRule::Record,
             piv_pin: PivPin::Discovery,
             pin_characters: PinCharacters::Digits,
             gids_limits: None,

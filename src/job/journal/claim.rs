@@ -27,7 +27,7 @@ impl<'a> Claim<'a> {
     /// The records of this card, oldest first. Nobody else changes them while the claim is held, so one look is enough.
     ///
     /// # Errors
-    /// As [`Journal::of_card`].
+    /// As [`super::Journal::of_card`].
     pub fn records(&self) -> Result<Vec<Record>, JournalError> {
         read::of_card(self.folder, self.card_id)
     }
@@ -35,7 +35,7 @@ impl<'a> Claim<'a> {
     /// Those of them that are open: what earlier jobs left unsettled.
     ///
     /// # Errors
-    /// As [`Journal::of_card`].
+    /// As [`super::Journal::of_card`].
     pub fn unsettled(&self) -> Result<Vec<Record>, JournalError> {
         Ok(self.records()?.into_iter().filter(Record::is_open).collect())
     }
@@ -43,7 +43,7 @@ impl<'a> Claim<'a> {
     /// The record of a job that did this request on this card, unless a later job has left the card unsettled.
     ///
     /// # Errors
-    /// As [`Journal::of_card`].
+    /// As [`super::Journal::of_card`].
     pub fn done(&self, request: Uuid) -> Result<Option<Record>, JournalError> {
         Ok(done(&self.records()?, request).cloned())
     }

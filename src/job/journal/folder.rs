@@ -36,7 +36,12 @@ impl Folder {
 
     /// One of the folders that hold the cards' folders.
     pub fn shard(&self, shard: u8) -> PathBuf {
-        self.0.join("v2").join("cards").join(format!("{shard:02x}"))
+        self.cards().join(format!("{shard:02x}"))
+    }
+
+    /// All of those.
+    pub fn cards(&self) -> PathBuf {
+        self.0.join("v2").join("cards")
     }
 
     /// The records of jobs on a request that have no card yet.

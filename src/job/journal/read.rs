@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::error::JournalError;
-use super::folder::{Folder, ReadError, SHARDS, entries, file_name, list, read as read_file};
+use super::folder::{Folder, ReadError, entries, file_name, list, read as read_file};
 use super::record::Record;
 use super::v2::Unread;
 use super::{marker, names, v1, v2};
@@ -40,8 +40,8 @@ pub struct History {
 pub(super) fn history(folder: &Folder) -> Result<History, JournalError> {
     let mut files = list(&folder.0, "json")?;
     files.retain(|path| !path.file_name().is_some_and(|name| marker::is_name(&name.to_string_lossy())));
-    for shard in 0..=SHARDS {
-        for card in entries(&folder.shard(shard))? {
+    for shard in entries(&folder.cards())? {
+        for card in entries(&shard)? {
             files.extend(list(&card, "json")?);
         }
     }
