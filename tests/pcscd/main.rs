@@ -23,6 +23,7 @@ mod puk;
 mod recordings;
 mod resets;
 mod secrets;
+mod yubico;
 
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
