@@ -9,6 +9,10 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .PHONY: help demo test compare interop soak lint bench fuzz residue mutants install
 
+# libclang has no C headers of its own; those of gcc serve (tests/vcard makes bindings of C code).
+BINDGEN_EXTRA_CLANG_ARGS ?= $(shell gcc -print-file-name=include 2>/dev/null | sed -n 's|^/|-I/|p')
+export BINDGEN_EXTRA_CLANG_ARGS
+
 # The independent cards of tests/interop: a package of its own, so that pinwright's graph knows nothing of them.
 VCARD := --locked --manifest-path tests/vcard/Cargo.toml --target-dir '$(CARGO_TARGET_DIR)/vcard'
 

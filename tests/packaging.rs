@@ -167,3 +167,71 @@ fn one_user_is_meant_everywhere() {
         assert!(folder.path().join("etc/pinwright").is_dir() && folder.path().join("var/lib/pinwright").is_dir());
     }
 }
+
+/// `packaging/system-packages` on a Debian of its own: nothing is installed yet, and one package is not to be had.
+fn system_packages(target: &str, unknown: &str, programs: &[&str]) -> (Output, Vec<String>) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let installed = folder.path().join("installed");
+    let apt = format!(
+        "for word; do [ \"$word\" != '{unknown}' ] || exit 100; done; for word; do echo \"$word\" >>{0}; done",
+        installed.display()
+    );
+    let dpkg = format!("grep -qx \"$2\" {} && echo 'Status: install ok installed'", installed.display());
+    let pkg_config = format!("grep -qx libpcsclite-dev {}", installed.display());
+    let stand_ins =
+        [("apt-get", apt.as_str()), ("dpkg", &dpkg), ("pkg-config", &pkg_config), ("id", "echo 0"), ("cargo", ":")];
+    for (name, script) in stand_ins.into_iter().filter(|(name, _)| programs.contains(name)) {
+        let path = folder.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    // Of the real ones those that the script and its stand-ins are made of.
+    for name in ["sh", "env", "grep", "uname"] {
+        let real =
+            ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(name)).into_iter().find(|path| path.exists());
+        std::os::unix::fs::symlink(real.unwrap(), folder.path().join(name)).unwrap();
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/system-packages");
+    let output = Command::new(script).arg(target).env_clear().env("PATH", folder.path()).output().unwrap();
+    let list = fs::read_to_string(&installed).unwrap_or_default();
+    (output, list.lines().filter(|word| !word.starts_with('-')).map(str::to_owned).collect())
+}
+
+const DEBIAN: [&str; 5] = ["apt-get", "dpkg", "pkg-config", "id", "cargo"];
+
+#[test]
+fn no_package_is_named_by_its_version() {
+    for target in
+        ["demo", "test", "compare", "interop", "lint", "soak", "bench", "fuzz", "residue", "mutants", "install"]
+    {
+        let (output, packages) = system_packages(target, "-", &DEBIAN);
+        assert!(output.status.success(), "{target}: {}", said(&output));
+        assert!(packages.iter().any(|package| package == "libpcsclite-dev"), "{target}: {packages:?}");
+        // As libclang1-14: another release of Debian has another.
+        let versioned =
+            |package: &&String| package.split('-').skip(1).any(|part| part.starts_with(|c: char| c.is_ascii_digit()));
+        assert_eq!(packages.iter().find(versioned), None, "{target}");
+    }
+}
+
+#[test]
+fn a_package_that_cannot_be_had_is_named_and_the_others_are_installed() {
+    let (output, packages) = system_packages("test", "libclang1", &DEBIAN);
+    assert!(output.status.success(), "what can be tested is tested: {}", said(&output));
+    assert!(said(&output).contains("could not install: libclang1 \n"), "{}", said(&output));
+    assert!(!said(&output).contains("libpcsclite was not found"), "{}", said(&output));
+    assert!(packages.iter().any(|package| package == "pcscd"), "{packages:?}");
+    // Without this one there is no building.
+    let (output, _) = system_packages("test", "libpcsclite-dev", &DEBIAN);
+    assert!(!output.status.success() && said(&output).contains("libpcsclite was not found"), "{}", said(&output));
+}
+
+#[test]
+fn debians_own_rust_is_named_where_there_is_none() {
+    let (output, packages) = system_packages("demo", "-", &DEBIAN[..4]);
+    assert!(!output.status.success() && packages.is_empty());
+    for word in ["rustup.rs", "rustc-web", "cargo-web", "1.89"] {
+        assert!(said(&output).contains(word), "{word}: {}", said(&output));
+    }
+}

@@ -72,6 +72,10 @@ impl EventPublisher {
         self.service = state;
     }
 
+    pub fn service_is_absent(&self) -> bool {
+        matches!(self.service, ServiceState::Absent { .. })
+    }
+
     pub fn follow(&mut self, follower: SyncSender<Event>) {
         self.followers.push(follower);
     }

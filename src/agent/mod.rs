@@ -36,6 +36,7 @@ use self::report::{EventKind, Phase, ServiceState};
 pub use self::settings::Settings;
 use self::slot::{Slot, needs_attention};
 use self::verdict::Next;
+use crate::operation::Operation;
 use crate::reader::ReaderError;
 use crate::reader::ignore::is_ignored;
 use crate::reader::monitor::{self, CardEvent, Handle, StatusService};
@@ -169,6 +170,10 @@ impl Agent {
             Message::Follow(follower) => self.publisher.follow(follower),
             Message::Recheck(reply) => {
                 let count = self.recheck(Instant::now());
+                if self.publisher.service_is_absent() {
+                    // Its intervals may be long ones by now.
+                    self.call_monitor(Handle::refresh);
+                }
                 tracing::info!("re-check asked for: {count} cards wait");
                 if reply.is_some_and(|reply| reply.try_send(count).is_err()) {
                     tracing::debug!("nobody waits for the count any more");
@@ -228,6 +233,13 @@ impl Agent {
         let reason = match error {
             // A job that held a card reports the loss itself.
             ReaderError::ServiceLost { .. } => format!("{error}; the agent goes on when it is back"),
+            error if error.needs_a_person() => {
+                let remedy = error.remedy();
+                format!(
+                    "{error}. {remedy}. The agent asks again at growing intervals, `{}` at once",
+                    Operation::AgentRecheck
+                )
+            }
             error => format!("{error}. {}", error.remedy()),
         };
         self.publisher.service(ServiceState::Absent { reason: reason.clone() });

@@ -8,6 +8,7 @@ use crate::apdu::Channel;
 use crate::card::CardId;
 use crate::card::family::{self, Families};
 use crate::exit::Exit;
+use crate::foreign_text::escaped;
 use crate::job::Cause;
 use crate::operation::Operation;
 use crate::reader::ignore::is_ignored;
@@ -179,7 +180,7 @@ fn has_card(entry: &ReaderEntry) -> bool {
 }
 
 fn by_name(entries: &[ReaderEntry], wanted: &str) -> Result<ReaderEntry, ChoiceError> {
-    if let Some(exact) = entries.iter().find(|entry| entry.name == wanted) {
+    if let Some(exact) = entries.iter().find(|entry| spellings(&entry.name).iter().any(|name| name == wanted)) {
         return Ok(exact.clone());
     }
     let names = |entries: Vec<&ReaderEntry>| entries.into_iter().map(|entry| quoted(&entry.name)).collect();
@@ -191,8 +192,8 @@ fn by_name(entries: &[ReaderEntry], wanted: &str) -> Result<ReaderEntry, ChoiceE
         return entries.get(number).cloned().ok_or_else(gone);
     }
     let folded = wanted.to_lowercase();
-    let mut matching: Vec<&ReaderEntry> =
-        entries.iter().filter(|entry| entry.name.to_lowercase().contains(&folded)).collect();
+    let fits = |entry: &&ReaderEntry| spellings(&entry.name).iter().any(|name| name.to_lowercase().contains(&folded));
+    let mut matching: Vec<&ReaderEntry> = entries.iter().filter(fits).collect();
     match (matching.pop(), matching.is_empty()) {
         (Some(only), true) => Ok(only.clone()),
         (None, _) => {
@@ -260,4 +261,33 @@ fn shown(entry: &ReaderEntry) -> String {
 
 fn quoted(name: &str) -> String {
     format!("{name:?}")
+}
+
+/// How a name is written: by JSON, by `readers`, and between quotation marks by errors. Whatever is shown selects.
+fn spellings(name: &str) -> [String; 3] {
+    let quoted = quoted(name);
+    [name.to_owned(), escaped(name).into_owned(), quoted.trim_matches('"').to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reader::Presence;
+
+    #[test]
+    fn what_is_shown_of_a_name_selects_it() {
+        let presence = Presence { generation: 0, atr: None, mute: false };
+        let names = ["Lecteur \\xE9 00 00", "Lecteur \u{1b}[31m 00 00", "Say \"00\""];
+        let entries = names.map(|name| ReaderEntry { name: name.to_owned(), presence: presence.clone() });
+        for (number, name) in names.iter().enumerate() {
+            for wanted in spellings(name).into_iter().chain([number.to_string()]) {
+                assert_eq!(by_name(&entries, &wanted).unwrap().name, *name, "{wanted}");
+            }
+        }
+        for (part, name) in [("\\xe9", names[0]), ("\\\\xE9", names[0]), ("\\u{1B}[31m", names[1])] {
+            assert_eq!(by_name(&entries, part).unwrap().name, name, "{part}");
+        }
+        assert!(matches!(by_name(&entries, "lecteur"), Err(ChoiceError::ManyReaders { .. })));
+        assert!(matches!(by_name(&entries, "\u{FFFD}"), Err(ChoiceError::NoSuchReader { .. })));
+    }
 }

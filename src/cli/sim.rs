@@ -42,6 +42,9 @@ pub enum SimCommand {
         /// The card ID, as the server knows it. An OpenPGP card has only the first six bytes of it, over and over.
         #[arg(long, value_name = "UUID", default_value_t = default_card_id())]
         card_id: Uuid,
+        /// A PIV card with Yubico's extensions: version, serial number, metadata, setting the management key.
+        #[arg(long)]
+        yubico: bool,
     },
     /// Serve the certificate server's API over TLS on this machine, knowing the card of `sim card`.
     Server {
@@ -68,7 +71,7 @@ pub enum Family {
     Gids,
     /// ISO 7816-4, described by a profile.
     Iso7816,
-    /// PIV, without extensions of a maker's own.
+    /// PIV, with extensions of a maker's own where `--yubico` asks for them.
     Piv,
     /// OpenPGP card.
     #[value(name = "openpgp")]
@@ -87,10 +90,13 @@ fn default_card_id() -> Uuid {
 /// [`CliError::Output`].
 pub fn run(command: &SimCommand, context: &mut CommandContext<'_>) -> Result<(), CliError> {
     match command {
-        SimCommand::Card { family, port, host, blank, card_id } => {
+        SimCommand::Card { family, yubico: true, .. } if *family != Family::Piv => {
+            Err(failed(std::io::Error::other("--yubico is for cards of --family piv")))
+        }
+        SimCommand::Card { family, port, host, blank, card_id, yubico } => {
             let options = VpcdOptions { host: host.clone(), ..VpcdOptions::local(*port) };
             let card_id = if *family == Family::OpenPgp { openpgp_card_id(*card_id) } else { *card_id };
-            let handle = insert(*family, *blank, card_id, &options).map_err(failed)?;
+            let handle = insert(*family, *blank, *yubico, card_id, &options).map_err(failed)?;
             context.print(&format!("READY card={card_id} port={port}"))?;
             wait(&context.interrupted, || handle.is_inserted());
             drop(handle.remove());
@@ -120,6 +126,7 @@ fn openpgp_card_id(wanted: Uuid) -> Uuid {
 fn insert(
     family: Family,
     blank: bool,
+    yubico: bool,
     card_id: Uuid,
     options: &VpcdOptions,
 ) -> Result<VpcdHandle, crate::sim::vpcd::VpcdError> {
@@ -136,7 +143,7 @@ fn insert(
             VpcdHandle::insert(Iso7816Card::new(settings), options)
         }
         Family::Piv => {
-            let settings = PivSettings { guid: Some(guid), ..PivSettings::default() };
+            let settings = PivSettings { guid: Some(guid), yubico, ..PivSettings::default() };
             VpcdHandle::insert(PivCard::new(settings), options)
         }
         Family::OpenPgp => {

@@ -1,4 +1,16 @@
-//! How people start the PC/SC service of this system.
+//! The PC/SC service of this system: where it listens, and how people start it.
+
+use std::path::{Path, PathBuf};
+
+/// The socket of pcscd, by the variable that its library obeys or where it is by default; empty on Windows, which has none.
+#[must_use]
+pub fn socket() -> PathBuf {
+    if cfg!(windows) {
+        return PathBuf::new();
+    }
+    let named = std::env::var_os("PCSCLITE_CSOCK_NAME").filter(|name| !name.is_empty());
+    named.map_or_else(|| PathBuf::from("/run/pcscd/pcscd.comm"), PathBuf::from)
+}
 
 /// Starts one that does not run: an imperative sentence without a full stop.
 #[cfg(windows)]
@@ -15,3 +27,42 @@ pub const RESTART: &str = "restart the Smart Card service";
 #[cfg(not(windows))]
 pub const RESTART: &str =
     "restart it: `systemctl restart pcscd`; if that does not help unplug the reader that it hangs in";
+
+/// Has one that refuses us take us in: an imperative sentence without a full stop.
+#[must_use]
+pub fn allow() -> &'static str {
+    allow_with(&SYSTEM_BUSES)
+}
+
+fn allow_with(buses: &[&str]) -> &'static str {
+    if cfg!(windows) || buses.iter().any(|bus| Path::new(bus).exists()) { ALLOW } else { ALLOW_WITHOUT_BUS }
+}
+
+/// Where the system bus listens.
+const SYSTEM_BUSES: [&str; 2] = ["/run/dbus/system_bus_socket", "/var/run/dbus/system_bus_socket"];
+
+#[cfg(windows)]
+const ALLOW: &str = "allow this user the use of the Smart Card service";
+#[cfg(not(windows))]
+const ALLOW: &str =
+    "allow this user in polkit: actions org.debian.pcsc-lite.access_pcsc and org.debian.pcsc-lite.access_card";
+
+/// A pcscd that can't ask polkit refuses everybody.
+const ALLOW_WITHOUT_BUS: &str = "start dbus and polkit where pcscd runs: it asks polkit over the system bus, there is none here, and \
+     without it pcscd refuses everybody, root too. Or, where only trusted users are, start pcscd with --disable-polkit";
+
+#[cfg(all(test, not(windows)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn polkit_is_named_where_it_can_be_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let bus = folder.path().join("system_bus_socket");
+        let bus = bus.to_str().unwrap();
+        assert!(allow_with(&["/nowhere/else", bus]).contains("--disable-polkit"));
+        assert!(!allow_with(&[bus]).contains("allow this user"));
+        std::fs::write(bus, "").unwrap();
+        assert!(allow_with(&["/nowhere/else", bus]).contains("allow this user in polkit"));
+    }
+}

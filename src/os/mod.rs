@@ -15,6 +15,7 @@ pub mod process;
 pub mod prompt;
 pub mod service;
 pub mod signals;
+pub mod socket_clients;
 pub mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;

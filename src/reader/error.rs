@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::holders::{self, Holder};
+use super::holders::{self, Holders};
 use super::replay::ReplayError;
 use crate::operation::Operation;
 use crate::os::card_service;
@@ -75,7 +75,7 @@ pub enum ReaderError {
         /// How long we waited for it.
         waited: Duration,
         /// Who may be holding it.
-        holders: Vec<Holder>,
+        holders: Holders,
     },
     /// The card gives no answer to a reset.
     #[error("the card in reader {reader:?} does not respond to a reset")]
@@ -144,6 +144,12 @@ pub enum ReaderError {
 }
 
 impl ReaderError {
+    /// Whether the service answers and will give the same answer until a person changes something on the machine.
+    #[must_use]
+    pub fn needs_a_person(&self) -> bool {
+        matches!(self, Self::OtherProtocol | Self::AccessDenied)
+    }
+
     /// What to do next, as an imperative sentence without a full stop.
     #[must_use]
     pub fn remedy(&self) -> String {
@@ -157,9 +163,7 @@ impl ReaderError {
                  on; after an upgrade restart pcscd (its log names both versions)"
             }
             Self::ServiceSilent { .. } => card_service::RESTART,
-            Self::AccessDenied => {
-                "allow this user in polkit: actions org.debian.pcsc-lite.access_pcsc and org.debian.pcsc-lite.access_card"
-            }
+            Self::AccessDenied => card_service::allow(),
             Self::NoSuchReader { .. } => {
                 return format!("plug the reader in; `{}` lists what is there", Operation::Readers);
             }

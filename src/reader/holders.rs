@@ -1,9 +1,11 @@
-//! Who may be holding a card: the other processes that have the PC/SC client library loaded.
+//! Who may be holding a card: the other processes that are connected to the PC/SC service that we use.
 //!
-//! The service does not tell its clients about each other, so this is a list of candidates: as root all of them, else those
-//! of this user. Only Linux tells; elsewhere the list is empty.
+//! The service does not tell its clients about each other, so these are candidates: the kernel tells of every connection to the
+//! service's socket, and to root whose it is, to others for processes of their own. Only Linux tells.
 
 use std::fmt;
+
+use crate::os::{card_service, socket_clients};
 
 /// A process that uses the PC/SC service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,27 +22,28 @@ impl fmt::Display for Holder {
     }
 }
 
-/// The client library's name in a process's memory map.
-const LIBRARY: &str = "/libpcsclite.so";
-
-/// Our own name: a process of ours shows its map to root only, and is as likely to hold a card as any.
-const OURS: &str = env!("CARGO_PKG_NAME");
+/// Who uses the service beside us.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holders {
+    /// The processes that we can see.
+    pub seen: Vec<Holder>,
+    /// How many connections are of processes that we can't see; `None` where nobody tells.
+    pub unseen: Option<usize>,
+}
 
 /// The candidates, ourselves left out.
 #[must_use]
-pub fn candidates() -> Vec<Holder> {
-    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let mut holders: Vec<Holder> = processes
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|pid| *pid != std::process::id())
-        .map(|pid| Holder { pid, name: name(pid) })
-        .filter(|Holder { pid, name }| match std::fs::read_to_string(format!("/proc/{pid}/maps")) {
-            Ok(maps) => maps.contains(LIBRARY),
-            Err(_) => name == OURS,
-        })
-        .collect();
-    holders.sort_by_key(|holder| holder.pid);
-    holders
+pub fn candidates() -> Holders {
+    match socket_clients::clients(&card_service::socket()) {
+        Ok(clients) => Holders {
+            seen: clients.processes.into_iter().map(|pid| Holder { pid, name: name(pid) }).collect(),
+            unseen: Some(clients.unseen),
+        },
+        Err(error) => {
+            tracing::debug!("who uses the PC/SC service is not told: {error}");
+            Holders::default()
+        }
+    }
 }
 
 /// At most 15 bytes of a process's own choice: printable ones only.
@@ -49,12 +52,41 @@ fn name(pid: u32) -> String {
     name.trim().chars().filter(|c| !c.is_control()).collect()
 }
 
-/// ` It may be held by …`, or nothing.
+/// What an error adds about them: the continuation of a sentence, or nothing.
 #[must_use]
-pub fn sentence(holders: &[Holder]) -> String {
-    if holders.is_empty() {
+pub fn sentence(holders: &Holders) -> String {
+    let mut told: Vec<String> = holders.seen.iter().map(ToString::to_string).collect();
+    match holders.unseen {
+        None => return "; which processes use the service can't be seen from here".to_owned(),
+        Some(0) => {}
+        Some(1) => told.push("one that can't be seen from here (root sees it)".to_owned()),
+        Some(unseen) => told.push(format!("some that can't be seen from here ({unseen} connections; root sees them)")),
+    }
+    if told.is_empty() {
         return String::new();
     }
-    let names: Vec<String> = holders.iter().map(ToString::to_string).collect();
-    format!("; processes that use the service: {}", names.join(", "))
+    format!("; processes that use the service: {}", told.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_cannot_be_seen_is_told() {
+        let gpg = || vec![Holder { pid: 7, name: "scdaemon".to_owned() }];
+        for (seen, unseen, told) in [
+            (vec![], None, "; which processes use the service can't be seen from here"),
+            (vec![], Some(0), ""),
+            (vec![], Some(1), "; processes that use the service: one that can't be seen from here (root sees it)"),
+            (gpg(), Some(0), "; processes that use the service: scdaemon (pid 7)"),
+            (
+                gpg(),
+                Some(2),
+                "; processes that use the service: scdaemon (pid 7), some that can't be seen from here (2 connections; root sees them)",
+            ),
+        ] {
+            assert_eq!(sentence(&Holders { seen, unseen }), told);
+        }
+    }
 }

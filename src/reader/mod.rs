@@ -12,6 +12,7 @@ mod frame;
 pub mod holders;
 pub mod ignore;
 pub mod monitor;
+mod name;
 pub mod pcsc;
 pub mod record;
 pub mod replay;
@@ -64,7 +65,8 @@ pub struct Presence {
 /// One reader and what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReaderEntry {
-    /// The name given by the system. It changes when readers are plugged in another order: shown, never an identity.
+    /// The text that stands for the name given by the system, whose bytes that are no UTF-8 are `\xE9` in it. A name changes when
+    /// readers are plugged in another order: shown, never an identity.
     pub name: String,
     /// What is in it.
     pub presence: Presence,
@@ -78,7 +80,7 @@ pub trait Readers: Send + Sync {
     /// No service, no permission, no answer. No reader at all is an empty list.
     fn list(&self) -> Result<Vec<ReaderEntry>, ReaderError>;
 
-    /// Opens the card in the named reader, shared, inside a transaction that is held until [`Connection::end`].
+    /// Opens the card in the reader that has this text in the list, shared, inside a transaction that is held until [`Connection::end`].
     ///
     /// # Errors
     /// No such reader, no card, card in use by others beyond a bounded wait, card without answer.

@@ -92,6 +92,10 @@ pub type Listener<'a> = &'a (dyn Fn(CardEvent) -> ControlFlow<()> + Sync);
 /// First and longest pause between two attempts to reach the service.
 const RECONNECT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
+/// Longest pause where a service answers that it does not want us: each attempt is some lines in its log, and a person has to
+/// change something. The pauses grow as the others do, so what passes by itself after all is noticed before long.
+const RECONNECT_REFUSED: Duration = Duration::from_secs(300);
+
 /// How long a connection must have lasted for the pauses to start over. A service that fails at each wait would otherwise be
 /// connected to, and every card looked at, ten times a second.
 const LASTING: Duration = Duration::from_secs(2);
@@ -160,16 +164,24 @@ impl Watch<'_> {
                 Err(error) => Served::Lost(error),
             };
             let Served::Lost(error) = served else { return };
-            if self.has_lost(error).is_break() {
-                return;
-            }
-            self.handle.pause(self.pause);
-            self.pause = (self.pause * 2).min(RECONNECT.1);
+            let Some(pause) = self.lost(error) else { return };
+            self.handle.pause(pause);
             // A new look is what comes next, so a request for one is seen to.
             if self.handle.take() == Request::Stop {
                 return;
             }
         }
+    }
+
+    /// Tells of a loss where it is a new one. Gives the pause before the next attempt; nothing where nobody wants to be told any more.
+    fn lost(&mut self, error: ReaderError) -> Option<Duration> {
+        let longest = if error.needs_a_person() { RECONNECT_REFUSED } else { RECONNECT.1 };
+        if self.has_lost(error).is_break() {
+            return None;
+        }
+        let pause = self.pause.min(longest);
+        self.pause = (pause * 2).min(longest);
+        Some(pause)
     }
 
     fn serve(&mut self, source: &mut dyn StatusSource) -> Served {

@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use self::stuck_threads::{Running, RunningProbe, StuckIn, StuckThreads};
 use self::worker::{Facts, Job, Opening, Reply, SHARING_PATIENCE, Worker};
-use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers, holders};
+use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers, holders, name};
+use crate::os::card_service;
 use crate::secret::SecretBytes;
 
 /// Shown where an error concerns the service and no reader.
@@ -115,7 +116,7 @@ impl PcscReaders {
 /// Whether a program has the card open, by the service's word.
 fn is_in_use(reader: &str, deadline: Duration) -> bool {
     let (reply, answer) = sync_channel(1);
-    let name = CString::new(reader).unwrap_or_default();
+    let Some(name) = name::of_text(reader) else { return false };
     let look = move || {
         let mut states = [pcsc::ReaderState::new(name, pcsc::State::UNAWARE)];
         let looked = establish().is_ok_and(|context| context.get_status_change(Duration::ZERO, &mut states).is_ok());
@@ -187,8 +188,25 @@ impl Connection for PcscConnection {
     }
 }
 
+/// Attempts to reach a service that may be there.
+const ATTEMPTS: u32 = 4;
+
 fn establish() -> Result<pcsc::Context, ReaderError> {
-    pcsc::Context::establish(pcsc::Scope::User).map_err(|code| failure(SERVICE, "reaching the service", code))
+    let establish = || pcsc::Context::establish(pcsc::Scope::User);
+    reach(establish, card_service::socket().exists()).map_err(|code| failure(SERVICE, "reaching the service", code))
+}
+
+/// A pcscd that refuses us closes the connection. Under load it does so before the library has said its first word, and the library
+/// then says that there is no service: where there is a socket, it is asked again.
+fn reach<T>(mut attempt: impl FnMut() -> Result<T, pcsc::Error>, has_socket: bool) -> Result<T, pcsc::Error> {
+    let mut reached = attempt();
+    for _ in 1..ATTEMPTS {
+        if !(has_socket && matches!(reached, Err(pcsc::Error::NoService))) {
+            break;
+        }
+        reached = attempt();
+    }
+    reached
 }
 
 fn list_now() -> Result<Vec<ReaderEntry>, ReaderError> {
@@ -200,7 +218,7 @@ fn list_now() -> Result<Vec<ReaderEntry>, ReaderError> {
     };
     let mut entries = Vec::with_capacity(names.len());
     for name in names {
-        let shown = name.to_string_lossy().into_owned();
+        let shown = name::text_of(&name);
         // One call per reader: in a common call a single reader that was just unplugged spoils the answer of all.
         match presence(&context, &name) {
             Ok(presence) => entries.push(ReaderEntry { name: shown, presence }),
@@ -301,6 +319,25 @@ fn receive<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_is_told_also_where_the_service_closes_early() {
+        use pcsc::Error::{NoService, SecurityViolation};
+        let asked = |answers: &[pcsc::Error], has_socket| {
+            let mut answers = answers.iter();
+            let reached: Result<(), _> = reach(|| Err(*answers.next().unwrap()), has_socket);
+            (failure(SERVICE, "reaching the service", reached.unwrap_err()), answers.count())
+        };
+        for early in 0..ATTEMPTS as usize {
+            let answers = [vec![NoService; early], vec![SecurityViolation]].concat();
+            assert!(matches!(asked(&answers, true), (ReaderError::AccessDenied, 0)), "{early}");
+        }
+        let absent = [NoService; 5];
+        assert!(matches!(asked(&absent, true), (ReaderError::ServiceNotRunning, 1)), "no more than four times");
+        assert!(matches!(asked(&absent, false), (ReaderError::ServiceNotRunning, 4)), "once without a socket");
+        assert!(matches!(asked(&[pcsc::Error::ServiceStopped], true), (ReaderError::OtherProtocol, 0)));
+        assert!(matches!(asked(&[pcsc::Error::NoMemory], true).1, 0), "a sibling: no other answer is asked again");
+    }
 
     #[test]
     #[cfg(not(windows))]

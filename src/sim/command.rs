@@ -1,6 +1,6 @@
-//! Command APDUs as a card reads them (ISO 7816-3 §12.1), short form only.
+//! Command APDUs as a card reads them (ISO 7816-3 §12.1): short ones, and for a card that knows them those of extended length.
 
-/// One well-formed short command.
+/// One well-formed command.
 pub(super) struct Command<'a> {
     /// Class byte, chaining and channel bits included.
     pub(super) cla: u8,
@@ -12,11 +12,11 @@ pub(super) struct Command<'a> {
     pub(super) p2: u8,
     /// Command data; empty in cases 1 and 2.
     pub(super) data: &'a [u8],
-    /// Length asked for, 1..=256; `None` in cases 1 and 3.
+    /// Length asked for, 1..=256 (65,536 with extended length); `None` in cases 1 and 3.
     pub(super) le: Option<usize>,
 }
 
-/// The command is no short APDU: too few bytes, Lc at odds with the length, or extended length.
+/// The command is no APDU that the card knows: too few bytes, Lc at odds with the length, or extended length.
 #[derive(Debug)]
 pub(super) struct Malformed;
 
@@ -35,6 +35,23 @@ impl<'a> Command<'a> {
                 _ => return Err(Malformed),
             },
         };
+        Ok(Self { cla, ins, p1, p2, data, le })
+    }
+
+    /// The same for a card that knows extended length.
+    pub(super) fn parse_extended(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let (&[cla, ins, p1, p2], body) = bytes.split_first_chunk::<4>().ok_or(Malformed)?;
+        let [0, high, low, rest @ ..] = body else { return Self::parse(bytes) };
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let (data, le) = match rest {
+            [] => (&[][..], Some(length)),
+            rest => match rest.split_at_checked(length) {
+                Some((data, [])) => (data, None),
+                Some((data, [high, low])) => (data, Some(usize::from(u16::from_be_bytes([*high, *low])))),
+                _ => return Err(Malformed),
+            },
+        };
+        let le = le.map(|le| if le == 0 { 65_536 } else { le });
         Ok(Self { cla, ins, p1, p2, data, le })
     }
 

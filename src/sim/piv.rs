@@ -17,8 +17,8 @@ use super::sw::{self, Outcome};
 use super::{tdes, tlv};
 
 const AID: [u8; 11] = [0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00];
-/// The fewest bytes of it that a SELECT may have.
-const AID_MIN: usize = 9;
+/// The fewest bytes of it that a SELECT may have: the RID, by which Yubico's tools select, and which YubiKey and PivApplet take.
+const AID_MIN: usize = 5;
 
 const PIN: u8 = 0x80;
 const GLOBAL_PIN: u8 = 0x00;
@@ -137,7 +137,9 @@ impl PivCard {
     }
 
     fn run(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let Ok(command) = Command::parse(bytes) else { return sw::answer(Vec::new(), sw::WRONG_LENGTH) };
+        // Newer versions of ykman send a YubiKey nothing but commands of extended length.
+        let parse = if self.settings.yubico { Command::parse_extended } else { Command::parse };
+        let Ok(command) = parse(bytes) else { return sw::answer(Vec::new(), sw::WRONG_LENGTH) };
         match self.dispatch(&command) {
             Ok(data) => sw::answer(data, sw::OK),
             Err(word) => sw::answer(Vec::new(), word),

@@ -58,8 +58,9 @@ impl<'a> OpenSc<'a> {
         serial.unwrap_or_else(|| panic!("no serial number: {text}")).trim_start_matches([' ', ':']).to_owned()
     }
 
-    /// Tries left for the PIN, where it shows them.
+    /// Tries left for the PIN, where it shows them. Newer versions leave the card verified, and a verified PIN has no counter.
     pub fn tries_left(&self) -> u8 {
+        self.run("opensc-tool", &["--reset"]).accepted();
         let text = self.run("pkcs15-tool", &["--list-pins"]).accepted();
         let pins = text.split("\n\n").find(|pin| pin.contains(&format!("\tID             : {}", self.pin_id)));
         let tries = pins.and_then(|pin| pin.lines().find_map(|line| line.trim().strip_prefix("Tries left     : ")));

@@ -5,6 +5,8 @@ use std::time::Duration;
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use support::installation::{Installation, server_for};
+use support::pcscd::Pcscd;
+use support::waiting;
 
 use super::{pcscd_with, personalised};
 
@@ -45,6 +47,32 @@ fn two_cards_are_named_and_left_alone_until_one_is_chosen() {
     let run = installation.pinwright(&pcscd, &["--json", "enroll", "--yes", "--again", "--card-id", id]);
     assert_eq!(run.exits(0).json()["reader"], pcscd.readers()[3].name.as_str());
     assert!(first.with(|card| card.pin_is(super::OLD_PIN.as_bytes()) && card.tries_left() == 3));
+}
+
+/// Latin-1 in a driver's configuration: what PC/SC gives is no UTF-8, and has to come back to it as it came.
+#[test]
+fn a_reader_whose_name_is_not_utf_8_is_opened_by_what_is_shown() {
+    let pcscd = match Pcscd::start_named(2, b"Lecteur \xE9") {
+        Ok(pcscd) => pcscd,
+        Err(reason) => return waiting::skip(&format!("no pcscd: {reason}")),
+    };
+    let card = personalised();
+    let _inserted = pcscd.insert(1, card.clone());
+    let installation = Installation::new(server_for(&GidsSettings::default()));
+    let name = r"Lecteur \xE9 0 00 01";
+
+    let listed = installation.pinwright(&pcscd, &["readers"]);
+    listed.exits(0).says(name).says("33221100-5544-7766-8899-aabbccddeeff");
+    let listed = installation.pinwright(&pcscd, &["--json", "readers"]).exits(0).json();
+    assert_eq!(listed["readers"][1]["name"], name);
+    for wanted in [name, r"\xe9 0 00 01", "1"] {
+        let run = installation.pinwright(&pcscd, &["--json", "enroll", "--yes", "--again", "--reader", wanted]);
+        assert_eq!(run.exits(0).json()["reader"], name);
+        let pin = installation.server.state().last_pin().unwrap();
+        assert!(card.with(|card| card.pin_is(&pin)), "{wanted}");
+    }
+    let gone = installation.pinwright(&pcscd, &["inspect", "--reader", "\u{FFFD}"]);
+    gone.exits(3).says(r#""Lecteur \\xE9 0 00 01""#);
 }
 
 #[test]

@@ -29,6 +29,10 @@ fn is_left_to(pcscd: &Pcscd, take: fn(&Pcscd, usize) -> Holder) {
     let _inserted = pcscd.insert(0, card.clone());
     let installation = Installation::new(server_for(&GidsSettings::default()));
     let holder = take(pcscd, 0);
+    // A client of another service, which can't be the one that holds this card.
+    let Some(elsewhere) = pcscd_with(2) else { return };
+    let _elsewhere_inserted = elsewhere.insert(0, personalised());
+    let bystander = Holder::take(&elsewhere, 0);
     let before = card.with(|card| card.commands_seen());
 
     let run = installation.pinwright(pcscd, &["--json", "enroll", "--yes", "--again"]);
@@ -37,12 +41,18 @@ fn is_left_to(pcscd: &Pcscd, take: fn(&Pcscd, usize) -> Holder) {
     // By name and id, where the holder is one that the system tells us of.
     let pid = holder.id();
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap();
-    run.says(&format!("{} (pid {pid})", name.trim())).says("processes that use the service");
+    let listed = format!("processes that use the service: {} (pid {pid})", name.trim());
+    run.says(&listed);
+    assert!(!run.stdout.contains(&format!("(pid {})", bystander.id())), "{run}");
+    if rustix::process::geteuid().is_root() {
+        assert!(!run.stdout.contains("can't be seen"), "{run}");
+    }
     assert_eq!(run.json()["card_state"], "untouched");
     assert_eq!(card.with(|card| card.commands_seen()), before);
     assert!(card.with(|card| card.pin_is(OLD_PIN.as_bytes())));
     assert!(installation.server.requests().is_empty());
     holder.release();
+    bystander.release();
 }
 
 #[test]

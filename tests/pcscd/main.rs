@@ -20,10 +20,12 @@ mod holder;
 mod killing_card;
 mod kills;
 mod old_journal;
+mod polkit;
 mod puk;
 mod recordings;
 mod resets;
 mod secrets;
+mod yubico;
 
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
+use super::Watch as Watched;
 use super::handle::CANCEL_PATIENCE;
 use super::*;
 use crate::reader::Atr;
@@ -214,6 +215,55 @@ fn a_service_that_is_lost_as_soon_as_it_is_waited_on_is_looked_for_more_and_more
     }
     // Four pauses, each twice as long as the one before.
     assert!(start.elapsed() >= RECONNECT.0 * (1 + 2 + 4 + 8));
+    watch.stop();
+}
+
+/// A service that answers each connection with the same error.
+struct Refuses {
+    with: fn() -> ReaderError,
+    connects: AtomicUsize,
+}
+
+impl StatusService for Refuses {
+    fn connect(&self) -> Result<(Box<dyn StatusSource>, CancelWait), ReaderError> {
+        self.connects.fetch_add(1, Ordering::SeqCst);
+        Err((self.with)())
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+}
+
+#[test]
+fn what_a_person_has_to_change_is_asked_for_more_and_more_seldom() {
+    let pauses = |with: fn() -> ReaderError| {
+        let service = Refuses { with, connects: AtomicUsize::new(0) };
+        let (handle, tell) = (Handle::default(), |_| ControlFlow::Continue(()));
+        let mut watch = Watched { service: &service, handle: &handle, tell: &tell, told: None, pause: RECONNECT.0 };
+        let pauses: Vec<Duration> = (0..16).map(|_| watch.lost((service.with)()).unwrap()).collect();
+        pauses
+    };
+    let doubled = |longest: Duration| (0..16).map(|n| (RECONNECT.0 * 2_u32.pow(n)).min(longest)).collect::<Vec<_>>();
+    for refused in [|| ReaderError::OtherProtocol, || ReaderError::AccessDenied] {
+        assert_eq!(pauses(refused), doubled(RECONNECT_REFUSED));
+    }
+    // One that is away comes back by itself.
+    for away in [|| ReaderError::ServiceNotRunning, || ReaderError::ServiceLost { operation: "looking" }] {
+        assert_eq!(pauses(away), doubled(RECONNECT.1));
+    }
+}
+
+#[test]
+fn a_request_ends_a_long_pause() {
+    let service = Arc::new(Refuses { with: || ReaderError::OtherProtocol, connects: AtomicUsize::new(0) });
+    let watch = Watch::start(&service);
+    assert_eq!(watch.next(), "lost");
+    // Pauses of 0.1 s that double: the tenth is nearly a minute long.
+    for _ in 0..10 {
+        watch.handle.refresh();
+    }
+    assert!(service.connects.load(Ordering::SeqCst) >= 10);
     watch.stop();
 }
 

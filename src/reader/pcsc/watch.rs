@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{PcscReaders, SERVICE, establish, failure, presence_of};
 use crate::reader::monitor::{CancelWait, StatusService, StatusSource};
-use crate::reader::{ReaderEntry, ReaderError};
+use crate::reader::{ReaderEntry, ReaderError, name};
 
 /// The most states that pcsclite before 2.5 takes in one call.
 const STATES_MAX: usize = 16;
@@ -57,7 +57,7 @@ impl StatusSource for PcscStatus {
         };
         let mut entries = Vec::with_capacity(names.len());
         for name in names {
-            let shown = name.to_string_lossy().into_owned();
+            let shown = name::text_of(&name);
             match self.state_of(name) {
                 Ok((entry, state)) => {
                     entries.push(ReaderEntry { name: shown, presence: entry });

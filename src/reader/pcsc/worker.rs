@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{establish, failure, in_use, presence};
-use crate::reader::{Atr, EndAction, Frame, Presence, Protocol, ReaderError};
+use crate::reader::{Atr, EndAction, Frame, Presence, Protocol, ReaderError, name};
 use crate::secret::SecretBytes;
 use crate::secret::scrub::on_own_stack;
 
@@ -75,8 +75,8 @@ impl Worker {
 
     fn serve(&self, ready: &SyncSender<Result<Opening, ReaderError>>) -> Result<Option<Ended>, ReaderError> {
         let context = establish()?;
-        let name = CString::new(self.reader.as_str())
-            .map_err(|_| ReaderError::NoSuchReader { reader: self.reader.clone() })?;
+        let name =
+            name::of_text(&self.reader).ok_or_else(|| ReaderError::NoSuchReader { reader: self.reader.clone() })?;
         let mut card = self.connect(&context, &name)?;
         // A caller that has given up by now is noticed at the next message.
         drop(ready.send(Ok(Opening::Connected)));

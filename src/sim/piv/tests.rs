@@ -14,8 +14,19 @@ fn selected(settings: PivSettings) -> PivCard {
 fn nothing_works_before_selection() {
     let mut card = PivCard::new(PivSettings::default());
     assert_eq!(send(&mut card, "00200080"), "6986");
-    assert_eq!(send(&mut card, "00A4040005A00000030800"), "6A82");
-    assert_eq!(send(&mut card, "00A404000BA00000030800001000010000").split_at(4).0, "6111");
+    for name in ["A0000003", "A000000309", "A0000003080000100002", "A0000003080000100001000000"] {
+        let length = name.len() / 2;
+        assert_eq!(send(&mut card, &format!("00A40400{length:02X}{name}00")), "6A82", "{name}");
+    }
+    assert_eq!(send(&mut card, "00200080"), "6986");
+    // As yubico-piv-tool and ykman select it, and as the standard writes it.
+    for name in ["A000000308", "A00000030800001000", "A000000308000010000100"] {
+        let mut card = PivCard::new(PivSettings::default());
+        let length = name.len() / 2;
+        assert_eq!(send(&mut card, &format!("00A40400{length:02X}{name}00")).split_at(4).0, "6111", "{name}");
+        assert_eq!(send(&mut card, "00200080"), "63C3", "{name}");
+    }
+    assert!(send(&mut card, "00A4040005A00000030800").ends_with("9000"));
     assert_eq!(send(&mut card, "00200080"), "63C3");
     card.reset();
     assert_eq!(send(&mut card, "00200080"), "6986");
@@ -105,4 +116,18 @@ fn extensions_are_there_or_not() {
     assert_eq!(answers[2], "0101FF050101060203039000");
     assert_eq!(answers[3], "0101FF050101060203029000");
     assert_eq!(answers[4], "010103020200010501019000");
+}
+
+#[test]
+fn with_yubicos_extensions_it_knows_extended_length() {
+    let notes = "00CB3FFF0000055C035FFF000000";
+    assert_eq!(send(&mut selected(PivSettings::default()), notes), "6700");
+    let mut card = selected(PivSettings { yubico: true, ..PivSettings::default() });
+    assert_eq!(send(&mut card, notes), "6A82");
+    assert_eq!(send(&mut card, "00CB3FFF0000055C035FFF00"), "6A82");
+    assert_eq!(send(&mut card, "00FD0000000000"), "0504039000");
+    assert_eq!(send(&mut card, "00200080000008313233343536FFFF"), "9000");
+    for odd in ["00CB3FFF0000055C", "00CB3FFF0000055C035FFF0000", "00CB3FFF0000055C035FFF00000000", "00CB3FFF0000"] {
+        assert_eq!(send(&mut card, odd), "6700", "{odd}");
+    }
 }

@@ -33,4 +33,6 @@ pub mod opensc;
 #[cfg(all(feature = "sim", target_os = "linux"))]
 pub mod pcscd;
 #[cfg(all(feature = "sim", target_os = "linux"))]
+pub mod polkit;
+#[cfg(all(feature = "sim", target_os = "linux"))]
 pub mod vcard;

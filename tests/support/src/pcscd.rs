@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,21 +34,25 @@ mount -t tmpfs none /run
 mkdir /run/pcscd
 mount --bind "$1/run" /run/pcscd
 mount -t tmpfs none /usr/lib/pcsc/drivers
-exec pcscd --foreground -c "$1/reader.conf"
+folder=$1
+shift
+exec pcscd --foreground -c "$folder/reader.conf" "$@"
 "#;
 
 /// The same where nothing can be mounted.
 const BARE: &str = r#"set -e
 mkdir -p /run/pcscd
 rm -f /run/pcscd/pcscd.comm /run/pcscd/pcscd.pid
-exec pcscd --foreground -c "$1/reader.conf"
+folder=$1
+shift
+exec pcscd --foreground -c "$folder/reader.conf" "$@"
 "#;
 
 const SYSTEM_SOCKET: &str = "/run/pcscd/pcscd.comm";
 
 /// Why there is no pcscd here.
 #[derive(Debug)]
-pub struct Skip(String);
+pub struct Skip(pub(crate) String);
 
 impl fmt::Display for Skip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,9 +69,11 @@ pub struct Pcscd {
 }
 
 /// Where a pcscd may live.
-enum Home {
+pub(crate) enum Home {
     /// A mount namespace of its own, with these options of `unshare`.
     Namespace(&'static [&'static str]),
+    /// The same by root, with this script, which is given the folder: a polkit that it asks, or none.
+    Polkit(&'static str),
     /// The system's place; one at a time, by this lock.
     System { _lock: File },
 }
@@ -85,13 +92,25 @@ impl Pcscd {
     /// # Errors
     /// Where this machine can't do it; the reason is for people.
     pub fn start(readers: u16) -> Result<Self, Skip> {
+        Self::start_named(readers, "Virtual".as_bytes())
+    }
+
+    /// The same with readers whose names begin with these bytes.
+    ///
+    /// # Errors
+    /// As [`Pcscd::start`].
+    pub fn start_named(readers: u16, name: &[u8]) -> Result<Self, Skip> {
+        Self::start_in(Home::find, readers, name)
+    }
+
+    pub(crate) fn start_in(home: impl Fn() -> Result<Home, Skip>, readers: u16, name: &[u8]) -> Result<Self, Skip> {
         if !Path::new(DRIVER).exists() {
             return Err(Skip(format!("no {DRIVER} (Debian: vsmartcard-vpcd)")));
         }
         // A port taken between choice and use costs one more attempt, with others.
         let mut last = Skip("no free ports".to_owned());
         for _ in 0..3 {
-            match Self::attempt(readers) {
+            match home().and_then(|home| Self::attempt(home, readers, name)) {
                 Ok(started) => return Ok(started),
                 Err(skip) => last = skip,
             }
@@ -104,29 +123,28 @@ impl Pcscd {
         Self::start(readers).inspect_err(|reason| waiting::skip(&format!("no pcscd: {reason}"))).ok()
     }
 
-    fn attempt(wanted: u16) -> Result<Self, Skip> {
+    fn attempt(home: Home, wanted: u16, name: &[u8]) -> Result<Self, Skip> {
         let cannot = |what: &'static str| move |error: io::Error| Skip(format!("{what}: {error}"));
         let folder = tempfile::Builder::new().prefix("pcscd").tempdir().map_err(cannot("no temporary folder"))?;
         fs::create_dir(folder.path().join("run")).map_err(cannot("no folder for the socket"))?;
-        let mut configuration = String::new();
+        let mut configuration = Vec::new();
         let mut readers = Vec::new();
         for pair in 0..wanted.div_ceil(2) {
             // The driver keeps its slots in static memory: a second pair needs a library of another name.
             let library = library(folder.path(), pair);
             fs::copy(DRIVER, &library).map_err(cannot("the driver can't be copied"))?;
             let port = free_pair().ok_or_else(|| Skip("no two free ports".to_owned()))?;
-            configuration += &entry(pair, port, &library);
+            configuration.extend(entry(name, pair, port, &library));
             for slot in 0..2 {
-                readers.push(VirtualReader { name: format!("Virtual {pair} 00 {slot:02X}"), port: port + slot });
+                let name = [name, format!(" {pair} 00 {slot:02X}").as_bytes()].concat();
+                readers.push(VirtualReader { name: String::from_utf8_lossy(&name).into_owned(), port: port + slot });
             }
         }
         fs::write(folder.path().join("reader.conf"), configuration).map_err(cannot("reader.conf"))?;
         let log = File::create(folder.path().join("log")).map_err(cannot("no log"))?;
         let stderr = log.try_clone().map_err(cannot("no log"))?;
-        let home = Home::find()?;
         let daemon = home
-            .command()
-            .arg(folder.path())
+            .command(folder.path())
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(stderr)
@@ -154,7 +172,7 @@ impl Pcscd {
     /// The socket, for `PCSCLITE_CSOCK_NAME`.
     pub fn socket(&self) -> PathBuf {
         match self.home {
-            Home::Namespace(_) => self.folder.path().join("run/pcscd.comm"),
+            Home::Namespace(_) | Home::Polkit(_) => self.folder.path().join("run/pcscd.comm"),
             Home::System { .. } => PathBuf::from(SYSTEM_SOCKET),
         }
     }
@@ -209,6 +227,11 @@ impl Pcscd {
         listing.lines().any(|line| line.ends_with(name) && line.split_whitespace().nth(1) == Some("Yes"))
     }
 
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The daemon's process: each program on the way to it becomes the next.
     pub fn id(&self) -> u32 {
         self.daemon.id()
@@ -228,8 +251,8 @@ impl Pcscd {
         }
         let log = File::options().append(true).open(self.folder.path().join("log")).expect("the log is there");
         let stderr = log.try_clone().expect("a handle");
-        let mut command = self.home.command();
-        command.arg(self.folder.path()).stdin(Stdio::null()).stdout(log).stderr(stderr);
+        let mut command = self.home.command(self.folder.path());
+        command.stdin(Stdio::null()).stdout(log).stderr(stderr);
         self.daemon = command.spawn().expect("pcscd runs again");
         self.wait_until_ready().unwrap_or_else(|skip| panic!("{skip}"));
     }
@@ -238,8 +261,11 @@ impl Pcscd {
     /// that is large enough.
     pub fn start_again_with(&mut self, pairs: usize) {
         let numbered = (0_u16..).zip(self.readers.chunks(2)).take(pairs);
-        let entries = numbered.map(|(pair, slots)| entry(pair, slots[0].port, &library(self.folder.path(), pair)));
-        fs::write(self.folder.path().join("reader.conf"), entries.collect::<String>()).expect("the folder is ours");
+        let of_pair = |(pair, slots): (u16, &[VirtualReader])| {
+            entry(b"Virtual", pair, slots[0].port, &library(self.folder.path(), pair))
+        };
+        let entries: Vec<u8> = numbered.flat_map(of_pair).collect();
+        fs::write(self.folder.path().join("reader.conf"), entries).expect("the folder is ours");
         self.start_again();
     }
 
@@ -298,18 +324,37 @@ impl Home {
         Ok(Self::System { _lock: lock })
     }
 
-    fn command(&self) -> Command {
+    /// The daemon with the files in this folder. One that is built with polkit would ask it over the system bus, which the namespace
+    /// hides, and refuse everybody.
+    fn command(&self, folder: &Path) -> Command {
         let (mut command, script) = match self {
             Self::Namespace(options) => {
                 let mut unshare = Command::new("unshare");
                 unshare.args(*options).arg("setpriv");
                 (unshare, NAMESPACE)
             }
+            Self::Polkit(script) => {
+                let mut unshare = Command::new("unshare");
+                unshare.args(["--mount", "setpriv"]);
+                (unshare, *script)
+            }
             Self::System { .. } => (Command::new("setpriv"), BARE),
         };
-        command.args(["--pdeathsig", "KILL", "sh", "-c", script, "pcscd"]);
+        command.args(["--pdeathsig", "KILL", "sh", "-c", script, "pcscd"]).arg(folder);
+        if !matches!(self, Self::Polkit(_)) {
+            command.args(asks_polkit().then_some("--disable-polkit"));
+        }
         command
     }
+}
+
+/// Whether this machine's pcscd is built with polkit.
+pub fn asks_polkit() -> bool {
+    static ASKS: OnceLock<bool> = OnceLock::new();
+    *ASKS.get_or_init(|| {
+        let help = Command::new("pcscd").arg("--help").stdin(Stdio::null()).output();
+        help.is_ok_and(|help| [help.stdout, help.stderr].concat().windows(16).any(|part| part == b"--disable-polkit"))
+    })
 }
 
 fn library(folder: &Path, pair: u16) -> PathBuf {
@@ -317,8 +362,9 @@ fn library(folder: &Path, pair: u16) -> PathBuf {
 }
 
 /// What pcscd's configuration says of a pair. An entry is complete at LIBPATH: it must be the last line.
-fn entry(pair: u16, port: u16, library: &Path) -> String {
-    format!("FRIENDLYNAME \"Virtual {pair}\"\nDEVICENAME /dev/null:{port}\nLIBPATH {}\n\n", library.display())
+fn entry(name: &[u8], pair: u16, port: u16, library: &Path) -> Vec<u8> {
+    let rest = format!(" {pair}\"\nDEVICENAME /dev/null:{port}\nLIBPATH {}\n\n", library.display());
+    [b"FRIENDLYNAME \"", name, rest.as_bytes()].concat()
 }
 
 /// Two ports in a row that nobody listens on. Test processes start in different places and each counts on from its own.

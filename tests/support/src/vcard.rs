@@ -41,6 +41,12 @@ impl Exchange {
         u16::from_be_bytes([high, low])
     }
 
+    /// A short command with data, up to their end: some versions of a tool append Le, others don't.
+    pub fn without_le(&self) -> &[u8] {
+        let end = self.command.get(4).map_or(self.command.len(), |length| 5 + usize::from(*length));
+        self.command.get(..end).unwrap_or(&self.command)
+    }
+
     /// Whether the command carries a PIN, PUK or code for the card to compare. VERIFY without data asks for the counter,
     /// with P1 FF it logs out, and RESET RETRY COUNTER with P1 02 carries the new PIN alone.
     pub fn is_try(&self) -> bool {

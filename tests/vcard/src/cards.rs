@@ -34,6 +34,10 @@ const RID_SIZE: usize = 5;
 /// GET DATA for the object that holds Yubico's notes on the management key.
 const YUBICO_NOTES: &[u8] = &[0x5C, 0x03, 0x5F, 0xFF, 0x00];
 const GET_DATA: u8 = 0xCB;
+const GET_VERSION: u8 = 0xFD;
+const GET_METADATA: u8 = 0xF7;
+/// The last firmware of a YubiKey without GET METADATA. The application says 6.6.6, and answers metadata with nothing.
+const WITHOUT_METADATA: [u8; 3] = [5, 2, 7];
 const VERIFY_LOGOUT: [u8; 4] = [0x00, 0x20, 0xFF, 0x80];
 
 impl Piv {
@@ -60,6 +64,13 @@ impl Application for Piv {
         // To the application a name of no object of its own is wrong data, to a YubiKey it is an object that is not there.
         if self.lenient && u8::from(command.instruction()) == GET_DATA && command.data() == YUBICO_NOTES {
             return Err(Status::NotFound);
+        }
+        // Yubico's newer tools can't read metadata that are empty: ykman asks for them from 5.3 on, yubico-piv-tool always.
+        if self.lenient && u8::from(command.instruction()) == GET_METADATA {
+            return Err(Status::InstructionNotSupportedOrInvalid);
+        }
+        if self.lenient && u8::from(command.instruction()) == GET_VERSION {
+            return reply.extend_from_slice(&WITHOUT_METADATA).map_err(|_| Status::NotEnoughMemory);
         }
         // The application itself wants nine bytes.
         let command = if by_name && self.is_short_name(command.data()) { view(&select) } else { command };

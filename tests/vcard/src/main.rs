@@ -38,7 +38,7 @@ enum CardKind {
         /// The GUID in the CHUID; random without it
         #[arg(long, value_name = "HEX32", value_parser = bytes::<16>)]
         guid: Option<[u8; 16]>,
-        /// Also take a SELECT with 5 to 8 bytes of the AID, as a YubiKey does
+        /// For Yubico's tools: also take a SELECT with 5 to 8 bytes of the AID, and claim a firmware without metadata
         #[arg(long)]
         lenient: bool,
         #[command(flatten)]
