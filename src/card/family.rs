@@ -218,6 +218,12 @@ pub fn named_by(atr: &Atr, families: &Families) -> Vec<String> {
     profiles.chain(atr::families(atr).into_iter().map(|family| family.name().to_owned())).collect()
 }
 
+/// The profile that is taken for a card with this answer-to-reset, by name.
+#[must_use]
+pub fn profile_named_by<'a>(atr: &Atr, families: &'a Families) -> Option<&'a str> {
+    families.profiles.iter().find(|profile| profile.matches(atr)).map(|profile| profile.name.as_str())
+}
+
 /// The one family that the ATR puts first, so that a wrong hint costs one SELECT. Where it names several the preferred one.
 fn hinted(atr: &Atr, families: &Families) -> Option<&'static BuiltIn> {
     let named = atr::families(atr);

@@ -33,6 +33,8 @@ pub struct Proposal<'a> {
     pub done_before: Option<&'a DoneBefore>,
     /// The server says that work on the request has begun, and it was none of this journal's jobs.
     pub begun_elsewhere: bool,
+    /// Why the card may not be the one of the server's record, which has another ATR.
+    pub other_atr: Option<&'a str>,
 }
 
 /// What the journal says of a job that has done the same request on the same card.

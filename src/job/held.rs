@@ -14,7 +14,7 @@ use super::step::Step;
 use crate::apdu::{ApduError, Channel};
 use crate::card::family::{self, Families, Found};
 use crate::card::{Card, CardError, CardPlan, Challenge, Credential, PinJob as _, PinLimits, Proof, RiskyStep, Tries};
-use crate::reader::{Connection, EndAction, Protocol, ReaderError, Readers};
+use crate::reader::{Atr, Connection, EndAction, Protocol, ReaderError, Readers};
 use crate::secret::Pin;
 use crate::server::CardParameters;
 
@@ -106,6 +106,22 @@ impl HeldCard {
     #[must_use]
     pub fn identity(&self) -> &CardIdentity {
         &self.identity
+    }
+
+    /// Finds the application anew, as if the card had shown this ATR, which it has shown after another reset or in another reader.
+    /// Commands as for [`OpenCard::identify`]; no try.
+    ///
+    /// # Errors
+    /// The card is of no known family then, or has another ID by that application.
+    pub fn take_as(&mut self, atr: &Atr, families: &Families) -> Result<(), Cause> {
+        let mut channel = Channel::new(self.connection.as_mut());
+        let Found { mut card, application, .. } = family::find(atr, &mut channel, families)?;
+        self.binding.check_card_id(card.identify(&mut channel)?)?;
+        self.identity.family = card.family();
+        self.identity.application = application.name;
+        self.identity.has_own_id = card.has_own_id();
+        self.card = card;
+        Ok(())
     }
 
     /// The protocol that card and reader speak.

@@ -135,6 +135,11 @@ impl<'a> Log<'a> {
         self.past.iter().any(|record| record.request() == Some(request))
     }
 
+    /// The ATRs that the card has shown to earlier jobs, the latest first.
+    pub fn known_atrs(&self) -> impl Iterator<Item = &str> {
+        self.past.iter().rev().filter_map(Record::atr)
+    }
+
     /// Lets go of card and request.
     pub fn release(&mut self) {
         self.request = None;

@@ -1,11 +1,71 @@
 //! Does the server's record of a card, found by the card's ID, fit the ATR that the card shows? One card has several: cold, warm,
 //! and in a reader that makes its own.
 
+use std::fmt;
+
 use super::identity::CardIdentity;
 use super::issuer::Assignment;
 use super::records::ResolveError;
 use crate::card::family::{self, AtrRule, Families};
 use crate::reader::Atr;
+
+/// Why an ID in common is not enough to take a card for that of a record with another ATR.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AtrDoubt {
+    /// `card.atr = "strict"`.
+    Strict,
+    /// The record's ATR is no ATR.
+    NotHex,
+    /// The ID is a shorter number repeated, or derived from one.
+    DerivedId,
+    /// The record's ATR names other families or profiles.
+    OtherApplication {
+        /// What it names.
+        theirs: String,
+        /// What the card is.
+        ours: String,
+    },
+}
+
+impl fmt::Display for AtrDoubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Strict => f.write_str("`card.atr` is \"strict\""),
+            Self::NotHex => f.write_str("the record's is not hexadecimal"),
+            Self::DerivedId => f.write_str("the ID that they have in common is made of something shorter"),
+            Self::OtherApplication { theirs, ours } => {
+                write!(f, "the record's is one of {theirs}, and this card is {ours}")
+            }
+        }
+    }
+}
+
+impl AtrDoubt {
+    /// What to do next, as an imperative sentence without a full stop.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Strict => {
+                "check that the right card is inserted; if it is, try the reader that it was registered in, or have the ATR in the \
+                 server's record corrected"
+            }
+            Self::NotHex | Self::DerivedId => {
+                "check that the right card is inserted; if it is, run `pinwright enroll`, which asks about it, or have the ATR in the \
+                 server's record corrected"
+            }
+            Self::OtherApplication { .. } => {
+                "check that the right card is inserted; if it is, run `pinwright enroll` on a terminal without `--yes`, or name the \
+                 record with `--smartcard`"
+            }
+        }
+    }
+
+    /// Whether a yes that was said before this was known counts as one to it.
+    #[must_use]
+    pub fn is_covered_by_an_earlier_yes(&self) -> bool {
+        matches!(self, Self::NotHex | Self::DerivedId)
+    }
+}
 
 /// Checks the record's ATR. Another one is accepted, and told in the log, where the ID is the card's own and the record's ATR
 /// names no other family or profile.
@@ -28,6 +88,21 @@ pub fn check(card: &CardIdentity, assignment: &Assignment, families: &Families) 
     }
 }
 
+/// Of ATRs that a card of this ID is known by, the first that a profile names: the card is to be treated by that profile's rules,
+/// whatever it shows now. None where a profile names what it shows, and where the ID is not the card's own: another card may have
+/// it then.
+pub fn of_profile<'a>(
+    card: &CardIdentity,
+    mut known: impl Iterator<Item = &'a str>,
+    families: &Families,
+) -> Option<Atr> {
+    let named = |atr: &Atr| family::profile_named_by(atr, families).filter(|name| *name != card.application);
+    if !card.has_own_id || family::profile_named_by(&card.atr, families).is_some() {
+        return None;
+    }
+    known.find_map(|text| Atr::from_text(text).filter(|atr| named(atr).is_some()))
+}
+
 /// What a person should know of an ATR that is not the record's, where it is accepted.
 #[must_use]
 pub fn note(card: &CardIdentity, assignment: &Assignment, families: &Families) -> Option<String> {
@@ -40,25 +115,26 @@ pub fn asked_with(card: &CardIdentity, assignment: &Assignment) -> String {
     Atr::from_text(&assignment.atr).unwrap_or_else(|| card.atr.clone()).to_string()
 }
 
-fn verdict(card: &CardIdentity, assignment: &Assignment, families: &Families) -> Result<Option<String>, String> {
+fn verdict(card: &CardIdentity, assignment: &Assignment, families: &Families) -> Result<Option<String>, AtrDoubt> {
     if assignment.atr.trim().is_empty() {
         return Ok(None);
     }
     let Some(theirs) = Atr::from_text(&assignment.atr) else {
-        return Err("the record's is not hexadecimal".to_owned());
+        return Err(AtrDoubt::NotHex);
     };
     if theirs == card.atr {
         return Ok(None);
     }
     if families.atr == AtrRule::Strict {
-        return Err("`card.atr` is \"strict\"".to_owned());
+        return Err(AtrDoubt::Strict);
     }
     if !card.has_own_id {
-        return Err("the ID that they have in common is made of something shorter".to_owned());
+        return Err(AtrDoubt::DerivedId);
     }
     let named = family::named_by(&theirs, families);
-    if !named.is_empty() && !named.contains(&card.application) {
-        return Err(format!("the record's is one of {}, and this card is {}", named.join(" or "), card.application));
+    let is_to_be_taken_so = of_profile(card, std::iter::once(assignment.atr.as_str()), families).is_some();
+    if !named.is_empty() && !named.contains(&card.application) && !is_to_be_taken_so {
+        return Err(AtrDoubt::OtherApplication { theirs: named.join(" or "), ours: card.application.clone() });
     }
     let ours = &card.atr;
     Ok(Some(format!(
@@ -137,13 +213,22 @@ mod tests {
             assert!(!accepts(false, theirs, &families), "{theirs}: a repeated serial number");
             assert!(!accepts(true, theirs, &Families { atr: AtrRule::Strict, ..Families::default() }));
         }
-        // Another family's, another profile's, and what is no ATR.
-        let profile = "name = \"other\"\natr = \"3B 8D 01\"\ncard_id = { file = \"0201\" }\npin = { reference = 1 }";
-        let with_profile = Families { profiles: vec![toml::from_str(profile).unwrap()], ..Families::default() };
-        for (theirs, families) in
-            [(YUBIKEY, &families), ("3b 8d 01", &with_profile), ("none", &families), ("3b8", &families)]
-        {
+        // Another family's, another profile's than the one that names what the card shows, and what is no ATR.
+        let profile = |name: &str, atr: &str| {
+            let text =
+                format!("name = {name:?}\natr = {atr:?}\ncard_id = {{ file = \"0201\" }}\npin = {{ reference = 1 }}");
+            toml::from_str(&text).unwrap()
+        };
+        let known = Families { profiles: vec![profile("other", "3B 8D 01")], ..Families::default() };
+        let two =
+            Families { profiles: vec![profile("gids", COLD), profile("other", "3B 8D 01")], ..Families::default() };
+        for (theirs, families) in [(YUBIKEY, &families), ("3b 8d 01", &two), ("none", &families), ("3b8", &families)] {
             assert!(!accepts(true, theirs, families), "{theirs}");
         }
+        // A profile that names the record's ATR is the card's own, where none names what it shows.
+        let found = |own, families| of_profile(&card(own), ["3b8", WARM, "3b 8d 01"].into_iter(), families);
+        assert_eq!(found(true, &known), Atr::from_text("3b8d01"));
+        assert!(accepts(true, "3b 8d 01", &known));
+        assert!(found(false, &known).is_none() && found(true, &two).is_none() && found(true, &families).is_none());
     }
 }

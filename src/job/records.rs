@@ -3,6 +3,7 @@
 use thiserror::Error;
 use uuid::Uuid;
 
+use super::record_atr::AtrDoubt;
 use crate::operation::Operation;
 
 /// Why the server's records don't lead to a job.
@@ -48,7 +49,7 @@ pub enum ResolveError {
         /// The card's.
         ours: String,
         /// Why the ID that they have in common is not enough, as a clause.
-        why: String,
+        why: AtrDoubt,
     },
     /// The record is at its end.
     #[error("the server's smart card {smartcard} is retired")]
@@ -161,11 +162,7 @@ impl ResolveError {
                 format!("name the request, so that no list is needed: `{} --request UUID`", Operation::Enroll)
             }
             Self::OtherCard { .. } => "check `--smartcard`, and that the right card is inserted".to_owned(),
-            Self::OtherAtr { .. } => {
-                "check that the right card is inserted; if it is, try the reader that it was registered in, or have the ATR in the \
-                 server's record corrected"
-                    .to_owned()
-            }
+            Self::OtherAtr { why, .. } => why.remedy().to_owned(),
             Self::Retired { .. } => "use a card that is not retired".to_owned(),
             Self::NoRequest { .. } => {
                 "have a request for this card approved, or name it with `--request` if it is not your own".to_owned()

@@ -22,6 +22,7 @@ pub(super) struct Ask {
     pub authority: Authority,
     pub done_before: Option<DoneBefore>,
     pub begun_elsewhere: bool,
+    pub other_atr: Option<String>,
 }
 
 /// Asks a person whether to go on; once in a job.
@@ -35,13 +36,14 @@ pub(super) fn consent(ask: &Ask, desk: &mut Desk<'_>, given: &mut Given) -> Resu
         assignment.template_name = desk.issuer.template_name(template, &mut watch)?;
     }
     desk.issuer.close();
-    let Ask { card, authority, done_before, begun_elsewhere } = ask;
+    let Ask { card, authority, done_before, begun_elsewhere, other_atr } = ask;
     let proposal = Proposal {
         card,
         assignment,
         authority: *authority,
         done_before: done_before.as_ref(),
         begun_elsewhere: *begun_elsewhere,
+        other_atr: other_atr.as_deref(),
     };
     desk.supplier.consent(&proposal, &mut watch)?;
     given.consented = true;
@@ -112,8 +114,8 @@ pub(super) fn done_before(
 }
 
 /// Whether the yes is there. Typing the new PIN is one: nobody does that for a card that is to stay as it is. A PIN from a
-/// descriptor is none, and none is that of somebody who is to be told first what is odd about the request.
-pub(super) fn is_agreed_to(assignment: &Assignment, begun_elsewhere: bool, supplier: &dyn Supplier) -> bool {
+/// descriptor is none, and none is that of somebody who is to be told first what is odd about request or card.
+pub(super) fn is_agreed_to(assignment: &Assignment, is_odd: bool, supplier: &dyn Supplier) -> bool {
     let is_typed = assignment.pin_maker == PinMaker::User && !supplier.at_hand(Need::NewPin);
-    (is_typed && !begun_elsewhere && !user_is_untold(assignment)) || supplier.standing() == Standing::Given
+    (is_typed && !is_odd && !user_is_untold(assignment)) || supplier.standing() == Standing::Given
 }

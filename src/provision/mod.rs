@@ -6,6 +6,7 @@
 
 mod authority;
 mod consent;
+mod known_by;
 pub mod mimcm;
 mod network;
 mod open_request;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 
 use self::authority::{choose, credential, may_be_risked, question_key};
 use self::consent::{Ask, begun_elsewhere, consent, done_before, is_agreed_to, may_be_done_unasked};
+use self::known_by::{other_atr, take_by_profile};
 pub use self::rules::{AdminKeyRule, PinRouteRule, RiskedProof, Rules};
 use crate::apdu::Status;
 use crate::card::family::Families;
@@ -29,7 +31,7 @@ use crate::job::journal::{JournalError, Record};
 use crate::job::log::{Intent, Log};
 use crate::job::records::ResolveError;
 use crate::job::secrets::Need;
-use crate::job::{CardIdentity, Cause, Failure, Step, challenge, fit, record_atr};
+use crate::job::{CardIdentity, Cause, Failure, Step, challenge, fit};
 use crate::reader::ReaderError;
 use crate::server::{AdminKeyVersion, ProposedPin};
 
@@ -196,12 +198,17 @@ fn steps(
 ) -> Result<Round, Cause> {
     given.identified(card.identity().card_id, job.card_id, card.limits())?;
     log.claim(card.identity().card_id)?;
+    take_by_profile(card, job, log.known_atrs())?;
     // Before the server is asked: what it would answer is of no use to a card that takes no proof of ours.
     card.at(Step::Authorize);
-    let authority = choose(&job.rules, card)?;
+    choose(&job.rules, card)?;
 
     enter(desk, card, Step::Resolve)?;
     let assignment = resolve(card, job, desk, given)?;
+    take_by_profile(card, job, std::iter::once(assignment.atr.as_str()))?;
+    given.identified(card.identity().card_id, job.card_id, card.limits())?;
+    let other_atr = other_atr(card.identity(), job, desk.supplier.standing(), &assignment)?;
+    let authority = choose(&job.rules, card)?;
     log.claim_request(assignment.request)?;
     let done_before = done_before(card, job, desk.supplier.standing(), log, &assignment)?;
     let done_before = done_before.filter(|done| given.told_of.as_ref() != Some(&done.journal));
@@ -215,10 +222,11 @@ fn steps(
     let begun_elsewhere = begun_elsewhere(job, &assignment, log);
     may_be_done_unasked(job, &assignment, begun_elsewhere)?;
     // Before anything secret is fetched or typed, and with the card let go of: a person may think for long.
-    given.consented |= done_before.is_none() && is_agreed_to(&assignment, begun_elsewhere, desk.supplier);
+    given.consented |=
+        done_before.is_none() && is_agreed_to(&assignment, begun_elsewhere || other_atr.is_some(), desk.supplier);
     if !given.consented {
         let card = card.identity().clone();
-        return Ok(Round::NeedsConsent(Box::new(Ask { card, authority, done_before, begun_elsewhere })));
+        return Ok(Round::NeedsConsent(Box::new(Ask { card, authority, done_before, begun_elsewhere, other_atr })));
     }
     given.code_can_have(card.code_lengths(authority.proof()));
     while let Some(need) = given.missing(authority, &assignment) {
@@ -304,14 +312,12 @@ fn proceed(desk: &mut Desk<'_>, card: &mut HeldCard, step: Step) {
 /// Asks the server for its records; once, however often the card has to be opened.
 fn resolve(card: &mut HeldCard, job: &Job, desk: &mut Desk<'_>, given: &mut Given) -> Result<Assignment, Cause> {
     if let Some(assignment) = &given.assignment {
-        record_atr::check(card.identity(), assignment, &job.families)?;
         return Ok(assignment.clone());
     }
     let parameters = card.parameters(None, challenge::parameter(None));
     let mut watch = card.watch(desk.interrupted);
     let assignment = desk.issuer.resolve(&parameters, job.wanted, &mut watch)?;
     drop(watch);
-    record_atr::check(card.identity(), &assignment, &job.families)?;
     given.assignment = Some(assignment.clone());
     Ok(assignment)
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::authority::{choose, enough_tries, told};
 use super::consent::{begun_elsewhere, done_before, user_is_untold};
+use super::known_by::{other_atr, take_by_profile};
 use super::mimcm::MimCm;
 use super::rules::PinRouteRule;
 use super::{Job, answer_to_ask};
@@ -116,13 +117,16 @@ fn draw(
     // In the job's order.
     let log = Log::look(around.journal, around.elsewhere, held.identity().card_id)?;
     held.at(Step::Authorize);
-    let authority = choose(&job.rules, held)?;
+    take_by_profile(held, job, log.known_atrs())?;
+    choose(&job.rules, held)?;
     held.at(Step::Resolve);
     let parameters = held.parameters(None, challenge::parameter(None));
     let mut watch = held.watch(around.interrupted);
     let mut assignment = issuer.resolve(&parameters, job.wanted, &mut watch)?;
     drop(watch);
-    record_atr::check(held.identity(), &assignment, &job.families)?;
+    take_by_profile(held, job, std::iter::once(assignment.atr.as_str()))?;
+    let other_atr = other_atr(held.identity(), job, Standing::Given, &assignment)?;
+    let authority = choose(&job.rules, held)?;
     let parameters = held.parameters(Some(&assignment), challenge::parameter(None));
     steps.extend(issuer.client().sent().into_iter().map(|(_, url)| PlannedStep::Http {
         purpose: "find the card and its request at the server",
@@ -133,6 +137,9 @@ fn draw(
         assignment.template_name = issuer.template_name(template, &mut held.watch(around.interrupted))?;
     }
     let mut notes: Vec<String> = record_atr::note(held.identity(), &assignment, &job.families).into_iter().collect();
+    if let Some(doubt) = other_atr {
+        notes.push(format!("{doubt}: a yes is asked for"));
+    }
     if begun_elsewhere(job, &assignment, &log) {
         notes.push("somebody else has begun to work on the request (Executing): a yes is asked for".to_owned());
     }

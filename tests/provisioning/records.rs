@@ -1,12 +1,9 @@
 //! The server's records: those that lead to no job, and those that a hostile or confused server makes up.
 
 use pinwright::job::Cause;
-use pinwright::job::records::ResolveError;
-use pinwright::sim::fault::Faulty;
-use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::server::{Endpoint, Fault, FaultKind, RequestStatus, Settings};
 use serde_json::json;
-use support::provisioning::{CARD_A, CARD_B, InsertedCard, JobSetup, KEY, Kind, Lines, OLD, Person, guid, told};
+use support::provisioning::{CARD_A, CARD_B, InsertedCard, JobSetup, Kind, Lines, Person, guid, told};
 
 const SCID: &str = "17cf063d-e337-4aa9-a822-346554ddd3c9";
 const REQUEST: &str = "a9b4b42c-cc50-4c9b-89d1-bbc0bcd5a099";
@@ -108,78 +105,6 @@ fn an_older_record_of_another_kind_of_card() {
     let inserted = InsertedCard::new(Kind::Gids);
     let failure = setup.run(&inserted, &mut Person::default()).failed_untouched("two retired ones");
     assert!(told(&failure).contains("retired"), "{}", told(&failure));
-}
-
-/// The same card with power just on and after a reset, in another reader, and in the words of other clients.
-#[test]
-fn another_atr_of_the_same_card() {
-    const COLD: &str = "3b8d0180fba000000397425446590301c8";
-    const WARM: &str = "3b8d0180fba000000397425446590401cf";
-    let bytes = |text: &str| hex::decode(text).unwrap();
-    let gids = |cold: &str, warm: &str| {
-        let settings = GidsSettings {
-            atr: bytes(cold),
-            warm_atr: Some(bytes(warm)),
-            card_id: CARD_A,
-            admin_key: KEY,
-            pin: OLD.to_vec(),
-            ..GidsSettings::default()
-        };
-        InsertedCard::of(Faulty::new(Box::new(GidsCard::personalised(settings))), Kind::Gids)
-    };
-    let recorded =
-        |setup: &JobSetup, atr: &str| setup.server.state().change(|settings| settings.cards[0].atr = atr.to_owned());
-    let filled = format!("{COLD:0<66}");
-    let spaced = "3b 8d 01 80 fb a0 00 00 03 97 42 54 46 59 03 01 c8";
-    // What the record has, what the card shows, and whether strictness would refuse it.
-    for (theirs, ours, differs) in [
-        (WARM, COLD, true),
-        (COLD, WARM, true),
-        ("3b 8d 01", COLD, true),
-        ("3B:8D:01", COLD, true),
-        (COLD, "3b80800101", true),
-        (spaced, COLD, false),
-        (COLD, &filled, false),
-    ] {
-        let inserted = gids(ours, ours);
-        let mut setup = JobSetup::new(Kind::Gids, "server");
-        recorded(&setup, theirs);
-        setup.run(&inserted, &mut Person::default()).ok(theirs);
-        assert!(inserted.pin_is(&setup.server.state().last_pin().unwrap()), "{theirs}");
-        setup.assert_no_violations(theirs);
-        let inserted = gids(ours, ours);
-        let strict = Lines { card: "atr = \"strict\"".to_owned(), ..Lines::default() };
-        let mut setup = JobSetup::with(Kind::Gids, "server", &strict, |_| {});
-        recorded(&setup, theirs);
-        let run = setup.run(&inserted, &mut Person::default());
-        if differs {
-            let failure = run.failed_untouched(theirs);
-            assert!(matches!(*failure.cause, Cause::Resolve(ResolveError::OtherAtr { .. })), "{}", told(&failure));
-            inserted.assert_not_risked(theirs);
-        } else {
-            run.ok(theirs);
-        }
-    }
-    // The reset at the end of one job does not make the card a stranger to the next.
-    let inserted = gids(COLD, WARM);
-    let mut setup = JobSetup::new(Kind::Gids, "server");
-    recorded(&setup, COLD);
-    for case in ["cold", "warm"] {
-        setup.run(&inserted, &mut Person::default()).ok(case);
-    }
-    // Another family's ATR in the record: another card.
-    let inserted = gids(COLD, COLD);
-    recorded(&setup, YUBIKEY_ATR);
-    let failure = setup.run(&inserted, &mut Person::default()).failed_untouched("a YubiKey's");
-    assert!(told(&failure).contains("piv or openpgp"), "{}", told(&failure));
-    inserted.assert_not_risked("a YubiKey's");
-    // An ID that is six bytes repeated tells less.
-    let inserted = InsertedCard::new(Kind::OpenPgp);
-    let mut setup = JobSetup::new(Kind::OpenPgp, "admin-pin");
-    recorded(&setup, "3b8d01");
-    let failure = setup.run(&inserted, &mut Person::knowing()).failed_untouched("OpenPGP");
-    assert!(told(&failure).contains("something shorter"), "{}", told(&failure));
-    inserted.assert_not_risked("OpenPGP");
 }
 
 /// A caller with thousands of open requests: the list is far longer than any secret, and holds the one for this card.

@@ -10,6 +10,9 @@ use crate::card::profile::Profile;
 
 use super::Reason;
 
+/// Bytes of the registered application provider identifier that an AID begins with (ISO 7816-4 §12.2.3).
+const PROVIDER: usize = 5;
+
 #[derive(Clone, Copy)]
 pub(super) enum Kind<'a> {
     Profile(&'a Profile),
@@ -83,7 +86,7 @@ impl Candidate<'_> {
         match self.kind {
             Kind::Profile(profile) => {
                 let aid = profile.aid.as_ref().map_or(&[][..], |aid| &aid.0);
-                response.status().is_ok() && named(response.data()).is_none_or(|name| name.starts_with(aid))
+                response.status().is_ok() && named(response.data()).is_none_or(|name| is_name_of(name, aid))
             }
             Kind::BuiltIn(row) => (row.answers)(response),
         }
@@ -95,6 +98,13 @@ impl Candidate<'_> {
             Kind::BuiltIn(row) => (row.make)(selected),
         }
     }
+}
+
+/// Whether an application that names itself so is the one with this AID, or one that begins with it. PIV cards leave out the
+/// registered provider's five bytes (SP 800-73-4 part 2 §3.1.1).
+fn is_name_of(name: &[u8], aid: &[u8]) -> bool {
+    let without_provider = aid.get(PROVIDER..).filter(|extension| !extension.is_empty());
+    name.starts_with(aid) || without_provider.is_some_and(|extension| name.starts_with(extension))
 }
 
 fn confirmed(confirm: &Confirm, selected: Status, channel: &mut Channel<'_>) -> Result<Probe, ApduError> {

@@ -5,7 +5,7 @@ use crate::job::issuer::PinMaker;
 
 /// The question, with all that the yes is about.
 pub(super) fn question(proposal: &Proposal<'_>) -> String {
-    let Proposal { card, assignment, done_before, begun_elsewhere, .. } = proposal;
+    let Proposal { card, assignment, done_before, begun_elsewhere, other_atr, .. } = proposal;
     let before = done_before
         .map_or_else(String::new, |done| format!("Note: {done}; the PIN that was handed over then will be wrong.\n"));
     let request = assignment.request.map_or_else(String::new, |request| format!(", for request {request}"));
@@ -19,13 +19,14 @@ pub(super) fn question(proposal: &Proposal<'_>) -> String {
         true => "Note: somebody else has begun to work on this request (Executing).\n",
         false => "",
     };
+    let other = other_atr.map_or_else(String::new, |doubt| format!("Note: {doubt}.\n"));
     let whose = match assignment.pin_maker {
         PinMaker::Server => "the one that the server proposes",
         PinMaker::User => "the one that you give",
         PinMaker::Ask => "the one that the server proposes, or that you give where it has none",
     };
     format!(
-        "{before}{begun}Replace the PIN of card {} in reader {:?}{request}{user}{template} by {whose}? [y/N] ",
+        "{before}{begun}{other}Replace the PIN of card {} in reader {:?}{request}{user}{template} by {whose}? [y/N] ",
         card.card_id, card.reader
     )
 }
@@ -70,7 +71,8 @@ mod tests {
         };
         let asked = |assignment: &Assignment, begun_elsewhere| {
             let authority = Authority::Server;
-            question(&Proposal { card: &card, assignment, authority, done_before: None, begun_elsewhere })
+            let (done_before, other_atr) = (None, None);
+            question(&Proposal { card: &card, assignment, authority, done_before, begun_elsewhere, other_atr })
         };
         let text = asked(&assignment, false);
         for id in [2, 3, 4] {

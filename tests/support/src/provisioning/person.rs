@@ -32,6 +32,8 @@ pub struct Person<'a> {
     pub told: Option<String>,
     /// They were told that somebody else has begun to work on the request.
     pub told_of_work: bool,
+    /// What they were told of an ATR that may be another card's.
+    pub told_of_atr: Option<String>,
     /// The template's name that they were told.
     pub told_template: Option<String>,
     /// What happens while they think about it.
@@ -75,6 +77,7 @@ impl Supplier for Person<'_> {
         self.consented += 1;
         self.told = it.done_before.map(ToString::to_string);
         self.told_of_work = it.begun_elsewhere;
+        self.told_of_atr = it.other_atr.map(ToOwned::to_owned);
         self.told_template.clone_from(&it.assignment.template_name);
         if let Some(thinking) = &mut self.thinking {
             thinking();
