@@ -15,7 +15,7 @@ mod unix;
 /// How others can get at it.
 #[derive(Debug, Error)]
 pub enum Exposure {
-    /// It, or a folder on the way to it, belongs to another user or lets others write.
+    /// It, or a folder on the way to it, lets others write.
     #[error("others can write to {}", .path.display())]
     Writable {
         /// What they can write to.
@@ -27,11 +27,13 @@ pub enum Exposure {
         /// The file.
         path: PathBuf,
     },
-    /// A link, where one must not be.
-    #[error("{} is a link", .path.display())]
-    Link {
-        /// The link.
+    /// It, or a folder or link on the way to it, belongs to another user.
+    #[error("{} belongs to another user (number {user})", .path.display())]
+    Anothers {
+        /// What belongs to them.
         path: PathBuf,
+        /// Their number.
+        user: u32,
     },
     /// Its rights can't be looked at.
     #[error("the rights of {} can't be looked at", .path.display())]
@@ -56,7 +58,10 @@ impl Exposure {
                 )
             }
             Self::Readable { path } => format!("take the others' right to read (`chmod o-r {}`)", path.display()),
-            Self::Link { .. } => "name the folder itself".to_owned(),
+            Self::Anothers { path, user } => format!(
+                "run the command as user {user}, if that is whose it should be, or give {} to root or to this user",
+                path.display()
+            ),
             Self::Unseen { path, .. } => format!("let this user look at {}", path.display()),
         }
     }
@@ -95,8 +100,8 @@ pub fn refuse_readable(file: &File, path: &Path) -> Result<(), Exposure> {
     }
 }
 
-/// Looks whether others can write to this folder of ours, or put another one or a link in its place. The folder itself must be no
-/// link.
+/// Looks whether others can write to this folder of ours, or put another one or a link in its place. A link of root or of this
+/// process's user is as good as the folder.
 ///
 /// # Errors
 /// [`Exposure`]: they can, or the system does not say.

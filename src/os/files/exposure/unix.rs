@@ -30,10 +30,8 @@ pub(super) fn refuse_writable(file: &File, path: &Path) -> Result<(), Exposure> 
     let unseen = |source| Exposure::Unseen { path: path.to_owned(), source };
     let opened = file.metadata().map_err(unseen)?;
     let trusted = [0, rustix::process::geteuid().as_raw()];
-    if is_writable(&opened, &trusted) {
-        return Err(Exposure::Writable { path: path.to_owned() });
-    }
-    let named = way_to(path, &trusted, true)?;
+    refuse_others(&opened, path, &trusted)?;
+    let named = way_to(path, &trusted)?;
     // Nobody else can have put another file there since it was opened.
     if (named.dev(), named.ino()) == (opened.dev(), opened.ino()) {
         return Ok(());
@@ -54,36 +52,41 @@ pub(super) fn refuse_readable(file: &File, path: &Path) -> Result<(), Exposure> 
 
 pub(super) fn refuse_shared_folder(path: &Path) -> Result<(), Exposure> {
     let trusted = [0, rustix::process::geteuid().as_raw()];
-    match is_writable(&way_to(path, &trusted, false)?, &trusted) {
-        true => Err(Exposure::Writable { path: path.to_owned() }),
-        false => Ok(()),
-    }
+    refuse_others(&way_to(path, &trusted)?, path, &trusted)
 }
 
 #[cfg(target_os = "linux")]
 pub(super) fn sole_owner(folder: &Path) -> Option<u32> {
     let owner = folder.metadata().ok()?.uid();
     let trusted = [0, rustix::process::geteuid().as_raw(), owner];
-    let found = way_to(folder, &trusted, true).ok()?;
-    (found.uid() == owner && !is_writable(&found, &trusted)).then_some(owner)
+    let found = way_to(folder, &trusted).ok()?;
+    (found.uid() == owner && refuse_others(&found, folder, &trusted).is_ok()).then_some(owner)
 }
 
 fn is_exempt(path: &Path) -> bool {
     PASSED.iter().any(|passed| path.starts_with(passed)) || credentials().is_some_and(|folder| path.starts_with(folder))
 }
 
-/// Whether anybody but these users can write to it, or give that right.
-fn is_writable(found: &Metadata, trusted: &[u32]) -> bool {
-    !trusted.contains(&found.uid())
-        || found.mode() & OTHERS_WRITE != 0
-        || found.mode() & GROUP_WRITES != 0 && has_others(found.gid(), trusted)
+/// Looks whether anybody but these users can write to it, or give that right.
+///
+/// # Errors
+/// [`Exposure`]: somebody can.
+fn refuse_others(found: &Metadata, at: &Path, trusted: &[u32]) -> Result<(), Exposure> {
+    if !trusted.contains(&found.uid()) {
+        return Err(Exposure::Anothers { path: at.to_owned(), user: found.uid() });
+    }
+    let others = found.mode() & OTHERS_WRITE != 0;
+    if others || found.mode() & GROUP_WRITES != 0 && has_others(found.gid(), trusted) {
+        return Err(Exposure::Writable { path: at.to_owned() });
+    }
+    Ok(())
 }
 
 /// What the path names in the end, after a look at every folder and every link on the way.
 ///
 /// # Errors
 /// [`Exposure`] of the first one that others can write to.
-fn way_to(path: &Path, trusted: &[u32], may_end_in_link: bool) -> Result<Metadata, Exposure> {
+fn way_to(path: &Path, trusted: &[u32]) -> Result<Metadata, Exposure> {
     let unseen = |path: &Path| {
         let path = path.to_owned();
         move |source| Exposure::Unseen { path, source }
@@ -96,11 +99,11 @@ fn way_to(path: &Path, trusted: &[u32], may_end_in_link: bool) -> Result<Metadat
         let found = at.symlink_metadata().map_err(unseen(&at))?;
         if found.is_symlink() {
             links += 1;
-            if pending.is_empty() && !may_end_in_link {
-                return Err(Exposure::Link { path: at });
+            if !trusted.contains(&found.uid()) {
+                return Err(Exposure::Anothers { path: at, user: found.uid() });
             }
-            if !trusted.contains(&found.uid()) || links > LINKS_MAX {
-                return Err(Exposure::Writable { path: at });
+            if links > LINKS_MAX {
+                return Err(unseen(&at)(io::Error::from(rustix::io::Errno::LOOP)));
             }
             let target = at.read_link().map_err(unseen(&at))?;
             at.pop();
@@ -110,8 +113,11 @@ fn way_to(path: &Path, trusted: &[u32], may_end_in_link: bool) -> Result<Metadat
             pending.extend(parts(&target));
         } else if pending.is_empty() {
             return Ok(found);
-        } else if is_writable(&found, trusted) && !(trusted.contains(&found.uid()) && found.mode() & STICKY != 0) {
-            return Err(Exposure::Writable { path: at });
+        } else {
+            match refuse_others(&found, &at, trusted) {
+                Err(Exposure::Writable { .. }) if found.mode() & STICKY != 0 => {}
+                looked => looked?,
+            }
         }
         match pending.pop() {
             Some(part) if part == ".." => drop(at.pop()),
