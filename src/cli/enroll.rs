@@ -37,7 +37,7 @@ pub struct JobArgs {
     /// The server's smart card object, where it can't be found by the card ID.
     #[arg(long, value_name = "UUID")]
     pub smartcard: Option<Uuid>,
-    /// The request to work on, where it is not the caller's own or there are several.
+    /// The request to work on, where there are several, or where none is found among the caller's own and those that the caller may see.
     #[arg(long, value_name = "UUID")]
     pub request: Option<Uuid>,
     /// Which admin key is on the card, where policy, request and card status don't say. A wrong one may cost an admin try.

@@ -19,6 +19,9 @@ use crate::server::{AdminKeyVersion, CardParameters, Client, PinRoute, ProposedP
 /// `UserPinOption` 3: the user provides the PIN, in Microsoft's order of the options.
 const USER_PROVIDED: i64 = 3;
 
+/// How long a template's name is waited for: it is for people, and no job needs it.
+const NAME_PATIENCE: Duration = Duration::from_secs(3);
+
 /// A MIM CM server, asked from a thread without a runtime of its own.
 ///
 /// A connection that is open keeps what it has read last in its buffers, and a runtime keeps its connections: both end as soon
@@ -199,10 +202,14 @@ fn other_card(record: &SmartCard, what: &'static str, theirs: String, ours: &str
 
 /// A template's name, for people: where the server does not tell it, they are told the id alone.
 async fn template_name(client: &Client, template: Uuid) -> Option<String> {
-    match client.profile_template(template).await {
-        Ok(template) => Some(template.name).filter(|name| !name.is_empty()),
-        Err(error) => {
+    match tokio::time::timeout(NAME_PATIENCE, client.profile_template(template)).await {
+        Ok(Ok(template)) => Some(template.name).filter(|name| !name.is_empty()),
+        Ok(Err(error)) => {
             tracing::info!("the server does not tell the profile template's name: {error}");
+            None
+        }
+        Err(_) => {
+            tracing::info!("the server does not tell the profile template's name in time");
             None
         }
     }

@@ -94,6 +94,24 @@ fn a_request_of_others_that_was_found_is_asked_for_by_its_id() {
     assert_eq!(looks_at_all(&setup), 1);
 }
 
+/// A list that is too long is no failure of the server: nobody has to wait for it, and a person can name the request.
+#[test]
+fn a_list_that_is_too_long_is_no_failure_of_the_server() {
+    let many = |settings: &mut Settings| {
+        of_an_employee(settings);
+        settings.requests[0].comment = "x".repeat(5 * 1024 * 1024);
+    };
+    let mut setup = Setup::with(1, many, "", Arc::new(|_, _| Box::new(Nobody)));
+    setup.settings.visible_requests = true;
+    setup.readers.clone().add(READER).insert(card(0));
+    let mut agent = setup.agent();
+    let report = agent.ends(READER, Phase::Waiting);
+    assert!(report.reason.as_ref().unwrap().contains("--request"), "{report:?}");
+    agent.sender.recheck().unwrap();
+    agent.ends(READER, Phase::Waiting);
+    assert_eq!(looks_at_all(&setup), 1);
+}
+
 /// A request in Executing is somebody else's work, unless this agent has begun it: the first question for a secret may count as a
 /// beginning.
 #[test]

@@ -184,6 +184,32 @@ fn requests_must_be_open_and_bound() {
 }
 
 #[test]
+fn a_pin_is_for_requests_that_set_one_and_for_the_cards_user() {
+    let pin = format!("smartcards/{SCID}/serverproposedpin");
+    let broken = |change: fn(&mut Settings), rule| {
+        let state = State::new(settings());
+        state.change(change);
+        breaks(&state, &answer_path(), GOOD, rule, 403);
+        breaks(&state, &pin, "", rule, 403);
+    };
+    broken(|settings| settings.requests[0].kind = RETIRE, Rule::RequestType);
+    broken(|settings| settings.requests[0].user = Uuid::from_u128(5), Rule::TargetUser);
+    broken(|settings| settings.cards[0].user = Uuid::from_u128(5), Rule::TargetUser);
+}
+
+#[test]
+fn requests_of_others_are_for_callers_who_may_see_them() {
+    let state = State::new(settings());
+    state.change(|settings| settings.requests[0].user = Uuid::from_u128(5));
+    let found = |query| get(&state, "requests", query).status == 200;
+    assert!(found("status=Approved") && !found("targetuser=current&status=Approved") && !found("status=Pending"));
+    let by_id = format!("requests/{REQUEST}");
+    assert_eq!(get(&state, &by_id, "").status, 200);
+    state.change(|settings| settings.sees_others = false);
+    assert_eq!((get(&state, "requests", "status=Approved").status, get(&state, &by_id, "").status), (204, 204));
+}
+
+#[test]
 fn authorization() {
     let mut settings = settings();
     settings.token = Some("abc".to_owned());
