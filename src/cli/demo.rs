@@ -57,7 +57,7 @@ pub fn run(args: &DemoArgs, json: bool, context: &mut CommandContext<'_>) -> Res
         "The job on stand-ins: a virtual card in a virtual reader, and a certificate server on this machine.\n",
     )?;
     let before =
-        report(&readers, &Chosen { reader: READER.to_owned(), card_id: None }, &config.families, Detail::Line)?;
+        report(&readers, &Chosen { reader: READER.to_owned(), card_id: None }, &config.families, None, Detail::Line)?;
     demonstration.show(&format!(
         "card     {}, ID {}, {}",
         before.title,

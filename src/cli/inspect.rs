@@ -1,142 +1,22 @@
 //! `pinwright inspect`: one card in depth. Nothing is written and no try is spent.
 
+mod report;
+
 use serde_json::json;
 
+use self::report::look;
+pub use self::report::{CardReport, Detail, report};
 use super::applications::{Applications, doubted};
 use super::context::CommandContext;
 use super::error::CliError;
-use super::select::{CardChoice, Chosen, choose};
+use super::select::{CardChoice, choose};
 use crate::apdu::Channel;
-use crate::card::family::{self, DetectError, Families, Found};
-use crate::card::{CardError, ChallengeUse, PinCharacters, PinLimits, Proof, SecretReport, Tries};
+use crate::card::family::{DetectError, Found};
+use crate::card::{PinCharacters, Proof, SecretReport, Tries};
 use crate::config::Config;
-use crate::job::{CardIdentity, Cause, Failure, Step};
+use crate::job::{Cause, Failure};
 use crate::operation::Operation;
-use crate::reader::{Atr, EndAction, ReaderError, Readers};
-
-/// What a card says of itself.
-#[derive(Debug, Clone)]
-pub struct CardReport {
-    /// Reader, family, ATR and card ID.
-    pub card: CardIdentity,
-    /// T=0 or T=1.
-    pub protocol: String,
-    /// The application in words.
-    pub title: String,
-    /// Tries left for the user PIN.
-    pub tries: Tries,
-    /// What the card takes as a PIN.
-    pub limits: PinLimits,
-    /// The counters of its secrets other than the challenge's key, the PIN's among them; empty where the family tells of
-    /// none, and for [`Detail::Line`].
-    pub secrets: Vec<SecretReport>,
-    /// The card's administrator proves himself by answering a challenge.
-    pub admin_challenge: bool,
-    /// Named certificate files on the card; `None` where its family keeps no table of them.
-    pub certificates: Option<Vec<String>>,
-}
-
-/// How much of a card is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
-    /// What a list shows.
-    Line,
-    /// Everything that costs no try.
-    Full,
-}
-
-/// Reads a card. Spends no try.
-///
-/// # Errors
-/// At [`Step::Open`] the reader's failure, at [`Step::Identify`] the card's. The card is untouched either way.
-pub fn report(
-    readers: &dyn Readers,
-    chosen: &Chosen,
-    families: &Families,
-    detail: Detail,
-) -> Result<CardReport, Failure> {
-    look(readers, chosen, families, detail, &mut |_, _| {})
-}
-
-/// Reads a card, and then hands what was found to `after`, even where the card could not be read to the end.
-fn look(
-    readers: &dyn Readers,
-    chosen: &Chosen,
-    families: &Families,
-    detail: Detail,
-    after: &mut dyn FnMut(&Found<'_>, &mut Channel<'_>),
-) -> Result<CardReport, Failure> {
-    let failure = |step, cause: Cause| Failure::before_any_effect(step, &chosen.reader, None, cause);
-    let mut connection = readers.open(&chosen.reader).map_err(|error| failure(Step::Open, error.into()))?;
-    let atr = connection.atr().clone();
-    let protocol = connection.protocol().to_string();
-    let mut channel = Channel::new(connection.as_mut());
-    let read = family::find(&atr, &mut channel, families).map_err(Cause::from).and_then(|mut found| {
-        let slot = Slot { reader: &chosen.reader, atr: &atr, protocol: &protocol };
-        let report = read(&mut found, slot, &mut channel, detail);
-        if !matches!(report, Err(CardError::NoAnswer { .. })) {
-            after(&found, &mut channel);
-        }
-        Ok(report?)
-    });
-    let ended: Result<(), ReaderError> = connection.end(EndAction::Leave);
-    let report = read.map_err(|cause| failure(Step::Identify, cause))?;
-    ended.map_err(|error| failure(Step::Identify, error.into()))?;
-    Ok(report)
-}
-
-/// Where the card is, and what it said before anything was asked.
-struct Slot<'a> {
-    reader: &'a str,
-    atr: &'a Atr,
-    protocol: &'a str,
-}
-
-fn read(
-    found: &mut Found<'_>,
-    slot: Slot<'_>,
-    channel: &mut Channel<'_>,
-    detail: Detail,
-) -> Result<CardReport, CardError> {
-    let application = found.application.name.clone();
-    let card = found.card.as_mut();
-    let card_id = card.identify(channel)?;
-    let tries = told(card.tries_left(channel))?.unwrap_or(Tries::Untold);
-    let secrets = match detail {
-        Detail::Full => told(card.secrets(channel))?.unwrap_or_default(),
-        Detail::Line => Vec::new(),
-    };
-    // The list of secrets gives the PIN's counter with its maximum, so it is preferred where it gives one.
-    let counted = secrets.iter().find(|secret| secret.name == "pin" && secret.tries != Tries::Untold);
-    let tries = counted.map_or(tries, |pin| pin.tries);
-    Ok(CardReport {
-        card: CardIdentity {
-            reader: slot.reader.to_owned(),
-            family: card.family(),
-            application,
-            atr: slot.atr.clone(),
-            card_id,
-            has_own_id: card.has_own_id(),
-        },
-        protocol: slot.protocol.to_owned(),
-        title: card.title(),
-        tries,
-        limits: card.limits(),
-        secrets,
-        admin_challenge: matches!(card.challenge_use(), Some(ChallengeUse::Administrator { .. })),
-        certificates: card.certificates().map(|certificates| certificates.list(channel)).transpose()?,
-    })
-}
-
-/// Turns a card's refusal of a question into `None`, so a card that does not say everything of itself is reported all the
-/// same. A refusal because the selection was lost stays an error.
-fn told<T>(answer: Result<T, CardError>) -> Result<Option<T>, CardError> {
-    match answer {
-        Ok(answer) => Ok(Some(answer)),
-        Err(error) if error.is_mere_refusal() => Ok(None),
-        Err(error) => Err(error),
-    }
-}
+use crate::reader::Readers;
 
 /// How the report is printed.
 #[derive(Debug, Clone, Copy)]
@@ -164,7 +44,7 @@ pub fn run(
     let after = &mut |found: &Found<'_>, channel: &mut Channel<'_>| {
         applications = Some(Applications::of(found, channel));
     };
-    let report = look(readers, &chosen, &config.families, Detail::Full, after);
+    let report = look(readers, &chosen, (&config.families, config.journal.as_ref()), Detail::Full, after);
     let Some(applications) = applications else {
         if format.verbose
             && let Err(Failure { cause, .. }) = &report

@@ -62,7 +62,7 @@ fn contents(config: &Config, readers: &dyn Readers, entries: &[ReaderEntry]) -> 
         presence if presence.atr.is_none() => SlotContent::Empty,
         _ => {
             let chosen = Chosen { reader: entry.name.clone(), card_id: None };
-            match report(readers, &chosen, &config.families, Detail::Line) {
+            match report(readers, &chosen, &config.families, config.journal.as_ref(), Detail::Line) {
                 Ok(report) => SlotContent::Card(Box::new(report)),
                 Err(failure) => SlotContent::Unusable(Box::new(failure)),
             }

@@ -80,7 +80,7 @@ fn play(fixture: Fixture, families: &Families) -> Result<Option<String>, CliErro
     let reader = replay.list()?.into_iter().map(|entry| entry.name).next().unwrap_or_default();
     let result = match operation.as_str() {
         name if name == RecordedOperation::Inspect.name() => {
-            inspect::report(&replay, &Chosen { reader, card_id: None }, families, inspect::Detail::Full).map(drop)
+            inspect::report(&replay, &Chosen { reader, card_id: None }, families, None, inspect::Detail::Full).map(drop)
         }
         name if name == RecordedOperation::Enroll.name() => set_pin(&replay, reader, authority, lengths, families),
         _ => return Ok(None),

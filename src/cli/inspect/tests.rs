@@ -1,4 +1,12 @@
+use std::time::Duration;
+
+use uuid::uuid;
+
 use super::*;
+use crate::card::family::Families;
+use crate::cli::select::Chosen;
+use crate::job::effect::ProofState;
+use crate::job::journal::{Facts, JobKind, Journal, Moment, Phase, Stage};
 use crate::reader::fixture::Fixture;
 use crate::reader::replay::Replay;
 
@@ -11,11 +19,21 @@ const METADATA: [&str; 3] = ["00F7008000", "00F7008100", "00F7009B00"];
 /// Reads a card that answers as the script says and to nothing else; all of it must be used.
 #[track_caller]
 fn read_by(families: &Families, detail: Detail, script: &[(&str, &str)]) -> Result<CardReport, Failure> {
+    read_with(families, None, detail, script)
+}
+
+#[track_caller]
+fn read_with(
+    families: &Families,
+    journal: Option<&Journal>,
+    detail: Detail,
+    script: &[(&str, &str)],
+) -> Result<CardReport, Failure> {
     let lines: String = script.iter().map(|(command, answer)| format!("> {command}\n< {answer}\n")).collect();
     let text = format!("# fixture: 1\n# atr: 3B80800101\n\n{lines}");
     let replay = Replay::new(text.parse::<Fixture>().unwrap()).unwrap();
     let chosen = Chosen { reader: replay.list().unwrap()[0].name.clone(), card_id: None };
-    let report = report(&replay, &chosen, families, detail);
+    let report = report(&replay, &chosen, families, journal, detail);
     replay.finish().unwrap();
     report
 }
@@ -107,4 +125,26 @@ fn a_lost_selection_is_no_refusal_of_one_question() {
         let failure = read_by(&Families::default(), detail, &script).unwrap_err();
         assert_eq!(failure.cause.status().map(|status| status.word()), Some(0x6986));
     }
+}
+
+/// A card that the journal knows under an ATR whose profile says that it must not be asked for its counter.
+#[test]
+fn a_card_is_read_by_the_profile_that_the_journal_knows_it_under() {
+    let profile = r#"name = "silent"
+    atr = "3B8D01"
+    aid = "A00000030800001000"
+    card_id = { data_object = "5FC102", tags = ["53", "34"], order = "raw" }
+    pin = { reference = 0x80, status_query = false }"#;
+    let families = Families { profiles: vec![toml::from_str(profile).unwrap()], ..Families::default() };
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::new(folder.path().join("journal"), Duration::from_secs(3600));
+    let facts = Facts { atr: Some("3b8d01".to_owned()), ..Facts::default() };
+    let moment = Moment { facts, ..Moment::new(Stage::Prove, Phase::Refused, ProofState::NotShown) };
+    let claim = journal.claim(uuid!("00112233-4455-6677-8899-aabbccddeeff")).unwrap();
+    claim.begin(JobKind::SetPin, moment).unwrap();
+    let known = [SELECT_PIV, CHUID, SELECT_PIV, CHUID];
+    let report = read_with(&families, Some(&journal), Detail::Line, &known).unwrap();
+    assert_eq!((report.card.application.as_str(), report.tries), ("silent", Tries::Untold));
+    let unknown = [SELECT_PIV, CHUID, DISCOVERY, (STATUS, "63C2")];
+    assert_eq!(read_by(&families, Detail::Line, &unknown).unwrap().card.application, "piv");
 }
