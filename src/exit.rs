@@ -65,6 +65,7 @@ impl From<&Failure> for Exit {
             Cause::Resolve(error) => match error {
                 ResolveError::AmbiguousCard { .. }
                 | ResolveError::AmbiguousRequest { .. }
+                | ResolveError::TooManyRequests { .. }
                 | ResolveError::AdminKeyUnknown { .. } => Self::Usage,
                 ResolveError::PinDisagreement { .. } => Self::ServerFailed,
                 _ => Self::ServerRefused,

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::jobs::Others;
 use super::report::Phase;
 use super::verdict::{self, Next, Verdict};
 use crate::card::CardId;
@@ -30,6 +31,8 @@ pub enum JobEvent {
     Identified(CardIdentity),
     /// It has found the open request.
     Found(Uuid),
+    /// It has looked among the requests of others.
+    LookedAtAll(Others),
     /// It has ended.
     Ended(Box<Ending>),
 }

@@ -3,8 +3,11 @@
 //! A thread lives for one job. Its server client is made in it and dropped with it, and the card is open only while it is
 //! looked at or provisioned: an agent that waits holds neither a card nor a connection.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use uuid::Uuid;
 
 use super::job_report::{Ending, JobEvent, JobReport};
 use super::mailbox::{MailboxSender, Message};
@@ -25,6 +28,7 @@ use crate::provision::{Asked, Job, Outcome, Rules};
 use crate::reader::Readers;
 use crate::reader::traffic::Traffic;
 use crate::secret::scrub::on_own_stack;
+use crate::server::{ServerError, ServerProblem};
 
 /// Makes what each job needs for itself: a server client, and a supplier of secrets.
 pub trait JobServices: Send + Sync {
@@ -51,8 +55,24 @@ pub struct JobContext {
     pub rules: Rules,
     /// The card families, built in and from profiles.
     pub families: Families,
+    /// Whether requests are worked on that are not the agent's own.
+    pub visible_requests: bool,
     /// Whether jobs write to cards.
     pub on_insert: OnInsert,
+    /// The requests that this agent has begun to work on: a server may count the first question for a secret as a beginning.
+    pub begun: Mutex<BTreeSet<Uuid>>,
+}
+
+/// What is known of the requests of others that name a card. The server lists them once for an insertion, and in no recheck.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Others {
+    /// They were not looked at.
+    #[default]
+    NotSeen,
+    /// None names the card, or none that can be taken.
+    Nothing,
+    /// This one does.
+    Found(Uuid),
 }
 
 /// One job.
@@ -66,6 +86,8 @@ pub struct Task {
     pub identity: Option<CardIdentity>,
     /// The server has asked to be left alone: look at the card only.
     pub look_only: bool,
+    /// What an earlier job on this insertion has found among the requests of others.
+    pub others: Others,
     /// Set when the job is to back out.
     pub interrupted: Arc<AtomicBool>,
 }
@@ -149,7 +171,7 @@ fn work(context: &JobContext, readers: &dyn Readers, task: &Task, sender: &JobSe
         Err(reason) => return Ok(Ending::plain(Phase::NoAccess, Next::Recheck, reason)),
     };
     sender.send(JobEvent::Step(Step::Resolve));
-    let assignment = match ask(context, issuer.as_mut(), task, &identity) {
+    let mut assignment = match ask(context, issuer.as_mut(), task, &identity, sender) {
         // What an earlier look has seen may have been a card that was still being pushed in.
         Err(failure) if task.identity.is_some() && is_of_another_card(&failure) => {
             let seen = identify(context, readers, task, sender)?;
@@ -158,7 +180,7 @@ fn work(context: &JobContext, readers: &dyn Readers, task: &Task, sender: &JobSe
             }
             identity = seen;
             sender.send(JobEvent::Step(Step::Resolve));
-            ask(context, issuer.as_mut(), task, &identity)?
+            ask(context, issuer.as_mut(), task, &identity, sender)?
         }
         result => result?,
     };
@@ -178,6 +200,7 @@ fn work(context: &JobContext, readers: &dyn Readers, task: &Task, sender: &JobSe
             format!("request {request} is open for this card; `agent.on_insert` is \"report\", so nothing was written");
         return answered(Ending::plain(Phase::Reported, Next::Recheck, reason));
     }
+    note_whose_work(context, request, &mut assignment);
     provision(context, readers, task, &identity, assignment, issuer.as_mut(), sender).map(Ending::done)
 }
 
@@ -205,17 +228,62 @@ fn ask(
     issuer: &mut dyn Issuer,
     task: &Task,
     identity: &CardIdentity,
+    sender: &JobSender,
 ) -> Result<Assignment, Failure> {
-    let interrupted = Arc::clone(&task.interrupted);
-    let mut watch = || {
-        if interrupted.load(std::sync::atomic::Ordering::Relaxed) { Err(Cause::Interrupted) } else { Ok(()) }
+    let looks_at_all = context.visible_requests && task.others == Others::NotSeen;
+    let wanted = Wanted { visible: looks_at_all, ..Wanted::default() };
+    let assignment = match task.others {
+        // It is asked for by its id, and the caller's own requests where it is over.
+        Others::Found(request) => match resolve(issuer, task, identity, Wanted { request: Some(request), ..wanted }) {
+            Err(cause) if is_over(&cause) => resolve(issuer, task, identity, wanted),
+            result => result,
+        },
+        Others::NotSeen | Others::Nothing => resolve(issuer, task, identity, wanted),
     };
-    let assignment = issuer
-        .resolve(&identity.parameters(), Wanted::default(), &mut watch)
-        .map_err(|cause| failed(task, identity, cause))?;
+    if looks_at_all {
+        match &assignment {
+            Ok(Assignment { is_of_others: true, request: Some(request), .. }) => {
+                sender.send(JobEvent::LookedAtAll(Others::Found(*request)));
+            }
+            Ok(Assignment { request: None, .. }) | Err(Cause::Resolve(_)) => {
+                sender.send(JobEvent::LookedAtAll(Others::Nothing));
+            }
+            // An own request was found first, or the server has not answered.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    let assignment = assignment.map_err(|cause| failed(task, identity, cause))?;
     record_atr::check(identity, &assignment, &context.families)
         .map_err(|error| failed(task, identity, error.into()))?;
     Ok(assignment)
+}
+
+fn resolve(issuer: &mut dyn Issuer, task: &Task, identity: &CardIdentity, wanted: Wanted) -> Result<Assignment, Cause> {
+    let mut watch = || if task.interrupted.load(Ordering::Relaxed) { Err(Cause::Interrupted) } else { Ok(()) };
+    issuer.resolve(&identity.parameters(), wanted, &mut watch)
+}
+
+/// What this agent has begun itself is nobody else's work.
+fn note_whose_work(context: &JobContext, request: Uuid, assignment: &mut Assignment) {
+    let mut begun = context.begun.lock().unwrap_or_else(PoisonError::into_inner);
+    if assignment.is_executing {
+        assignment.is_executing = !begun.contains(&request);
+    } else {
+        begun.insert(request);
+    }
+}
+
+/// Whether a request that was named is none to work on any more.
+fn is_over(cause: &Cause) -> bool {
+    match cause {
+        Cause::Resolve(error) => {
+            matches!(error, ResolveError::RequestNotOpen { .. } | ResolveError::RequestForOther { .. })
+        }
+        Cause::Server(ServerError { problem, .. }) => {
+            matches!(problem, ServerProblem::Nothing | ServerProblem::UnknownId)
+        }
+        _ => false,
+    }
 }
 
 fn failed(task: &Task, identity: &CardIdentity, cause: Cause) -> Failure {
@@ -245,7 +313,7 @@ fn provision(
     let job = Job {
         reader: task.reader.clone(),
         card_id: Some(identity.card_id),
-        wanted: Wanted { smartcard: Some(assignment.smartcard), request: assignment.request },
+        wanted: Wanted::default(),
         rules: context.rules.clone(),
         families: context.families.clone(),
         assignment: Some(assignment),
@@ -262,6 +330,7 @@ fn provision(
         readers,
         issuer,
         journal: Some(&context.journal),
+        elsewhere: None,
         supplier: supplier.as_mut(),
         interrupted: &task.interrupted,
         progress: &mut progress,

@@ -31,6 +31,8 @@ pub enum MetricsAddress {
 pub struct Settings {
     /// What to do with a card.
     pub on_insert: OnInsert,
+    /// Whether requests are worked on that are not the agent's own, but that it may see.
+    pub visible_requests: bool,
     /// After so long a card's job is asked to back out, and its reader counts as stuck if it does not.
     pub job_timeout: Duration,
     /// How long a running job may take to end after SIGTERM.
@@ -63,6 +65,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             on_insert: OnInsert::Provision,
+            visible_requests: false,
             job_timeout: Duration::from_secs(180),
             stop_timeout: Duration::from_secs(30),
             recheck_first: Duration::from_secs(30),

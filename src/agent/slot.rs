@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::backoff::{Backoff, Recheck};
 use super::job_report::{Ending, JobEvent};
-use super::jobs::Task;
+use super::jobs::{Others, Task};
 use super::report::{Phase, ReaderReport, timestamp};
 use super::settings::Settings;
 use crate::job::{CardIdentity, CardState, Step};
@@ -34,6 +34,7 @@ pub(super) struct Slot {
     pub last_job: Option<Instant>,
     running: Option<Running>,
     identity: Option<CardIdentity>,
+    others: Others,
     recheck: Recheck,
     soon: Backoff,
     contact_retries: u32,
@@ -62,6 +63,7 @@ impl Slot {
             last_job: None,
             running: None,
             identity: None,
+            others: Others::NotSeen,
             recheck: Recheck::new(settings.recheck_first, settings.recheck_longest),
             soon: Backoff::new(IN_USE_PAUSES.0, IN_USE_PAUSES.1),
             contact_retries: 0,
@@ -101,6 +103,7 @@ impl Slot {
         self.due = None;
         self.waits_for_server = false;
         self.identity = None;
+        self.others = Others::NotSeen;
     }
 
     pub fn is_running(&self) -> bool {
@@ -138,7 +141,7 @@ impl Slot {
         self.report.next_check = None;
         self.turn(Phase::Working, None);
         let (reader, identity) = (self.report.reader.clone(), self.identity.clone());
-        Some(Task { reader, insertion, identity, look_only, interrupted })
+        Some(Task { reader, insertion, identity, look_only, others: self.others, interrupted })
     }
 
     /// The thread of a job could not be started.
@@ -187,7 +190,8 @@ impl Slot {
                     self.identity = Some(identity);
                 }
             }
-            JobEvent::Ended(_) => {}
+            JobEvent::LookedAtAll(others) if current => self.others = others,
+            JobEvent::LookedAtAll(_) | JobEvent::Ended(_) => {}
         }
         current
     }

@@ -9,7 +9,7 @@ mod configured;
 mod feed;
 mod wording;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use clap::{Args, Subcommand};
 
@@ -173,12 +173,14 @@ fn open_and_become_user(settings: &Settings) -> Result<Opened, CliError> {
 fn serve(config: &Config, journal: &Journal, mailbox: Mailbox) -> Result<(), CliError> {
     let service = Arc::new(PcscReaders::new(config.reader_timeout));
     let jobs = JobContext {
+        visible_requests: config.agent.visible_requests,
         readers: service.clone(),
         services: Arc::new(ConfiguredServices::new(config)?),
         journal: journal.clone(),
         rules: config.rules.clone(),
         families: config.families.clone(),
         on_insert: config.agent.on_insert,
+        begun: Mutex::default(),
     };
     let context = AgentContext {
         jobs: Arc::new(jobs),

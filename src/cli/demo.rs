@@ -60,11 +60,11 @@ pub fn run(args: &DemoArgs, json: bool, context: &mut CommandContext<'_>) -> Res
         report(&readers, &Chosen { reader: READER.to_owned(), card_id: None }, &config.families, Detail::Line)?;
     demonstration.show(&format!(
         "card     {}, ID {}, {}",
-        before.application,
-        before.card_id,
+        before.title,
+        before.card.card_id,
         tries_text(before.tries)
     ))?;
-    demonstration.show(&format!("         ATR {}", before.atr))?;
+    demonstration.show(&format!("         ATR {}", before.card.atr))?;
     demonstration.show(&format!("server   {} (TLS, an authority of its own)\n", server.base_url()))?;
 
     let meter = Arc::new(Meter::default());

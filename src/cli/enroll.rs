@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use uuid::Uuid;
 
+use super::agent_journal::AgentJournal;
 use super::context::CommandContext;
 use super::error::CliError;
 use super::output::{self, Costs};
@@ -67,7 +68,7 @@ impl JobArgs {
         Job {
             reader: chosen.reader,
             card_id: chosen.card_id,
-            wanted: Wanted { smartcard: self.smartcard, request: self.request },
+            wanted: Wanted { smartcard: self.smartcard, request: self.request, visible: true },
             rules,
             families: config.families.clone(),
             assignment: None,
@@ -211,10 +212,12 @@ fn job(
             context.say(&format!("· {}", step.phrase()));
         }
     };
+    let agent = AgentJournal::new(&config.agent);
     let mut desk = Desk {
         readers,
         issuer: &mut issuer,
         journal: Some(journal),
+        elsewhere: Some(&agent),
         supplier: &mut supplier,
         interrupted: &interrupted,
         progress: &mut progress,

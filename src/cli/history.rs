@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::context::CommandContext;
 use super::error::CliError;
 use crate::config::Config;
-use crate::job::journal::{History, Journal, JournalError, Listing};
+use crate::job::issuer::template_told;
+use crate::job::journal::{History, Journal, JournalError, Listed, Listing};
 
 /// Which records are listed.
 #[derive(Debug, Clone, Default, Args)]
@@ -54,6 +55,15 @@ fn chosen(journal: &Journal, card_id: Option<Uuid>) -> Result<History, JournalEr
     }
 }
 
+/// Which request the job was for, whose, and under which template, as far as the record says.
+fn whose(record: &Listed) -> String {
+    let request = record.request.map(|id| format!("; request {id}"));
+    let user = record.target_user.map(|id| format!(", for user {id}"));
+    let template =
+        record.template.map(|id| format!(", template {}", template_told(id, record.template_name.as_deref())));
+    [request, user, template].into_iter().flatten().collect()
+}
+
 /// Prints the records as text, a line for each; `card_id` is the card that was asked for.
 ///
 /// # Errors
@@ -70,7 +80,8 @@ pub fn print(listing: &Listing, card_id: Option<Uuid>, context: &mut CommandCont
         let (id, changed) = (&record.id, &record.changed);
         let card = record.card_id.map_or_else(|| "not known yet".to_owned(), |id| id.to_string());
         let refused = record.status_word.as_ref().map_or_else(String::new, |word| format!(" (the card said {word})"));
-        context.print(&format!("{mark} {id}  {changed}  card {card}  {}{refused}", record.point.meaning()))?;
+        let whose = whose(record);
+        context.print(&format!("{mark} {id}  {changed}  card {card}  {}{refused}{whose}", record.point.meaning()))?;
     }
     for file in &listing.unreadable {
         context.say(&format!("warning: {} in {} is {}", file.file, listing.folder, file.reason));

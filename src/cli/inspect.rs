@@ -8,31 +8,21 @@ use super::error::CliError;
 use super::select::{CardChoice, Chosen, choose};
 use crate::apdu::Channel;
 use crate::card::family::{self, DetectError, Families, Found};
-use crate::card::{Card, CardError, ChallengeUse, Family, PinCharacters, PinLimits, Proof, SecretReport, Tries};
+use crate::card::{CardError, ChallengeUse, PinCharacters, PinLimits, Proof, SecretReport, Tries};
 use crate::config::Config;
-use crate::job::{Cause, Failure, Step};
+use crate::job::{CardIdentity, Cause, Failure, Step};
 use crate::operation::Operation;
-use crate::reader::{EndAction, ReaderError, Readers};
+use crate::reader::{Atr, EndAction, ReaderError, Readers};
 
 /// What a card says of itself.
 #[derive(Debug, Clone)]
 pub struct CardReport {
-    /// The reader's name.
-    pub reader: String,
-    /// The ATR in lower-case hex.
-    pub atr: String,
+    /// Reader, family, ATR and card ID.
+    pub card: CardIdentity,
     /// T=0 or T=1.
     pub protocol: String,
-    /// The family.
-    pub family: Family,
     /// The application in words.
-    pub application: String,
-    /// The card ID as the server knows it.
-    pub card_id: String,
-    /// The same bytes read in the other order.
-    pub card_id_other_order: String,
-    /// The bytes as they stand on the card.
-    pub card_id_raw: String,
+    pub title: String,
     /// Tries left for the user PIN.
     pub tries: Tries,
     /// What the card takes as a PIN.
@@ -82,23 +72,35 @@ fn look(
     let protocol = connection.protocol().to_string();
     let mut channel = Channel::new(connection.as_mut());
     let read = family::find(&atr, &mut channel, families).map_err(Cause::from).and_then(|mut found| {
-        let report = read(found.card.as_mut(), &mut channel, detail);
+        let slot = Slot { reader: &chosen.reader, atr: &atr, protocol: &protocol };
+        let report = read(&mut found, slot, &mut channel, detail);
         if !matches!(report, Err(CardError::NoAnswer { .. })) {
             after(&found, &mut channel);
         }
         Ok(report?)
     });
     let ended: Result<(), ReaderError> = connection.end(EndAction::Leave);
-    let mut report = read.map_err(|cause| failure(Step::Identify, cause))?;
+    let report = read.map_err(|cause| failure(Step::Identify, cause))?;
     ended.map_err(|error| failure(Step::Identify, error.into()))?;
-    report.reader.clone_from(&chosen.reader);
-    report.atr = atr.to_string();
-    report.protocol = protocol;
     Ok(report)
 }
 
-fn read(card: &mut dyn Card, channel: &mut Channel<'_>, detail: Detail) -> Result<CardReport, CardError> {
-    let id = card.identify(channel)?;
+/// Where the card is, and what it said before anything was asked.
+struct Slot<'a> {
+    reader: &'a str,
+    atr: &'a Atr,
+    protocol: &'a str,
+}
+
+fn read(
+    found: &mut Found<'_>,
+    slot: Slot<'_>,
+    channel: &mut Channel<'_>,
+    detail: Detail,
+) -> Result<CardReport, CardError> {
+    let application = found.application.name.clone();
+    let card = found.card.as_mut();
+    let card_id = card.identify(channel)?;
     let tries = told(card.tries_left(channel))?.unwrap_or(Tries::Untold);
     let secrets = match detail {
         Detail::Full => told(card.secrets(channel))?.unwrap_or_default(),
@@ -108,14 +110,16 @@ fn read(card: &mut dyn Card, channel: &mut Channel<'_>, detail: Detail) -> Resul
     let counted = secrets.iter().find(|secret| secret.name == "pin" && secret.tries != Tries::Untold);
     let tries = counted.map_or(tries, |pin| pin.tries);
     Ok(CardReport {
-        reader: String::new(),
-        atr: String::new(),
-        protocol: String::new(),
-        family: card.family(),
-        application: card.title(),
-        card_id: id.to_string(),
-        card_id_other_order: id.other_guid().to_string(),
-        card_id_raw: id.raw_hex(),
+        card: CardIdentity {
+            reader: slot.reader.to_owned(),
+            family: card.family(),
+            application,
+            atr: slot.atr.clone(),
+            card_id,
+            has_own_id: card.has_own_id(),
+        },
+        protocol: slot.protocol.to_owned(),
+        title: card.title(),
         tries,
         limits: card.limits(),
         secrets,
@@ -193,14 +197,14 @@ pub fn run(
 pub fn report_json(report: &CardReport) -> serde_json::Value {
     json!({
         "schema": "pinwright.inspect/1",
-        "reader": report.reader,
-        "atr": report.atr,
+        "reader": report.card.reader,
+        "atr": report.card.atr.to_string(),
         "protocol": report.protocol,
-        "family": report.family,
-        "application": report.application,
-        "card_id": report.card_id,
-        "card_id_other_order": report.card_id_other_order,
-        "card_id_raw": report.card_id_raw,
+        "family": report.card.family,
+        "application": report.title,
+        "card_id": report.card.card_id.to_string(),
+        "card_id_other_order": report.card.card_id.other_guid().to_string(),
+        "card_id_raw": report.card.card_id.raw_hex(),
         "pin": {
             "tries_left": tries_json(report.tries),
             "min_length": report.limits.min,
@@ -213,7 +217,7 @@ pub fn report_json(report: &CardReport) -> serde_json::Value {
             "challenge": report.admin_challenge,
             "tries_left": null,
             "default_key": secret(report, "management-key").and_then(|key| key.factory),
-            "sets_pin": report.family.takes(Proof::AdminAnswer) && report.admin_challenge,
+            "sets_pin": report.card.family.takes(Proof::AdminAnswer) && report.admin_challenge,
         },
         // A null means that the card does not tell.
         "secrets": report.secrets.iter().map(|secret| json!({
@@ -255,12 +259,12 @@ fn report_lines(report: &CardReport) -> Vec<String> {
         PinCharacters::Digits => "digits",
     };
     let mut lines = vec![
-        format!("reader         {:?} ({})", report.reader, report.protocol),
-        format!("ATR            {}", report.atr),
-        format!("application    {}", report.application),
-        format!("card ID        {}", report.card_id),
-        format!("  other order  {}", report.card_id_other_order),
-        format!("  on the card  {}", report.card_id_raw),
+        format!("reader         {:?} ({})", report.card.reader, report.protocol),
+        format!("ATR            {}", report.card.atr),
+        format!("application    {}", report.title),
+        format!("card ID        {}", report.card.card_id),
+        format!("  other order  {}", report.card.card_id.other_guid()),
+        format!("  on the card  {}", report.card.card_id.raw_hex()),
         format!(
             "user PIN       {}; {} to {} {characters}",
             tries_text(report.tries),
@@ -280,7 +284,7 @@ fn report_lines(report: &CardReport) -> Vec<String> {
 }
 
 fn administrator(report: &CardReport) -> &'static str {
-    let sets_pin = report.family.takes(Proof::AdminAnswer);
+    let sets_pin = report.card.family.takes(Proof::AdminAnswer);
     match (report.admin_challenge, sets_pin, secret(report, "admin-pin")) {
         (true, true, _) => {
             "answers a challenge; tries left and whether the key is a factory key can't be asked without risking a try"

@@ -1,6 +1,7 @@
 //! The technician's command: arguments, the dispatch to one file for each command, and how a failure is told.
 
 mod agent;
+mod agent_journal;
 mod applications;
 mod card_problem;
 mod config;

@@ -54,6 +54,9 @@ pub fn outcome_json(outcome: &Outcome, costs: &Costs) -> Value {
     put("card_id", json!(outcome.card.card_id.to_string()));
     put("smartcard", json!(outcome.smartcard));
     put("request", json!(outcome.request));
+    put("target_user", json!(outcome.target_user));
+    put("template", json!(outcome.template));
+    put("template_name", json!(outcome.template_name));
     put("authority", json!(outcome.authority.name()));
     put("pin", json!({"source": outcome.pin_source.name(), "verified": true}));
     put("card_reset", json!(outcome.reset_failed.is_none()));
@@ -74,6 +77,7 @@ pub fn already_done_json(schema: &str, failure: &Failure, done: &DoneBefore) -> 
         "smartcard": done.smartcard,
         "request": done.request,
         "journal": done.journal,
+        "journal_of": done.whose.name(),
         "done_at": done.at,
     })
 }
@@ -192,6 +196,9 @@ pub fn plan_json(plan: &Plan) -> Value {
         "card_id": plan.card.card_id.to_string(),
         "smartcard": plan.assignment.smartcard,
         "request": plan.assignment.request,
+        "target_user": plan.assignment.target_user,
+        "template": plan.assignment.template,
+        "template_name": plan.assignment.template_name,
         "authority": plan.authority.name(),
         "notes": plan.notes,
         "steps": steps,
@@ -213,6 +220,8 @@ pub fn plan_lines(plan: &Plan) -> Vec<String> {
         ),
         format!("smart card  {}", plan.assignment.smartcard),
         format!("request     {}", plan.assignment.request.map_or("none".to_owned(), |id| id.to_string())),
+        format!("for user    {}", plan.assignment.target_user.map_or("not told".to_owned(), |id| id.to_string())),
+        format!("template    {}", plan.assignment.template_told().unwrap_or_else(|| "not told".to_owned())),
         format!("authority   {}", plan.authority.name()),
         String::new(),
     ]);

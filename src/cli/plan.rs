@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::agent_journal::AgentJournal;
 use super::context::CommandContext;
 use super::enroll::{JobArgs, issuer};
 use super::error::CliError;
@@ -42,6 +43,7 @@ pub fn run(
         let around = Surroundings {
             readers,
             journal: Some(journal),
+            elsewhere: Some(&AgentJournal::new(&config.agent)),
             can_supply: &|need| supplier.can_supply(need),
             interrupted: &context.interrupted,
         };

@@ -79,7 +79,9 @@ fn entry_json(number: usize, entry: &ReaderEntry, content: &SlotContent) -> Valu
     let (state, family, card_id, tries, error) = match content {
         SlotContent::Empty => ("empty", None, None, Value::Null, None),
         SlotContent::Mute => ("mute", None, None, Value::Null, None),
-        SlotContent::Card(card) => ("card", Some(card.family), Some(&card.card_id), tries_json(card.tries), None),
+        SlotContent::Card(card) => {
+            ("card", Some(card.card.family), Some(card.card.card_id.to_string()), tries_json(card.tries), None)
+        }
         SlotContent::Unusable(failure) => ("unusable", None, None, Value::Null, Some(in_few_words(&failure.cause))),
     };
     json!({
@@ -100,7 +102,7 @@ fn entry_text(entry: &ReaderEntry, content: &SlotContent) -> String {
         SlotContent::Empty => "empty".to_owned(),
         SlotContent::Mute => "a card that does not respond".to_owned(),
         SlotContent::Card(card) => {
-            format!("{}  {}  {}  ATR {atr}", card.application, card.card_id, tries_text(card.tries))
+            format!("{}  {}  {}  ATR {atr}", card.title, card.card.card_id, tries_text(card.tries))
         }
         SlotContent::Unusable(failure) => format!("a card: {}  ATR {atr}", in_few_words(&failure.cause)),
     }

@@ -42,7 +42,7 @@ impl Default for Agent {
         let text = |text: &str| text.to_owned();
         Self {
             on_insert: OnInsert::default(),
-            requests: text("approved"),
+            requests: text("own"),
             job_timeout: text("3min"),
             stop_timeout: text("30s"),
             recheck: [text("30s"), text("15min")],
@@ -68,14 +68,17 @@ impl Agent {
     /// # Errors
     /// [`ConfigError::Value`] with the key.
     pub(super) fn settings(self, environment: Environment<'_>) -> Result<Settings, ConfigError> {
-        if self.requests != "approved" {
-            return Err(value("agent.requests", "this version works on \"approved\" requests only"));
-        }
+        let visible_requests = match self.requests.as_str() {
+            "own" | "approved" => false,
+            "visible" => true,
+            _ => return Err(value("agent.requests", "\"own\" or \"visible\"")),
+        };
         let [recheck_first, recheck_longest] = pauses("agent.recheck", &self.recheck, SECOND, DAY)?;
         let [retry_first, retry_longest] = pauses("agent.retry", &self.retry, SECOND / 10, HOUR)?;
         let (control, control_of_system) = control(self.control, environment)?;
         Ok(Settings {
             on_insert: self.on_insert,
+            visible_requests,
             job_timeout: span("agent.job_timeout", &self.job_timeout, 10 * SECOND, HOUR)?,
             stop_timeout: span("agent.stop_timeout", &self.stop_timeout, SECOND, 10 * MINUTE)?,
             recheck_first,

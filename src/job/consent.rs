@@ -5,6 +5,7 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::authority::Authority;
+use super::elsewhere::Whose;
 use super::identity::CardIdentity;
 use super::issuer::Assignment;
 
@@ -30,6 +31,8 @@ pub struct Proposal<'a> {
     pub authority: Authority,
     /// The earlier job that has done the same request on this card: its PIN would be replaced.
     pub done_before: Option<&'a DoneBefore>,
+    /// The server says that work on the request has begun, and it was none of this journal's jobs.
+    pub begun_elsewhere: bool,
 }
 
 /// What the journal says of a job that has done the same request on the same card.
@@ -41,6 +44,8 @@ pub struct DoneBefore {
     pub smartcard: Uuid,
     /// The earlier job's id.
     pub journal: String,
+    /// Whose journal it is in.
+    pub whose: Whose,
     /// When it was done, RFC 3339.
     pub at: String,
 }
@@ -48,7 +53,11 @@ pub struct DoneBefore {
 impl fmt::Display for DoneBefore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { request, journal, at, .. } = self;
-        write!(f, "request {request} was done on this card already, at {at} (journal {journal})")
+        write!(f, "request {request} was done on this card already, at {at} ")?;
+        match self.whose {
+            Whose::Own => write!(f, "(journal {journal})"),
+            Whose::Agent => write!(f, "({journal} in the agent's journal)"),
+        }
     }
 }
 
@@ -59,6 +68,8 @@ pub enum Doubt {
     OtherRecord,
     /// The card lets nobody try its PIN any more.
     Blocked,
+    /// The agent may have set another PIN since.
+    AgentSince,
 }
 
 impl fmt::Display for Doubt {
@@ -66,6 +77,7 @@ impl fmt::Display for Doubt {
         f.write_str(match self {
             Self::OtherRecord => "that was for another smart card record of the server",
             Self::Blocked => "the card's PIN is blocked",
+            Self::AgentSince => "by the agent's journal a later job may have set another PIN",
         })
     }
 }

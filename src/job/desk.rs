@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::elsewhere::OtherJournal;
 use super::issuer::Issuer;
 use super::journal::Journal;
 use super::step::Step;
@@ -16,6 +17,8 @@ pub struct Desk<'a> {
     pub issuer: &'a mut dyn Issuer,
     /// Where it is noted what is about to be done to the card; `None` only for cards that can't be lost (a recording).
     pub journal: Option<&'a Journal>,
+    /// The journal of this machine's agent, for a job of somebody else's.
+    pub elsewhere: Option<&'a dyn OtherJournal>,
     /// Whoever supplies what the server does not.
     pub supplier: &'a mut dyn Supplier,
     /// Set by Ctrl-C.

@@ -39,6 +39,8 @@ pub struct Given {
     pub assignment: Option<Assignment>,
     /// A person has said yes, or need not.
     pub consented: bool,
+    /// The earlier job for the same request that they were told of before they said it.
+    pub told_of: Option<String>,
     new_pin: Option<(Pin, PinSource)>,
     current_pin: Option<Pin>,
     admin_key: Option<AdminKey>,

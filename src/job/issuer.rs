@@ -15,6 +15,8 @@ pub struct Wanted {
     pub smartcard: Option<Uuid>,
     /// `--request`.
     pub request: Option<Uuid>,
+    /// Where no request of the caller's own names the card, others that the caller may see are looked at too.
+    pub visible: bool,
 }
 
 /// Who makes the PIN.
@@ -36,6 +38,16 @@ pub struct Assignment {
     pub smartcard: Uuid,
     /// The open request bound to it.
     pub request: Option<Uuid>,
+    /// For whom that request is, by the request and the card's record alike; `None` where one of them does not say.
+    pub target_user: Option<Uuid>,
+    /// The request was found among those of others.
+    pub is_of_others: bool,
+    /// The server says that work on the request has begun.
+    pub is_executing: bool,
+    /// The profile template of the card's record.
+    pub template: Option<Uuid>,
+    /// That template's name, where it was asked for.
+    pub template_name: Option<String>,
     /// Which admin key is on the card, or the evidence that does not settle it.
     pub admin_key: Result<AdminKeyVersion, String>,
     /// What says which admin key it is, as a clause.
@@ -48,6 +60,20 @@ pub struct Assignment {
     pub pin_option: String,
     /// Lengths that the policy sets.
     pub policy: PolicyLengths,
+}
+
+impl Assignment {
+    /// The profile template for people: its id, and its name where that was asked for.
+    #[must_use]
+    pub fn template_told(&self) -> Option<String> {
+        self.template.map(|id| template_told(id, self.template_name.as_deref()))
+    }
+}
+
+/// A profile template for people.
+#[must_use]
+pub fn template_told(id: Uuid, name: Option<&str>) -> String {
+    name.map_or_else(|| id.to_string(), |name| format!("{name:?} ({id})"))
 }
 
 /// What to ask for in the one moment when the card waits.
@@ -90,6 +116,15 @@ pub trait Issuer {
         question: Question,
         watch: Watch<'_>,
     ) -> Result<Answers, Cause>;
+
+    /// Asks for the name of a profile template; `None` where the server does not tell it.
+    ///
+    /// # Errors
+    /// An interruption. A server that refuses or fails is no error here: a job needs no name.
+    fn template_name(&mut self, template: Uuid, watch: Watch<'_>) -> Result<Option<String>, Cause> {
+        let _ = template;
+        watch().map(|()| None)
+    }
 
     /// Lets go of connections and what they have read: called before a wait of unknown length. A later call opens new ones.
     fn close(&mut self) {}

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::authority::Authority;
 use super::cause::Cause;
 use super::effect::{Change, ProofState};
+use super::elsewhere::{AgentsRecords, Earlier, OtherJournal, Whose, begun};
 use super::failure::Failure;
 use super::given::PinSource;
 use super::identity::CardIdentity;
@@ -25,6 +26,9 @@ pub struct Log<'a> {
     card: Option<Claim<'a>>,
     /// All records of this card, settled ones too, oldest first.
     past: Vec<Record>,
+    elsewhere: Option<&'a dyn OtherJournal>,
+    /// What that one has told of the card.
+    agents: AgentsRecords,
     job: Option<RunningJob<'a>>,
 }
 
@@ -46,33 +50,55 @@ pub struct Intent<'a> {
 }
 
 impl<'a> Log<'a> {
-    /// The log of a job that has not begun.
+    /// The log of a job that has not begun. What the journal elsewhere knows of the card adds caution.
     #[must_use]
-    pub fn new(journal: Option<&'a Journal>) -> Self {
-        Self { journal, request: None, card: None, past: Vec::new(), job: None }
+    pub fn new(journal: Option<&'a Journal>, elsewhere: Option<&'a dyn OtherJournal>) -> Self {
+        let (past, agents) = (Vec::new(), AgentsRecords::default());
+        Self { journal, request: None, card: None, past, elsewhere, agents, job: None }
     }
 
     /// The same for a job that is only planned: nothing is claimed, and nothing will be written.
     ///
     /// # Errors
     /// The card's records can't be read.
-    pub fn look(journal: Option<&'a Journal>, card_id: CardId) -> Result<Self, JournalError> {
+    pub fn look(
+        journal: Option<&'a Journal>,
+        elsewhere: Option<&'a dyn OtherJournal>,
+        card_id: CardId,
+    ) -> Result<Self, JournalError> {
         let past = journal.map_or(Ok(Vec::new()), |journal| journal.of_card(card_id.guid()))?;
-        Ok(Self { past, ..Self::new(None) })
+        let mut log = Self { past, ..Self::new(None, elsewhere) };
+        log.look_elsewhere(card_id);
+        Ok(log)
     }
 
-    /// Claims the card, once, and looks for what an earlier job left unsettled on it.
+    fn look_elsewhere(&mut self, card_id: CardId) {
+        let Some(elsewhere) = self.elsewhere else { return };
+        self.agents = AgentsRecords::new(elsewhere.records(card_id), &self.past);
+        if let Some(earlier) = most_doubtful(&self.agents.open()) {
+            let meaning = earlier.point().meaning();
+            tracing::warn!(journal = %earlier.id, "by the agent's journal an earlier job on this card {meaning}");
+        }
+    }
+
+    /// Claims the card, once, and looks for what an earlier job left unsettled on it; elsewhere in each hold of the card, since
+    /// nothing keeps an agent off while a person thinks.
     ///
     /// # Errors
     /// Another process has it, or its records can't be read.
     pub fn claim(&mut self, card_id: CardId) -> Result<(), JournalError> {
-        let (Some(journal), None) = (self.journal, &self.card) else { return Ok(()) };
+        let Some(journal) = self.journal else { return Ok(()) };
+        if self.card.is_some() {
+            self.look_elsewhere(card_id);
+            return Ok(());
+        }
         let claim = journal.claim(card_id.guid())?;
         self.past = claim.records()?;
         if let Some(earlier) = most_doubtful(&self.open()) {
             tracing::warn!(journal = %earlier.id, "an earlier job on this card {}", earlier.point().meaning());
         }
         self.card = Some(claim);
+        self.look_elsewhere(card_id);
         Ok(())
     }
 
@@ -89,8 +115,24 @@ impl<'a> Log<'a> {
     /// The job that has carried this request to its good end. Asked under the claim: of two jobs on one card the second finds
     /// what the first has done.
     #[must_use]
-    pub fn done_before(&self, request: Option<Uuid>) -> Option<&Record> {
-        done(&self.past, request?)
+    pub fn done_before(&self, request: Option<Uuid>) -> Option<Earlier<'_>> {
+        let request = request?;
+        // What a job of our own has left open is settled by another one, whatever the agent has done before.
+        let agents = || if self.past.iter().any(Record::is_open) { None } else { self.agents.done(request) };
+        done(&self.past, request).map(Earlier::own).or_else(agents)
+    }
+
+    /// Whether the agent's journal has a job that may have changed the card's PIN since this one was done.
+    #[must_use]
+    pub fn is_doubted_by_agent(&self, done: Earlier<'_>) -> bool {
+        let later = |doubt: Earlier<'_>| begun(doubt.record) > begun(done.record);
+        done.whose == Whose::Own && self.agents.pin_is_uncertain().is_some_and(later)
+    }
+
+    /// Whether a job of this journal has worked on the request with this card.
+    #[must_use]
+    pub fn knows(&self, request: Uuid) -> bool {
+        self.past.iter().any(|record| record.request() == Some(request))
     }
 
     /// Lets go of card and request.
@@ -101,14 +143,16 @@ impl<'a> Log<'a> {
 
     /// Whether the card's PIN may be another one than its holder knows.
     #[must_use]
-    pub fn pin_is_uncertain(&self) -> Option<&Record> {
-        self.past.iter().rfind(|record| record.is_open() && record.effect().pin.needs_attention())
+    pub fn pin_is_uncertain(&self) -> Option<Earlier<'_>> {
+        let own = self.past.iter().rfind(|record| record.is_open() && record.effect().pin.needs_attention());
+        own.map(Earlier::own).or_else(|| self.agents.pin_is_uncertain())
     }
 
     /// The job that may have spent a try of this authority's code, where none since has been accepted with it.
     #[must_use]
-    pub fn code_try_in_doubt(&self, authority: Authority) -> Option<&Record> {
-        past::try_in_doubt(&self.past, authority)
+    pub fn code_try_in_doubt(&self, authority: Authority) -> Option<Earlier<'_>> {
+        let own = past::try_in_doubt(&self.past, authority);
+        own.map(Earlier::own).or_else(|| self.agents.try_in_doubt(authority))
     }
 
     /// Stops a job that nobody asked for where an earlier one shows that it would spend a try in vain.
@@ -130,10 +174,12 @@ impl<'a> Log<'a> {
         key: Option<AdminKeyVersion>,
         evidence: &str,
     ) -> Result<(), Cause> {
-        let Some(record) = past::refused_answer(&self.past, authority, key) else { return Ok(()) };
+        let own = past::refused_answer(&self.past, authority, key).map(Earlier::own);
+        let Some(earlier) = own.or_else(|| self.agents.refused_answer(authority, key)) else { return Ok(()) };
+        let record = earlier.record;
         Err(Cause::AnswerBarred {
             key,
-            journal: record.id.clone(),
+            journal: earlier.named(),
             at: record.changed().to_owned(),
             word: record.status_word().unwrap_or("no status word noted").to_owned(),
             evidence: if key.is_some() { evidence.to_owned() } else { String::new() },
@@ -152,6 +198,9 @@ impl<'a> Log<'a> {
             atr: Some(intent.card.atr.to_string()),
             request: intent.assignment.request,
             smartcard: Some(intent.assignment.smartcard),
+            target_user: intent.assignment.target_user,
+            template: intent.assignment.template,
+            template_name: intent.assignment.template_name.clone(),
             authority: Some(intent.authority.name().to_owned()),
             admin_key: intent.admin_key.map(|key| key.name().to_owned()),
             pin_source: Some(intent.pin_source.name().to_owned()),

@@ -12,6 +12,7 @@ pub mod challenge;
 pub mod consent;
 pub mod desk;
 pub mod effect;
+pub mod elsewhere;
 pub mod failure;
 pub mod fit;
 pub mod given;

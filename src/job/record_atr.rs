@@ -96,6 +96,11 @@ mod tests {
         Assignment {
             smartcard: Uuid::nil(),
             request: None,
+            target_user: None,
+            is_of_others: false,
+            is_executing: false,
+            template: None,
+            template_name: None,
             atr: atr.to_owned(),
             admin_key: Ok(AdminKeyVersion::Default),
             evidence: String::new(),

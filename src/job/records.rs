@@ -3,6 +3,8 @@
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::operation::Operation;
+
 /// Why the server's records don't lead to a job.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -82,6 +84,44 @@ pub enum ResolveError {
         /// The record's id.
         smartcard: Uuid,
     },
+    /// The request is of a type that sets no PIN.
+    #[error("request {request} is of type {kind}, and only Enroll and Unblock set a PIN")]
+    OtherType {
+        /// Its id.
+        request: Uuid,
+        /// Its type, as the server names or numbers it.
+        kind: String,
+    },
+    /// The request is for one user, and the card is another's.
+    #[error("request {request} is for user {target}, and smart card {smartcard} is user {assigned}'s")]
+    OtherUser {
+        /// Its id.
+        request: Uuid,
+        /// Its user.
+        target: Uuid,
+        /// The record's id.
+        smartcard: Uuid,
+        /// The record's user.
+        assigned: Uuid,
+    },
+    /// Request or record do not say for whom they are, and there is nobody to ask.
+    #[error("the server does not say for whom request {request} or its card is")]
+    UserUntold {
+        /// Its id.
+        request: Uuid,
+    },
+    /// Work on the request has begun, and not by a job of this journal.
+    #[error("somebody else has begun to work on request {request} (Executing): this journal knows no job for it")]
+    BegunElsewhere {
+        /// Its id.
+        request: Uuid,
+    },
+    /// More than can be read.
+    #[error("the server lists more requests than can be read ({limit} bytes)")]
+    TooManyRequests {
+        /// How many bytes are read.
+        limit: usize,
+    },
     /// Which admin key is on the card can't be told.
     #[error("it can't be told whether the card has the default or a diversified admin key: {evidence}")]
     AdminKeyUnknown {
@@ -107,7 +147,19 @@ impl ResolveError {
                 "have the card registered with the server; if it holds the card as {other_order}, set `card.id_order`"
             ),
             Self::AmbiguousCard { .. } => "name one with `--smartcard`".to_owned(),
+            Self::OtherType { .. } => "have an Enroll or Unblock request made for this card".to_owned(),
+            Self::OtherUser { .. } => "have the request or the card's record put right at the server".to_owned(),
+            Self::UserUntold { .. } => {
+                format!("run `{}`: a person who is told of the request can say yes to it", Operation::Enroll)
+            }
+            Self::BegunElsewhere { .. } => {
+                let enroll = Operation::Enroll;
+                format!("see that nobody else works on this card; then run `{enroll}`, where a person can say yes")
+            }
             Self::AmbiguousRequest { .. } => "name one with `--request`".to_owned(),
+            Self::TooManyRequests { .. } => {
+                format!("name the request, so that no list is needed: `{} --request UUID`", Operation::Enroll)
+            }
             Self::OtherCard { .. } => "check `--smartcard`, and that the right card is inserted".to_owned(),
             Self::OtherAtr { .. } => {
                 "check that the right card is inserted; if it is, try the reader that it was registered in, or have the ATR in the \

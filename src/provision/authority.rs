@@ -6,10 +6,10 @@ use crate::apdu::Status;
 use crate::card::{CardError, Challenge, Credential, Proof, Tries, answer_with_admin_key};
 use crate::job::authority::Authority;
 use crate::job::cause::Cause;
+use crate::job::elsewhere::Earlier;
 use crate::job::given::Given;
 use crate::job::held::HeldCard;
 use crate::job::issuer::Assignment;
-use crate::job::journal::Record;
 use crate::job::log::Log;
 use crate::job::records::ResolveError;
 use crate::job::secrets::{Need, SecretError};
@@ -92,7 +92,7 @@ pub(super) fn enough_tries(
 ) -> Result<(), Cause> {
     match authority {
         Authority::CurrentPin => {
-            let doubt = log.pin_is_uncertain().map(|record| Doubt { record, others: others(card, authority) });
+            let doubt = log.pin_is_uncertain().map(|earlier| Doubt { earlier, others: others(card, authority) });
             enough_pin_tries(tries, job, doubt)
         }
         _ => enough_code_tries(authority, tries, job, log.code_try_in_doubt(authority)),
@@ -124,7 +124,7 @@ fn is_unknown_question(status: Status) -> bool {
 
 /// An earlier job that may have changed the PIN, and the authorities that don't depend on it.
 struct Doubt<'a> {
-    record: &'a Record,
+    earlier: Earlier<'a>,
     others: String,
 }
 
@@ -143,19 +143,24 @@ fn enough_pin_tries(tries: Tries, job: &Job, doubt: Option<Doubt<'_>>) -> Result
 
 /// A code whose counter the card tells needs enough of them. Of one that the card keeps to itself one try is risked, once: a
 /// journal that leaves a try of it in doubt forbids the next.
-fn enough_code_tries(authority: Authority, tries: Tries, job: &Job, in_doubt: Option<&Record>) -> Result<(), Cause> {
+fn enough_code_tries(
+    authority: Authority,
+    tries: Tries,
+    job: &Job,
+    in_doubt: Option<Earlier<'_>>,
+) -> Result<(), Cause> {
     let (what, min) = (authority.proof().what(), job.rules.min_tries_left);
     match (tries, in_doubt) {
         (Tries::Left { left, .. }, _) if left < min => Err(Cause::FewTries { what, left, min }),
-        (Tries::Untold, Some(record)) if job.risk != Some(RiskedProof::Puk) => {
-            Err(Cause::UncountedTry { what, journal: record.id.clone() })
+        (Tries::Untold, Some(earlier)) if job.risk != Some(RiskedProof::Puk) => {
+            Err(Cause::UncountedTry { what, journal: earlier.named() })
         }
         (Tries::Left { .. } | Tries::Untold, _) => Ok(()),
     }
 }
 
-fn uncertain_pin(Doubt { record, others }: Doubt<'_>) -> Cause {
-    Cause::UncertainPin { journal: record.id.clone(), meaning: record.point().meaning(), others }
+fn uncertain_pin(Doubt { earlier, others }: Doubt<'_>) -> Cause {
+    Cause::UncertainPin { journal: earlier.named(), meaning: earlier.record.point().meaning(), others }
 }
 
 /// What the card takes beside this authority.

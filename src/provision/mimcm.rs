@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::network::Network;
+use super::open_request::open_request;
 use super::rules::{AdminKeyRule, PinRouteRule, Rules};
 use crate::job::Cause;
 use crate::job::fit::PolicyLengths;
@@ -12,7 +13,7 @@ use crate::job::issuer::{Answers, Assignment, Issuer, PinMaker, Question, Wanted
 use crate::job::records::ResolveError;
 use crate::secret::AdminResponse;
 use crate::server::policy::{SmartcardPolicy, UserPinOption};
-use crate::server::wire::{CardStatus, Request, RequestType, SmartCard};
+use crate::server::wire::{CardStatus, Request, RequestStatus, RequestType, SmartCard};
 use crate::server::{AdminKeyVersion, CardParameters, Client, PinRoute, ProposedPin, ServerError, ServerProblem};
 
 /// `UserPinOption` 3: the user provides the PIN, in Microsoft's order of the options.
@@ -86,6 +87,14 @@ impl Issuer for MimCm {
         result
     }
 
+    fn template_name(&mut self, template: Uuid, watch: Watch<'_>) -> Result<Option<String>, Cause> {
+        let start = Instant::now();
+        let name = async { Ok(template_name(&self.client, template).await) };
+        let result = self.network.wait(name, watch);
+        self.waited += start.elapsed();
+        result
+    }
+
     fn close(&mut self) {
         self.client.close();
         self.network.close();
@@ -102,16 +111,31 @@ async fn resolve(client: &Client, rules: &Rules, card: &CardParameters, wanted: 
         [only] => only.profile_template,
         _ => None,
     };
-    let (request, policy) = tokio::try_join!(open_request(client, &records, named), policy(client, template))?;
+    let (found, policy) =
+        tokio::try_join!(open_request(client, &records, named, wanted.visible), policy(client, template))?;
+    let is_of_others = found.as_ref().is_some_and(|found| found.is_of_others);
+    let request = found.map(|found| found.request);
     let record = pick(records, request.as_ref())?;
     let policy = match (policy, record.profile_template) {
         (None, Some(late)) if template != Some(late) => self::policy(client, Some(late)).await?,
         (policy, _) => policy,
     };
     let policy = policy.unwrap_or_default();
+    // Whose own request it is, and who has named it, knows what it is about.
+    let template_name = match record.profile_template {
+        Some(template) if is_of_others => template_name(client, template).await,
+        _ => None,
+    };
+    let target_user =
+        request.as_ref().and_then(|request| request.target_user.filter(|_| record.assigned_user.is_some()));
     Ok(Assignment {
         smartcard: record.uuid,
         request: request.as_ref().map(|request| request.uuid),
+        target_user,
+        is_of_others,
+        is_executing: request.as_ref().is_some_and(|request| request.status == RequestStatus::Executing),
+        template: record.profile_template,
+        template_name,
         atr: record.atr,
         admin_key: admin_key(rules.admin_key, &policy, request.as_ref(), record.status),
         evidence: evidence(rules.admin_key, &policy, request.as_ref(), record.status),
@@ -173,39 +197,15 @@ fn other_card(record: &SmartCard, what: &'static str, theirs: String, ours: &str
     ResolveError::OtherCard { smartcard: record.uuid, what, theirs, ours: ours.to_owned() }
 }
 
-/// The open request bound to one of the records: the one named, or the only one of the caller's.
-async fn open_request(
-    client: &Client,
-    records: &[SmartCard],
-    named: Option<Request>,
-) -> Result<Option<Request>, Cause> {
-    let bound = |request: &Request| records.iter().any(|record| request.new_smartcard == Some(record.uuid));
-    if let Some(request) = named {
-        if !request.status.is_open() {
-            let status = request.status.to_string();
-            return Err(ResolveError::RequestNotOpen { request: request.uuid, status }.into());
-        }
-        if !bound(&request) {
-            let smartcard = records.first().map_or(Uuid::nil(), |record| record.uuid);
-            return Err(ResolveError::RequestForOther { request: request.uuid, smartcard }.into());
-        }
-        return Ok(Some(request));
-    }
-    // An interrupted job has left its request in Executing: looked for only where nothing is Approved.
-    let smartcards: Vec<Uuid> = records.iter().map(|record| record.uuid).collect();
-    for status in ["Approved", "Executing"] {
-        let mut open: Vec<Request> = client.requests_beside(status, &smartcards).await?;
-        open.retain(|request| request.status.is_open() && bound(request));
-        match open.len() {
-            0 => {}
-            1 => return Ok(open.pop()),
-            _ => {
-                let candidates = open.iter().map(|request| request.uuid).collect();
-                return Err(ResolveError::AmbiguousRequest { candidates }.into());
-            }
+/// A template's name, for people: where the server does not tell it, they are told the id alone.
+async fn template_name(client: &Client, template: Uuid) -> Option<String> {
+    match client.profile_template(template).await {
+        Ok(template) => Some(template.name).filter(|name| !name.is_empty()),
+        Err(error) => {
+            tracing::info!("the server does not tell the profile template's name: {error}");
+            None
         }
     }
-    Ok(None)
 }
 
 /// Several records share a card ID after a re-issue: the request names the right one.
@@ -342,7 +342,6 @@ fn size(number: u32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::wire::RequestStatus;
 
     fn request(kind: RequestType) -> Request {
         Request {
@@ -351,6 +350,7 @@ mod tests {
             status: RequestStatus::Approved,
             new_smartcard: None,
             profile_template: None,
+            target_user: None,
             submitted: None,
         }
     }

@@ -5,22 +5,22 @@
 //! secrets.
 
 mod authority;
+mod consent;
 pub mod mimcm;
 mod network;
+mod open_request;
 pub mod plan;
 mod rules;
-
-use std::sync::atomic::Ordering;
 
 use uuid::Uuid;
 
 use self::authority::{choose, credential, may_be_risked, question_key};
+use self::consent::{Ask, begun_elsewhere, consent, done_before, is_agreed_to, may_be_done_unasked};
 pub use self::rules::{AdminKeyRule, PinRouteRule, RiskedProof, Rules};
 use crate::apdu::Status;
 use crate::card::family::Families;
-use crate::card::{CardError, CardId, Challenge, Proof, Tries};
+use crate::card::{CardError, CardId, Challenge, Proof};
 use crate::job::authority::Authority;
-use crate::job::consent::{DoneBefore, Doubt, Proposal, Standing};
 use crate::job::desk::Desk;
 use crate::job::given::{Given, PinSource};
 use crate::job::held::{HeldCard, OpenCard};
@@ -29,7 +29,6 @@ use crate::job::journal::{JournalError, Record};
 use crate::job::log::{Intent, Log};
 use crate::job::records::ResolveError;
 use crate::job::secrets::Need;
-use crate::job::supplier::Supplier;
 use crate::job::{CardIdentity, Cause, Failure, Step, challenge, fit, record_atr};
 use crate::reader::ReaderError;
 use crate::server::{AdminKeyVersion, ProposedPin};
@@ -76,6 +75,12 @@ pub struct Outcome {
     pub smartcard: Uuid,
     /// The request worked on.
     pub request: Option<Uuid>,
+    /// For whom that request is, where the server says.
+    pub target_user: Option<Uuid>,
+    /// The profile template of the card's record.
+    pub template: Option<Uuid>,
+    /// That template's name, where it was asked for.
+    pub template_name: Option<String>,
     /// How the right to set the PIN was proved.
     pub authority: Authority,
     /// Who made the PIN.
@@ -103,7 +108,7 @@ const FRESH_STARTS: u32 = 1;
 pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
     let mut given = Given::with(job.assignment.clone());
     // Claimed once the card is known, and until the end: also while a person types and the card itself is free.
-    let mut log = Log::new(desk.journal);
+    let mut log = Log::new(desk.journal, desk.elsewhere);
     let mut fresh_starts = 0;
     loop {
         match round(job, desk, &mut given, &mut log) {
@@ -124,7 +129,6 @@ pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
             }
             Ok(Round::NeedsConsent(ask)) => {
                 (desk.progress)(Step::Consent);
-                desk.issuer.close();
                 if let Err(cause) = consent(&ask, desk, &mut given) {
                     return Err(Failure::before_any_effect(Step::Consent, &job.reader, given.card_id(), cause));
                 }
@@ -140,25 +144,6 @@ enum Round {
     NeedsConsent(Box<Ask>),
 }
 
-/// What a person is to be asked about.
-struct Ask {
-    card: CardIdentity,
-    authority: Authority,
-    done_before: Option<DoneBefore>,
-}
-
-/// Asks a person whether to go on; once in a job.
-fn consent(ask: &Ask, desk: &mut Desk<'_>, given: &mut Given) -> Result<(), Cause> {
-    let Some(assignment) = &given.assignment else { return Ok(()) };
-    let interrupted = desk.interrupted;
-    let mut watch = || if interrupted.load(Ordering::Relaxed) { Err(Cause::Interrupted) } else { Ok(()) };
-    let Ask { card, authority, done_before } = ask;
-    let proposal = Proposal { card, assignment, authority: *authority, done_before: done_before.as_ref() };
-    desk.supplier.consent(&proposal, &mut watch)?;
-    given.consented = true;
-    Ok(())
-}
-
 /// With which key the server is to answer, unless the card has refused that.
 fn answer_to_ask(
     authority: Authority,
@@ -171,46 +156,6 @@ fn answer_to_ask(
         log.answer_may_be_shown(authority, answer, &assignment.evidence)?;
     }
     Ok(answer)
-}
-
-/// What an earlier job has done of this one, where a person is to decide on it. The PIN that was handed over then would be
-/// wrong after another one: it is not replaced unasked.
-fn done_before(
-    card: &mut HeldCard,
-    job: &Job,
-    standing: Standing,
-    log: &Log<'_>,
-    assignment: &Assignment,
-) -> Result<Option<DoneBefore>, Cause> {
-    let Some(record) = log.done_before(assignment.request).filter(|_| job.asked != Asked::Again) else {
-        return Ok(None);
-    };
-    let done = DoneBefore {
-        request: assignment.request.unwrap_or_default(),
-        smartcard: assignment.smartcard,
-        journal: record.id.clone(),
-        at: record.changed().to_owned(),
-    };
-    if job.asked == Asked::ByInsertion {
-        return Err(Cause::AlreadyDone(done));
-    }
-    if standing == Standing::Ask {
-        return Ok(Some(done));
-    }
-    if record.smartcard() != Some(assignment.smartcard) {
-        return Err(Cause::DoneInDoubt { done, doubt: Doubt::OtherRecord });
-    }
-    match card.proof_tries_left(Proof::CurrentPin)? {
-        Tries::Left { left: 0, .. } => Err(Cause::DoneInDoubt { done, doubt: Doubt::Blocked }),
-        Tries::Left { .. } | Tries::Untold => Err(Cause::AlreadyDone(done)),
-    }
-}
-
-/// Whether the yes is there. Typing the new PIN is one: nobody does that for a card that is to stay as it is. A PIN from a
-/// descriptor is none.
-fn is_agreed_to(assignment: &Assignment, supplier: &dyn Supplier) -> bool {
-    let is_typed = assignment.pin_maker == PinMaker::User && !supplier.at_hand(Need::NewPin);
-    is_typed || supplier.standing() == Standing::Given
 }
 
 fn round(job: &Job, desk: &mut Desk<'_>, given: &mut Given, log: &mut Log<'_>) -> Result<Round, Failure> {
@@ -258,18 +203,22 @@ fn steps(
     enter(desk, card, Step::Resolve)?;
     let assignment = resolve(card, job, desk, given)?;
     log.claim_request(assignment.request)?;
-    let done_before =
-        if given.consented { None } else { done_before(card, job, desk.supplier.standing(), log, &assignment)? };
+    let done_before = done_before(card, job, desk.supplier.standing(), log, &assignment)?;
+    let done_before = done_before.filter(|done| given.told_of.as_ref() != Some(&done.journal));
+    // A yes that was said before the agent has done the request is none to doing it again.
+    given.consented &= done_before.is_none();
     let answer = answer_to_ask(authority, job, &assignment, log)?;
     // The same key or code as before: a person who types it may have another.
     if job.asked == Asked::ByInsertion && authority.need().is_none_or(|need| desk.supplier.at_hand(need)) {
         log.may_be_shown_unasked(authority, assignment.request)?;
     }
+    let begun_elsewhere = begun_elsewhere(job, &assignment, log);
+    may_be_done_unasked(job, &assignment, begun_elsewhere)?;
     // Before anything secret is fetched or typed, and with the card let go of: a person may think for long.
-    given.consented |= done_before.is_none() && is_agreed_to(&assignment, desk.supplier);
+    given.consented |= done_before.is_none() && is_agreed_to(&assignment, begun_elsewhere, desk.supplier);
     if !given.consented {
         let card = card.identity().clone();
-        return Ok(Round::NeedsConsent(Box::new(Ask { card, authority, done_before })));
+        return Ok(Round::NeedsConsent(Box::new(Ask { card, authority, done_before, begun_elsewhere })));
     }
     given.code_can_have(card.code_lengths(authority.proof()));
     while let Some(need) = given.missing(authority, &assignment) {
@@ -329,6 +278,9 @@ fn steps(
         card: card.identity().clone(),
         smartcard: assignment.smartcard,
         request: assignment.request,
+        target_user: assignment.target_user,
+        template: assignment.template,
+        template_name: assignment.template_name,
         authority,
         pin_source,
         journal_id,

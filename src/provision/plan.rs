@@ -4,13 +4,15 @@
 use std::sync::atomic::AtomicBool;
 
 use super::authority::{choose, enough_tries, told};
+use super::consent::{begun_elsewhere, done_before, user_is_untold};
 use super::mimcm::MimCm;
 use super::rules::PinRouteRule;
-use super::{Job, answer_to_ask, done_before};
+use super::{Job, answer_to_ask};
 use crate::apdu::Command;
 use crate::card::{Proof, StepCommand, Tries};
 use crate::job::authority::Authority;
 use crate::job::consent::Standing;
+use crate::job::elsewhere::OtherJournal;
 use crate::job::held::{HeldCard, OpenCard};
 use crate::job::issuer::{Assignment, Issuer, PinMaker};
 use crate::job::journal::Journal;
@@ -54,6 +56,8 @@ pub struct Surroundings<'a> {
     pub readers: &'a dyn Readers,
     /// What earlier jobs have noted.
     pub journal: Option<&'a Journal>,
+    /// The journal of this machine's agent.
+    pub elsewhere: Option<&'a dyn OtherJournal>,
     /// Whether a secret could be had: from a file or descriptor, or from a person at a terminal.
     pub can_supply: &'a dyn Fn(Need) -> bool,
     /// Set by Ctrl-C.
@@ -110,13 +114,13 @@ fn draw(
 ) -> Result<Plan, Cause> {
     let mut steps: Vec<PlannedStep> = recording.fixture().exchanges.into_iter().map(identification).collect();
     // In the job's order.
-    let log = Log::look(around.journal, held.identity().card_id)?;
+    let log = Log::look(around.journal, around.elsewhere, held.identity().card_id)?;
     held.at(Step::Authorize);
     let authority = choose(&job.rules, held)?;
     held.at(Step::Resolve);
     let parameters = held.parameters(None, challenge::parameter(None));
     let mut watch = held.watch(around.interrupted);
-    let assignment = issuer.resolve(&parameters, job.wanted, &mut watch)?;
+    let mut assignment = issuer.resolve(&parameters, job.wanted, &mut watch)?;
     drop(watch);
     record_atr::check(held.identity(), &assignment, &job.families)?;
     let parameters = held.parameters(Some(&assignment), challenge::parameter(None));
@@ -124,7 +128,17 @@ fn draw(
         purpose: "find the card and its request at the server",
         url: url.to_string(),
     }));
+    if let (Some(template), None) = (assignment.template, &assignment.template_name) {
+        // For whoever reads the plan: no call of the job's.
+        assignment.template_name = issuer.template_name(template, &mut held.watch(around.interrupted))?;
+    }
     let mut notes: Vec<String> = record_atr::note(held.identity(), &assignment, &job.families).into_iter().collect();
+    if begun_elsewhere(job, &assignment, &log) {
+        notes.push("somebody else has begun to work on the request (Executing): a yes is asked for".to_owned());
+    }
+    if user_is_untold(&assignment) {
+        notes.push("the server does not say for whom the request or the card is: a yes is asked for".to_owned());
+    }
     let obstacle = obstacle(held, job, around, &log, (authority, &assignment), &mut notes).err();
     let stages = stages(held, job, &assignment, authority, &parameters, issuer.client())?;
     let reached = obstacle.as_ref().map(|failure| steps.len() + stages.reached(failure.step));

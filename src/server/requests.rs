@@ -184,9 +184,26 @@ impl Client {
     /// # Errors
     /// See [`ServerProblem`](crate::server::ServerProblem).
     pub async fn requests_beside(&self, status: &str, smartcards: &[Uuid]) -> Result<Vec<Request>, ServerError> {
-        let call = Call::get("GET requests", Repeat::Safe, &["requests"]);
-        let call = call.with("targetuser", "current").with("status", status);
-        self.list_beside(&call, |properties| {
+        let call = Call::get("GET requests", Repeat::Safe, &["requests"]).with("targetuser", "current");
+        self.list_requests_beside(&call.with("status", status), smartcards).await
+    }
+
+    /// GET `requests?status=`: the requests in this status that the caller may see, whoever they are for, read as
+    /// [`Client::requests_beside`] reads them.
+    ///
+    /// # Errors
+    /// See [`ServerProblem`](crate::server::ServerProblem).
+    pub async fn visible_requests_beside(
+        &self,
+        status: &str,
+        smartcards: &[Uuid],
+    ) -> Result<Vec<Request>, ServerError> {
+        let call = Call::get("GET requests", Repeat::Safe, &["requests"]).with("status", status);
+        self.list_requests_beside(&call, smartcards).await
+    }
+
+    async fn list_requests_beside(&self, call: &Call, smartcards: &[Uuid]) -> Result<Vec<Request>, ServerError> {
+        self.list_beside(call, |properties| {
             wire::guid(properties, "newsmartcarduuid").is_some_and(|other| !smartcards.contains(&other))
         })
         .await

@@ -15,6 +15,7 @@ mod watcher;
 
 mod cards;
 mod jobs;
+mod others;
 mod people;
 mod readers;
 mod server;

@@ -163,12 +163,14 @@ impl Setup {
             None => Arc::new(self.readers.clone()),
         };
         let jobs = JobContext {
+            visible_requests: self.settings.visible_requests,
             readers,
             services: Arc::clone(&self.services) as Arc<dyn JobServices>,
             journal: self.journal.clone(),
             rules: config.rules.clone(),
             families: config.families.clone(),
             on_insert: self.settings.on_insert,
+            begun: Mutex::default(),
         };
         let context = AgentContext {
             jobs: Arc::new(jobs),

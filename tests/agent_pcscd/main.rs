@@ -12,6 +12,7 @@
     missing_docs
 )]
 
+mod command;
 mod hangs;
 mod holder;
 mod one;

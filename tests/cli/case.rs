@@ -144,19 +144,35 @@ impl Case {
     /// Writes what was got into the file; wildcards that still match are kept.
     pub fn update(&self, file: &Path, got: &Got) {
         let text = std::fs::read_to_string(file).unwrap();
-        let head: String =
-            text.lines().take_while(|line| !line.starts_with("exit = ")).map(|line| format!("{line}\n")).collect();
+        let (head, tables) = around_the_results(&text);
         let kept = |expected: &str, got: &str| {
             if matches(expected, got) { expected.to_owned() } else { wild(got) }
         };
         let (out, err) = (kept(&self.stdout, &got.out), kept(&self.stderr, &got.err));
-        let tables: String = text.split_once("\n[").map(|(_, rest)| format!("\n[{rest}")).unwrap_or_default();
-        let head = head.split("\n[").next().unwrap_or_default().to_owned();
         let block =
             |name: &str, text: &str| if text.is_empty() { String::new() } else { format!("{name} = '''\n{text}'''\n") };
         let body = format!("{}exit = {}\n{}{}{}", head, got.exit, block("stdout", &out), block("stderr", &err), tables);
         std::fs::write(file, body).unwrap();
     }
+}
+
+/// What stands before and after `exit`, `stdout` and `stderr`, which follow each other; a text in three quotes may hold anything.
+fn around_the_results(text: &str) -> (String, String) {
+    let (mut head, mut rest) = (String::new(), String::new());
+    let (mut in_text, mut in_result, mut seen) = (false, false, false);
+    for line in text.split_inclusive('\n') {
+        if !in_text {
+            in_result = ["exit = ", "stdout = ", "stderr = "].iter().any(|key| line.starts_with(key));
+            seen |= in_result;
+        }
+        in_text ^= line.matches("'''").count() % 2 == 1;
+        match (in_result, seen) {
+            (true, _) => {}
+            (false, false) => head.push_str(line),
+            (false, true) => rest.push_str(line),
+        }
+    }
+    (head, rest)
 }
 
 /// Numbers that differ from run to run.

@@ -12,6 +12,7 @@
 mod card_faults;
 mod case_journal;
 #[cfg(unix)]
+mod journal_disk;
 mod journal_folder;
 mod pairs;
 mod resets;

@@ -89,9 +89,9 @@ fn goes_on(call: Endpoint, fault: &str) -> bool {
 }
 
 /// A family, its authority, the version of HTTP, the call and whether the fault stays.
-type Place = (Kind, &'static str, bool, Endpoint, bool);
+type FaultedCall = (Kind, &'static str, bool, Endpoint, bool);
 
-fn setup((kind, authority, http2, call, _): Place, timeout: &str) -> (JobSetup, CaseJournal) {
+fn setup((kind, authority, http2, call, _): FaultedCall, timeout: &str) -> (JobSetup, CaseJournal) {
     let route = if call == Endpoint::PinByRequest { "request" } else { "auto" };
     let lines = Lines { server: format!("timeout = \"{timeout}\"\npin_route = \"{route}\""), ..Lines::default() };
     let mut setup = JobSetup::with(kind, authority, &lines, |settings| settings.http2 = http2);
@@ -103,12 +103,12 @@ fn secret(call: Endpoint) -> bool {
     !matches!(call, Endpoint::Smartcards | Endpoint::Requests)
 }
 
-fn strike(place: Place) -> usize {
-    let (card, authority, http2, call, always) = place;
+fn strike(faulted: FaultedCall) -> usize {
+    let (card, authority, http2, call, always) = faulted;
     let version = if http2 { "HTTP/2" } else { "HTTP/1.1" };
     // What never ends is waited for briefly; what is repeated gets the time for it.
-    let mut impatient = setup(place, "350ms");
-    let mut patient = setup(place, "6s");
+    let mut impatient = setup(faulted, "350ms");
+    let mut patient = setup(faulted, "6s");
     let mut cases = 0;
     for (name, kind, once) in faults() {
         cases += 1;
@@ -194,22 +194,22 @@ const COMBINATIONS: [(Kind, &str, bool); 4] = [
 
 #[test]
 fn every_failure_at_every_call() {
-    let mut places = Vec::new();
+    let mut calls = Vec::new();
     for (kind, authority, http2) in COMBINATIONS {
         for call in CALLS {
             // Nobody else asks for an answer to the challenge.
             if call != Endpoint::AuthenticationResponse || authority == "server" {
-                places.extend([false, true].map(|always| (kind, authority, http2, call, always)));
+                calls.extend([false, true].map(|always| (kind, authority, http2, call, always)));
             }
         }
     }
-    let (work, total) = (Mutex::new(places), Mutex::new(0));
+    let (work, total) = (Mutex::new(calls), Mutex::new(0));
     std::thread::scope(|scope| {
         // They wait most of the time.
         for _ in 0..8 {
             scope.spawn(|| {
-                while let Some(place) = { work.lock().unwrap().pop() } {
-                    let cases = strike(place);
+                while let Some(faulted) = { work.lock().unwrap().pop() } {
+                    let cases = strike(faulted);
                     *total.lock().unwrap() += cases;
                 }
             });
@@ -267,6 +267,7 @@ fn a_stalled_server_can_be_interrupted() {
                 readers: &inserted.readers,
                 issuer: &mut setup.issuer,
                 journal: None,
+                elsewhere: None,
                 supplier: &mut Person::default(),
                 interrupted: &interrupted,
                 progress: &mut |_| {},

@@ -19,6 +19,7 @@ mod faults;
 mod holder;
 mod killing_card;
 mod kills;
+mod old_journal;
 mod polkit;
 mod puk;
 mod recordings;

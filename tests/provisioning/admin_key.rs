@@ -17,7 +17,7 @@ fn flags(setup: &JobSetup) -> Vec<String> {
 #[test]
 fn the_flag_follows_the_rules() {
     // A policy that is not shown, the request's type, the card's status, the flag.
-    let cases: [(Option<bool>, u32, u32, Option<&str>); 12] = [
+    let cases: [(Option<bool>, u32, u32, Option<&str>); 11] = [
         (Some(false), ENROLL, 1, Some("False")),
         (Some(false), UNBLOCK, 2, Some("False")),
         (Some(false), ENROLL, 2, Some("False")),
@@ -27,7 +27,6 @@ fn the_flag_follows_the_rules() {
         (Some(true), UNBLOCK, 3, Some("True")),
         (Some(true), ENROLL, 2, None),
         (Some(true), UNBLOCK, 1, None),
-        (Some(true), 4, 2, None),
         (None, UNBLOCK, 2, None),
         (None, ENROLL, 1, Some("False")),
     ];

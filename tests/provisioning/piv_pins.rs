@@ -162,6 +162,7 @@ fn a_refused_question_for_the_counter_is_told_as_such() {
         let around = Surroundings {
             readers: &inserted.readers,
             journal: setup.journal.as_ref(),
+            elsewhere: None,
             can_supply: &|_| true,
             interrupted: &false.into(),
         };

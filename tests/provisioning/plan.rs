@@ -16,6 +16,7 @@ fn planned(setup: &JobSetup, inserted: &InsertedCard) -> Plan {
     let around = Surroundings {
         readers: &inserted.readers,
         journal: setup.journal.as_ref(),
+        elsewhere: None,
         can_supply: &|_| true,
         interrupted: &AtomicBool::new(false),
     };

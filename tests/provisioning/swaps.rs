@@ -153,6 +153,7 @@ fn a_card_that_was_not_meant() {
             readers: &inserted.readers,
             issuer: &mut setup.issuer,
             journal: None,
+            elsewhere: None,
             supplier: &mut Person::default(),
             interrupted: &AtomicBool::new(false),
             progress: &mut |_| {},

@@ -15,13 +15,16 @@ const OLD: &str = "OLD-CANARY-token";
 const NEW: &str = "NEW-CANARY-token";
 
 /// A token file, and a listener that replaces what is in it when the first request comes.
-struct Place {
+struct SignedInServer {
     listener: Listener,
     token: PathBuf,
     _folder: tempfile::TempDir,
 }
 
-fn place(replace_with: Option<&'static str>, act: impl Fn(usize) -> Act + Send + Sync + 'static) -> Place {
+fn signed_in_server(
+    replace_with: Option<&'static str>,
+    act: impl Fn(usize) -> Act + Send + Sync + 'static,
+) -> SignedInServer {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     std::fs::write(&token, OLD).unwrap();
@@ -35,10 +38,10 @@ fn place(replace_with: Option<&'static str>, act: impl Fn(usize) -> Act + Send +
         }
         act(number)
     });
-    Place { listener, token, _folder: folder }
+    SignedInServer { listener, token, _folder: folder }
 }
 
-impl Place {
+impl SignedInServer {
     fn client(&self) -> Caller {
         caller(&self.listener.url, &self.listener.ca_pem, bearer(&self.token), Duration::from_secs(8))
     }
@@ -73,24 +76,24 @@ fn a_replaced_token_is_read_anew() {
     let both = [format!("Bearer {OLD}"), format!("Bearer {NEW}")];
     for change in CHANGES {
         let (status, body) = change.success();
-        let place = place(Some(NEW), move |number| match number {
+        let server = signed_in_server(Some(NEW), move |number| match number {
             0 => Act::AnswerWith(401, "WWW-Authenticate: Bearer", String::new()),
             _ => Act::Answer(status, body.to_owned()),
         });
-        let (found, error) = told(block_on(change.call(&place.client())));
-        assert_eq!((found, place.shown()), ("done", both.to_vec()), "{change:?}: {error}");
-        let received = place.listener.received();
+        let (found, error) = told(block_on(change.call(&server.client())));
+        assert_eq!((found, server.shown()), ("done", both.to_vec()), "{change:?}: {error}");
+        let received = server.listener.received();
         let length = |number: usize| received[number].body.len();
         assert!(length(0) > 0 && length(0) == length(1), "{change:?}: the whole body both times");
     }
     for call in [0, 1] {
         let answers = ["[]".to_owned(), "\"AQEBAQEBAQE=\"".to_owned()];
-        let place = place(Some(NEW), move |number| match number {
+        let server = signed_in_server(Some(NEW), move |number| match number {
             0 => Act::Answer(401, String::new()),
             _ => Act::Answer(200, answers[call].clone()),
         });
         block_on(async {
-            let client = place.client();
+            let client = server.client();
             match call {
                 0 => drop(client.requests("Approved").await.unwrap()),
                 _ => drop(
@@ -101,7 +104,7 @@ fn a_replaced_token_is_read_anew() {
                 ),
             }
         });
-        assert_eq!(place.shown(), both);
+        assert_eq!(server.shown(), both);
     }
 }
 
@@ -113,9 +116,9 @@ fn the_same_token_is_not_sent_again() {
         ("WWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM", "Negotiate, NTLM", Stop::NotOffered),
     ] {
         // The same bytes in a new file.
-        let place = place(Some(OLD), move |_| Act::AnswerWith(401, offer, String::new()));
+        let server = signed_in_server(Some(OLD), move |_| Act::AnswerWith(401, offer, String::new()));
         block_on(async {
-            let client = place.client();
+            let client = server.client();
             for result in read_some(&client).await {
                 assert_eq!(unauthorized(&result.unwrap_err()), (expected.to_owned(), stop), "{offer}");
             }
@@ -128,18 +131,18 @@ fn the_same_token_is_not_sent_again() {
                 assert_eq!(remedy.contains("fresh token"), stop == Stop::SameToken, "{remedy}");
             }
         });
-        assert_eq!(place.shown().len(), 2 + CHANGES.len(), "once each");
+        assert_eq!(server.shown().len(), 2 + CHANGES.len(), "once each");
     }
 }
 
 #[test]
 fn a_new_token_that_is_refused_too_is_the_last() {
     for change in CHANGES {
-        let place = place(Some(NEW), |_| Act::Answer(401, String::new()));
-        let error = block_on(change.call(&place.client())).unwrap_err();
+        let server = signed_in_server(Some(NEW), |_| Act::Answer(401, String::new()));
+        let error = block_on(change.call(&server.client())).unwrap_err();
         assert_eq!(unauthorized(&error), (Offered::default().to_string(), Stop::NewTokenRefused));
         assert!(error.to_string().contains("that one is refused too"), "{error}");
-        assert_eq!(place.shown().len(), 2, "{change:?}");
+        assert_eq!(server.shown().len(), 2, "{change:?}");
     }
 }
 
@@ -149,23 +152,26 @@ fn a_call_is_lost_after_the_renewal_as_before_it() {
     for (act, expected) in
         [(Act::Cut, "lost"), (Act::Answer(500, String::new()), "lost"), (Act::Answer(403, String::new()), "refused")]
     {
-        let place =
-            place(Some(NEW), move |number| if number == 0 { Act::Answer(401, String::new()) } else { act.clone() });
-        let (found, error) = told(block_on(Change::CreateRequest.call(&place.client())));
-        assert_eq!((found, place.shown().len()), (expected, 2), "{error}");
+        let server =
+            signed_in_server(
+                Some(NEW),
+                move |number| if number == 0 { Act::Answer(401, String::new()) } else { act.clone() },
+            );
+        let (found, error) = told(block_on(Change::CreateRequest.call(&server.client())));
+        assert_eq!((found, server.shown().len()), (expected, 2), "{error}");
     }
     // A second file that is no token: the first request was refused, and there is no second.
-    let place = place(Some("two words"), |_| Act::Answer(401, String::new()));
-    let (found, error) = told(block_on(Change::CreateRequest.call(&place.client())));
-    assert_eq!((found, place.shown().len()), ("refused", 1), "{error}");
+    let server = signed_in_server(Some("two words"), |_| Act::Answer(401, String::new()));
+    let (found, error) = told(block_on(Change::CreateRequest.call(&server.client())));
+    assert_eq!((found, server.shown().len()), ("refused", 1), "{error}");
     assert!(error.contains("NotAToken"), "{error}");
 }
 
 #[test]
 fn without_a_token_nothing_is_sent() {
-    let place = place(None, |_| Act::Answer(200, "[]".to_owned()));
-    std::fs::remove_file(&place.token).unwrap();
-    let client = place.client();
+    let server = signed_in_server(None, |_| Act::Answer(200, "[]".to_owned()));
+    std::fs::remove_file(&server.token).unwrap();
+    let client = server.client();
     for change in CHANGES {
         let (found, error) = told(block_on(change.call(&client)));
         assert_eq!(found, "not sent", "{change:?}: {error}");
@@ -173,7 +179,7 @@ fn without_a_token_nothing_is_sent() {
     for result in block_on(read_some(&client)) {
         assert!(matches!(result.unwrap_err().problem, ServerProblem::SignIn(_)));
     }
-    assert_eq!(place.listener.connections(), 0);
+    assert_eq!(server.listener.connections(), 0);
 }
 
 /// Redirects and URIs of other hosts: the token is shown to the configured server and to nobody else.

@@ -2,14 +2,19 @@
 
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use thiserror::Error;
+use uuid::Uuid;
 
-use super::protocol::{Command, Refusal, RefusalDetail};
+use super::protocol::{Command, Refusal, RefusalDetail, Request};
 use crate::agent::Settings;
+use crate::job::journal::CardRecords;
 use crate::os::endpoint::{self, NotBelieved, Stream};
+
+/// The longest answer about one card that is read.
+const CARD_ANSWER_MAX: usize = 4 * 1024 * 1024;
 
 /// How long the agent may take for an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -59,6 +64,9 @@ pub enum AskError {
     /// The agent refused the request.
     #[error("the agent refused: {}", .0.message)]
     Refused(RefusalDetail),
+    /// The answer about one card goes on and on.
+    #[error("the agent's answer is longer than {CARD_ANSWER_MAX} bytes")]
+    Endless,
     /// Not an answer of a version that is known here.
     #[error("the agent's answer is not understood: is it of another version?")]
     Unknown(#[source] serde_json::Error),
@@ -80,25 +88,77 @@ pub struct Answers {
 /// # Errors
 /// No agent, none that this user may talk to, or somebody else's listener: nothing that it says is read.
 pub fn ask(settings: &Settings, command: Command) -> Result<Answers, AskError> {
-    let paths: Vec<PathBuf> = settings.control.iter().chain(&settings.control_of_system).cloned().collect();
+    let paths: Vec<PathBuf> = places(settings).cloned().collect();
     if paths.is_empty() {
         return Err(AskError::NoSocket);
     }
     for path in &paths {
-        match endpoint::connect(path) {
-            Ok(stream) => {
-                endpoint::believe(&stream, path)
-                    .map_err(|source| AskError::NotBelieved { path: path.clone(), source })?;
-                return send(path, stream, command);
-            }
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {}
-            Err(source) if source.kind() == ErrorKind::PermissionDenied => {
-                return Err(AskError::NoAccess { path: path.clone(), source });
-            }
-            Err(source) => return Err(AskError::Io { path: path.clone(), source }),
+        if let Some(stream) = connect(path, ANSWER_TIMEOUT)? {
+            return send(path, stream, command);
         }
     }
     Err(AskError::NotRunning { paths })
+}
+
+/// Asks every agent that listens where the settings say what its journal holds about this card. All of it takes no longer than
+/// `within`, whatever listens there.
+pub fn ask_about_card(settings: &Settings, card_id: Uuid, within: Duration) -> Vec<Result<CardRecords, AskError>> {
+    let deadline = Instant::now() + within;
+    places(settings).map(|path| about_card(path, card_id, deadline)).collect()
+}
+
+fn places(settings: &Settings) -> impl Iterator<Item = &PathBuf> {
+    settings.control.iter().chain(&settings.control_of_system)
+}
+
+/// A connection to who listens there and may be believed; `None` where nobody listens.
+fn connect(path: &Path, within: Duration) -> Result<Option<Stream>, AskError> {
+    match endpoint::connect(path, within) {
+        Ok(stream) => match endpoint::believe(&stream, path) {
+            Ok(()) => Ok(Some(stream)),
+            Err(source) => Err(AskError::NotBelieved { path: path.to_owned(), source }),
+        },
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
+        Err(source) if source.kind() == ErrorKind::PermissionDenied => {
+            Err(AskError::NoAccess { path: path.to_owned(), source })
+        }
+        Err(source) => Err(AskError::Io { path: path.to_owned(), source }),
+    }
+}
+
+fn about_card(path: &Path, card_id: Uuid, deadline: Instant) -> Result<CardRecords, AskError> {
+    let failed = |source| AskError::Io { path: path.to_owned(), source };
+    let left = || match deadline.saturating_duration_since(Instant::now()) {
+        Duration::ZERO => Err(failed(ErrorKind::TimedOut.into())),
+        left => Ok(left),
+    };
+    let Some(mut stream) = connect(path, left()?)? else {
+        return Err(AskError::NotRunning { paths: vec![path.to_owned()] });
+    };
+    let line = serde_json::to_string(&Request::about_card(card_id)).map_err(AskError::Unknown)? + "\n";
+    stream.set_write_timeout(Some(left()?)).map_err(failed)?;
+    match stream.write_all(line.as_bytes()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        sent => sent.map_err(failed)?,
+    }
+    let mut answer = Vec::new();
+    let mut piece = [0_u8; 16 * 1024];
+    while answer.last() != Some(&b'\n') {
+        stream.set_read_timeout(Some(left()?)).map_err(failed)?;
+        match stream.read(&mut piece) {
+            Ok(0) => break,
+            Ok(read) => answer.extend_from_slice(piece.get(..read).unwrap_or_default()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(source) => return Err(failed(source)),
+        }
+        if answer.len() > CARD_ANSWER_MAX {
+            return Err(AskError::Endless);
+        }
+    }
+    if let Ok(refusal) = serde_json::from_slice::<Refusal>(&answer) {
+        return Err(AskError::Refused(refusal.error));
+    }
+    serde_json::from_slice(&answer).map_err(AskError::Unknown)
 }
 
 fn send(path: &Path, mut stream: Stream, command: Command) -> Result<Answers, AskError> {

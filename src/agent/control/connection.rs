@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::followers::Followers;
 use super::protocol::{Command, REQUEST_MAX, Reason, RecheckDone, Refusal, Request, SCHEMA};
 use crate::agent::mailbox::{self, MailboxSender};
-use crate::job::journal::{Journal, Listing};
+use crate::job::journal::{CardRecords, Journal, JournalError, Listing};
 use crate::os::account::Group;
 use crate::os::endpoint::{self, Stream};
 
@@ -31,17 +31,18 @@ pub(super) struct ControlContext {
 
 /// Serves a client until it has its answer, or until it goes.
 pub(super) fn serve(stream: &Stream, context: &ControlContext) {
-    let command = match admit(stream, context).and_then(|()| read_request(stream)) {
-        Ok(command) => command,
+    let request = match admit(stream, context).and_then(|()| read_request(stream)) {
+        Ok(request) => request,
         Err(refusal) => return refuse(stream, &refusal),
     };
-    tracing::debug!(?command, "the control socket was asked");
-    let answer = match command {
+    tracing::debug!(command = ?request.command, "the control socket was asked");
+    let answer = match request.command {
         Command::Status => context.agent.status().map(|snapshot| write_answer(stream, &snapshot)).map_err(ending),
         Command::Recheck => {
             context.agent.recheck().map(|asked| write_answer(stream, &RecheckDone::new(asked))).map_err(ending)
         }
         Command::History => history(context).map(|records| write_answer(stream, &records)),
+        Command::Card => of_card(&request, context).map(|records| write_answer(stream, &records)),
         Command::Follow => follow(stream, context),
     };
     if let Err(refusal) = answer {
@@ -66,7 +67,7 @@ fn admit(stream: &Stream, context: &ControlContext) -> Result<(), Refusal> {
 }
 
 /// The request, which has to arrive in time and as a whole.
-fn read_request(stream: &Stream) -> Result<Command, Refusal> {
+fn read_request(stream: &Stream) -> Result<Request, Refusal> {
     let line = read_line(stream)?;
     let malformed = |_| {
         let message = format!("one line of JSON is needed: {{\"schema\":\"{SCHEMA}\",\"command\":\"status\"}}");
@@ -76,7 +77,13 @@ fn read_request(stream: &Stream) -> Result<Command, Refusal> {
     if request.schema != SCHEMA {
         return Err(Refusal::new(Reason::NotARequest, format!("this agent speaks {SCHEMA}")));
     }
-    Ok(request.command)
+    if (request.command == Command::Card) != request.card_id.is_some() {
+        let message = format!(
+            "`card_id` is needed for a card, and for nothing else: {{\"schema\":\"{SCHEMA}\",\"command\":\"card\",\"card_id\":GUID}}"
+        );
+        return Err(Refusal::new(Reason::NotARequest, message));
+    }
+    Ok(request)
 }
 
 fn read_line(mut stream: &Stream) -> Result<Vec<u8>, Refusal> {
@@ -113,14 +120,26 @@ fn read_line(mut stream: &Stream) -> Result<Vec<u8>, Refusal> {
 }
 
 fn history(context: &ControlContext) -> Result<Listing, Refusal> {
-    let journal = context.journal.as_ref().ok_or_else(|| {
-        Refusal::new(Reason::Journal, "the agent keeps no journal: set `journal.dir` in its configuration")
-    })?;
-    let history = journal.history().map_err(|error| {
-        tracing::warn!("the journal can't be shown: {error}");
-        Refusal::new(Reason::Journal, error.to_string())
-    })?;
+    let journal = journal(context)?;
+    let history = journal.history().map_err(unshown)?;
     Ok(Listing::new(journal.folder(), history))
+}
+
+fn of_card(request: &Request, context: &ControlContext) -> Result<CardRecords, Refusal> {
+    let card_id = request.card_id.unwrap_or_default();
+    let records = journal(context)?.of_card(card_id).map_err(unshown)?;
+    CardRecords::new(card_id, records).map_err(|error| unshown(JournalError::Encode(error)))
+}
+
+fn journal(context: &ControlContext) -> Result<&Journal, Refusal> {
+    context.journal.as_ref().ok_or_else(|| {
+        Refusal::new(Reason::Journal, "the agent keeps no journal: set `journal.dir` in its configuration")
+    })
+}
+
+fn unshown(error: JournalError) -> Refusal {
+    tracing::warn!("the journal can't be shown: {error}");
+    Refusal::new(Reason::Journal, error.to_string())
 }
 
 fn follow(stream: &Stream, context: &ControlContext) -> Result<(), Refusal> {

@@ -2,10 +2,11 @@
 //!
 //! The client sends one [`Request`]. Answers: to `status` a `pinwright.agent-status/1`, to `follow` the same
 //! and then a `pinwright.agent-event/1` for each event until one side goes, to `history` a `pinwright.history/1`, to `recheck` a
-//! [`RecheckDone`]; in place of each a [`Refusal`]. Within a version fields are only added to answers; a request with a field that
+//! [`RecheckDone`], to `card` (with `card_id`) a `pinwright.agent-card/1`; in place of each a [`Refusal`]. Within a version fields are only added to answers; a request with a field that
 //! the agent does not know is refused, since the agent could not do what it asks for.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// The protocol's version.
 pub const SCHEMA: &str = "pinwright.agent-control/1";
@@ -21,6 +22,17 @@ pub struct Request {
     pub schema: String,
     /// What it asks for.
     pub command: Command,
+    /// With [`Command::Card`], and only there: the card ID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card_id: Option<Uuid>,
+}
+
+impl Request {
+    /// Asks what the agent's journal holds about this card.
+    #[must_use]
+    pub fn about_card(card_id: Uuid) -> Self {
+        Self { card_id: Some(card_id), ..Command::Card.request() }
+    }
 }
 
 /// What can be asked for.
@@ -35,13 +47,15 @@ pub enum Command {
     History,
     /// To ask the server now about every card that waits.
     Recheck,
+    /// The journal's records of one card, as they are.
+    Card,
 }
 
 impl Command {
     /// The request for it.
     #[must_use]
     pub fn request(self) -> Request {
-        Request { schema: SCHEMA.to_owned(), command: self }
+        Request { schema: SCHEMA.to_owned(), command: self, card_id: None }
     }
 }
 

@@ -5,21 +5,26 @@
 //! bytes with `FF`. A card may have a Global PIN beside the application's and prefer it (Discovery object): that one is changed with
 //! CHANGE REFERENCE DATA alone, since the PUK is the application's. The management key administers keys and data objects and gives no right to the PIN.
 
+mod blocks;
 mod change;
 pub mod commands;
 mod counter;
 pub mod discovery;
 pub mod identity;
+mod management;
 pub mod metadata;
 mod selection;
 #[cfg(test)]
 mod tests;
+mod tries;
 
+use self::blocks::{BLOCK, CODE_LENGTHS, block, pair};
 use self::counter::Answer;
 use self::discovery::{Pins, PivPin};
 use self::identity::Source;
 use self::metadata::Metadata;
 pub use self::selection::identification;
+use self::tries::{PinCounter, told_tries};
 use super::challenge::{Challenge, ChallengeUse};
 use super::credential::Credential;
 use super::error::CardError;
@@ -30,20 +35,10 @@ use super::proof::{Family, Proof};
 use super::send::send_step;
 use super::step::{ReadStep, RiskyStep, StepCommand};
 use super::{AdminKeyChange, Card, CodeChange};
-use crate::apdu::{Channel, Response, Status, tlv};
-use crate::secret::{AdminResponse, SecretBytes};
-
-/// Bytes of a PIN or PUK on the wire (SP 800-73-4 part 2 §2.4.3).
-const BLOCK: usize = 8;
-
-/// Fills a PIN or PUK up.
-const PADDING: u8 = 0xFF;
+use crate::apdu::{Channel, Response, Status};
 
 /// The PIN's shape (SP 800-73-4 part 2 §2.4.3).
 pub const LIMITS: PinLimits = PinLimits { min: 6, max: BLOCK, characters: PinCharacters::Digits };
-
-/// Lengths of PINs and PUKs in the field. SP 800-73-4 wants eight bytes of a PUK; Yubico's cards take six.
-const CODE_LENGTHS: (usize, usize) = (6, BLOCK);
 
 /// How the application's PIN is reported where the Global PIN is the primary one.
 const OTHER_THAN_GLOBAL: &str = "application-pin";
@@ -66,18 +61,6 @@ pub struct Piv {
     counter: PinCounter,
     /// The management key's, once it is known.
     algorithm: Option<KeyAlgorithm>,
-}
-
-/// What the card has last said of the PIN's counter.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum PinCounter {
-    /// Not asked yet, or answered without the metadata.
-    #[default]
-    Plain,
-    /// Another program has left the PIN verified, so VERIFY does not tell the counter; the metadata do.
-    InMetadata,
-    /// The PIN is verified, and nothing tells the counter as long as it is.
-    Hidden,
 }
 
 impl Piv {
@@ -139,59 +122,6 @@ impl Piv {
         }
     }
 
-    fn challenge_command(algorithm: KeyAlgorithm) -> StepCommand {
-        StepCommand {
-            name: "GENERAL AUTHENTICATE (challenge)",
-            purpose: "take a challenge (Triple DES first; AES where the card says so)",
-            command: commands::management_challenge(algorithm),
-        }
-    }
-
-    /// The challenge with this algorithm; `None` where the management key is of another one.
-    fn challenge_with(
-        &mut self,
-        channel: &mut Channel<'_>,
-        algorithm: KeyAlgorithm,
-    ) -> Result<Option<Challenge>, CardError> {
-        let response = match send_step(channel, &Self::challenge_command(algorithm)) {
-            Err(CardError::Refused { status: Status::WRONG_PARAMETERS, .. }) => return Ok(None),
-            result => result?,
-        };
-        let malformed = |source| CardError::Malformed { object: "challenge", source };
-        let template = tlv::find(response.data(), 0x7C)
-            .map_err(malformed)?
-            .ok_or(CardError::Incomplete { object: "challenge", missing: "template 7C" })?;
-        let bytes = tlv::find(template, 0x81)
-            .map_err(malformed)?
-            .ok_or(CardError::Incomplete { object: "challenge", missing: "object 81" })?;
-        let challenge = Challenge::admin(bytes)
-            .filter(|_| bytes.len() == algorithm.block())
-            .ok_or(CardError::ChallengeLength { length: bytes.len(), expected: algorithm.block() })?;
-        self.algorithm = Some(algorithm);
-        Ok(Some(challenge))
-    }
-
-    /// Asks for the PIN's counter before a try of it is risked. `challenged`: see [`ReadStep::Tries`].
-    fn pin_tries_commands(&self, challenged: bool) -> Vec<StepCommand> {
-        let mut commands = vec![counter::question(self.pins.primary())];
-        if self.counter != PinCounter::Plain && self.pins != Pins::GlobalFirst && self.asks_metadata(challenged) {
-            commands.push(Self::metadata_command(commands::PIN));
-        }
-        if self.counter == PinCounter::Hidden {
-            commands.extend([self.log_out_command(), counter::question(self.pins.primary())]);
-        }
-        commands
-    }
-
-    /// Ends the PIN's verification, and not the management key's authentication: no command ends that before the reset.
-    fn log_out_command(&self) -> StepCommand {
-        StepCommand {
-            name: "VERIFY (log out)",
-            purpose: "end what another program has left verified",
-            command: commands::log_out(self.pins.primary()),
-        }
-    }
-
     /// How the application's PIN is reported: `pin` is the one that is set.
     fn name_of_application_pin(&self) -> &'static str {
         match self.pins {
@@ -200,37 +130,10 @@ impl Piv {
         }
     }
 
-    /// The tries left of the PIN; where another program has left it verified, that is ended where nothing else tells them.
-    fn tries_when_logged_out(&mut self, channel: &mut Channel<'_>) -> Result<Tries, CardError> {
-        let tries = self.tries_left(channel)?;
-        if self.counter != PinCounter::Hidden {
-            return Ok(tries);
-        }
-        match self.forget(channel) {
-            Ok(()) => self.tries_left(channel),
-            // The card does not know the command: its counter stays hidden.
-            Err(error) if error.is_mere_refusal() => Ok(tries),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Whether a job asks for metadata of PIN or PUK. One that takes a challenge has asked for the management key's by then, and
     /// a card that does not know the question is not asked again.
     fn asks_metadata(&self, challenged: bool) -> bool {
         !(challenged && self.has_metadata == Some(false))
-    }
-
-    fn answer_command(&self, answer: &AdminResponse) -> Result<StepCommand, CardError> {
-        let algorithm =
-            self.algorithm.ok_or(CardError::Incomplete { object: "session", missing: "challenge to answer" })?;
-        if answer.length() != algorithm.block() {
-            return Err(CardError::AnswerLength { length: answer.length(), expected: algorithm.block() });
-        }
-        Ok(StepCommand {
-            name: "GENERAL AUTHENTICATE (answer)",
-            purpose: "answer the challenge",
-            command: commands::management_answer(algorithm, answer),
-        })
     }
 }
 
@@ -448,39 +351,4 @@ impl Card for Piv {
     fn code_change(&mut self) -> Option<&mut dyn CodeChange> {
         Some(self)
     }
-}
-
-/// Tries left of a PIN that is not set now, where the card tells them. 1 command.
-fn told_tries(channel: &mut Channel<'_>, reference: u8) -> Result<Tries, CardError> {
-    match counter::ask(channel, reference) {
-        Ok(Answer::Left(left)) => Ok(Tries::Left { left, max: None }),
-        Ok(Answer::Verified | Answer::Untold) => Ok(Tries::Untold),
-        Err(error) if error.is_mere_refusal() => Ok(Tries::Untold),
-        Err(error) => Err(error),
-    }
-}
-
-/// A PIN or PUK filled up to eight bytes.
-fn block(value: &[u8]) -> Result<SecretBytes, CardError> {
-    let mut block = SecretBytes::with_capacity(BLOCK);
-    append(&mut block, value)?;
-    Ok(block)
-}
-
-/// Two PINs or PUKs, each filled up to eight bytes.
-fn pair(first: &[u8], second: &[u8]) -> Result<SecretBytes, CardError> {
-    let mut both = SecretBytes::with_capacity(2 * BLOCK);
-    append(&mut both, first)?;
-    append(&mut both, second)?;
-    Ok(both)
-}
-
-fn append(block: &mut SecretBytes, value: &[u8]) -> Result<(), CardError> {
-    let filling = [PADDING; BLOCK];
-    let (min, max) = CODE_LENGTHS;
-    let missing = BLOCK.saturating_sub(value.len());
-    let fits = (min..=max).contains(&value.len())
-        && block.append(value)
-        && block.append(filling.get(..missing).unwrap_or_default());
-    if fits { Ok(()) } else { Err(CardError::PinLength { length: value.len(), min, max }) }
 }

@@ -72,7 +72,7 @@ impl AgentError {
             Self::Account(AccountError::Refused { .. } | AccountError::Regained { .. }) => Exit::Defect,
             Self::NotHere(_) | Self::Account(_) | Self::Endpoint(_) | Self::Metrics(_) | Self::Check(_) => Exit::Usage,
             Self::Ask(error) => match error {
-                AskError::NoSocket | AskError::Unknown(_) => Exit::Usage,
+                AskError::NoSocket | AskError::Unknown(_) | AskError::Endless => Exit::Usage,
                 AskError::Refused(why) if matches!(why.reason, Reason::Journal | Reason::NotARequest) => Exit::Usage,
                 // Like a service that gives no access to a card.
                 _ => Exit::NoCard,
@@ -117,7 +117,7 @@ impl AgentError {
                 "see who listens there (`ss -xlp`); set `agent.control` to the agent's own socket".to_owned()
             }
             Self::Ask(AskError::Io { .. }) => "look into its log: `journalctl -u pinwright-agent`".to_owned(),
-            Self::Ask(AskError::Unknown(_)) => "use the `pinwright` that the agent was started from".to_owned(),
+            Self::Ask(AskError::Unknown(_) | AskError::Endless) => "use the `pinwright` that the agent was started from".to_owned(),
             // The agent has said what to do.
             Self::Ask(AskError::Refused(_)) => return None,
             Self::Check(_) => "see to what is marked, and check again".to_owned(),

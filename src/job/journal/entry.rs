@@ -62,6 +62,15 @@ pub struct Facts {
     /// The request worked on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<Uuid>,
+    /// For whom the request is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_user: Option<Uuid>,
+    /// The profile template of the server's card object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Uuid>,
+    /// That template's name, where the server was asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_name: Option<String>,
     /// The server's card object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smartcard: Option<Uuid>,

@@ -41,6 +41,12 @@ pub struct Listed {
     /// `None` for a job whose request is bound to no card yet.
     pub smartcard: Option<Uuid>,
     pub request: Option<Uuid>,
+    #[serde(default)]
+    pub target_user: Option<Uuid>,
+    #[serde(default)]
+    pub template: Option<Uuid>,
+    #[serde(default)]
+    pub template_name: Option<String>,
     pub authority: Option<String>,
     pub pin_source: Option<String>,
     pub stopped_at: Option<String>,
@@ -92,6 +98,9 @@ impl From<Record> for Listed {
             card_id: record.card_id(),
             smartcard: record.smartcard(),
             request: record.request(),
+            target_user: record.target_user(),
+            template: record.template(),
+            template_name: text(record.template_name()),
             authority: text(record.authority()),
             pin_source: text(record.pin_source()),
             stopped_at: text(record.stopped_at()),

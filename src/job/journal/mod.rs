@@ -4,6 +4,7 @@
 //! leaves a record that says how far the card was taken; the next job on that card finds it. A record holds no secret: no PIN,
 //! no key, no challenge and no answer. What is found for one card does not depend on how many others there are.
 
+mod card_records;
 mod claim;
 mod entry;
 mod error;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+pub use self::card_records::{CARD_SCHEMA, CardRecords};
 pub use self::claim::{Claim, Moment, RequestClaim, RunningJob};
 pub use self::entry::{Entry, Facts, Phase, Stage};
 pub use self::error::{JournalError, LockOf};

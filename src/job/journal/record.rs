@@ -146,6 +146,24 @@ impl Record {
         self.fact(|facts| facts.request.as_ref()).copied()
     }
 
+    /// For whom the request is, where the server said.
+    #[must_use]
+    pub fn target_user(&self) -> Option<Uuid> {
+        self.fact(|facts| facts.target_user.as_ref()).copied()
+    }
+
+    /// The profile template of the server's card object.
+    #[must_use]
+    pub fn template(&self) -> Option<Uuid> {
+        self.fact(|facts| facts.template.as_ref()).copied()
+    }
+
+    /// That template's name, where the server was asked for it.
+    #[must_use]
+    pub fn template_name(&self) -> Option<&str> {
+        self.fact(|facts| facts.template_name.as_ref()).map(String::as_str)
+    }
+
     /// The server's card object; `None` for a job whose request is bound to no card yet.
     #[must_use]
     pub fn smartcard(&self) -> Option<Uuid> {

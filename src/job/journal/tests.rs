@@ -332,7 +332,7 @@ fn what_does_not_fit_under_its_name_is_no_record() {
 }
 
 #[test]
-fn a_folder_that_others_can_write_to_or_a_link_in_its_place_is_refused() {
+fn a_folder_that_others_can_write_to_is_refused_behind_a_link_too() {
     let (base, journal) = journal();
     journal.probe().unwrap();
     let folder = journal.folder().to_owned();
@@ -347,7 +347,10 @@ fn a_folder_that_others_can_write_to_or_a_link_in_its_place_is_refused() {
     let elsewhere = base.path().join("elsewhere");
     fs::rename(&folder, &elsewhere).unwrap();
     crate::os::testing::make_link(&elsewhere, &folder);
+    crate::os::testing::open_to_others(&elsewhere, true);
     assert!(matches!(journal.claim(CARD).map(drop), Err(JournalError::Exposed { .. })));
     // Nothing was written through the link.
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+    crate::os::testing::open_to_others(&elsewhere, false);
+    assert!(journal.claim(CARD).is_ok());
 }

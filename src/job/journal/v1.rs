@@ -166,6 +166,9 @@ impl File {
 }
 
 #[cfg(test)]
+mod files;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -11,10 +11,13 @@ use std::os::unix::fs::{
 };
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::sys::socket::{
-    AddressFamily, Backlog, Shutdown, SockFlag, SockType, UnixAddr, bind, listen, shutdown, socket,
+    AddressFamily, Backlog, Shutdown, SockFlag, SockType, UnixAddr, bind, connect as connect_socket, listen,
+    setsockopt, shutdown, socket, sockopt,
 };
+use nix::sys::time::{TimeVal, TimeValLike as _};
 use rustix::fs::{AtFlags, OFlags, chownat};
 
 pub use self::peer::{admit, believe};
@@ -132,12 +135,21 @@ impl AsyncEndpoint {
     }
 }
 
-/// Connects to an agent.
+/// Connects to an agent. One that takes nobody in is waited for no longer than `within`.
 ///
 /// # Errors
-/// The system's: `NotFound` or `ConnectionRefused` where no agent listens, `PermissionDenied` where this user may not.
-pub fn connect(path: &Path) -> io::Result<Stream> {
-    UnixStream::connect(path)
+/// The system's: `NotFound` or `ConnectionRefused` where no agent listens, `PermissionDenied` where this user may not,
+/// `WouldBlock` where it took too long.
+pub fn connect(path: &Path, within: Duration) -> io::Result<Stream> {
+    let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    // By unix(7) and socket(7) it is the limit of connect(2), too. Zero would be none.
+    let within = within.max(Duration::from_millis(1));
+    let limit = TimeVal::milliseconds(i64::try_from(within.as_millis()).unwrap_or(i64::MAX));
+    setsockopt(&socket, sockopt::SendTimeout, &limit)?;
+    connect_socket(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    let stream = UnixStream::from(socket);
+    stream.set_write_timeout(None)?;
+    Ok(stream)
 }
 
 /// Whether something that is no socket is there.

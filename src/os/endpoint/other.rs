@@ -193,7 +193,7 @@ pub fn believe(stream: &Stream, _path: &Path) -> Result<(), NotBelieved> {
 ///
 /// # Errors
 /// Always [`io::ErrorKind::Unsupported`].
-pub fn connect(_path: &Path) -> io::Result<Stream> {
+pub fn connect(_path: &Path, _within: Duration) -> io::Result<Stream> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

@@ -103,13 +103,13 @@ impl Terminal {
         }
     }
 
-    /// Asks yes or no. What was typed before the question was there is no answer to it, and is thrown away. `go_on` is called several times a second meanwhile; its `false` ends the wait with `None`.
+    /// Asks yes or no, in one line or several. What was typed before the question was there is no answer to it, and is thrown away. `go_on` is called several times a second meanwhile; its `false` ends the wait with `None`.
     ///
     /// # Errors
     /// The terminal failed.
     pub fn confirm(&mut self, question: &str, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<bool>> {
         tcflush(&self.tty, QueueSelector::IFlush)?;
-        self.say(&escaped(question))?;
+        self.say(&question.split('\n').map(escaped).collect::<Vec<_>>().join("\n"))?;
         let mut line = Vec::new();
         loop {
             if !go_on() {

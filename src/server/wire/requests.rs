@@ -64,6 +64,16 @@ impl RequestStatus {
     }
 }
 
+impl fmt::Display for RequestType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(-1) => f.write_str("another one or none"),
+            Self::Unknown(number) => write!(f, "{number}"),
+            known => write!(f, "{known:?}"),
+        }
+    }
+}
+
 impl fmt::Display for RequestStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -115,6 +125,8 @@ pub struct Request {
     pub new_smartcard: Option<Uuid>,
     /// The template that it was made under.
     pub profile_template: Option<Uuid>,
+    /// For whom it is; `None` where the server does not say.
+    pub target_user: Option<Uuid>,
     /// When it was made, by the server's clock; `None` where the server does not say.
     pub submitted: Option<SystemTime>,
 }
@@ -149,6 +161,7 @@ impl FromObject for Request {
             status,
             new_smartcard: guid(properties, "newsmartcarduuid"),
             profile_template: guid(properties, "profiletemplateuuid"),
+            target_user: guid(properties, "targetuseruuid"),
             submitted: moment(properties, "submitted"),
         })
     }

@@ -57,6 +57,8 @@ pub struct SmartCard {
     pub card_id: Option<Uuid>,
     /// The ATR in lower-case hex, empty where the server has none.
     pub atr: String,
+    /// Whose card it is; `None` where the server does not say.
+    pub assigned_user: Option<Uuid>,
     /// The template that it was made under.
     pub profile_template: Option<Uuid>,
 }
@@ -82,6 +84,7 @@ impl FromObject for SmartCard {
             card_id: guid(properties, "serialnumber"),
             // Shown where it is another card's: a control character is kept from the terminal, and equals no ATR.
             atr: text(properties, "atr").unwrap_or_default().to_ascii_lowercase().replace(char::is_control, "?"),
+            assigned_user: guid(properties, "assigneduseruuid"),
             profile_template: guid(properties, "profiletemplateuuid"),
         })
     }

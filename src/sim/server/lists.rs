@@ -93,7 +93,8 @@ fn requests(inner: &Inner, query: &Query) -> Result<Reply, Refusal> {
     let settings = &inner.settings;
     let status = query.status()?;
     let mine_only = query.current_user_only()?;
-    let wanted = |r: &&Request| status.is_none_or(|s| s == r.status) && (!mine_only || r.user == settings.caller);
+    let own_only = mine_only || !settings.sees_others;
+    let wanted = |r: &&Request| status.is_none_or(|s| s == r.status) && (!own_only || r.user == settings.caller);
     let found = settings.requests.iter().filter(wanted);
     let found: Vec<String> = found.map(|r| json::request(r, settings.names_for_enums)).collect();
     Ok(Reply::list(&found))

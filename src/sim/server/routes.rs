@@ -193,7 +193,9 @@ pub(super) fn card(inner: &Inner, id: Uuid) -> Result<&Card, Refusal> {
 
 /// The request of that id.
 pub(super) fn request(inner: &Inner, id: Uuid) -> Result<&Request, Refusal> {
-    let found = inner.settings.requests.iter().find(|r| r.uuid == id);
+    let settings = &inner.settings;
+    let may_see = |request: &Request| settings.sees_others || request.user == settings.caller;
+    let found = settings.requests.iter().find(|request| request.uuid == id && may_see(request));
     found.ok_or_else(|| unknown(inner))
 }
 

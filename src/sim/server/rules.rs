@@ -41,6 +41,10 @@ pub enum Rule {
     RequestStatus,
     /// The card is not bound to the request.
     CardNotBound,
+    /// The request is of a type that gives nobody a PIN.
+    RequestType,
+    /// The request is for another user than the card's.
+    TargetUser,
     /// A body's content type is not JSON.
     ContentType,
     /// A body comes without its length.

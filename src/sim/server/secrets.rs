@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::json;
 use super::keys::{diversify, respond};
 use super::query::Query;
-use super::records::{Card, Request, RequestStatus};
+use super::records::{Card, ENROLL, Request, RequestStatus, UNBLOCK};
 use super::reply::{Answered, Reply};
 use super::routes::{card, request, template};
 use super::rules::{Refusal, Rule};
@@ -21,7 +21,7 @@ pub(super) fn pin(inner: &mut Inner, request_id: Option<Uuid>, card_id: Uuid, qu
     query.check_card(&card)?;
     let request_id = match request_id {
         Some(id) => {
-            check_binding(request(inner, id)?, &card)?;
+            check_pin_job(request(inner, id)?, &card)?;
             id
         }
         None => open_request(inner, &card)?,
@@ -75,7 +75,7 @@ pub(super) fn authentication_response(
     let challenge = challenge.unwrap_or_default();
     let card = card(inner, card_id)?.clone();
     query.check_card(&card)?;
-    check_binding(request(inner, request_id)?, &card)?;
+    check_pin_job(request(inner, request_id)?, &card)?;
     check_fresh(inner, card_id, &challenge)?;
     let key = if diversified {
         diversify(&inner.settings.diversification_secret, card.card_id)
@@ -100,7 +100,7 @@ pub(super) fn diversified_key(
     query.require(&["cardid"])?;
     let card = card(inner, card_id)?.clone();
     query.check_card(&card)?;
-    check_binding(request(inner, request_id)?, &card)?;
+    check_pin_job(request(inner, request_id)?, &card)?;
     begin(inner, request_id);
     if !template(inner, card.template)?.diversify_admin_key {
         return Ok(Reply::empty());
@@ -120,13 +120,25 @@ pub(super) fn check_binding(request: &Request, card: &Card) -> Result<(), Refusa
     Ok(())
 }
 
+/// The request is one that sets the PIN of this card, for its user.
+fn check_pin_job(request: &Request, card: &Card) -> Result<(), Refusal> {
+    check_binding(request, card)?;
+    if ![ENROLL, UNBLOCK].contains(&request.kind) {
+        return Err(Refusal::forbidden(Rule::RequestType, "The request is of another type."));
+    }
+    if ![request.user, card.user].iter().any(Uuid::is_nil) && request.user != card.user {
+        return Err(Refusal::forbidden(Rule::TargetUser, "The request is for another user than the smart card's."));
+    }
+    Ok(())
+}
+
 /// The PIN belongs to a job: without an open request for the card there is none to hand out.
 fn open_request(inner: &Inner, card: &Card) -> Result<Uuid, Refusal> {
     let mut bound = inner.settings.requests.iter();
     let bound = bound.by_ref().filter(|r| r.new_card == Some(card.uuid));
     let mut refusal = Refusal::forbidden(Rule::CardNotBound, "No request is bound to the smart card.");
     for request in bound {
-        match check_binding(request, card) {
+        match check_pin_job(request, card) {
             Ok(()) => return Ok(request.uuid),
             Err(closed) => refusal = closed,
         }

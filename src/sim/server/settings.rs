@@ -112,6 +112,8 @@ pub struct Settings {
     pub unknown_id: UnknownId,
     /// The current user.
     pub caller: Uuid,
+    /// The current user may see the requests of others.
+    pub sees_others: bool,
     /// Smart card objects.
     pub cards: Vec<Card>,
     /// Requests.
@@ -176,6 +178,7 @@ impl Settings {
             policy_by_workflow: true,
             unknown_id: UnknownId::NoContent,
             caller: SAMPLE_USER,
+            sees_others: true,
             cards: Vec::new(),
             requests: Vec::new(),
             templates: Vec::new(),

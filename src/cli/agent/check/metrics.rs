@@ -3,14 +3,18 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::os::endpoint::{connect, is_no_endpoint};
 use crate::os::files::can_create_in;
 
+/// How long an agent may take to let somebody in.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Whether the address can be listened on. It is tried as whoever starts the agent, which opens it before it becomes another
 /// user.
 pub(super) fn address(address: SocketAddr, control: Option<&Path>) -> Result<String, String> {
-    let is_running = || control.is_some_and(|path| connect(path).is_ok());
+    let is_running = || control.is_some_and(|path| connect(path, PATIENCE).is_ok());
     match TcpListener::bind(address) {
         Ok(_) => Ok(address.to_string()),
         Err(error) if error.kind() == ErrorKind::AddrInUse && is_running() => {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pinwright::config::Config;
 use pinwright::job::desk::Desk;
+use pinwright::job::elsewhere::OtherJournal;
 use pinwright::job::issuer::Wanted;
 use pinwright::job::journal::Journal;
 use pinwright::job::{CardState, Failure, Step};
@@ -36,6 +37,8 @@ pub struct JobSetup {
     pub risk: Option<RiskedProof>,
     /// `None` unless a test is about the journal.
     pub journal: Option<Journal>,
+    /// The journal of this machine's agent.
+    pub elsewhere: Option<Box<dyn OtherJournal>>,
     _ca: tempfile::NamedTempFile,
 }
 
@@ -83,6 +86,7 @@ impl JobSetup {
             asked: Asked::Again,
             risk: None,
             journal: None,
+            elsewhere: None,
             _ca: ca,
         }
     }
@@ -130,6 +134,7 @@ impl JobSetup {
                 readers,
                 issuer: &mut self.issuer,
                 journal: self.journal.as_ref(),
+                elsewhere: self.elsewhere.as_deref(),
                 supplier: person,
                 interrupted: &interrupted,
                 progress: &mut |step| {

@@ -30,6 +30,10 @@ pub struct Person<'a> {
     pub consented: usize,
     /// What they were told of an earlier job.
     pub told: Option<String>,
+    /// They were told that somebody else has begun to work on the request.
+    pub told_of_work: bool,
+    /// The template's name that they were told.
+    pub told_template: Option<String>,
     /// What happens while they think about it.
     pub thinking: Option<Box<dyn FnMut() + 'a>>,
     /// They have not said yes, and can't be asked.
@@ -70,6 +74,8 @@ impl Supplier for Person<'_> {
     fn consent(&mut self, it: &Proposal<'_>, watch: &mut dyn FnMut() -> Result<(), Cause>) -> Result<(), Cause> {
         self.consented += 1;
         self.told = it.done_before.map(ToString::to_string);
+        self.told_of_work = it.begun_elsewhere;
+        self.told_template.clone_from(&it.assignment.template_name);
         if let Some(thinking) = &mut self.thinking {
             thinking();
         }

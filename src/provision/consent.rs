@@ -1,0 +1,119 @@
+//! The yes of the PIN step: who is asked, what was done or begun before, and what nobody does unasked.
+
+use std::sync::atomic::Ordering;
+
+use super::{Asked, Job};
+use crate::card::{Proof, Tries};
+use crate::job::authority::Authority;
+use crate::job::consent::{DoneBefore, Doubt, Proposal, Standing};
+use crate::job::desk::Desk;
+use crate::job::given::Given;
+use crate::job::held::HeldCard;
+use crate::job::issuer::{Assignment, PinMaker};
+use crate::job::log::Log;
+use crate::job::records::ResolveError;
+use crate::job::secrets::Need;
+use crate::job::supplier::Supplier;
+use crate::job::{CardIdentity, Cause};
+
+/// What a person is to be asked about.
+pub(super) struct Ask {
+    pub card: CardIdentity,
+    pub authority: Authority,
+    pub done_before: Option<DoneBefore>,
+    pub begun_elsewhere: bool,
+}
+
+/// Asks a person whether to go on; once in a job.
+pub(super) fn consent(ask: &Ask, desk: &mut Desk<'_>, given: &mut Given) -> Result<(), Cause> {
+    let Some(assignment) = &mut given.assignment else { return Ok(()) };
+    let interrupted = desk.interrupted;
+    let mut watch = || if interrupted.load(Ordering::Relaxed) { Err(Cause::Interrupted) } else { Ok(()) };
+    if let (Standing::Ask, Some(template), None) =
+        (desk.supplier.standing(), assignment.template, &assignment.template_name)
+    {
+        assignment.template_name = desk.issuer.template_name(template, &mut watch)?;
+    }
+    desk.issuer.close();
+    let Ask { card, authority, done_before, begun_elsewhere } = ask;
+    let proposal = Proposal {
+        card,
+        assignment,
+        authority: *authority,
+        done_before: done_before.as_ref(),
+        begun_elsewhere: *begun_elsewhere,
+    };
+    desk.supplier.consent(&proposal, &mut watch)?;
+    given.consented = true;
+    given.told_of = done_before.as_ref().map(|done| done.journal.clone());
+    Ok(())
+}
+
+/// Whether work on the request has begun, and not by a job of this journal. Who has named the request knows it.
+pub(super) fn begun_elsewhere(job: &Job, assignment: &Assignment, log: &Log<'_>) -> bool {
+    let is_named = job.asked != Asked::ByInsertion && job.wanted.request.is_some();
+    assignment.is_executing && !is_named && assignment.request.is_some_and(|request| !log.knows(request))
+}
+
+/// Whether the server does not say for whom the request is.
+pub(super) fn user_is_untold(assignment: &Assignment) -> bool {
+    assignment.request.is_some() && assignment.target_user.is_none()
+}
+
+/// What a person decides, nobody does unasked.
+pub(super) fn may_be_done_unasked(
+    job: &Job,
+    assignment: &Assignment,
+    begun_elsewhere: bool,
+) -> Result<(), ResolveError> {
+    match (job.asked, assignment.request) {
+        (Asked::ByInsertion, Some(request)) if begun_elsewhere => Err(ResolveError::BegunElsewhere { request }),
+        (Asked::ByInsertion, Some(request)) if user_is_untold(assignment) => Err(ResolveError::UserUntold { request }),
+        _ => Ok(()),
+    }
+}
+
+/// What an earlier job has done of this one, where a person is to decide on it. The PIN that was handed over then would be
+/// wrong after another one: it is not replaced unasked.
+pub(super) fn done_before(
+    card: &mut HeldCard,
+    job: &Job,
+    standing: Standing,
+    log: &Log<'_>,
+    assignment: &Assignment,
+) -> Result<Option<DoneBefore>, Cause> {
+    let Some(earlier) = log.done_before(assignment.request).filter(|_| job.asked != Asked::Again) else {
+        return Ok(None);
+    };
+    let record = earlier.record;
+    let done = DoneBefore {
+        request: assignment.request.unwrap_or_default(),
+        smartcard: assignment.smartcard,
+        journal: record.id.clone(),
+        whose: earlier.whose,
+        at: record.changed().to_owned(),
+    };
+    if job.asked == Asked::ByInsertion {
+        return Err(Cause::AlreadyDone(done));
+    }
+    if standing == Standing::Ask {
+        return Ok(Some(done));
+    }
+    if record.smartcard() != Some(assignment.smartcard) {
+        return Err(Cause::DoneInDoubt { done, doubt: Doubt::OtherRecord });
+    }
+    if log.is_doubted_by_agent(earlier) {
+        return Err(Cause::DoneInDoubt { done, doubt: Doubt::AgentSince });
+    }
+    match card.proof_tries_left(Proof::CurrentPin)? {
+        Tries::Left { left: 0, .. } => Err(Cause::DoneInDoubt { done, doubt: Doubt::Blocked }),
+        Tries::Left { .. } | Tries::Untold => Err(Cause::AlreadyDone(done)),
+    }
+}
+
+/// Whether the yes is there. Typing the new PIN is one: nobody does that for a card that is to stay as it is. A PIN from a
+/// descriptor is none, and none is that of somebody who is to be told first what is odd about the request.
+pub(super) fn is_agreed_to(assignment: &Assignment, begun_elsewhere: bool, supplier: &dyn Supplier) -> bool {
+    let is_typed = assignment.pin_maker == PinMaker::User && !supplier.at_hand(Need::NewPin);
+    (is_typed && !begun_elsewhere && !user_is_untold(assignment)) || supplier.standing() == Standing::Given
+}
