@@ -203,7 +203,7 @@ const DEBIAN: [&str; 5] = ["apt-get", "dpkg", "pkg-config", "id", "cargo"];
 #[test]
 fn no_package_is_named_by_its_version() {
     for target in
-        ["demo", "test", "compare", "interop", "lint", "soak", "bench", "fuzz", "residue", "mutants", "install"]
+        ["demo", "test", "ci", "compare", "interop", "lint", "soak", "bench", "fuzz", "residue", "mutants", "install"]
     {
         let (output, packages) = system_packages(target, "-", &DEBIAN);
         assert!(output.status.success(), "{target}: {}", said(&output));
@@ -233,5 +233,23 @@ fn debians_own_rust_is_named_where_there_is_none() {
     assert!(!output.status.success() && packages.is_empty());
     for word in ["rustup.rs", "rustc-web", "cargo-web", "1.89"] {
         assert!(said(&output).contains(word), "{word}: {}", said(&output));
+    }
+}
+
+#[test]
+fn the_whole_check_names_tiers_that_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for script in ["run", "debian-13", "boot", "boot-guest"] {
+        let parsed = Command::new("bash").arg("-n").arg(root.join(".ci").join(script)).output().unwrap();
+        assert!(parsed.status.success() && parsed.stderr.is_empty(), "{script}: {}", said(&parsed));
+    }
+    let script = fs::read_to_string(root.join(".ci/debian-13")).unwrap();
+    let tiers = script.lines().find_map(|line| line.strip_prefix("tiers='")?.strip_suffix('\'')).unwrap();
+    for needed in ["pcscd", "interop", "agent", "agent_pcscd"] {
+        assert!(tiers.split(' ').any(|tier| tier == needed), "{needed} does not run on Debian 13");
+    }
+    for tier in tiers.split(' ') {
+        let sources = [format!("tests/{tier}.rs"), format!("tests/{tier}/main.rs")];
+        assert!(sources.iter().any(|source| root.join(source).exists()), "{tier} is no tier");
     }
 }

@@ -25,7 +25,8 @@ use super::{Presence, ReaderEntry, ReaderError};
 pub enum CardEvent {
     /// The service answers.
     ServiceFound,
-    /// The service does not answer; every reader and card is gone with it. Told once, until it is found.
+    /// The service does not answer; every reader and card is gone with it. Told once, until it is found, and once more where it then
+    /// refuses us, which a person has to change.
     ServiceLost(ReaderError),
     /// A reader was plugged in.
     ReaderAdded {
@@ -137,6 +138,8 @@ struct Watch<'a> {
 enum Service {
     Found,
     Lost,
+    /// Lost, and told that a person has to change something.
+    Refused,
 }
 
 /// How the watch over one connection ended.
@@ -234,20 +237,24 @@ impl Watch<'_> {
     /// Makes a call to the service, which the watchdog times.
     fn call<T>(&mut self, mut call: Call, make: impl FnOnce() -> Result<T, ReaderError>) -> Result<T, ReaderError> {
         // A loss is told once, so a call that hangs after it is told no more.
-        call.told = self.told == Some(Service::Lost);
+        let is_told = matches!(self.told, Some(Service::Lost | Service::Refused));
+        call.told = is_told;
         self.handle.enter(Some(call));
         let result = make();
-        if self.handle.enter(None).is_some_and(|call| call.told) {
+        if self.handle.enter(None).is_some_and(|call| call.told) && !is_told {
             self.told = Some(Service::Lost);
         }
         result
     }
 
     fn has_lost(&mut self, error: ReaderError) -> ControlFlow<()> {
-        match self.told.replace(Service::Lost) {
-            Some(Service::Lost) => ControlFlow::Continue(()),
-            Some(Service::Found) | None => (self.tell)(CardEvent::ServiceLost(error)),
+        match (&self.told, error.needs_a_person()) {
+            (Some(Service::Refused), _) | (Some(Service::Lost), false) => return ControlFlow::Continue(()),
+            // A service that was away, is back, and refuses us: what was told is true no more.
+            (_, true) => self.told = Some(Service::Refused),
+            (_, false) => self.told = Some(Service::Lost),
         }
+        (self.tell)(CardEvent::ServiceLost(error))
     }
 }
 

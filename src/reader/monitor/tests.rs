@@ -255,6 +255,33 @@ fn what_a_person_has_to_change_is_asked_for_more_and_more_seldom() {
 }
 
 #[test]
+fn a_service_that_was_away_and_refuses_us_is_told_anew() {
+    let service = Refuses { with: || ReaderError::AccessDenied, connects: AtomicUsize::new(0) };
+    let told = Mutex::new(Vec::new());
+    let tell = |event: CardEvent| {
+        let CardEvent::ServiceLost(error) = event else { panic!("{event:?}") };
+        told.lock().unwrap().push(error.to_string());
+        ControlFlow::Continue(())
+    };
+    let handle = Handle::default();
+    let mut watch = Watched { service: &service, handle: &handle, tell: &tell, told: None, pause: RECONNECT.0 };
+    for error in [
+        ReaderError::ServiceNotRunning,
+        ReaderError::ServiceNotRunning,
+        ReaderError::AccessDenied,
+        ReaderError::AccessDenied,
+        // Now and then a refusal looks like this one, too.
+        ReaderError::ServiceNotRunning,
+        ReaderError::AccessDenied,
+    ] {
+        let _ = watch.call(Call::bounded("reaching the service", PATIENCE), || Ok(()));
+        watch.lost(error).unwrap();
+    }
+    let expected = [ReaderError::ServiceNotRunning, ReaderError::AccessDenied].map(|error| error.to_string());
+    assert_eq!(*told.lock().unwrap(), expected);
+}
+
+#[test]
 fn a_request_ends_a_long_pause() {
     let service = Arc::new(Refuses { with: || ReaderError::OtherProtocol, connects: AtomicUsize::new(0) });
     let watch = Watch::start(&service);
