@@ -34,7 +34,7 @@ fn read_with(
     let replay = Replay::new(text.parse::<Fixture>().unwrap()).unwrap();
     let chosen = Chosen { reader: replay.list().unwrap()[0].name.clone(), card_id: None };
     let report = report(&replay, &chosen, families, journal, detail);
-    replay.finish().unwrap();
+    replay.finish().unwrap_or_else(|left| panic!("{left:?}: {report:?}"));
     report
 }
 
@@ -142,7 +142,7 @@ fn a_card_is_read_by_the_profile_that_the_journal_knows_it_under() {
     let moment = Moment { facts, ..Moment::new(Stage::Prove, Phase::Refused, ProofState::NotShown) };
     let claim = journal.claim(uuid!("00112233-4455-6677-8899-aabbccddeeff")).unwrap();
     claim.begin(JobKind::SetPin, moment).unwrap();
-    let known = [SELECT_PIV, CHUID, SELECT_PIV, CHUID];
+    let known = [SELECT_PIV, CHUID, DISCOVERY, SELECT_PIV, CHUID];
     let report = read_with(&families, Some(&journal), Detail::Line, &known).unwrap();
     assert_eq!((report.card.application.as_str(), report.tries), ("silent", Tries::Untold));
     let unknown = [SELECT_PIV, CHUID, DISCOVERY, (STATUS, "63C2")];
