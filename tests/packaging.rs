@@ -153,7 +153,8 @@ fn no_secret_is_kept_where_systemd_removes_it() {
     let runtime = format!("/run/{}/", setting(UNITS[0], "RuntimeDirectory"));
     let folder = "/etc/pinwright/secrets";
     let sample = read("config.toml");
-    let files: Vec<&str> = sample.lines().filter(|line| line.contains("_file = ") && !line.contains("ca_file")).collect();
+    let files: Vec<&str> =
+        sample.lines().filter(|line| line.contains("_file = ") && !line.contains("ca_file")).collect();
     assert!(files.len() >= 4, "{files:?}");
     for line in files.iter().filter(|line| !line.contains("profile_files")) {
         assert!(line.contains(&format!("\"{folder}/")) && !line.contains(&runtime), "{line}");

@@ -9,6 +9,7 @@ mod configured;
 mod feed;
 mod wording;
 
+use std::io;
 use std::sync::{Arc, Mutex};
 
 use clap::{Args, Subcommand};
@@ -28,7 +29,8 @@ use crate::job::journal::{Journal, JournalError};
 use crate::operation::Operation;
 use crate::os::account::{self, Account, Group};
 use crate::os::endpoint::Endpoint;
-use crate::os::{process, service};
+use crate::os::other_agent::{self, Found};
+use crate::os::{card_service, process, service};
 use crate::reader::pcsc::PcscReaders;
 
 /// What to do with the agent.
@@ -100,6 +102,9 @@ fn start(config: &Config, json: bool, context: &mut CommandContext<'_>) -> Resul
     let Opened { group, endpoint, metrics } = open_and_become_user(&config.agent)?;
     let journal = config.journal.as_ref().ok_or(JournalError::NoFolder)?;
     look_at(journal)?;
+    // Kept until the end, for the next one to find.
+    let found = other_agent::look(&card_service::socket());
+    say_of_other_agent(&found);
     let system = |what| move |source| CliError::System { what, source };
     let (sender, mailbox) = mailbox();
     system_events::forward_signals(&sender).map_err(system("signals can't be listened to"))?;
@@ -141,6 +146,18 @@ fn look_at(journal: &Journal) -> Result<(), JournalError> {
             Ok(())
         }
         found => found,
+    }
+}
+
+/// The journals of two agents don't know of each other: both would set a PIN on the same card, one after the other.
+fn say_of_other_agent(found: &io::Result<Found>) {
+    match found {
+        Ok(Found::Nobody(_)) => {}
+        Ok(Found::Other(other)) => tracing::warn!(
+            "another agent ({other}) sees to the same cards, and each would set a PIN of its own on them: stop one of the two, for good \
+             with `systemctl disable --now pinwright-agent` or `systemctl --user disable --now pinwright-agent`"
+        ),
+        Err(error) => tracing::debug!("whether there is another agent is not known: {error}"),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod descriptor;
 pub mod endpoint;
 pub mod files;
 pub mod log;
+pub mod other_agent;
 pub mod process;
 pub mod prompt;
 pub mod service;

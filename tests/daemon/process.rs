@@ -155,6 +155,28 @@ fn a_wrong_configuration_ends_it_with_2_and_a_journal_that_cannot_be_written_is_
 }
 
 #[test]
+fn the_second_agent_at_one_pcscd_says_so_whoever_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = folder.path().join("no-pcscd");
+    let start = || {
+        let mut daemon = Daemon::start("", &[], |command| {
+            command.env("PCSCLITE_CSOCK_NAME", &service);
+        });
+        daemon.wait_until_it_answers();
+        daemon
+    };
+    let (first, second) = (start(), start());
+    let (uid, pid) = (geteuid(), first.pid());
+    assert!(!first.text("err").contains("another agent"), "{}", first.text("err"));
+    let said = second.text("err");
+    assert!(said.contains(&format!("another agent (process {pid} of user {uid}) sees to the same cards")), "{said}");
+    drop(first);
+    drop(second);
+    let after = start();
+    assert!(!after.text("err").contains("another agent"), "{}", after.text("err"));
+}
+
+#[test]
 fn a_killed_one_leaves_nothing_that_keeps_the_next_from_starting() {
     let mut daemon = Daemon::start("", &[], |_| {});
     daemon.wait_until_it_answers();

@@ -163,11 +163,10 @@ mod tests {
 
     #[test]
     fn only_a_wrong_configuration_ends_an_agent_with_2() {
-        let socket = |kind: ErrorKind| EndpointError::Io { what: "locking", path: "/run/x".into(), source: kind.into() };
-        let address = |kind: ErrorKind| MetricsError::Address {
-            address: ([127, 0, 0, 1], 9912).into(),
-            source: kind.into(),
-        };
+        let socket =
+            |kind: ErrorKind| EndpointError::Io { what: "locking", path: "/run/x".into(), source: kind.into() };
+        let address =
+            |kind: ErrorKind| MetricsError::Address { address: ([127, 0, 0, 1], 9912).into(), source: kind.into() };
         let running = || EndpointError::Running { path: "/run/x".into() };
         let named = |name: &str| name.to_owned();
         let lookup = AccountError::Lookup { key: "agent.user", name: named("x"), source: ErrorKind::TimedOut.into() };
