@@ -90,7 +90,8 @@ impl EventPublisher {
         if attention {
             self.totals.attention += 1;
             let card = report.card_id.as_deref().unwrap_or("unknown");
-            tracing::error!(reader = %report.reader, card, "the card needs attention: {}", report.reason.as_deref().unwrap_or_default());
+            let id = report.enrollment.as_deref();
+            tracing::error!(reader = %report.reader, id, card, "the card needs attention: {}", report.reason.as_deref().unwrap_or_default());
         }
         self.publish(EventKind::Phase, Some(report), None);
     }
@@ -136,12 +137,15 @@ impl EventPublisher {
 /// An event's line in the log; a job's steps are there already, from the job itself.
 fn log(sentence: &Sentence<'_>) {
     let name = sentence.reader.map(|report| report.reader.as_str());
-    // The end of a job has the id of the job's own lines.
-    let ended = sentence.reader.filter(|_| sentence.what == EventKind::Phase);
-    let id = ended.and_then(|report| report.enrollment.as_deref());
-    match ended.map(|report| report.phase) {
-        _ if sentence.what == EventKind::Step => {}
-        Some(Phase::Failed | Phase::Stuck | Phase::NoAccess) => tracing::warn!(reader = name, id, "{sentence}"),
+    // What is about a card has the id of its jobs' lines.
+    let id = sentence.reader.and_then(|report| report.enrollment.as_deref());
+    let phase = sentence.reader.filter(|_| sentence.what == EventKind::Phase).map(|report| report.phase);
+    match (sentence.what, phase) {
+        (EventKind::Step, _) => {}
+        (EventKind::ServiceLost | EventKind::ServerDown, _)
+        | (_, Some(Phase::Failed | Phase::Stuck | Phase::NoAccess | Phase::ServerDown)) => {
+            tracing::warn!(reader = name, id, "{sentence}");
+        }
         _ => tracing::info!(reader = name, id, "{sentence}"),
     }
 }

@@ -92,21 +92,12 @@ pub fn status_line(snapshot: &Snapshot) -> String {
         format!("{} {}", snapshot.readers.len(), if snapshot.readers.len() == 1 { "reader" } else { "readers" }),
         format!("{cards} {}", if cards == 1 { "card" } else { "cards" }),
     ];
-    let kinds = [
-        (Phase::Working, "at work"),
-        (Phase::Waiting, "waiting"),
-        (Phase::NoAccess, "without access to the server"),
-        (Phase::ServerDown, "waiting for the server"),
-        (Phase::NeedsPin, "in need of a PIN from the user"),
-        (Phase::Failed, "failed"),
-        (Phase::Stuck, "stuck"),
-    ];
+    let phases = Phase::ALL.into_iter().filter(|phase| *phase != Phase::Empty);
     parts.extend(
-        kinds
-            .iter()
-            .map(|(phase, words)| (count(*phase), words))
+        phases
+            .map(|phase| (count(phase), phase))
             .filter(|(n, _)| *n > 0)
-            .map(|(n, w)| format!("{n} {w}")),
+            .map(|(n, phase)| format!("{n} {}", phase.name())),
     );
     parts.push(format!("{} provisioned since the start", snapshot.totals.provisioned));
     parts.join(", ")

@@ -41,6 +41,43 @@ pub enum Phase {
     Stuck,
 }
 
+impl Phase {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 12] = [
+        Self::Empty,
+        Self::Working,
+        Self::Waiting,
+        Self::NoAccess,
+        Self::ServerDown,
+        Self::NeedsPin,
+        Self::Failed,
+        Self::Stuck,
+        Self::NotOurs,
+        Self::Reported,
+        Self::AlreadyDone,
+        Self::Done,
+    ];
+
+    /// Its one name, in JSON, figures, log and status alike.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Working => "working",
+            Self::NotOurs => "not-ours",
+            Self::Waiting => "waiting",
+            Self::NoAccess => "no-access",
+            Self::ServerDown => "server-down",
+            Self::Reported => "reported",
+            Self::NeedsPin => "needs-pin",
+            Self::Done => "done",
+            Self::AlreadyDone => "already-done",
+            Self::Failed => "failed",
+            Self::Stuck => "stuck",
+        }
+    }
+}
+
 /// One reader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReaderReport {
@@ -60,7 +97,7 @@ pub struct ReaderReport {
     pub card_id: Option<String>,
     /// The open request, once found.
     pub request: Option<Uuid>,
-    /// The id on every log line of the running or last job.
+    /// The id on every log line about this card, from its insertion until it is pulled, through all its jobs.
     pub enrollment: Option<String>,
     /// The step of the job that runs or has stopped.
     pub step: Option<String>,

@@ -177,6 +177,20 @@ fn the_second_agent_at_one_pcscd_says_so_whoever_it_is() {
 }
 
 #[test]
+fn a_service_that_is_away_is_a_warning_and_a_normal_end_is_none() {
+    let mut daemon = Daemon::start("metrics = \"127.0.0.1:0\"", &[], |_| {});
+    daemon.wait_until_it_answers();
+    until("a word of the service", || daemon.text("err").contains("PC/SC"));
+    let warnings =
+        |said: &str| said.lines().filter(|line| line.contains("WARN")).map(str::to_owned).collect::<Vec<_>>();
+    let before = warnings(&daemon.text("err"));
+    assert!(before.iter().any(|line| line.contains("PC/SC")), "{before:?}");
+    daemon.signal(Signal::TERM);
+    assert!(daemon.end().success());
+    assert_eq!(warnings(&daemon.text("err")), before);
+}
+
+#[test]
 fn a_killed_one_leaves_nothing_that_keeps_the_next_from_starting() {
     let mut daemon = Daemon::start("", &[], |_| {});
     daemon.wait_until_it_answers();

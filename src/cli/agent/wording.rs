@@ -26,7 +26,8 @@ pub(super) fn snapshot_lines(snapshot: &Snapshot) -> Vec<String> {
     }
     for reader in &snapshot.readers {
         lines.push(String::new());
-        lines.push(format!("{:?}: {}, since {}", reader.reader, reader.phase.phrase(), reader.since));
+        let (name, meaning) = (reader.phase.name(), reader.phase.phrase());
+        lines.push(format!("{:?}: {name} ({meaning}), since {}", reader.reader, reader.since));
         lines.extend(details(reader).into_iter().map(|(name, value)| format!("  {name:<10} {value}")));
     }
     lines
