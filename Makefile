@@ -83,14 +83,17 @@ mutants:
 	@packaging/system-packages $@
 	tests/mutants/run.sh
 
+# A folder that is there keeps its rights: that of polkit's rules is not everybody's.
+folders = for folder in $(1); do [ -d "$$folder" ] || install -d -m 755 "$$folder" || exit 1; done
+
 install:
 	@packaging/system-packages $@
 	cargo build --release --locked
-	install -d '$(DESTDIR)$(PREFIX)/bin'
+	$(call folders,'$(DESTDIR)$(PREFIX)/bin')
 	install -m 755 '$(CARGO_TARGET_DIR)/release/pinwright' '$(DESTDIR)$(PREFIX)/bin/pinwright'
 ifeq ($(shell uname -s),Linux)
-	install -d '$(DESTDIR)$(PREFIX)/lib/systemd/system' '$(DESTDIR)$(PREFIX)/lib/systemd/user' \
-		'$(DESTDIR)$(PREFIX)/lib/sysusers.d' '$(DESTDIR)$(PREFIX)/lib/tmpfiles.d' '$(DESTDIR)$(SYSCONFDIR)/polkit-1/rules.d'
+	$(call folders,'$(DESTDIR)$(PREFIX)/lib/systemd/system' '$(DESTDIR)$(PREFIX)/lib/systemd/user' \
+		'$(DESTDIR)$(PREFIX)/lib/sysusers.d' '$(DESTDIR)$(PREFIX)/lib/tmpfiles.d' '$(DESTDIR)$(SYSCONFDIR)/polkit-1/rules.d')
 	for unit in system/pinwright-agent.service user/pinwright-agent.service; do \
 		sed 's|/usr/local/bin/pinwright|$(PREFIX)/bin/pinwright|' "packaging/systemd/$${unit#system/}" \
 			> '$(DESTDIR)$(PREFIX)/lib/systemd/'"$$unit" && \

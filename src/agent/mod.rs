@@ -248,7 +248,8 @@ impl Agent {
             }
             error => format!("{error}. {}", error.remedy()),
         };
-        self.publisher.service(ServiceState::Absent { reason: reason.clone() });
+        let refused = matches!(error, ReaderError::AccessDenied);
+        self.publisher.service(ServiceState::Absent { reason: reason.clone(), refused });
         self.publisher.publish(EventKind::ServiceLost, None, Some(reason));
         // When the service is back the monitor reports readers and cards anew.
         for reader in self.slots.keys().cloned().collect::<Vec<_>>() {

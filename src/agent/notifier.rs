@@ -83,6 +83,7 @@ impl ServiceNotifier {
 pub fn status_line(snapshot: &Snapshot) -> String {
     match &snapshot.service {
         ServiceState::Starting => return "Looking for the PC/SC service".to_owned(),
+        ServiceState::Absent { refused: true, .. } => return "The PC/SC service refuses the agent".to_owned(),
         ServiceState::Absent { .. } => return "The PC/SC service does not answer".to_owned(),
         ServiceState::Running => {}
     }

@@ -38,7 +38,7 @@ impl EventKind {
             Self::Started => "the agent serves",
             Self::Stopping => "the agent is ending",
             Self::ServiceFound => "PC/SC answers",
-            Self::ServiceLost => "PC/SC does not answer",
+            Self::ServiceLost => "PC/SC can't be used",
             Self::ReaderAdded => "reader plugged in",
             Self::ReaderRemoved => "reader gone",
             Self::Inserted => "card inserted",

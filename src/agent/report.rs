@@ -200,10 +200,13 @@ pub enum ServiceState {
     Starting,
     /// It answers.
     Running,
-    /// It does not answer; it is looked for again and again.
+    /// It does not answer, or refuses the agent; it is looked for again and again.
     Absent {
         /// Why, and what to do.
         reason: String,
+        /// It answers and refuses the agent (polkit).
+        #[serde(default)]
+        refused: bool,
     },
 }
 
@@ -217,7 +220,7 @@ pub enum EventKind {
     Stopping,
     /// The PC/SC service answers.
     ServiceFound,
-    /// The PC/SC service does not answer any more.
+    /// The PC/SC service does not answer any more, or refuses the agent.
     ServiceLost,
     /// A reader was plugged in.
     ReaderAdded,

@@ -42,9 +42,10 @@ fn times(count: u64) -> String {
 
 fn service(state: &ServiceState) -> String {
     match state {
-        ServiceState::Starting => "not asked yet".to_owned(),
+        ServiceState::Starting => "starting (not asked yet)".to_owned(),
         ServiceState::Running => "running".to_owned(),
-        ServiceState::Absent { reason } => format!("does not answer: {reason}"),
+        ServiceState::Absent { reason, refused: true } => format!("absent (refuses the agent): {reason}"),
+        ServiceState::Absent { reason, refused: false } => format!("absent: {reason}"),
     }
 }
 
