@@ -15,7 +15,9 @@ pub enum Operation {
     Inspect,
     /// Show what a job would do.
     Plan,
-    /// Do the job.
+    /// Set the PIN.
+    SetPin,
+    /// Do the whole enrollment; so far the PIN step of it.
     Enroll,
     /// List the journal.
     History,
@@ -51,6 +53,7 @@ impl Operation {
         Self::Readers,
         Self::Inspect,
         Self::Plan,
+        Self::SetPin,
         Self::Enroll,
         Self::History,
         Self::Agent,
@@ -75,6 +78,7 @@ impl Operation {
             Self::Readers => "readers",
             Self::Inspect => "inspect",
             Self::Plan => "plan",
+            Self::SetPin => "set-pin",
             Self::Enroll => "enroll",
             Self::History | Self::AgentHistory => "history",
             Self::Agent => "agent",
@@ -118,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_text_is_what_a_person_types() {
-        assert_eq!(Operation::Enroll.to_string(), "pinwright enroll");
+        assert_eq!(Operation::SetPin.to_string(), "pinwright set-pin");
         assert_eq!(Operation::AgentStatus.to_string(), "pinwright agent status");
     }
 }

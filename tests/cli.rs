@@ -51,7 +51,7 @@ fn every_case_prints_what_its_file_says() {
 /// No option takes a secret: what help offers is read by everybody who can list processes.
 #[test]
 fn no_option_takes_a_secret() {
-    for command in ["enroll", "plan", "record", "inspect", "readers"] {
+    for command in ["set-pin", "plan", "record", "inspect", "readers"] {
         let help = case::run_arguments(&["pinwright", command, "--help"]).out;
         let options: Vec<&str> = help.split_whitespace().filter(|word| word.starts_with("--")).collect();
         assert!(options.len() > 3, "{help}");

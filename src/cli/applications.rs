@@ -1,4 +1,4 @@
-//! The applications on a card as `inspect` shows them: which there are, which one `enroll` uses and why, and what it cost to
+//! The applications on a card as `inspect` shows them: which there are, which one `set-pin` uses and why, and what it cost to
 //! find out.
 
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ impl Applications {
     #[must_use]
     pub fn lines(&self, verbose: bool) -> Vec<String> {
         let mut lines =
-            vec![format!("used by {} {}: {}", Operation::Enroll.name(), self.used.name, self.used.reason.phrase())];
+            vec![format!("used by {} {}: {}", Operation::SetPin.name(), self.used.name, self.used.reason.phrase())];
         lines.extend(self.others().map(|others| format!("also on it     {others}")));
         if verbose {
             let (found, others) = (count(self.detection), count(self.survey));

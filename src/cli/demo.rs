@@ -9,11 +9,11 @@ use clap::Args;
 
 use self::card::{CODE, DemoCard, FACTORY_PIN};
 use super::context::CommandContext;
-use super::enroll::{JobArgs, MeteredReaders, provision};
 use super::error::CliError;
 use super::inspect::{Detail, report, tries_text};
 use super::output;
 use super::select::Chosen;
+use super::set_pin::{JobArgs, MeteredReaders, provision};
 use super::sim::Family;
 use crate::config::Config;
 use crate::os::files::private_options;
@@ -76,7 +76,7 @@ pub fn run(args: &DemoArgs, json: bool, context: &mut CommandContext<'_>) -> Res
     demonstration.show_traffic(&server, &recording.fixture())?;
     demonstration.show(&format!("\n{}\n", output::outcome_text(&outcome, &costs)))?;
     demonstration.check(&card, &server)?;
-    if json { context.print_json(&output::outcome_json(&outcome, &costs)) } else { Ok(()) }
+    if json { context.print_json(&output::outcome_json("pinwright.demo/1", &outcome, &costs)) } else { Ok(()) }
 }
 
 /// What is shown of a demonstration, and where to.

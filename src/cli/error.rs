@@ -190,7 +190,7 @@ impl CliError {
             Self::Failure(failure) => failure.cause.remedy(),
             Self::File { .. } => "check the path; an existing recording is never overwritten".to_owned(),
             Self::Unrecorded { .. } => "make room there; the operation itself need not be repeated".to_owned(),
-            Self::NoOperation { .. } => "add a header `# operation: inspect` or `# operation: enroll`".to_owned(),
+            Self::NoOperation { .. } => "add a header `# operation: inspect` or `# operation: set-pin`".to_owned(),
             Self::Fixture { .. } | Self::Replay(_) | Self::OtherOutcome { .. } => {
                 "compare the recording with the line named, or record it anew".to_owned()
             }

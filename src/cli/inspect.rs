@@ -186,12 +186,12 @@ fn secret_line(report: &CardReport, secret: &SecretReport) -> Option<String> {
         _ => return None,
     };
     let tells_of_others = || report.secrets.iter().any(|other| other.tries != Tries::Untold || other.factory.is_some());
-    let enroll = Operation::Enroll.name();
+    let set_pin = Operation::SetPin.name();
     let tries = match secret.tries {
         Tries::Untold if tells_of_others() => {
-            format!("tries left not told, although others' are: `{enroll}` risks none")
+            format!("tries left not told, although others' are: `{set_pin}` risks none")
         }
-        Tries::Untold => format!("tries left can't be asked: `{enroll}` risks one, and no second one"),
+        Tries::Untold => format!("tries left can't be asked: `{set_pin}` risks one, and no second one"),
         Tries::Left { left: 0, .. } if secret.name == "resetting-code" => "not set, or blocked".to_owned(),
         tries => tries_text(tries),
     };

@@ -41,12 +41,12 @@ fn millis(time: std::time::Duration) -> f64 {
     (time.as_secs_f64() * 1_000_000.0).round() / 1000.0
 }
 
-/// `pinwright.enroll/1`, done.
+/// A PIN step that is done, in the schema of the command.
 #[must_use]
-pub fn outcome_json(outcome: &Outcome, costs: &Costs) -> Value {
+pub fn outcome_json(schema: &str, outcome: &Outcome, costs: &Costs) -> Value {
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
-    put("schema", json!("pinwright.enroll/1"));
+    put("schema", json!(schema));
     put("outcome", json!("done"));
     put("reader", json!(outcome.card.reader));
     put("family", json!(outcome.card.family));

@@ -78,12 +78,12 @@ fn play(fixture: Fixture, families: &Families) -> Result<Option<String>, CliErro
     let lengths = SecretLengths::of(&fixture);
     let replay = Replay::new(fixture)?;
     let reader = replay.list()?.into_iter().map(|entry| entry.name).next().unwrap_or_default();
-    let result = match operation.as_str() {
-        name if name == RecordedOperation::Inspect.name() => {
+    let Some(operation) = RecordedOperation::named(&operation) else { return Ok(None) };
+    let result = match operation {
+        RecordedOperation::Inspect => {
             inspect::report(&replay, &Chosen { reader, card_id: None }, families, None, inspect::Detail::Full).map(drop)
         }
-        name if name == RecordedOperation::Enroll.name() => set_pin(&replay, reader, authority, lengths, families),
-        _ => return Ok(None),
+        RecordedOperation::SetPin | RecordedOperation::Enroll => set_pin(&replay, reader, authority, lengths, families),
     };
     let outcome = match result {
         Ok(()) => "done".to_owned(),
