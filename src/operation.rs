@@ -96,6 +96,31 @@ impl Operation {
         }
     }
 
+    /// The schema of the operation's JSON.
+    #[must_use]
+    pub const fn schema(self) -> &'static str {
+        match self {
+            Self::Readers => "pinwright.readers/1",
+            Self::Inspect => "pinwright.inspect/1",
+            Self::Plan => "pinwright.plan/1",
+            Self::SetPin => "pinwright.set-pin/1",
+            Self::Enroll => "pinwright.enroll/1",
+            Self::History | Self::AgentHistory => "pinwright.history/1",
+            Self::Agent => "pinwright.agent/1",
+            Self::AgentStatus => "pinwright.agent-status/1",
+            Self::AgentRecheck => "pinwright.agent-control/1",
+            Self::Config => "pinwright.config/1",
+            Self::ConfigCheck => "pinwright.config-check/1",
+            Self::ConfigShow => "pinwright.config-show/1",
+            Self::Record => "pinwright.record/1",
+            Self::Replay => "pinwright.replay/1",
+            #[cfg(feature = "sim")]
+            Self::Demo => "pinwright.demo/1",
+            #[cfg(feature = "sim")]
+            Self::Sim => "pinwright.sim/1",
+        }
+    }
+
     /// The operation whose subcommand this one is.
     #[must_use]
     pub const fn parent(self) -> Option<Self> {

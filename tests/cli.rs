@@ -38,6 +38,10 @@ fn every_case_prints_what_its_file_says() {
     for file in &files {
         let case = Case::read(file);
         let got = case.run();
+        if case.is_json() {
+            let object: serde_json::Value = serde_json::from_str(&got.out).expect("one object");
+            assert!(object["schema"].is_string() && object["outcome"].is_string(), "{}: {object}", file.display());
+        }
         if update {
             case.update(file, &got);
         } else if let Some(difference) = case.difference(&got) {

@@ -9,6 +9,7 @@ pub mod context;
 pub mod error;
 mod history;
 mod inspect;
+mod json;
 mod output;
 mod plan;
 mod readers;
@@ -34,6 +35,7 @@ use self::context::CommandContext;
 use self::error::CliError;
 use self::history::HistoryArgs;
 use self::inspect::ReportFormat;
+use self::json::FailedObject;
 use self::record::{RecordArgs, RecordedOperation};
 use self::select::CardChoice;
 use self::set_pin::{JobArgs, MeteredReaders};
@@ -139,20 +141,20 @@ impl Command {
     /// The schema of the command's JSON.
     fn schema(&self) -> &'static str {
         match self {
-            Self::Readers => "pinwright.readers/1",
-            Self::Inspect(_) => "pinwright.inspect/1",
-            Self::Plan(_) => "pinwright.plan/1",
-            Self::SetPin(_) => "pinwright.set-pin/1",
-            Self::Enroll(_) => "pinwright.set-pin/1",
-            Self::History(_) => "pinwright.history/1",
+            Self::Readers => Operation::Readers.schema(),
+            Self::Inspect(_) => Operation::Inspect.schema(),
+            Self::Plan(_) => Operation::Plan.schema(),
+            Self::SetPin(_) => Operation::SetPin.schema(),
+            Self::Enroll(_) => Operation::Enroll.schema(),
+            Self::History(_) => Operation::History.schema(),
             Self::Agent(args) => args.schema(),
             Self::Config(command) => command.schema(),
-            Self::Record(_) => "pinwright.record/1",
-            Self::Replay { .. } => "pinwright.replay/1",
+            Self::Record(_) => Operation::Record.schema(),
+            Self::Replay { .. } => Operation::Replay.schema(),
             #[cfg(feature = "sim")]
-            Self::Demo(_) => "pinwright.demo/1",
+            Self::Demo(_) => Operation::Demo.schema(),
             #[cfg(feature = "sim")]
-            Self::Sim(_) => "pinwright.sim/1",
+            Self::Sim(_) => Operation::Sim.schema(),
         }
     }
 }
@@ -192,7 +194,8 @@ impl Arguments {
     }
 }
 
-/// Reads the command line. Help and version go to standard output, mistakes to standard error.
+/// Reads the command line. Help and version go to standard output, mistakes to standard error, and with `--json` as an object to
+/// standard output as well.
 ///
 /// # Errors
 /// The exit code of a command line that leaves nothing to run: [`Exit::Done`] after help or version, [`Exit::Usage`] after a
@@ -201,9 +204,16 @@ pub fn parse(
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     context: &mut CommandContext<'_>,
 ) -> Result<Arguments, Exit> {
-    Arguments::try_parse_from(arguments).map_err(|error| {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    Arguments::try_parse_from(&arguments).map_err(|error| {
         if error.use_stderr() {
-            usage::told(error).trim_end().split('\n').for_each(|line| context.say(line));
+            let mistake = usage::Mistake::new(error);
+            if usage::wants_json(&arguments) {
+                let object = FailedObject::usage(usage::schema(&arguments), mistake.message(), mistake.hint());
+                // Where even this can't be written, standard error and the exit code still tell.
+                drop(context.print_json(&object));
+            }
+            mistake.text().split('\n').for_each(|line| context.say(line));
             return Exit::Usage;
         }
         drop(context.print_lines(error.render().to_string().trim_end()));
@@ -217,7 +227,7 @@ pub fn run(arguments: &Arguments, context: &mut CommandContext<'_>) -> Exit {
         Ok(exit) => exit,
         Err(error) => {
             if arguments.json {
-                let object = output::error_json(arguments.command.schema(), &error);
+                let object = FailedObject::new(arguments.command.schema(), &error);
                 // Where even this can't be written, standard error and the exit code still tell.
                 drop(context.print_json(&object));
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::agent_journal::AgentJournal;
 use super::context::CommandContext;
 use super::error::CliError;
+use super::json::PlanObject;
 use super::output;
 use super::select::choose;
 use super::set_pin::{JobArgs, issuer};
@@ -51,7 +52,7 @@ pub fn run(
     })?;
     let exit = plan.obstacle.as_ref().map_or(Exit::Done, Exit::from);
     if json {
-        context.print_json(&output::plan_json(&plan))?;
+        context.print_json(&PlanObject::new(&plan))?;
         return Ok(exit);
     }
     for line in output::plan_lines(&plan) {

@@ -1,20 +1,24 @@
 //! `pinwright record`: an operation on a card as an `.apdu` file. Secrets are masked before they reach the recording.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use super::context::CommandContext;
 use super::error::CliError;
 use super::inspect;
+use super::json::Head;
 use super::select::choose;
 use super::set_pin::{JobArgs, MeteredReaders, done, provision, tell_already_done, warn};
 use crate::config::Config;
 use crate::job::authority::Authority;
 use crate::job::{Cause, Failure};
+use crate::operation::Operation;
 use crate::reader::fixture::Fixture;
 use crate::reader::record::Recording;
 
@@ -108,10 +112,20 @@ pub fn run(
             if matches!(*failure.cause, Cause::AlreadyDone(_)) =>
         {
             out.discard();
-            tell_already_done(failure.into(), "pinwright.record/1", json, context)
+            tell_already_done(failure.into(), Operation::Record.schema(), json, context)
         }
         end => conclude(out, recording.fixture(), args, end, json, context),
     }
+}
+
+/// `pinwright.record/1`.
+#[derive(Serialize)]
+struct RecordedObject<'a> {
+    #[serde(flatten)]
+    head: Head,
+    operation: &'static str,
+    file: Cow<'a, str>,
+    exchanges: usize,
 }
 
 /// How the operation ended.
@@ -199,13 +213,12 @@ fn conclude(
         }
         (None, Ok(())) => {
             let printed = if json {
-                context.print_json(&serde_json::json!({
-                    "schema": "pinwright.record/1",
-                    "outcome": outcome,
-                    "operation": args.operation.name(),
-                    "file": args.out,
-                    "exchanges": exchanges,
-                }))
+                context.print_json(&RecordedObject {
+                    head: Head::done(Operation::Record.schema()),
+                    operation: args.operation.name(),
+                    file: args.out.to_string_lossy(),
+                    exchanges,
+                })
             } else {
                 context.print(&format!("{exchanges} exchanges recorded in {}.", args.out.display()))
             };

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::agent_journal::AgentJournal;
 use super::context::CommandContext;
 use super::error::CliError;
+use super::json::{AlreadyDoneObject, DoneObject};
 use super::output::{self, Costs};
 use super::select::{CardChoice, Chosen, choose};
 use super::supply::{Asking, CommandSupplier, Descriptors};
@@ -128,7 +129,7 @@ pub fn run(
     };
     warn(&outcome, context);
     let printed = if json {
-        context.print_json(&output::outcome_json(schema, &outcome, &costs))
+        context.print_json(&DoneObject::new(schema, &outcome, &costs))
     } else {
         context.print(&output::outcome_text(&outcome, &costs))
     };
@@ -145,13 +146,13 @@ pub fn run(
 /// Any other error, as it is; [`CliError::Output`].
 pub fn tell_already_done(
     error: CliError,
-    schema: &str,
+    schema: &'static str,
     json: bool,
     context: &mut CommandContext<'_>,
 ) -> Result<(), CliError> {
     match &error {
         CliError::Failure(failure) => match failure.cause.as_ref() {
-            Cause::AlreadyDone(done) if json => context.print_json(&output::already_done_json(schema, failure, done)),
+            Cause::AlreadyDone(done) if json => context.print_json(&AlreadyDoneObject::new(schema, failure, done)),
             Cause::AlreadyDone(done) => context.print(&output::already_done_text(failure, done)),
             _ => Err(error),
         },
