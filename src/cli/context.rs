@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use serde::Serialize;
+
 use super::error::CliError;
 use crate::foreign_text::{escaped, escaped_json};
 use crate::reader::Readers;
@@ -63,8 +65,8 @@ impl CommandContext<'_> {
     /// Writes one JSON object to standard output, on one line.
     ///
     /// # Errors
-    /// As [`CommandContext::print`].
-    pub fn print_json(&mut self, value: &serde_json::Value) -> Result<(), CliError> {
-        self.put(&escaped_json(&value.to_string()))
+    /// As [`CommandContext::print`], and [`CliError::Json`].
+    pub fn print_json(&mut self, value: &impl Serialize) -> Result<(), CliError> {
+        self.put(&escaped_json(&serde_json::to_string(value).map_err(CliError::Json)?))
     }
 }
