@@ -95,6 +95,25 @@ fn every_key_of_the_configuration_and_no_other_is_in_the_book() {
     println!("book: {} keys of the configuration", program.len());
 }
 
+#[test]
+fn every_default_in_the_book_is_the_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    fs::write(&file, "").unwrap();
+    let defaults = Config::explained(Some(&file), &[]).unwrap().settings;
+    let text = page("configuration.md");
+    // These two follow from the environment and from who asks.
+    for setting in defaults.iter().filter(|setting| !["agent.control", "journal.dir"].contains(&setting.key.as_str())) {
+        let row = text.lines().find(|line| line.starts_with(&format!("| `{}` |", setting.key))).unwrap();
+        let told = row.split(" | ").nth(2).unwrap();
+        match &setting.value {
+            Some(value) => assert_eq!(told, format!("`{value}`"), "{}", setting.key),
+            None => assert!(!told.starts_with('`'), "{} has no default: {told}", setting.key),
+        }
+    }
+    println!("book: {} defaults", defaults.len());
+}
+
 /// The commands that do something, with the words before them.
 fn commands(of: &clap::Command, before: &str, found: &mut Names) {
     for command in of.get_subcommands().filter(|command| command.get_name() != "help") {
