@@ -29,7 +29,7 @@ pub enum Phase {
     ServerDown,
     /// `on_insert = "report"`, and there is an open request: nothing was written.
     Reported,
-    /// The user must supply a PIN, and nobody could be asked: `pinwright enroll` does it.
+    /// The user must supply a PIN, and nobody could be asked: `pinwright set-pin` does it.
     NeedsPin,
     /// The PIN is set and verified.
     Done,
@@ -103,7 +103,7 @@ pub struct ReaderReport {
     pub step: Option<String>,
     /// Why it is as it is, and what to do.
     pub reason: Option<String>,
-    /// The exit code that `pinwright enroll` would have ended with, where the job has failed.
+    /// The exit code that `pinwright set-pin` would have ended with, where the job has failed.
     pub exit: Option<u8>,
     /// What is known of the card's PIN, where the job has failed.
     pub card_state: Option<String>,
@@ -171,6 +171,9 @@ pub struct Snapshot {
     pub server_paused_until: Option<String>,
     /// Readers, in the order of their names.
     pub readers: Vec<ReaderReport>,
+    /// How many readers are there beside them that `reader.ignore` hides.
+    #[serde(default)]
+    pub hidden: usize,
     /// Counts since the start.
     pub totals: Totals,
 }
@@ -187,6 +190,7 @@ impl Snapshot {
             service: ServiceState::Starting,
             server_paused_until: None,
             readers: Vec::new(),
+            hidden: 0,
             totals: Totals::default(),
         }
     }

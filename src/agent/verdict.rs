@@ -150,7 +150,7 @@ fn remedy(failure: &Failure) -> String {
         Cause::Secret(SecretError::NoTerminal { what }) if ASKED_FOR.iter().any(|need| need.what() == *what) => {
             format!(
                 "set `agent.pinentry` to a program that asks for it, in the agent of that person's session; or run `{}`",
-                Operation::Enroll
+                Operation::SetPin
             )
         }
         Cause::Secret(SecretError::NoTerminal { .. }) => {

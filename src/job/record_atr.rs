@@ -7,7 +7,8 @@ use super::identity::CardIdentity;
 use super::issuer::Assignment;
 use super::records::ResolveError;
 use crate::card::family::{self, AtrRule, Families};
-use crate::reader::Atr;
+use crate::operation::Operation;
+use crate::reader::{self, Atr};
 
 /// Why an ID in common is not enough to take a card for that of a record with another ATR.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,20 +44,22 @@ impl fmt::Display for AtrDoubt {
 impl AtrDoubt {
     /// What to do next, as an imperative sentence without a full stop.
     #[must_use]
-    pub fn remedy(&self) -> &'static str {
+    pub fn remedy(&self) -> String {
+        let set_pin = Operation::SetPin;
         match self {
             Self::Strict => {
                 "check that the right card is inserted; if it is, try the reader that it was registered in, or have the ATR in the \
                  server's record corrected"
+                    .to_owned()
             }
-            Self::NotHex | Self::DerivedId => {
-                "check that the right card is inserted; if it is, run `pinwright enroll`, which asks about it, or have the ATR in the \
+            Self::NotHex | Self::DerivedId => format!(
+                "check that the right card is inserted; if it is, run `{set_pin}`, which asks about it, or have the ATR in the \
                  server's record corrected"
-            }
-            Self::OtherApplication { .. } => {
-                "check that the right card is inserted; if it is, run `pinwright enroll` on a terminal without `--yes`, or name the \
+            ),
+            Self::OtherApplication { .. } => format!(
+                "check that the right card is inserted; if it is, run `{set_pin}` on a terminal without `--yes`, or name the \
                  record with `--smartcard`"
-            }
+            ),
         }
     }
 
@@ -109,10 +112,11 @@ pub fn note(card: &CardIdentity, assignment: &Assignment, families: &Families) -
     verdict(card, assignment, families).ok().flatten()
 }
 
-/// The ATR that the server is asked with: the one that it has in its record, since its answer depends on it.
+/// The ATR that the server is asked with: the one that it has in its record, zeros that fill it up included, since its answer
+/// depends on it. Lower-case hexadecimal digits.
 #[must_use]
 pub fn asked_with(card: &CardIdentity, assignment: &Assignment) -> String {
-    Atr::from_text(&assignment.atr).unwrap_or_else(|| card.atr.clone()).to_string()
+    reader::bytes_of(&assignment.atr).map_or_else(|| card.atr.to_string(), hex::encode)
 }
 
 fn verdict(card: &CardIdentity, assignment: &Assignment, families: &Families) -> Result<Option<String>, AtrDoubt> {
@@ -199,7 +203,8 @@ mod tests {
                 assert!(accepts(has_own_id, text, &strict), "{text}");
                 assert_eq!(note(&card(has_own_id), &record(text), &strict), None);
             }
-            assert_eq!(asked_with(&card(true), &record(text)), COLD);
+            let filling = if text.len() == 66 { "0".repeat(66 - COLD.len()) } else { String::new() };
+            assert_eq!(asked_with(&card(true), &record(text)), format!("{COLD}{filling}"));
         }
     }
 

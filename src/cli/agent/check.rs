@@ -5,11 +5,14 @@ mod place;
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use self::place::Place;
 use crate::agent::settings::MetricsAddress;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CliError;
 use crate::cli::error::agent::{AgentError, Check};
+use crate::cli::json::Head;
 use crate::config::{Config, SecretFile};
 use crate::error_text::error_text;
 use crate::job::journal::Journal;
@@ -32,6 +35,14 @@ const SECRETS: [(&str, Need); 5] = [
     ("card.resetting_code", Need::ResettingCode),
     ("card.current_pin", Need::CurrentPin),
 ];
+
+/// `pinwright.agent-check/1`, where all is well.
+#[derive(Serialize)]
+struct CheckedObject<'a> {
+    #[serde(flatten)]
+    head: Head,
+    checks: &'a [Check],
+}
 
 /// What was found, one entry for each thing that was looked at.
 #[derive(Default)]
@@ -66,7 +77,7 @@ pub(super) fn run(config: &Config, json: bool, context: &mut CommandContext<'_>)
         return Err(AgentError::Check(checks).into());
     }
     if json {
-        return context.print_json(&serde_json::json!({"schema": SCHEMA, "outcome": "ok", "checks": checks}));
+        return context.print_json(&CheckedObject { head: Head { schema: SCHEMA, outcome: "ok" }, checks: &checks });
     }
     print(&checks, context)
 }

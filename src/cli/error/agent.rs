@@ -110,7 +110,7 @@ impl AgentError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotHere(_) | Self::Account(AccountError::NotHere(_)) | Self::Endpoint(EndpointError::NotHere(_)) => {
-                format!("use `{}`, or run the agent on Linux", Operation::Enroll)
+                format!("use `{}`, or run the agent on Linux", Operation::SetPin)
             }
             Self::Account(AccountError::Unknown { .. } | AccountError::Lookup { .. }) => {
                 "create it (packaging/sysusers.d has one), or correct the configuration".to_owned()
