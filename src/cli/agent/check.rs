@@ -18,7 +18,7 @@ use crate::error_text::error_text;
 use crate::job::journal::Journal;
 use crate::job::secrets::Need;
 use crate::os::account::{self, Account, Group};
-use crate::os::files::{can_create_in, open_regular, refuse_readable, refuse_writable};
+use crate::os::files::{self, can_create_in, open_regular, refuse_readable, refuse_writable};
 use crate::os::service::credentials;
 use crate::reader::pcsc::PcscReaders;
 use crate::reader::{ReaderError, Readers};
@@ -226,7 +226,7 @@ fn secret_file(file: &SecretFile, place: &Place) -> Result<String, String> {
 }
 
 fn pinentry(program: &Path) -> Result<String, String> {
-    ::pinentry::PassphraseInput::with_binary(program)
+    files::program(program)
         .map(|_| program.display().to_string())
         .ok_or_else(|| format!("{} is not there, or is no program", program.display()))
 }
