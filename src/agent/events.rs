@@ -1,6 +1,6 @@
 //! Publishes what happens: events to followers and the log, a snapshot to whoever asks, the state to the service manager.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::SyncSender;
 use std::time::{Instant, SystemTime};
 
@@ -15,6 +15,8 @@ use super::slot::Slot;
 pub(super) struct EventPublisher {
     started: SystemTime,
     service: ServiceState,
+    /// Readers that are there and that the configuration hides.
+    hidden: BTreeSet<String>,
     followers: Vec<SyncSender<Event>>,
     totals: Totals,
     notifier: ServiceNotifier,
@@ -28,6 +30,7 @@ impl EventPublisher {
         Self {
             started: SystemTime::now(),
             service: ServiceState::Starting,
+            hidden: BTreeSet::new(),
             followers: Vec::new(),
             totals: Totals::default(),
             next_sign_of_life: notifier.interval().map(|_| Instant::now()),
@@ -69,7 +72,19 @@ impl EventPublisher {
     }
 
     pub fn service(&mut self, state: ServiceState) {
+        // Its readers are told anew when it is back.
+        self.hidden.clear();
         self.service = state;
+    }
+
+    /// Counts a reader that is there and hidden, which is no event.
+    pub fn hidden(&mut self, reader: &str) {
+        self.changed |= self.hidden.insert(reader.to_owned());
+    }
+
+    /// It is gone.
+    pub fn no_longer_hidden(&mut self, reader: &str) {
+        self.changed |= self.hidden.remove(reader);
     }
 
     pub fn service_is_absent(&self) -> bool {
@@ -127,6 +142,7 @@ impl EventPublisher {
             started: timestamp(self.started),
             service: self.service.clone(),
             server_paused_until: server_paused.map(until),
+            hidden: self.hidden.len(),
             readers: slots.values().filter(|slot| !slot.gone).map(|slot| slot.report.clone()).collect(),
             totals: self.totals.clone(),
         }

@@ -208,6 +208,7 @@ impl Agent {
             CardEvent::ReaderAdded { reader } => {
                 if is_ignored(&reader, &self.ignored_readers) {
                     tracing::info!("reader {reader:?} is there, and ignored by the configuration");
+                    self.publisher.hidden(&reader);
                     return;
                 }
                 let slot = self.slots.entry(reader.clone()).or_insert_with(|| Slot::new(&reader, &self.settings));
@@ -251,6 +252,7 @@ impl Agent {
     }
 
     fn reader_removed(&mut self, reader: &str) {
+        self.publisher.no_longer_hidden(reader);
         let Some(slot) = self.slots.get_mut(reader) else { return };
         if slot.present.is_some() {
             slot.removed();

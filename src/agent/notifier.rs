@@ -88,8 +88,13 @@ pub fn status_line(snapshot: &Snapshot) -> String {
     }
     let count = |phase: Phase| snapshot.readers.iter().filter(|reader| reader.phase == phase).count();
     let cards = snapshot.readers.len() - count(Phase::Empty);
+    let hidden = if snapshot.hidden > 0 { format!(" and {} hidden", snapshot.hidden) } else { String::new() };
     let mut parts = vec![
-        format!("{} {}", snapshot.readers.len(), if snapshot.readers.len() == 1 { "reader" } else { "readers" }),
+        format!(
+            "{} {}{hidden}",
+            snapshot.readers.len(),
+            if snapshot.readers.len() == 1 { "reader" } else { "readers" }
+        ),
         format!("{cards} {}", if cards == 1 { "card" } else { "cards" }),
     ];
     let kinds = [
@@ -130,10 +135,13 @@ mod tests {
         notifier.state(&snapshot);
         snapshot.service = ServiceState::Running;
         notifier.state(&snapshot);
+        snapshot.hidden = 2;
+        notifier.state(&snapshot);
         notifier.stopping();
         let said = said.lock().unwrap();
-        assert_eq!(said.len(), 4, "{said:?}");
-        assert_eq!(said[3], "Stopping { within: 45s }");
+        assert_eq!(said.len(), 5, "{said:?}");
+        assert_eq!(said[3], "Status(\"0 readers and 2 hidden, 0 cards, 0 provisioned since the start\")");
+        assert_eq!(said[4], "Stopping { within: 45s }");
         assert_eq!(said[2], "Status(\"0 readers, 0 cards, 0 provisioned since the start\")");
     }
 }

@@ -134,6 +134,9 @@ pub struct Snapshot {
     pub server_paused_until: Option<String>,
     /// Readers, in the order of their names.
     pub readers: Vec<ReaderReport>,
+    /// How many readers are there beside them that `reader.ignore` hides.
+    #[serde(default)]
+    pub hidden: usize,
     /// Counts since the start.
     pub totals: Totals,
 }
@@ -150,6 +153,7 @@ impl Snapshot {
             service: ServiceState::Starting,
             server_paused_until: None,
             readers: Vec::new(),
+            hidden: 0,
             totals: Totals::default(),
         }
     }

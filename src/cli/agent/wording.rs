@@ -1,6 +1,7 @@
 //! The state of a running agent as text.
 
 use crate::agent::report::{ReaderReport, ServiceState, Snapshot};
+use crate::cli::select::all_hidden;
 
 /// The state, a line for each reader.
 pub(super) fn snapshot_lines(snapshot: &Snapshot) -> Vec<String> {
@@ -21,8 +22,10 @@ pub(super) fn snapshot_lines(snapshot: &Snapshot) -> Vec<String> {
         times(totals.server_failures),
         times(totals.service_losses)
     ));
-    if snapshot.readers.is_empty() {
-        lines.push("no reader".to_owned());
+    match (snapshot.readers.is_empty(), snapshot.hidden) {
+        (false, _) => {}
+        (true, 0) => lines.push("no reader".to_owned()),
+        (true, hidden) => lines.push(format!("no reader is shown: {} (`reader.ignore`)", all_hidden(hidden))),
     }
     for reader in &snapshot.readers {
         lines.push(String::new());
@@ -62,4 +65,27 @@ fn details(reader: &ReaderReport) -> Vec<(&'static str, String)> {
     add("journal", &reader.journal);
     add("log id", &reader.enrollment);
     details
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_that_are_hidden_are_not_told_as_none() {
+        let lines = |hidden, readers| snapshot_lines(&Snapshot { hidden, readers, ..Snapshot::idle() }).join("\n");
+        assert!(lines(0, Vec::new()).ends_with("\nno reader"));
+        for (hidden, told) in [(1, "the one reader that is there is hidden"), (2, "all 2 readers are hidden")] {
+            let text = lines(hidden, Vec::new());
+            assert!(text.contains(told) && text.contains("reader.ignore") && !text.ends_with("no reader"), "{text}");
+        }
+        assert!(!lines(1, vec![ReaderReport::empty("Reader 00 00")]).contains("hidden"));
+    }
+
+    #[test]
+    fn an_agent_that_does_not_count_them_is_understood() {
+        let mut old = serde_json::to_value(Snapshot::idle()).unwrap();
+        old.as_object_mut().unwrap().remove("hidden").unwrap();
+        assert_eq!(serde_json::from_value::<Snapshot>(old).unwrap().hidden, 0);
+    }
 }
