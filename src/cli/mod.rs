@@ -15,6 +15,7 @@ mod plan;
 mod readers;
 mod record;
 mod replay;
+pub mod screen;
 pub mod select;
 mod set_pin;
 mod supply;
@@ -55,20 +56,20 @@ pub struct Arguments {
     /// Print the result as one JSON object on standard output.
     #[arg(long, global = true)]
     json: bool,
-    /// Say more on standard error: -v steps, -vv calls, -vvv APDUs (secrets masked).
+    /// Say more: details in results; on standard error -v steps, -vv calls, -vvv APDUs (secrets masked).
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
     /// Say less: errors only.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
-    /// Colour in logs.
+    /// Colour in results, errors and logs.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     color: Color,
     #[command(subcommand)]
     command: Command,
 }
 
-/// When logs are coloured.
+/// When outputs are coloured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
     /// On a terminal, unless NO_COLOR is set.
@@ -213,7 +214,8 @@ pub fn parse(
                 // Where even this can't be written, standard error and the exit code still tell.
                 drop(context.print_json(&object));
             }
-            mistake.text().split('\n').for_each(|line| context.say(line));
+            context.colours = context.screen.colours(usage::color(&arguments), &context.environment);
+            mistake.lines().iter().for_each(|line| context.say_line(line));
             return Exit::Usage;
         }
         drop(context.print_lines(error.render().to_string().trim_end()));
@@ -223,6 +225,7 @@ pub fn parse(
 
 /// Runs a command. Its failure is told on standard error, and with `--json` as an object on standard output as well.
 pub fn run(arguments: &Arguments, context: &mut CommandContext<'_>) -> Exit {
+    context.colours = context.screen.colours(arguments.color, &context.environment);
     match dispatch(arguments, context) {
         Ok(exit) => exit,
         Err(error) => {
@@ -232,7 +235,7 @@ pub fn run(arguments: &Arguments, context: &mut CommandContext<'_>) -> Exit {
                 drop(context.print_json(&object));
             }
             for line in output::error_lines(&error) {
-                context.say(&line);
+                context.say_line(&line);
             }
             error.exit()
         }
@@ -258,22 +261,21 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<E
     let config = Config::load(file.as_deref(), &context.environment)?;
     if !arguments.quiet {
         for warning in &config.warnings {
-            context.say(&format!("warning: {warning}"));
+            context.warn(warning);
         }
     }
     if arguments.command.is_enroll() && !arguments.quiet {
         set_pin::tell_of_the_pin_step(context);
     }
     let service = PcscReaders::new(config.reader_timeout);
+    let format = ReportFormat { json, verbose: arguments.verbose > 0 };
     // The traffic of virtual readers is logged and counted as well, so it is wrapped here and not where readers are made.
     let meter = Arc::new(Meter::default());
     let readers = &Traffic::new(context.readers.unwrap_or(&service), Arc::clone(&meter));
     match &arguments.command {
-        Command::Readers => readers::run(&config, json, readers, context),
-        Command::Inspect(choice) => {
-            inspect::run(&config, choice, ReportFormat { json, verbose: arguments.verbose > 0 }, readers, context)
-        }
-        Command::Plan(args) => return plan::run(&config, args, json, readers, context),
+        Command::Readers => readers::run(&config, format, readers, context),
+        Command::Inspect(choice) => inspect::run(&config, choice, format, readers, context),
+        Command::Plan(args) => return plan::run(&config, args, format, readers, context),
         command @ (Command::SetPin(args) | Command::Enroll(args)) => {
             set_pin::run(&config, args, (command.schema(), json), MeteredReaders { readers, meter: &meter }, context)
         }

@@ -5,12 +5,12 @@ use serde::Serialize;
 use super::card_problem::in_few_words;
 use super::context::CommandContext;
 use super::error::CliError;
-use super::inspect::{CardReport, Detail, TriesObject, report, tries_text};
+use super::inspect::{CardReport, Detail, ReportFormat, TriesObject, report, tries_text, tries_tone};
 use super::json::Head;
+use super::screen::{Cell, Table, Tone};
 use super::select::{Chosen, Visible, all_hidden, visible};
 use crate::card::Family;
 use crate::config::Config;
-use crate::foreign_text::escaped;
 use crate::job::Failure;
 use crate::operation::Operation;
 use crate::reader::{ReaderEntry, Readers};
@@ -32,13 +32,13 @@ enum SlotContent {
 /// the list, not an error.
 pub fn run(
     config: &Config,
-    json: bool,
+    format: ReportFormat,
     readers: &dyn Readers,
     context: &mut CommandContext<'_>,
 ) -> Result<(), CliError> {
     let Visible { entries, hidden } = visible(readers, &config.ignored_readers)?;
     let contents = contents(config, readers, &entries);
-    if json {
+    if format.json {
         let slots = entries.iter().zip(&contents).enumerate();
         let readers = slots.map(|(index, (entry, content))| ReaderObject::new(index, entry, content)).collect();
         let head = Head::done(Operation::Readers.schema());
@@ -49,11 +49,18 @@ pub fn run(
         (true, 0) => context.say("There is no smart card reader."),
         (true, hidden) => context.say(&format!("No reader is shown: {} (`reader.ignore`).", all_hidden(hidden))),
     }
-    for (number, (entry, content)) in entries.iter().zip(&contents).enumerate() {
-        context.print(&format!("{number:>2}  {:<32}  {}", escaped(&entry.name), entry_text(entry, content)))?;
+    if entries.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let mut table = Table::new(if format.verbose { &HEADINGS } else { HEADINGS.split_at(HEADINGS.len() - 1).0 });
+    for (number, (entry, content)) in entries.iter().zip(&contents).enumerate() {
+        table.push(row(number, entry, content, format.verbose));
+    }
+    table.lines(context.screen.columns).iter().try_for_each(|line| context.print_line(line))
 }
+
+/// The last is shown with `-v` alone.
+const HEADINGS: [&str; 6] = ["#", "reader", "card", "card ID", "PIN", "ATR"];
 
 /// Reads every card, each on a thread of its own, so that one that hangs does not delay the others' answers.
 fn contents(config: &Config, readers: &dyn Readers, entries: &[ReaderEntry]) -> Vec<SlotContent> {
@@ -122,14 +129,24 @@ impl<'a> ReaderObject<'a> {
     }
 }
 
-fn entry_text(entry: &ReaderEntry, content: &SlotContent) -> String {
-    let atr = entry.presence.atr.as_ref().map(ToString::to_string).unwrap_or_default();
+fn row(number: usize, entry: &ReaderEntry, content: &SlotContent, verbose: bool) -> Vec<Cell> {
+    let mut row = vec![Cell::plain(number.to_string()), Cell::plain(&entry.name)];
+    let atr = entry.presence.atr.as_ref().filter(|_| verbose);
     match content {
-        SlotContent::Empty => "empty".to_owned(),
-        SlotContent::Mute => "a card that does not respond".to_owned(),
+        SlotContent::Empty => row.push(Cell::new(Tone::Quiet, "empty")),
+        SlotContent::Mute => row.push(Cell::new(Tone::Bad, "a card that does not respond")),
         SlotContent::Card(card) => {
-            format!("{}  {}  {}  ATR {atr}", card.title, card.card.card_id, tries_text(card.tries))
+            row.extend([
+                Cell::plain(&card.title),
+                Cell::plain(card.card.card_id.to_string()),
+                Cell::new(tries_tone(card.tries), tries_text(card.tries)),
+            ]);
+            row.extend(atr.map(|atr| Cell::new(Tone::Quiet, atr.to_string())));
         }
-        SlotContent::Unusable(failure) => format!("a card: {}  ATR {atr}", in_few_words(&failure.cause)),
+        SlotContent::Unusable(failure) => {
+            let atr = atr.map_or_else(String::new, |atr| format!(" (ATR {atr})"));
+            row.push(Cell::new(Tone::Bad, format!("a card: {}{atr}", in_few_words(&failure.cause))));
+        }
     }
+    row
 }

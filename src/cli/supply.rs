@@ -5,8 +5,10 @@ mod descriptors;
 mod question;
 pub mod source;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 pub use self::descriptors::{Descriptors, Handed};
 use self::source::Patience;
@@ -30,6 +32,8 @@ pub struct CommandSupplier {
     /// A person may be asked for secrets.
     interactive: bool,
     interrupted: Arc<AtomicBool>,
+    /// How long people took to answer.
+    waited: Cell<Duration>,
 }
 
 /// What a person may be asked.
@@ -54,7 +58,21 @@ impl CommandSupplier {
             (false, true) => Standing::Ask,
             (false, false) => Standing::Nobody,
         };
-        Self { handed, sources, standing, interactive, interrupted }
+        Self { handed, sources, standing, interactive, interrupted, waited: Cell::default() }
+    }
+
+    /// How long people took to answer, all told.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.waited.get()
+    }
+
+    /// Counts the time of what a person is asked.
+    fn timed<T>(&self, ask: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let answer = ask();
+        self.waited.set(self.waited.get() + start.elapsed());
+        answer
     }
 
     /// Whether the secret can be had at all.
@@ -70,7 +88,7 @@ impl CommandSupplier {
         let unreadable = |source| SecretError::Unreadable { what, origin: "the terminal".to_owned(), source };
         let mut terminal = Terminal::open().map_err(unreadable)?;
         let mut go_on = || !self.interrupted.load(Ordering::Relaxed);
-        terminal.secret(question, &mut go_on).map_err(unreadable)?.ok_or(SecretError::Cancelled { what })
+        self.timed(|| terminal.secret(question, &mut go_on)).map_err(unreadable)?.ok_or(SecretError::Cancelled { what })
     }
 
     /// From the descriptor, else the configured file or credential, else a person.
@@ -158,7 +176,7 @@ impl Supplier for CommandSupplier {
                 false
             }
         };
-        let answer = terminal.confirm(&question::question(proposal), &mut go_on).map_err(unreadable)?;
+        let answer = self.timed(|| terminal.confirm(&question::question(proposal), &mut go_on)).map_err(unreadable)?;
         match (answer, stopped) {
             (_, Some(cause)) => Err(cause),
             (Some(true), None) => Ok(()),

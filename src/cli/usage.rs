@@ -2,8 +2,11 @@
 
 use std::ffi::OsString;
 
+use clap::ValueEnum as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::Color;
+use super::screen::{Line, Tone};
 use crate::operation::Operation;
 
 /// Shown in place of what was typed.
@@ -23,8 +26,12 @@ impl Mistake {
     }
 
     /// All of it, for people.
-    pub fn text(&self) -> &str {
-        &self.text
+    pub fn lines(&self) -> Vec<Line> {
+        let line = |line: &str| match line.strip_prefix(ERROR) {
+            Some(rest) => Line::new(Tone::Bad, ERROR).with(Tone::Plain, rest),
+            None => Line::new(Tone::Plain, line),
+        };
+        self.text.lines().map(line).collect()
     }
 
     /// What is wrong, in one line.
@@ -34,7 +41,7 @@ impl Mistake {
         }
         let lines = self.text.lines().take_while(|line| !line.is_empty() && !line.starts_with(HINT));
         let message = lines.map(str::trim).collect::<Vec<_>>().join(" ");
-        message.strip_prefix("error: ").unwrap_or(&message).to_owned()
+        message.strip_prefix(ERROR).unwrap_or(&message).to_owned()
     }
 
     /// What to do next, as an imperative sentence without a full stop.
@@ -44,11 +51,27 @@ impl Mistake {
     }
 }
 
+const ERROR: &str = "error: ";
 const HINT: &str = "  hint: ";
 
 /// Whether the result was asked for as JSON, wherever that stands.
 pub fn wants_json(arguments: &[OsString]) -> bool {
     arguments.iter().any(|argument| argument == "--json")
+}
+
+/// When outputs are to be coloured, as far as the mistaken command line says.
+pub fn color(arguments: &[OsString]) -> Color {
+    let mut following = arguments.iter();
+    let mut wanted = Color::default();
+    while let Some(argument) = following.next() {
+        let value = match argument.to_str() {
+            Some("--color") => following.next().and_then(|value| value.to_str()),
+            Some(text) => text.strip_prefix("--color="),
+            None => None,
+        };
+        wanted = value.and_then(|value| Color::from_str(value, false).ok()).unwrap_or(wanted);
+    }
+    wanted
 }
 
 /// The schema of the command that was meant, as far as can be told.

@@ -1,33 +1,41 @@
 //! The state of a running agent as text.
 
-use crate::agent::report::{ReaderReport, ServiceState, Snapshot};
+use crate::agent::report::{Phase, ReaderReport, ServiceState, Snapshot};
+use crate::cli::screen::{Line, Tone};
 
 /// The state, a line for each reader.
-pub(super) fn snapshot_lines(snapshot: &Snapshot) -> Vec<String> {
-    let mut lines = vec![
-        format!("agent    pinwright {}, process {}, since {}", snapshot.version, snapshot.pid, snapshot.started),
-        format!("PC/SC    {}", service(&snapshot.service)),
-    ];
+pub(super) fn snapshot_lines(snapshot: &Snapshot) -> Vec<Line> {
+    let row = |label, tone, text: String| Line::new(Tone::Quiet, format!("{label:<9}")).with(tone, text);
+    let agent = format!("pinwright {}, process {}, since {}", snapshot.version, snapshot.pid, snapshot.started);
+    let (tone, state) = service(&snapshot.service);
+    let mut lines = vec![row("agent", Tone::Plain, agent), row("PC/SC", tone, state)];
     if let Some(until) = &snapshot.server_paused_until {
-        lines.push(format!("server   failed; left alone until {until}"));
+        lines.push(row("server", Tone::Bad, format!("failed; left alone until {until}")));
     }
     let totals = &snapshot.totals;
-    lines.push(format!(
-        "so far   {} inserted, {} provisioned, {} failed, {} in need of attention; server failed {}, PC/SC lost {}",
+    let so_far = format!(
+        "{} inserted, {} provisioned, {} failed, {} in need of attention; server failed {}, PC/SC lost {}",
         totals.insertions,
         totals.provisioned,
         totals.failed,
         totals.attention,
         times(totals.server_failures),
         times(totals.service_losses)
-    ));
+    );
+    lines.push(row("so far", Tone::Plain, so_far));
     if snapshot.readers.is_empty() {
-        lines.push("no reader".to_owned());
+        lines.push(Line::new(Tone::Waiting, "no reader"));
     }
     for reader in &snapshot.readers {
-        lines.push(String::new());
-        lines.push(format!("{:?}: {}, since {}", reader.reader, reader.phase.phrase(), reader.since));
-        lines.extend(details(reader).into_iter().map(|(name, value)| format!("  {name:<10} {value}")));
+        lines.push(Line::default());
+        lines.push(
+            Line::new(Tone::Heading, format!("{:?}", reader.reader))
+                .with(Tone::Plain, ": ")
+                .with(tone_of(reader.phase), reader.phase.phrase())
+                .with(Tone::Plain, format!(", since {}", reader.since)),
+        );
+        let detail = |(name, value)| Line::new(Tone::Quiet, format!("  {name:<10} ")).with(Tone::Plain, value);
+        lines.extend(details(reader).into_iter().map(detail));
     }
     lines
 }
@@ -39,11 +47,21 @@ fn times(count: u64) -> String {
     }
 }
 
-fn service(state: &ServiceState) -> String {
+/// What a reader's state says: well, that somebody or something is awaited, or that somebody has to see to it.
+fn tone_of(phase: Phase) -> Tone {
+    match phase {
+        Phase::Empty | Phase::NotOurs => Tone::Quiet,
+        Phase::Done | Phase::AlreadyDone => Tone::Good,
+        Phase::Working | Phase::Waiting | Phase::ServerDown | Phase::Reported | Phase::NeedsPin => Tone::Waiting,
+        Phase::NoAccess | Phase::Failed | Phase::Stuck => Tone::Bad,
+    }
+}
+
+fn service(state: &ServiceState) -> (Tone, String) {
     match state {
-        ServiceState::Starting => "not asked yet".to_owned(),
-        ServiceState::Running => "running".to_owned(),
-        ServiceState::Absent { reason } => format!("does not answer: {reason}"),
+        ServiceState::Starting => (Tone::Waiting, "not asked yet".to_owned()),
+        ServiceState::Running => (Tone::Good, "running".to_owned()),
+        ServiceState::Absent { reason } => (Tone::Bad, format!("does not answer: {reason}")),
     }
 }
 
@@ -62,4 +80,23 @@ fn details(reader: &ReaderReport) -> Vec<(&'static str, String)> {
     add("journal", &reader.journal);
     add("log id", &reader.enrollment);
     details
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_adds_nothing_to_what_the_words_say() {
+        let mut snapshot = Snapshot::idle();
+        snapshot.service = ServiceState::Absent { reason: "it is not running".to_owned() };
+        let shown = |coloured| snapshot_lines(&snapshot).iter().map(|line| line.shown(coloured)).collect::<Vec<_>>();
+        let plain = shown(false);
+        assert_eq!(plain[1], "PC/SC    does not answer: it is not running");
+        assert_eq!(plain.last().map(String::as_str), Some("no reader"));
+        assert!(shown(true)[1].contains("\u{1b}[31m"));
+        for phase in [Phase::Done, Phase::Waiting, Phase::Failed] {
+            assert!(!matches!(tone_of(phase), Tone::Plain | Tone::Quiet));
+        }
+    }
 }
