@@ -39,6 +39,10 @@ pub enum Operation {
     Record,
     /// Play a recording back.
     Replay,
+    /// Print what completes commands in a shell.
+    Completions,
+    /// Print the manual pages.
+    Man,
     /// Do the job on stand-ins.
     #[cfg(feature = "sim")]
     Demo,
@@ -65,6 +69,8 @@ impl Operation {
         Self::ConfigShow,
         Self::Record,
         Self::Replay,
+        Self::Completions,
+        Self::Man,
         #[cfg(feature = "sim")]
         Self::Demo,
         #[cfg(feature = "sim")]
@@ -89,6 +95,8 @@ impl Operation {
             Self::ConfigShow => "show",
             Self::Record => "record",
             Self::Replay => "replay",
+            Self::Completions => "completions",
+            Self::Man => "man",
             #[cfg(feature = "sim")]
             Self::Demo => "demo",
             #[cfg(feature = "sim")]
@@ -114,6 +122,8 @@ impl Operation {
             Self::ConfigShow => "pinwright.config-show/1",
             Self::Record => "pinwright.record/1",
             Self::Replay => "pinwright.replay/1",
+            Self::Completions => "pinwright.completions/1",
+            Self::Man => "pinwright.man/1",
             #[cfg(feature = "sim")]
             Self::Demo => "pinwright.demo/1",
             #[cfg(feature = "sim")]

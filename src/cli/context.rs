@@ -76,6 +76,14 @@ impl CommandContext<'_> {
         lines.split('\n').try_for_each(|line| self.print(line))
     }
 
+    /// Writes a text that the program has made from nothing foreign, such as a script for a shell, as it is.
+    ///
+    /// # Errors
+    /// As [`CommandContext::print`].
+    pub fn print_verbatim(&mut self, text: &str) -> Result<(), CliError> {
+        self.put(text.trim_end_matches('\n'))
+    }
+
     fn put(&mut self, line: &str) -> Result<(), CliError> {
         match writeln!(self.out, "{line}").and_then(|()| self.out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

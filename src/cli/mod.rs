@@ -7,6 +7,7 @@ mod card_problem;
 mod config;
 pub mod context;
 pub mod error;
+mod help;
 mod history;
 mod inspect;
 mod json;
@@ -119,6 +120,12 @@ enum Command {
         /// The recording.
         file: PathBuf,
     },
+    /// Print the script with which a shell completes commands and options.
+    #[command(name = Operation::Completions.name())]
+    Completions(help::CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands.
+    #[command(name = Operation::Man.name())]
+    Man(help::ManArgs),
     /// Run the job on a virtual card and a stand-in for the server.
     #[cfg(feature = "sim")]
     #[command(name = Operation::Demo.name())]
@@ -152,6 +159,8 @@ impl Command {
             Self::Config(command) => command.schema(),
             Self::Record(_) => Operation::Record.schema(),
             Self::Replay { .. } => Operation::Replay.schema(),
+            Self::Completions(_) => Operation::Completions.schema(),
+            Self::Man(_) => Operation::Man.schema(),
             #[cfg(feature = "sim")]
             Self::Demo(_) => Operation::Demo.schema(),
             #[cfg(feature = "sim")]
@@ -185,6 +194,8 @@ impl Arguments {
                 | Command::Agent(_)
                 | Command::Config(_)
                 | Command::Replay { .. }
+                | Command::Completions(_)
+                | Command::Man(_)
         )
     }
 
@@ -245,6 +256,11 @@ pub fn run(arguments: &Arguments, context: &mut CommandContext<'_>) -> Exit {
 /// Runs it, and gives the exit code of what it found out; most commands end with a failure or well.
 fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<Exit, CliError> {
     let json = arguments.json;
+    match &arguments.command {
+        Command::Completions(args) => return help::completions(args, json, context).map(|()| Exit::Done),
+        Command::Man(args) => return help::man(args, json, context).map(|()| Exit::Done),
+        _ => {}
+    }
     #[cfg(feature = "sim")]
     match &arguments.command {
         Command::Demo(args) => return demo::run(args, json, context).map(|()| Exit::Done),
@@ -284,7 +300,7 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<E
         Command::Record(args) => record::run(&config, args, json, MeteredReaders { readers, meter: &meter }, context),
         Command::Replay { file } => replay::run(&config, file, json, context),
         // Run before the configuration was loaded.
-        Command::Config(_) => Ok(()),
+        Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(()),
         #[cfg(feature = "sim")]
         Command::Demo(_) | Command::Sim(_) => Ok(()),
     }
