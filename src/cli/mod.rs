@@ -7,6 +7,7 @@ mod card_problem;
 mod config;
 pub mod context;
 pub mod error;
+mod examples;
 mod help;
 mod history;
 mod inspect;
@@ -38,6 +39,7 @@ use self::error::CliError;
 use self::history::HistoryArgs;
 use self::inspect::ReportFormat;
 use self::json::FailedObject;
+use self::readers::ReadersArgs;
 use self::record::{RecordArgs, RecordedOperation};
 use self::select::CardChoice;
 use self::set_pin::{JobArgs, MeteredReaders};
@@ -47,24 +49,27 @@ use crate::operation::Operation;
 use crate::reader::pcsc::PcscReaders;
 use crate::reader::traffic::{Meter, Traffic};
 
+/// The heading of what every command takes.
+const GLOBAL: &str = "Global options";
+
 /// Sets the PIN that MIM Certificate Management proposes on a smart card.
 #[derive(Debug, Parser)]
-#[command(name = "pinwright", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "pinwright", version, arg_required_else_help = true, max_term_width = 100, after_help = examples::of(None))]
 pub struct Arguments {
     /// Read this file instead of /etc/pinwright/config.toml and the user's own.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print the result as one JSON object on standard output.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     json: bool,
     /// Say more: details in results; on standard error -v steps, -vv calls, -vvv APDUs (secrets masked).
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = GLOBAL, action = ArgAction::Count)]
     verbose: u8,
     /// Say less: errors only.
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, help_heading = GLOBAL, conflicts_with = "verbose")]
     quiet: bool,
     /// Colour in results, errors and logs.
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_enum, default_value_t, value_name = "WHEN")]
     color: Color,
     #[command(subcommand)]
     command: Command,
@@ -85,34 +90,34 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List readers and the cards in them.
-    #[command(name = Operation::Readers.name())]
-    Readers,
+    #[command(name = Operation::Readers.name(), after_help = examples::of(Some(Operation::Readers)))]
+    Readers(ReadersArgs),
     /// Show what one card says of itself. Writes nothing, spends no try.
-    #[command(name = Operation::Inspect.name())]
+    #[command(name = Operation::Inspect.name(), after_help = examples::of(Some(Operation::Inspect)))]
     Inspect(CardChoice),
-    /// Show every call and every APDU that `set-pin` would send, secrets masked. Writes nothing.
-    #[command(name = Operation::Plan.name())]
+    /// Show what `set-pin` would do, with -v every call and every APDU, secrets masked. Writes nothing.
+    #[command(name = Operation::Plan.name(), after_help = examples::of(Some(Operation::Plan)))]
     Plan(JobArgs),
     /// Set the card's PIN and have the card verify it.
-    #[command(name = Operation::SetPin.name())]
+    #[command(name = Operation::SetPin.name(), after_help = examples::of(Some(Operation::SetPin)))]
     SetPin(JobArgs),
     /// So far the PIN step alone, as `set-pin` does it.
     ///
     /// The rest of the enrollment (admin key, key pair, certificate, completion) is not built yet. The command says so on standard
     /// error, and its JSON has the schema pinwright.set-pin/1.
-    #[command(name = Operation::Enroll.name())]
+    #[command(name = Operation::Enroll.name(), after_help = examples::of(Some(Operation::Enroll)))]
     Enroll(JobArgs),
     /// List what was done to which card, and what is unsettled.
-    #[command(name = Operation::History.name())]
+    #[command(name = Operation::History.name(), after_help = examples::of(Some(Operation::History)))]
     History(HistoryArgs),
     /// Watch the readers, and set the PIN of each card that is inserted and has an open request.
-    #[command(name = Operation::Agent.name())]
+    #[command(name = Operation::Agent.name(), after_help = examples::of(Some(Operation::Agent)))]
     Agent(agent::AgentArgs),
     /// Check the configuration, or show where each value comes from.
     #[command(subcommand, name = Operation::Config.name())]
     Config(config::ConfigCommand),
     /// Record an operation on a card as a fixture, secrets masked at the source.
-    #[command(name = Operation::Record.name())]
+    #[command(name = Operation::Record.name(), after_help = examples::of(Some(Operation::Record)))]
     Record(RecordArgs),
     /// Play a recording back, strictly.
     #[command(name = Operation::Replay.name())]
@@ -149,7 +154,7 @@ impl Command {
     /// The schema of the command's JSON.
     fn schema(&self) -> &'static str {
         match self {
-            Self::Readers => Operation::Readers.schema(),
+            Self::Readers(_) => Operation::Readers.schema(),
             Self::Inspect(_) => Operation::Inspect.schema(),
             Self::Plan(_) => Operation::Plan.schema(),
             Self::SetPin(_) => Operation::SetPin.schema(),
@@ -187,7 +192,7 @@ impl Arguments {
     pub fn backs_out(&self) -> bool {
         !matches!(
             self.command,
-            Command::Readers
+            Command::Readers(_)
                 | Command::Inspect(_)
                 | Command::Plan(_)
                 | Command::History(_)
@@ -289,7 +294,7 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<E
     let meter = Arc::new(Meter::default());
     let readers = &Traffic::new(context.readers.unwrap_or(&service), Arc::clone(&meter));
     match &arguments.command {
-        Command::Readers => readers::run(&config, format, readers, context),
+        Command::Readers(args) => readers::run(&config, args, format, readers, context),
         Command::Inspect(choice) => inspect::run(&config, choice, format, readers, context),
         Command::Plan(args) => return plan::run(&config, args, format, readers, context),
         command @ (Command::SetPin(args) | Command::Enroll(args)) => {

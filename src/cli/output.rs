@@ -62,6 +62,13 @@ pub fn outcome_line(outcome: &Outcome, costs: &Costs) -> Line {
 /// An error as text: what failed and why, what state the card is in now, and what to do.
 #[must_use]
 pub fn error_lines(error: &CliError) -> Vec<Line> {
+    if let CliError::Failure(failure) = error
+        && failure.is_declined()
+    {
+        let card = failure.card_id.as_ref().map_or("the card".to_owned(), |id| format!("card {id}"));
+        let why = format!(": {}. ({card} in {:?} is as it was)", failure.cause, failure.reader);
+        return vec![Line::new(Tone::Waiting, "Nothing was changed").with(Tone::Plain, why)];
+    }
     let told = match error {
         CliError::Failure(failure) => located(failure),
         other => other.to_string(),
@@ -88,4 +95,21 @@ pub fn error_lines(error: &CliError) -> Vec<Line> {
 
 fn located(failure: &Failure) -> String {
     format!("{failure} (reader {:?})", failure.reader)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+    use crate::job::Step;
+    use crate::job::secrets::SecretError;
+
+    #[test]
+    fn a_no_is_no_error_that_is_to_be_run_again() {
+        let failure = Failure::before_any_effect(Step::Consent, "Desk 1", None, SecretError::Declined.into());
+        let error = CliError::from(failure);
+        let lines: Vec<String> = error_lines(&error).iter().map(|line| line.shown(false)).collect();
+        let told = "Nothing was changed: the person at the terminal did not say yes. (the card in \"Desk 1\" is as it was)";
+        assert_eq!((lines, error.hint(), error.exit()), (vec![told.to_owned()], None, Exit::Interrupted));
+    }
 }

@@ -8,12 +8,20 @@ use super::error::CliError;
 use super::inspect::{CardReport, Detail, ReportFormat, TriesObject, report, tries_text, tries_tone};
 use super::json::Head;
 use super::screen::{Cell, Table, Tone};
-use super::select::{Chosen, Visible, all_hidden, visible};
+use super::select::{Chosen, Visible, all_hidden, by_name, visible};
 use crate::card::Family;
 use crate::config::Config;
 use crate::job::Failure;
 use crate::operation::Operation;
 use crate::reader::{ReaderEntry, Readers};
+
+/// Which readers are listed.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ReadersArgs {
+    /// Only this reader: its name, a unique part of it, or its number in the whole list.
+    #[arg(long, value_name = "READER")]
+    pub reader: Option<String>,
+}
 
 /// What is in a reader.
 enum SlotContent {
@@ -28,19 +36,25 @@ enum SlotContent {
 /// Runs the command. Spends no try.
 ///
 /// # Errors
-/// [`CliError::Reader`] where the readers can't be listed, and [`CliError::Output`]. A card that can't be read is a line of
+/// [`CliError::Reader`] where the readers can't be listed, [`CliError::Choice`] where none or several have that name, and [`CliError::Output`]. A card that can't be read is a line of
 /// the list, not an error.
 pub fn run(
     config: &Config,
+    args: &ReadersArgs,
     format: ReportFormat,
     readers: &dyn Readers,
     context: &mut CommandContext<'_>,
 ) -> Result<(), CliError> {
     let Visible { entries, hidden } = visible(readers, &config.ignored_readers)?;
+    let wanted = args.reader.as_ref().map(|wanted| by_name(&entries, wanted)).transpose()?;
+    let is_wanted = |entry: &ReaderEntry| wanted.as_ref().is_none_or(|wanted| wanted.name == entry.name);
+    // A reader keeps its number whichever others are shown.
+    let (numbers, entries): (Vec<usize>, Vec<ReaderEntry>) =
+        entries.into_iter().enumerate().filter(|(_, entry)| is_wanted(entry)).unzip();
     let contents = contents(config, readers, &entries);
+    let slots = || numbers.iter().copied().zip(entries.iter().zip(&contents));
     if format.json {
-        let slots = entries.iter().zip(&contents).enumerate();
-        let readers = slots.map(|(index, (entry, content))| ReaderObject::new(index, entry, content)).collect();
+        let readers = slots().map(|(index, (entry, content))| ReaderObject::new(index, entry, content)).collect();
         let head = Head::done(Operation::Readers.schema());
         return context.print_json(&ReadersObject { head, readers, hidden });
     }
@@ -53,7 +67,7 @@ pub fn run(
         return Ok(());
     }
     let mut table = Table::new(if format.verbose { &HEADINGS } else { HEADINGS.split_at(HEADINGS.len() - 1).0 });
-    for (number, (entry, content)) in entries.iter().zip(&contents).enumerate() {
+    for (number, (entry, content)) in slots() {
         table.push(row(number, entry, content, format.verbose));
     }
     table.lines(context.screen.columns).iter().try_for_each(|line| context.print_line(line))

@@ -2,6 +2,7 @@
 
 mod descriptor;
 mod descriptors;
+mod new_pin;
 mod question;
 pub mod source;
 
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 pub use self::descriptors::{Descriptors, Handed};
 use self::source::Patience;
-use crate::card::{PinCharacters, PinLimits};
+use crate::card::{CardId, PinLimits};
 use crate::config::{SecretFile, Sources};
 use crate::job::Cause;
 use crate::job::consent::{Proposal, Standing};
@@ -32,6 +33,8 @@ pub struct CommandSupplier {
     /// A person may be asked for secrets.
     interactive: bool,
     interrupted: Arc<AtomicBool>,
+    /// Which card a person is asked about.
+    subject: String,
     /// How long people took to answer.
     waited: Cell<Duration>,
 }
@@ -45,9 +48,6 @@ pub struct Asking {
     pub is_allowed: bool,
 }
 
-/// How often a new PIN is asked for when its two entries differ.
-const ENTRIES: u32 = 3;
-
 impl CommandSupplier {
     /// Asks nobody where that is not allowed or no terminal is there.
     #[must_use]
@@ -58,7 +58,15 @@ impl CommandSupplier {
             (false, true) => Standing::Ask,
             (false, false) => Standing::Nobody,
         };
-        Self { handed, sources, standing, interactive, interrupted, waited: Cell::default() }
+        Self {
+            handed,
+            sources,
+            standing,
+            interactive,
+            interrupted,
+            subject: "the card".to_owned(),
+            waited: Cell::default(),
+        }
     }
 
     /// How long people took to answer, all told.
@@ -139,20 +147,11 @@ impl Supplier for CommandSupplier {
         if let Some(descriptor) = self.handed.of(Need::NewPin) {
             return pin(what, &descriptor.secret(what, self.patience())?);
         }
-        let characters = match limits.characters {
-            PinCharacters::Digits => "digits",
-            PinCharacters::Ascii => "characters",
-        };
-        let question = format!("New PIN ({} to {} {characters}): ", limits.min, limits.max);
-        for _ in 0..ENTRIES {
-            let first = self.ask(what, &question)?;
-            let second = self.ask(what, "New PIN again: ")?;
-            if first.is_same_as(&second) {
-                return pin(what, &first);
-            }
-            tracing::warn!("the two entries differ");
-        }
-        Err(SecretError::Mismatch { what })
+        new_pin::new_pin(&self.subject, limits, &mut |question| self.ask(what, question))
+    }
+
+    fn meet(&mut self, card: CardId, reader: &str) {
+        self.subject = format!("card {card} in {reader:?}");
     }
 
     fn standing(&self) -> Standing {
