@@ -3,6 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
+use pinwright::cli::screen::{Colours, Screen};
 use pinwright::cli::{self, context::CommandContext};
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::piv::{PivCard, PivSettings};
@@ -58,7 +59,9 @@ impl Desk {
             environment: environment.map(|(name, value)| (name.to_owned(), value)).into(),
             out: &mut out,
             err: &mut err,
-            err_is_terminal: false,
+            screen: Screen::default(),
+            colours: Colours::default(),
+            tells_progress: false,
             may_prompt: false,
             interrupted: Arc::default(),
         };

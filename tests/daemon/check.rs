@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use nix::unistd::{User, geteuid};
+use pinwright::cli::screen::{Colours, Screen};
 use pinwright::cli::{self, context::CommandContext};
 use pinwright::reader::{Connection, ReaderEntry, ReaderError, Readers};
 
@@ -117,7 +118,9 @@ fn a_polkit_rule_that_is_missing_is_named() {
         ],
         out: &mut out,
         err: &mut err,
-        err_is_terminal: false,
+        screen: Screen::default(),
+        colours: Colours::default(),
+        tells_progress: false,
         may_prompt: false,
         interrupted: Arc::new(AtomicBool::new(false)),
     };
