@@ -2,7 +2,9 @@
 //!
 //! Ciphers and parsers leave pieces of what they worked on below the stack pointer, and a signal that interrupts them puts
 //! their registers on the stack. Nothing can zero all that, but it can be unmapped. The stack of a thread that has ended is no
-//! help: the C library keeps it for the next one.
+//! help: the C library keeps it for the next one. Registers keep the last pieces until something else needs them.
+
+use std::hint::black_box;
 
 /// As much as a thread of the standard library gets. Only pages that are used are taken from the system.
 const STACK: usize = 2 * 1024 * 1024;
@@ -18,7 +20,28 @@ const STACK: usize = 2 * 1024 * 1024;
 /// # Panics
 /// With `work`'s own panic, and where the system gives no memory for the stack.
 pub fn on_own_stack<T>(work: impl FnOnce() -> T) -> T {
+    let _afterwards = Registers;
     stacker::grow(STACK, work)
+}
+
+/// Dropped, the first vector registers hold something else than what was copied and searched through them last. A thread that
+/// then waits for long would keep that, and a core of the process has it.
+struct Registers;
+
+impl Drop for Registers {
+    fn drop(&mut self) {
+        let zero = black_box(0.0);
+        black_box(black_box(in_registers as fn(f64, f64, f64, f64, f64, f64, f64, f64) -> f64)(
+            zero, zero, zero, zero, zero, zero, zero, zero,
+        ));
+    }
+}
+
+/// Takes as many numbers as x86-64 and ARM64 hand over in vector registers (on Windows half of them).
+#[inline(never)]
+#[expect(clippy::too_many_arguments, reason = "each is a register")]
+fn in_registers(a: f64, b: f64, c: f64, d: f64, e: f64, f: f64, g: f64, h: f64) -> f64 {
+    a + b + c + d + e + f + g + h
 }
 
 #[cfg(test)]
