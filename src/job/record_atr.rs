@@ -7,6 +7,7 @@ use super::identity::CardIdentity;
 use super::issuer::Assignment;
 use super::records::ResolveError;
 use crate::card::family::{self, AtrRule, Families};
+use crate::operation::Operation;
 use crate::reader::{self, Atr};
 
 /// Why an ID in common is not enough to take a card for that of a record with another ATR.
@@ -43,20 +44,22 @@ impl fmt::Display for AtrDoubt {
 impl AtrDoubt {
     /// What to do next, as an imperative sentence without a full stop.
     #[must_use]
-    pub fn remedy(&self) -> &'static str {
+    pub fn remedy(&self) -> String {
+        let enroll = Operation::Enroll;
         match self {
             Self::Strict => {
                 "check that the right card is inserted; if it is, try the reader that it was registered in, or have the ATR in the \
                  server's record corrected"
+                    .to_owned()
             }
-            Self::NotHex | Self::DerivedId => {
-                "check that the right card is inserted; if it is, run `pinwright enroll`, which asks about it, or have the ATR in the \
+            Self::NotHex | Self::DerivedId => format!(
+                "check that the right card is inserted; if it is, run `{enroll}`, which asks about it, or have the ATR in the \
                  server's record corrected"
-            }
-            Self::OtherApplication { .. } => {
-                "check that the right card is inserted; if it is, run `pinwright enroll` on a terminal without `--yes`, or name the \
+            ),
+            Self::OtherApplication { .. } => format!(
+                "check that the right card is inserted; if it is, run `{enroll}` on a terminal without `--yes`, or name the \
                  record with `--smartcard`"
-            }
+            ),
         }
     }
 

@@ -162,7 +162,7 @@ impl ResolveError {
                 format!("name the request, so that no list is needed: `{} --request UUID`", Operation::Enroll)
             }
             Self::OtherCard { .. } => "check `--smartcard`, and that the right card is inserted".to_owned(),
-            Self::OtherAtr { why, .. } => why.remedy().to_owned(),
+            Self::OtherAtr { why, .. } => why.remedy(),
             Self::Retired { .. } => "use a card that is not retired".to_owned(),
             Self::NoRequest { .. } => {
                 "have a request for this card approved, or name it with `--request` if it is not your own".to_owned()
