@@ -10,13 +10,13 @@ use crate::cli::error::CliError;
 use crate::cli::error::agent::{AgentError, Check};
 use crate::config::{Config, SecretFile};
 use crate::error_text::error_text;
-use crate::job::journal::Journal;
+use crate::job::journal::{Journal, JournalError};
 use crate::job::secrets::Need;
 use crate::os::account::{self, Account, Group};
 use crate::os::files::{can_create_in, open_regular, refuse_readable, refuse_writable};
 use crate::os::service::credentials;
 use crate::server::auth::{Auth, TokenSource};
-use crate::server::{self, Client};
+use crate::server::{self, Client, SetupError, TrustError};
 
 pub(super) const SCHEMA: &str = "pinwright.agent-check/1";
 
@@ -132,7 +132,10 @@ fn journal(journal: Option<&Journal>) -> Result<String, String> {
     let journal = journal.ok_or("no place for it: set `journal.dir`")?;
     let folder = journal.folder();
     if folder.exists() {
-        journal.probe().map_err(text)?;
+        journal.probe().map_err(|error| match &error {
+            JournalError::Exposed { source, .. } => with_remedy(&error, source.remedy()),
+            error => error_text(error),
+        })?;
         return Ok(folder.display().to_string());
     }
     let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
@@ -144,7 +147,11 @@ fn journal(journal: Option<&Journal>) -> Result<String, String> {
 
 fn server(settings: Option<&server::Settings>) -> Result<String, String> {
     let settings = settings.ok_or("none: set `server.url`")?;
-    Client::new(settings).map_err(text)?;
+    Client::new(settings).map_err(|error| match &error {
+        SetupError::Trust(TrustError::Exposed { source, .. }) => with_remedy(&error, source.remedy()),
+        SetupError::Http(cause) => with_remedy(&error, cause.remedy()),
+        SetupError::Trust(_) => error_text(&error),
+    })?;
     let trust =
         settings.ca_file.as_ref().map_or("the system's authorities".to_owned(), |file| file.display().to_string());
     Ok(format!("{} (trusting {trust}; not called)", settings.url))
@@ -153,7 +160,10 @@ fn server(settings: Option<&server::Settings>) -> Result<String, String> {
 fn auth(auth: &Auth) -> Result<String, String> {
     match auth {
         Auth::Bearer(TokenSource::Credential(name)) if credentials().is_none() => Ok(only_in_the_unit(name)),
-        auth => auth.check().map_err(text),
+        auth => auth.check().map_err(|error| match error.remedy_of_rights() {
+            Some(remedy) => with_remedy(&error, remedy),
+            None => error_text(&error),
+        }),
     }
 }
 
@@ -169,7 +179,8 @@ fn secret_file(file: &SecretFile) -> Result<String, String> {
         (SecretFile::Credential(name), None) => return Ok(only_in_the_unit(name)),
     };
     let opened = open_regular(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    refuse_writable(&opened, &path).and_then(|()| refuse_readable(&opened, &path)).map_err(text)?;
+    let is_private = refuse_writable(&opened, &path).and_then(|()| refuse_readable(&opened, &path));
+    is_private.map_err(|exposure| with_remedy(&exposure, exposure.remedy()))?;
     Ok(path.display().to_string())
 }
 
@@ -177,6 +188,11 @@ fn pinentry(program: &Path) -> Result<String, String> {
     ::pinentry::PassphraseInput::with_binary(program)
         .map(|_| program.display().to_string())
         .ok_or_else(|| format!("{} is not there, or is no program", program.display()))
+}
+
+/// An error and what to do about it.
+fn with_remedy(error: &dyn std::error::Error, remedy: String) -> String {
+    format!("{}; {remedy}", error_text(error))
 }
 
 fn text(error: impl std::error::Error) -> String {
