@@ -101,7 +101,7 @@ ifeq ($(shell uname -s),Linux)
 	install -m 644 packaging/polkit/50-pinwright.rules '$(DESTDIR)$(SYSCONFDIR)/polkit-1/rules.d/50-pinwright.rules'
 	@echo 'The agent is installed and not enabled. For the machine, as root:'
 	@echo '  systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload'
-	@echo '  runuser -u pinwright -- env XDG_STATE_HOME=/var/lib $(PREFIX)/bin/pinwright agent --check'
+	@echo '  $(PREFIX)/bin/pinwright agent --check'
 	@echo '  systemctl enable --now pinwright-agent'
 	@echo 'Or for one person, who is asked for PINs by a pinentry: systemctl --user enable --now pinwright-agent'
 endif

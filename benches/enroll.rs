@@ -102,7 +102,7 @@ impl Bench {
         }
         parts.print();
         println!(
-            "\n`pinwright enroll` also asks a server over TLS and has the card verify the PIN; `gids-tool -U` is told PIN and"
+            "\n`pinwright set-pin` also asks a server over TLS and has the card verify the PIN; `gids-tool -U` is told PIN and"
         );
         println!(
             "admin key on its command line. `pinwright readers` also asks a card who it is; `opensc-tool -l` does not."
@@ -125,8 +125,8 @@ impl Bench {
     }
 
     fn enroll(&self, name: &'static str) -> Pair {
-        self.in_turns(name, ["pinwright enroll", "gids-tool -U"], || {
-            let ours = self.pinwright(&["--json", "enroll", "--yes", "--again"]);
+        self.in_turns(name, ["pinwright set-pin", "gids-tool -U"], || {
+            let ours = self.pinwright(&["--json", "set-pin", "--yes", "--again"]);
             let pin = self.installation.server.state().last_pin().expect("the server was asked for a PIN");
             assert!(self.card.with(|card| card.pin_is(&pin)), "pinwright has set its PIN");
             let theirs = self.opensc("gids-tool", &["--unblock", "--admin-key", ADMIN_KEY, "--pin", OPENSC_PIN]);
@@ -213,7 +213,7 @@ impl Pair {
     }
 }
 
-/// Where the time of `pinwright enroll` goes, as its own output tells.
+/// Where the time of `pinwright set-pin` goes, as its own output tells.
 struct Parts(Vec<(&'static str, Vec<f64>)>);
 
 impl Parts {
@@ -236,7 +236,7 @@ impl Parts {
     }
 
     fn print(&self) {
-        println!("of `pinwright enroll`, instant card");
+        println!("of `pinwright set-pin`, instant card");
         for (part, values) in &self.0 {
             println!("  {part:<28} {} ms", Spread::of(values.iter().copied()).text(1));
         }

@@ -95,7 +95,7 @@ fn job(journal: &Journal, card_id: Uuid, whole: bool) -> usize {
     }
     running.note(moment(Stage::Verify, Phase::Done)).expect("the record is written");
     running.settle(&earlier).expect("the folder can be read");
-    running.tell_version_one();
+    running.tell_version_one(&[]);
     running.size().expect("the record is there")
 }
 

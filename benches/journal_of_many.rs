@@ -80,7 +80,7 @@ fn job(journal: &Journal, card_id: Uuid) {
         running.note(moment(stage, phase, ProofState::Accepted)).expect("the record is written");
     }
     running.settle(&earlier).expect("the folder can be read");
-    running.tell_version_one();
+    running.tell_version_one(&[]);
 }
 
 /// Writes the others' records without waiting for the disk.

@@ -15,7 +15,9 @@ pub enum Operation {
     Inspect,
     /// Show what a job would do.
     Plan,
-    /// Do the job.
+    /// Set the PIN.
+    SetPin,
+    /// Do the whole enrollment; so far the PIN step of it.
     Enroll,
     /// List the journal.
     History,
@@ -37,6 +39,10 @@ pub enum Operation {
     Record,
     /// Play a recording back.
     Replay,
+    /// Print what completes commands in a shell.
+    Completions,
+    /// Print the manual pages.
+    Man,
     /// Do the job on stand-ins.
     #[cfg(feature = "sim")]
     Demo,
@@ -51,6 +57,7 @@ impl Operation {
         Self::Readers,
         Self::Inspect,
         Self::Plan,
+        Self::SetPin,
         Self::Enroll,
         Self::History,
         Self::Agent,
@@ -62,6 +69,8 @@ impl Operation {
         Self::ConfigShow,
         Self::Record,
         Self::Replay,
+        Self::Completions,
+        Self::Man,
         #[cfg(feature = "sim")]
         Self::Demo,
         #[cfg(feature = "sim")]
@@ -75,6 +84,7 @@ impl Operation {
             Self::Readers => "readers",
             Self::Inspect => "inspect",
             Self::Plan => "plan",
+            Self::SetPin => "set-pin",
             Self::Enroll => "enroll",
             Self::History | Self::AgentHistory => "history",
             Self::Agent => "agent",
@@ -85,10 +95,39 @@ impl Operation {
             Self::ConfigShow => "show",
             Self::Record => "record",
             Self::Replay => "replay",
+            Self::Completions => "completions",
+            Self::Man => "man",
             #[cfg(feature = "sim")]
             Self::Demo => "demo",
             #[cfg(feature = "sim")]
             Self::Sim => "sim",
+        }
+    }
+
+    /// The schema of the operation's JSON.
+    #[must_use]
+    pub const fn schema(self) -> &'static str {
+        match self {
+            Self::Readers => "pinwright.readers/1",
+            Self::Inspect => "pinwright.inspect/1",
+            Self::Plan => "pinwright.plan/1",
+            Self::SetPin => "pinwright.set-pin/1",
+            Self::Enroll => "pinwright.enroll/1",
+            Self::History | Self::AgentHistory => "pinwright.history/1",
+            Self::Agent => "pinwright.agent/1",
+            Self::AgentStatus => "pinwright.agent-status/1",
+            Self::AgentRecheck => "pinwright.agent-control/1",
+            Self::Config => "pinwright.config/1",
+            Self::ConfigCheck => "pinwright.config-check/1",
+            Self::ConfigShow => "pinwright.config-show/1",
+            Self::Record => "pinwright.record/1",
+            Self::Replay => "pinwright.replay/1",
+            Self::Completions => "pinwright.completions/1",
+            Self::Man => "pinwright.man/1",
+            #[cfg(feature = "sim")]
+            Self::Demo => "pinwright.demo/1",
+            #[cfg(feature = "sim")]
+            Self::Sim => "pinwright.sim/1",
         }
     }
 
@@ -118,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_text_is_what_a_person_types() {
-        assert_eq!(Operation::Enroll.to_string(), "pinwright enroll");
+        assert_eq!(Operation::SetPin.to_string(), "pinwright set-pin");
         assert_eq!(Operation::AgentStatus.to_string(), "pinwright agent status");
     }
 }

@@ -40,6 +40,10 @@ fn every_case_prints_what_its_file_says() {
     for file in &files {
         let case = Case::read(file);
         let got = case.run();
+        if case.is_json() {
+            let object: serde_json::Value = serde_json::from_str(&got.out).expect("one object");
+            assert!(object["schema"].is_string() && object["outcome"].is_string(), "{}: {object}", file.display());
+        }
         if update {
             case.update(file, &got);
         } else if let Some(difference) = case.difference(&got) {
@@ -53,7 +57,7 @@ fn every_case_prints_what_its_file_says() {
 /// No option takes a secret: what help offers is read by everybody who can list processes.
 #[test]
 fn no_option_takes_a_secret() {
-    for command in ["enroll", "plan", "record", "inspect", "readers"] {
+    for command in ["set-pin", "plan", "record", "inspect", "readers"] {
         let help = case::run_arguments(&["pinwright", command, "--help"]).out;
         let options: Vec<&str> = help.split_whitespace().filter(|word| word.starts_with("--")).collect();
         assert!(options.len() > 3, "{help}");

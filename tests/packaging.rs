@@ -101,8 +101,9 @@ fn the_units_wait_longer_than_the_agent() {
     for unit in UNITS {
         let limit = humantime::parse_duration(&setting(unit, "TimeoutStopSec")).unwrap();
         assert!(limit > stop, "{unit}: {limit:?}");
-        // A full disk ends the agent with 2, like a wrong configuration: neither may end it for good.
-        assert!(!read(unit).contains("RestartPreventExitStatus"), "{unit}");
+        // A wrong configuration, and nothing else: all that may pass is tried again.
+        assert_eq!(setting(unit, "RestartPreventExitStatus"), "2", "{unit}");
+        assert_eq!(setting(unit, "Restart"), "on-failure", "{unit}");
     }
 }
 
@@ -145,6 +146,23 @@ fn every_key_that_is_named_exists() {
 fn settings_of_environment(unit: &str) -> Vec<(String, String)> {
     let lines = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
     lines.filter_map(|line| line.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+#[test]
+fn no_secret_is_kept_where_systemd_removes_it() {
+    let runtime = format!("/run/{}/", setting(UNITS[0], "RuntimeDirectory"));
+    let folder = "/etc/pinwright/secrets";
+    let sample = read("config.toml");
+    let files: Vec<&str> =
+        sample.lines().filter(|line| line.contains("_file = ") && !line.contains("ca_file")).collect();
+    assert!(files.len() >= 4, "{files:?}");
+    for line in files.iter().filter(|line| !line.contains("profile_files")) {
+        assert!(line.contains(&format!("\"{folder}/")) && !line.contains(&runtime), "{line}");
+    }
+    // Made for a user who may read and not write there; named by unit and README.
+    assert!(read("tmpfiles.d/pinwright.conf").contains(&format!("d {folder} 0750 root pinwright -")));
+    assert!(read(UNITS[0]).contains(&format!("{folder}/token")));
+    assert!(read("../README.md").contains(&format!("token_file = \"{folder}/token\"")));
 }
 
 #[test]

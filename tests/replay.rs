@@ -142,8 +142,10 @@ fn every_recorded_operation_plays() {
 fn a_recording_that_does_not_fit_is_refused_in_three_ways() {
     let (_, fixture) = recordings()
         .into_iter()
-        .find(|(_, fixture)| fixture.header("operation") == Some("enroll") && fixture.header("outcome") == Some("done"))
-        .expect("an enrolment is recorded");
+        .find(|(_, fixture)| {
+            fixture.header("operation") == Some("set-pin") && fixture.header("outcome") == Some("done")
+        })
+        .expect("a PIN step is recorded");
     let folder = tempfile::tempdir().unwrap();
     let check = |name: &str, change: &dyn Fn(&mut Fixture), expected: &str| {
         let mut changed = fixture.clone();

@@ -20,7 +20,7 @@ impl Phase {
             Self::ServerDown => "the server fails; tried again later",
             Self::Reported => "has an open request; nothing written (`agent.on_insert` is \"report\")",
             Self::NeedsPin => {
-                return Cow::Owned(format!("the user must supply a PIN: run `{}`", Operation::Enroll));
+                return Cow::Owned(format!("the user must supply a PIN: run `{}`", Operation::SetPin));
             }
             Self::Done => "the PIN is set and verified",
             Self::AlreadyDone => "was done before; nothing written",

@@ -29,7 +29,7 @@ pub enum Phase {
     ServerDown,
     /// `on_insert = "report"`, and there is an open request: nothing was written.
     Reported,
-    /// The user must supply a PIN, and nobody could be asked: `pinwright enroll` does it.
+    /// The user must supply a PIN, and nobody could be asked: `pinwright set-pin` does it.
     NeedsPin,
     /// The PIN is set and verified.
     Done,
@@ -66,7 +66,7 @@ pub struct ReaderReport {
     pub step: Option<String>,
     /// Why it is as it is, and what to do.
     pub reason: Option<String>,
-    /// The exit code that `pinwright enroll` would have ended with, where the job has failed.
+    /// The exit code that `pinwright set-pin` would have ended with, where the job has failed.
     pub exit: Option<u8>,
     /// What is known of the card's PIN, where the job has failed.
     pub card_state: Option<String>,

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 
 /// What the agent does with a card of a known family.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum OnInsert {
     /// Sets its PIN, where a request for that is open.
     #[default]
-    Provision,
+    #[serde(alias = "provision")]
+    SetPin,
     /// Says what it would do, and writes nothing.
     Report,
 }
@@ -64,7 +65,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            on_insert: OnInsert::Provision,
+            on_insert: OnInsert::SetPin,
             visible_requests: false,
             job_timeout: Duration::from_secs(180),
             stop_timeout: Duration::from_secs(30),

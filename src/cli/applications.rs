@@ -1,7 +1,7 @@
-//! The applications on a card as `inspect` shows them: which there are, which one `enroll` uses and why, and what it cost to
+//! The applications on a card as `inspect` shows them: which there are, which one `set-pin` uses and why, and what it cost to
 //! find out.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::apdu::Channel;
 use crate::card::family::{Application, Found, Tried};
@@ -22,6 +22,24 @@ pub struct Applications {
     survey: u32,
     /// Candidates that were tried before and answered `9000`, and why they were not taken.
     doubted: Vec<String>,
+}
+
+/// One application in JSON.
+#[derive(Debug, Serialize)]
+pub struct ApplicationObject<'a> {
+    name: &'a str,
+    title: &'a str,
+    used: bool,
+    /// Why it is used.
+    reason: Option<&'static str>,
+}
+
+/// What it cost to find the application, and then the others.
+#[derive(Debug, Serialize)]
+pub struct DetectionObject<'a> {
+    apdus: u32,
+    others_apdus: u32,
+    others_error: Option<&'a str>,
 }
 
 impl Applications {
@@ -45,28 +63,33 @@ impl Applications {
         }
     }
 
-    /// The applications as JSON: name, title, whether it is used, and why.
+    /// The applications for JSON: the one that is used first.
     #[must_use]
-    pub fn json(&self) -> Value {
-        let used =
-            json!({"name": self.used.name, "title": self.used.title, "used": true, "reason": self.used.reason.name()});
+    pub fn objects(&self) -> Vec<ApplicationObject<'_>> {
+        let used = ApplicationObject {
+            name: &self.used.name,
+            title: &self.used.title,
+            used: true,
+            reason: Some(self.used.reason.name()),
+        };
         let others = self.others.iter();
         let others =
-            others.map(|other| json!({"name": other.name, "title": other.title, "used": false, "reason": null}));
+            others.map(|other| ApplicationObject { name: &other.name, title: &other.title, used: false, reason: None });
         std::iter::once(used).chain(others).collect()
     }
 
-    /// The exchanges with the card as JSON: until its application was found, and for the list of the others.
+    /// The exchanges with the card for JSON.
     #[must_use]
-    pub fn cost_json(&self) -> Value {
-        json!({"apdus": self.detection, "others_apdus": self.survey, "others_error": self.unasked})
+    pub fn cost(&self) -> DetectionObject<'_> {
+        let others_error = self.unasked.as_deref();
+        DetectionObject { apdus: self.detection, others_apdus: self.survey, others_error }
     }
 
     /// The applications as text; with `verbose` also what the search cost, and what was nearly taken.
     #[must_use]
     pub fn lines(&self, verbose: bool) -> Vec<String> {
         let mut lines =
-            vec![format!("used by {} {}: {}", Operation::Enroll.name(), self.used.name, self.used.reason.phrase())];
+            vec![format!("used by {} {}: {}", Operation::SetPin.name(), self.used.name, self.used.reason.phrase())];
         lines.extend(self.others().map(|others| format!("also on it     {others}")));
         if verbose {
             let (found, others) = (count(self.detection), count(self.survey));

@@ -1,12 +1,14 @@
 //! `pinwright config`: whether the configuration can be used, and where each of its values comes from.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::context::CommandContext;
 use super::error::CliError;
+use super::json::Head;
 use crate::config::{Config, Explained, Origin, Setting};
 use crate::operation::Operation;
 
@@ -26,8 +28,8 @@ impl ConfigCommand {
     #[must_use]
     pub fn schema(self) -> &'static str {
         match self {
-            Self::Check => "pinwright.config-check/1",
-            Self::Show => "pinwright.config-show/1",
+            Self::Check => Operation::ConfigCheck.schema(),
+            Self::Show => Operation::ConfigShow.schema(),
         }
     }
 }
@@ -47,7 +49,7 @@ pub fn run(
         context.say(&format!("warning: {warning}"));
     }
     if json {
-        return context.print_json(&as_json(command, &explained));
+        return context.print_json(&ConfigObject::new(command, &explained));
     }
     match command {
         ConfigCommand::Check => {
@@ -66,30 +68,64 @@ pub fn run(
     }
 }
 
-fn as_json(command: ConfigCommand, explained: &Explained) -> Value {
-    let profiles: Vec<Value> =
-        explained.profiles.iter().map(|(name, origin)| json!({"name": name, "origin": origin})).collect();
-    let mut object = json!({"schema": command.schema(), "outcome": "ok", "files": explained.files});
-    let (key, value) = match command {
-        ConfigCommand::Check => ("warnings", json!(explained.config.warnings)),
-        ConfigCommand::Show => ("settings", explained.settings.iter().map(setting_json).collect()),
-    };
-    if let Some(members) = object.as_object_mut() {
-        members.insert(key.to_owned(), value);
-        if matches!(command, ConfigCommand::Show) {
-            members.insert("profiles".to_owned(), json!(profiles));
-        }
-    }
-    object
+/// `pinwright.config-check/1` and `pinwright.config-show/1`.
+#[derive(Serialize)]
+struct ConfigObject<'a> {
+    #[serde(flatten)]
+    head: Head,
+    files: Vec<Cow<'a, str>>,
+    #[serde(flatten)]
+    found: Found<'a>,
 }
 
-fn setting_json(setting: &Setting) -> Value {
-    let (origin, file, variable) = match &setting.origin {
-        Origin::Default => ("default", None, None),
-        Origin::File(path) => ("file", Some(path), None),
-        Origin::Variable(name) => ("variable", None, Some(name)),
-    };
-    json!({"key": setting.key, "value": setting.value, "origin": origin, "file": file, "variable": variable})
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Found<'a> {
+    Checked { warnings: &'a [String] },
+    Shown { settings: Vec<SettingObject<'a>>, profiles: Vec<ProfileObject<'a>> },
+}
+
+#[derive(Serialize)]
+struct SettingObject<'a> {
+    key: &'a str,
+    value: Option<&'a toml::Value>,
+    origin: &'static str,
+    file: Option<Cow<'a, str>>,
+    variable: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ProfileObject<'a> {
+    name: &'a str,
+    origin: &'a str,
+}
+
+impl<'a> ConfigObject<'a> {
+    fn new(command: ConfigCommand, explained: &'a Explained) -> Self {
+        let profiles = explained.profiles.iter().map(|(name, origin)| ProfileObject { name, origin });
+        Self {
+            head: Head { schema: command.schema(), outcome: "ok" },
+            files: explained.files.iter().map(|file| file.to_string_lossy()).collect(),
+            found: match command {
+                ConfigCommand::Check => Found::Checked { warnings: &explained.config.warnings },
+                ConfigCommand::Show => Found::Shown {
+                    settings: explained.settings.iter().map(SettingObject::from).collect(),
+                    profiles: profiles.collect(),
+                },
+            },
+        }
+    }
+}
+
+impl<'a> From<&'a Setting> for SettingObject<'a> {
+    fn from(setting: &'a Setting) -> Self {
+        let (origin, file, variable) = match &setting.origin {
+            Origin::Default => ("default", None, None),
+            Origin::File(path) => ("file", Some(path.to_string_lossy()), None),
+            Origin::Variable(name) => ("variable", None, Some(name.as_str())),
+        };
+        Self { key: &setting.key, value: setting.value.as_ref(), origin, file, variable }
+    }
 }
 
 fn line(setting: &Setting) -> String {

@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use serde::Serialize;
+
 use super::error::CliError;
 use crate::foreign_text::{escaped, escaped_json};
 use crate::reader::Readers;
@@ -51,6 +53,14 @@ impl CommandContext<'_> {
         lines.split('\n').try_for_each(|line| self.print(line))
     }
 
+    /// Writes a text that the program has made from nothing foreign, such as a script for a shell, as it is.
+    ///
+    /// # Errors
+    /// As [`CommandContext::print`].
+    pub fn print_verbatim(&mut self, text: &str) -> Result<(), CliError> {
+        self.put(text.trim_end_matches('\n'))
+    }
+
     fn put(&mut self, line: &str) -> Result<(), CliError> {
         match writeln!(self.out, "{line}").and_then(|()| self.out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -63,8 +73,8 @@ impl CommandContext<'_> {
     /// Writes one JSON object to standard output, on one line.
     ///
     /// # Errors
-    /// As [`CommandContext::print`].
-    pub fn print_json(&mut self, value: &serde_json::Value) -> Result<(), CliError> {
-        self.put(&escaped_json(&value.to_string()))
+    /// As [`CommandContext::print`], and [`CliError::Json`].
+    pub fn print_json(&mut self, value: &impl Serialize) -> Result<(), CliError> {
+        self.put(&escaped_json(&serde_json::to_string(value).map_err(CliError::Json)?))
     }
 }

@@ -9,13 +9,15 @@ use clap::Args;
 
 use self::card::{CODE, DemoCard, FACTORY_PIN};
 use super::context::CommandContext;
-use super::enroll::{JobArgs, MeteredReaders, provision};
 use super::error::CliError;
 use super::inspect::{Detail, report, tries_text};
+use super::json::DoneObject;
 use super::output;
 use super::select::Chosen;
+use super::set_pin::{JobArgs, MeteredReaders, provision};
 use super::sim::Family;
 use crate::config::Config;
+use crate::operation::Operation;
 use crate::os::files::private_options;
 use crate::reader::fixture::Fixture;
 use crate::reader::record::Recording;
@@ -76,7 +78,7 @@ pub fn run(args: &DemoArgs, json: bool, context: &mut CommandContext<'_>) -> Res
     demonstration.show_traffic(&server, &recording.fixture())?;
     demonstration.show(&format!("\n{}\n", output::outcome_text(&outcome, &costs)))?;
     demonstration.check(&card, &server)?;
-    if json { context.print_json(&output::outcome_json(&outcome, &costs)) } else { Ok(()) }
+    if json { context.print_json(&DoneObject::new(Operation::Demo.schema(), &outcome, &costs)) } else { Ok(()) }
 }
 
 /// What is shown of a demonstration, and where to.

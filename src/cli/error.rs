@@ -122,6 +122,9 @@ pub enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// A result that can't be told as JSON.
+    #[error("the result can't be told as JSON")]
+    Json(#[source] serde_json::Error),
     /// The agent could not be started or asked.
     #[error(transparent)]
     Agent(#[from] agent::AgentError),
@@ -158,7 +161,7 @@ impl CliError {
             Self::Reader(error) => error.into(),
             Self::Failure(failure) => failure.into(),
             Self::Replay(_) | Self::OtherOutcome { .. } => Exit::CardRefused,
-            Self::System { .. } => Exit::Defect,
+            Self::System { .. } | Self::Json(_) => Exit::Defect,
             Self::Agent(error) => error.exit(),
             #[cfg(feature = "sim")]
             Self::StandIn(_) | Self::Demo(_) => Exit::Defect,
@@ -191,10 +194,11 @@ impl CliError {
             Self::Failure(failure) => failure.cause.remedy(),
             Self::File { .. } => "check the path; an existing recording is never overwritten".to_owned(),
             Self::Unrecorded { .. } => "make room there; the operation itself need not be repeated".to_owned(),
-            Self::NoOperation { .. } => "add a header `# operation: inspect` or `# operation: enroll`".to_owned(),
+            Self::NoOperation { .. } => "add a header `# operation: inspect` or `# operation: set-pin`".to_owned(),
             Self::Fixture { .. } | Self::Replay(_) | Self::OtherOutcome { .. } => {
                 "compare the recording with the line named, or record it anew".to_owned()
             }
+            Self::Json(_) => "report this; the command without `--json` tells it as text".to_owned(),
             Self::System { .. } => return None,
             Self::Agent(error) => return error.hint(),
             #[cfg(feature = "sim")]

@@ -1,14 +1,17 @@
 //! `pinwright history`: the journal's records, oldest first.
 
 use clap::Args;
+use serde::Serialize;
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::context::CommandContext;
 use super::error::CliError;
+use super::json::Head;
 use crate::config::Config;
 use crate::job::issuer::template_told;
-use crate::job::journal::{History, Journal, JournalError, Listed, Listing};
+use crate::job::journal::{History, Journal, JournalError, Listed, Listing, Unlisted};
+use crate::operation::Operation;
 
 /// Which records are listed.
 #[derive(Debug, Clone, Default, Args)]
@@ -16,6 +19,16 @@ pub struct HistoryArgs {
     /// Only what was done to this card: its ID as GUID text.
     #[arg(long, value_name = "UUID", value_parser = guid)]
     pub card_id: Option<Uuid>,
+}
+
+/// `pinwright.history/1`.
+#[derive(Serialize)]
+struct HistoryObject<'a> {
+    #[serde(flatten)]
+    head: Head,
+    folder: &'a str,
+    records: &'a [Listed],
+    unreadable: &'a [Unlisted],
 }
 
 /// What was given is no GUID text.
@@ -41,8 +54,12 @@ pub fn run(config: &Config, args: &HistoryArgs, json: bool, context: &mut Comman
     let journal = config.journal.as_ref().ok_or(CliError::Journal(JournalError::NoFolder))?;
     let listing = Listing::new(journal.folder(), chosen(journal, args.card_id)?);
     if json {
-        let value = serde_json::to_value(&listing).map_err(JournalError::Encode)?;
-        return context.print_json(&value);
+        return context.print_json(&HistoryObject {
+            head: Head::done(Operation::History.schema()),
+            folder: &listing.folder,
+            records: &listing.records,
+            unreadable: &listing.unreadable,
+        });
     }
     print(&listing, args.card_id, context)
 }

@@ -2,17 +2,18 @@
 
 mod report;
 
-use serde_json::json;
+use serde::Serialize;
 
 use self::report::look;
 pub use self::report::{CardReport, Detail, report};
-use super::applications::{Applications, doubted};
+use super::applications::{ApplicationObject, Applications, DetectionObject, doubted};
 use super::context::CommandContext;
 use super::error::CliError;
+use super::json::Head;
 use super::select::{CardChoice, choose};
 use crate::apdu::Channel;
 use crate::card::family::{DetectError, Found};
-use crate::card::{PinCharacters, Proof, SecretReport, Tries};
+use crate::card::{Family, PinCharacters, Proof, SecretReport, Tries};
 use crate::config::Config;
 use crate::job::{Cause, Failure};
 use crate::operation::Operation;
@@ -61,10 +62,7 @@ pub fn run(
         }
     })?;
     if format.json {
-        let mut object = report_json(&report);
-        object["applications"] = applications.json();
-        object["detection"] = applications.cost_json();
-        return context.print_json(&object);
+        return context.print_json(&InspectObject::new(&report, &applications));
     }
     for line in report_lines(&report).into_iter().chain(applications.lines(format.verbose)) {
         context.print(&line)?;
@@ -73,48 +71,108 @@ pub fn run(
 }
 
 /// `pinwright.inspect/1`.
-#[must_use]
-pub fn report_json(report: &CardReport) -> serde_json::Value {
-    json!({
-        "schema": "pinwright.inspect/1",
-        "reader": report.card.reader,
-        "atr": report.card.atr.to_string(),
-        "protocol": report.protocol,
-        "family": report.card.family,
-        "application": report.title,
-        "card_id": report.card.card_id.to_string(),
-        "card_id_other_order": report.card.card_id.other_guid().to_string(),
-        "card_id_raw": report.card.card_id.raw_hex(),
-        "pin": {
-            "tries_left": tries_json(report.tries),
-            "min_length": report.limits.min,
-            "max_length": report.limits.max,
-            "characters": report.limits.characters,
-        },
-        // Whether the key is the factory's is told only where the card says so: trying it would be an authentication, which
-        // the card may count.
-        "admin": {
-            "challenge": report.admin_challenge,
-            "tries_left": null,
-            "default_key": secret(report, "management-key").and_then(|key| key.factory),
-            "sets_pin": report.card.family.takes(Proof::AdminAnswer) && report.admin_challenge,
-        },
-        // A null means that the card does not tell.
-        "secrets": report.secrets.iter().map(|secret| json!({
-            "name": secret.name,
-            "tries_left": tries_json(secret.tries),
-            "factory": secret.factory,
-        })).collect::<Vec<_>>(),
-        "certificate_files": report.certificates.as_deref().unwrap_or_default(),
-    })
+#[derive(Serialize)]
+pub struct InspectObject<'a> {
+    #[serde(flatten)]
+    head: Head,
+    reader: &'a str,
+    atr: String,
+    protocol: &'a str,
+    family: Family,
+    application: &'a str,
+    card_id: String,
+    card_id_other_order: String,
+    card_id_raw: String,
+    pin: PinObject,
+    admin: AdminObject,
+    secrets: Vec<SecretObject>,
+    certificate_files: &'a [String],
+    applications: Vec<ApplicationObject<'a>>,
+    detection: DetectionObject<'a>,
 }
 
-/// `{"left":…,"max":…}`, or null where the card does not tell.
-#[must_use]
-pub fn tries_json(tries: Tries) -> serde_json::Value {
-    match tries {
-        Tries::Left { left, max } => json!({"left": left, "max": max}),
-        Tries::Untold => serde_json::Value::Null,
+#[derive(Serialize)]
+struct PinObject {
+    tries_left: Option<TriesObject>,
+    min_length: usize,
+    max_length: usize,
+    characters: PinCharacters,
+}
+
+#[derive(Serialize)]
+struct AdminObject {
+    challenge: bool,
+    /// Never told: asking would be an authentication, which the card may count.
+    tries_left: Option<TriesObject>,
+    /// Told only where the card says so, for the same reason.
+    default_key: Option<bool>,
+    sets_pin: bool,
+}
+
+/// A null means that the card does not tell.
+#[derive(Serialize)]
+struct SecretObject {
+    name: &'static str,
+    tries_left: Option<TriesObject>,
+    factory: Option<bool>,
+}
+
+impl<'a> InspectObject<'a> {
+    /// The report, and what applications are on the card.
+    #[must_use]
+    pub fn new(report: &'a CardReport, applications: &'a Applications) -> Self {
+        let CardReport { card, limits, .. } = report;
+        Self {
+            head: Head::done(Operation::Inspect.schema()),
+            reader: &card.reader,
+            atr: card.atr.to_string(),
+            protocol: &report.protocol,
+            family: card.family,
+            application: &report.title,
+            card_id: card.card_id.to_string(),
+            card_id_other_order: card.card_id.other_guid().to_string(),
+            card_id_raw: card.card_id.raw_hex(),
+            pin: PinObject {
+                tries_left: TriesObject::of(report.tries),
+                min_length: limits.min,
+                max_length: limits.max,
+                characters: limits.characters,
+            },
+            admin: AdminObject {
+                challenge: report.admin_challenge,
+                tries_left: None,
+                default_key: secret(report, "management-key").and_then(|key| key.factory),
+                sets_pin: card.family.takes(Proof::AdminAnswer) && report.admin_challenge,
+            },
+            secrets: report.secrets.iter().map(SecretObject::from).collect(),
+            certificate_files: report.certificates.as_deref().unwrap_or_default(),
+            applications: applications.objects(),
+            detection: applications.cost(),
+        }
+    }
+}
+
+impl From<&SecretReport> for SecretObject {
+    fn from(secret: &SecretReport) -> Self {
+        Self { name: secret.name, tries_left: TriesObject::of(secret.tries), factory: secret.factory }
+    }
+}
+
+/// Tries left, and how many there are where the card tells.
+#[derive(Debug, Serialize)]
+pub struct TriesObject {
+    left: u8,
+    max: Option<u8>,
+}
+
+impl TriesObject {
+    /// `None` where the card does not tell.
+    #[must_use]
+    pub fn of(tries: Tries) -> Option<Self> {
+        match tries {
+            Tries::Left { left, max } => Some(Self { left, max }),
+            Tries::Untold => None,
+        }
     }
 }
 
@@ -186,12 +244,12 @@ fn secret_line(report: &CardReport, secret: &SecretReport) -> Option<String> {
         _ => return None,
     };
     let tells_of_others = || report.secrets.iter().any(|other| other.tries != Tries::Untold || other.factory.is_some());
-    let enroll = Operation::Enroll.name();
+    let set_pin = Operation::SetPin.name();
     let tries = match secret.tries {
         Tries::Untold if tells_of_others() => {
-            format!("tries left not told, although others' are: `{enroll}` risks none")
+            format!("tries left not told, although others' are: `{set_pin}` risks none")
         }
-        Tries::Untold => format!("tries left can't be asked: `{enroll}` risks one, and no second one"),
+        Tries::Untold => format!("tries left can't be asked: `{set_pin}` risks one, and no second one"),
         Tries::Left { left: 0, .. } if secret.name == "resetting-code" => "not set, or blocked".to_owned(),
         tries => tries_text(tries),
     };

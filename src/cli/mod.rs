@@ -6,16 +6,18 @@ mod applications;
 mod card_problem;
 mod config;
 pub mod context;
-mod enroll;
 pub mod error;
+mod help;
 mod history;
 mod inspect;
+mod json;
 mod output;
 mod plan;
 mod readers;
 mod record;
 mod replay;
 pub mod select;
+mod set_pin;
 mod supply;
 mod usage;
 
@@ -31,12 +33,13 @@ use std::sync::Arc;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use self::context::CommandContext;
-use self::enroll::{JobArgs, MeteredReaders};
 use self::error::CliError;
 use self::history::HistoryArgs;
 use self::inspect::ReportFormat;
-use self::record::RecordArgs;
+use self::json::FailedObject;
+use self::record::{RecordArgs, RecordedOperation};
 use self::select::CardChoice;
+use self::set_pin::{JobArgs, MeteredReaders};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::operation::Operation;
@@ -86,10 +89,16 @@ enum Command {
     /// Show what one card says of itself. Writes nothing, spends no try.
     #[command(name = Operation::Inspect.name())]
     Inspect(CardChoice),
-    /// Show every call and every APDU that `enroll` would send, secrets masked. Writes nothing.
+    /// Show every call and every APDU that `set-pin` would send, secrets masked. Writes nothing.
     #[command(name = Operation::Plan.name())]
     Plan(JobArgs),
     /// Set the card's PIN and have the card verify it.
+    #[command(name = Operation::SetPin.name())]
+    SetPin(JobArgs),
+    /// So far the PIN step alone, as `set-pin` does it.
+    ///
+    /// The rest of the enrollment (admin key, key pair, certificate, completion) is not built yet. The command says so on standard
+    /// error, and its JSON has the schema pinwright.set-pin/1.
     #[command(name = Operation::Enroll.name())]
     Enroll(JobArgs),
     /// List what was done to which card, and what is unsettled.
@@ -110,6 +119,12 @@ enum Command {
         /// The recording.
         file: PathBuf,
     },
+    /// Print the script with which a shell completes commands and options.
+    #[command(name = Operation::Completions.name())]
+    Completions(help::CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands.
+    #[command(name = Operation::Man.name())]
+    Man(help::ManArgs),
     /// Run the job on a virtual card and a stand-in for the server.
     #[cfg(feature = "sim")]
     #[command(name = Operation::Demo.name())]
@@ -121,22 +136,34 @@ enum Command {
 }
 
 impl Command {
+    /// Whether the whole enrollment is asked for.
+    fn is_enroll(&self) -> bool {
+        match self {
+            Self::Enroll(_) => true,
+            Self::Record(args) => args.operation == RecordedOperation::Enroll,
+            _ => false,
+        }
+    }
+
     /// The schema of the command's JSON.
     fn schema(&self) -> &'static str {
         match self {
-            Self::Readers => "pinwright.readers/1",
-            Self::Inspect(_) => "pinwright.inspect/1",
-            Self::Plan(_) => "pinwright.plan/1",
-            Self::Enroll(_) => "pinwright.enroll/1",
-            Self::History(_) => "pinwright.history/1",
+            Self::Readers => Operation::Readers.schema(),
+            Self::Inspect(_) => Operation::Inspect.schema(),
+            Self::Plan(_) => Operation::Plan.schema(),
+            Self::SetPin(_) => Operation::SetPin.schema(),
+            Self::Enroll(_) => Operation::Enroll.schema(),
+            Self::History(_) => Operation::History.schema(),
             Self::Agent(args) => args.schema(),
             Self::Config(command) => command.schema(),
-            Self::Record(_) => "pinwright.record/1",
-            Self::Replay { .. } => "pinwright.replay/1",
+            Self::Record(_) => Operation::Record.schema(),
+            Self::Replay { .. } => Operation::Replay.schema(),
+            Self::Completions(_) => Operation::Completions.schema(),
+            Self::Man(_) => Operation::Man.schema(),
             #[cfg(feature = "sim")]
-            Self::Demo(_) => "pinwright.demo/1",
+            Self::Demo(_) => Operation::Demo.schema(),
             #[cfg(feature = "sim")]
-            Self::Sim(_) => "pinwright.sim/1",
+            Self::Sim(_) => Operation::Sim.schema(),
         }
     }
 }
@@ -166,6 +193,8 @@ impl Arguments {
                 | Command::Agent(_)
                 | Command::Config(_)
                 | Command::Replay { .. }
+                | Command::Completions(_)
+                | Command::Man(_)
         )
     }
 
@@ -176,7 +205,8 @@ impl Arguments {
     }
 }
 
-/// Reads the command line. Help and version go to standard output, mistakes to standard error.
+/// Reads the command line. Help and version go to standard output, mistakes to standard error, and with `--json` as an object to
+/// standard output as well.
 ///
 /// # Errors
 /// The exit code of a command line that leaves nothing to run: [`Exit::Done`] after help or version, [`Exit::Usage`] after a
@@ -185,9 +215,16 @@ pub fn parse(
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     context: &mut CommandContext<'_>,
 ) -> Result<Arguments, Exit> {
-    Arguments::try_parse_from(arguments).map_err(|error| {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    Arguments::try_parse_from(&arguments).map_err(|error| {
         if error.use_stderr() {
-            usage::told(error).trim_end().split('\n').for_each(|line| context.say(line));
+            let mistake = usage::Mistake::new(error);
+            if usage::wants_json(&arguments) {
+                let object = FailedObject::usage(usage::schema(&arguments), mistake.message(), mistake.hint());
+                // Where even this can't be written, standard error and the exit code still tell.
+                drop(context.print_json(&object));
+            }
+            mistake.text().split('\n').for_each(|line| context.say(line));
             return Exit::Usage;
         }
         drop(context.print_lines(error.render().to_string().trim_end()));
@@ -201,7 +238,7 @@ pub fn run(arguments: &Arguments, context: &mut CommandContext<'_>) -> Exit {
         Ok(exit) => exit,
         Err(error) => {
             if arguments.json {
-                let object = output::error_json(arguments.command.schema(), &error);
+                let object = FailedObject::new(arguments.command.schema(), &error);
                 // Where even this can't be written, standard error and the exit code still tell.
                 drop(context.print_json(&object));
             }
@@ -216,6 +253,11 @@ pub fn run(arguments: &Arguments, context: &mut CommandContext<'_>) -> Exit {
 /// Runs it, and gives the exit code of what it found out; most commands end with a failure or well.
 fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<Exit, CliError> {
     let json = arguments.json;
+    match &arguments.command {
+        Command::Completions(args) => return help::completions(args, json, context).map(|()| Exit::Done),
+        Command::Man(args) => return help::man(args, json, context).map(|()| Exit::Done),
+        _ => {}
+    }
     #[cfg(feature = "sim")]
     match &arguments.command {
         Command::Demo(args) => return demo::run(args, json, context).map(|()| Exit::Done),
@@ -235,6 +277,9 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<E
             context.say(&format!("warning: {warning}"));
         }
     }
+    if arguments.command.is_enroll() && !arguments.quiet {
+        set_pin::tell_of_the_pin_step(context);
+    }
     let service = PcscReaders::new(config.reader_timeout);
     // The traffic of virtual readers is logged and counted as well, so it is wrapped here and not where readers are made.
     let meter = Arc::new(Meter::default());
@@ -245,13 +290,15 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<E
             inspect::run(&config, choice, ReportFormat { json, verbose: arguments.verbose > 0 }, readers, context)
         }
         Command::Plan(args) => return plan::run(&config, args, json, readers, context),
-        Command::Enroll(args) => enroll::run(&config, args, json, MeteredReaders { readers, meter: &meter }, context),
+        command @ (Command::SetPin(args) | Command::Enroll(args)) => {
+            set_pin::run(&config, args, (command.schema(), json), MeteredReaders { readers, meter: &meter }, context)
+        }
         Command::History(args) => history::run(&config, args, json, context),
         Command::Agent(args) => agent::run(&config, args, json, context),
         Command::Record(args) => record::run(&config, args, json, MeteredReaders { readers, meter: &meter }, context),
         Command::Replay { file } => replay::run(&config, file, json, context),
         // Run before the configuration was loaded.
-        Command::Config(_) => Ok(()),
+        Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(()),
         #[cfg(feature = "sim")]
         Command::Demo(_) | Command::Sim(_) => Ok(()),
     }

@@ -1,13 +1,14 @@
-//! `pinwright plan`: every call and every APDU of the job that `enroll` would do, without doing it.
+//! `pinwright plan`: every call and every APDU of the job that `set-pin` would do, without doing it.
 
 use std::sync::Arc;
 
 use super::agent_journal::AgentJournal;
 use super::context::CommandContext;
-use super::enroll::{JobArgs, issuer};
 use super::error::CliError;
+use super::json::PlanObject;
 use super::output;
 use super::select::choose;
+use super::set_pin::{JobArgs, issuer};
 use super::supply::{Asking, CommandSupplier};
 use crate::config::Config;
 use crate::exit::Exit;
@@ -17,7 +18,7 @@ use crate::reader::Readers;
 use crate::secret::scrub::on_own_stack;
 
 /// Runs the command: identifies the card, asks the server for its records, and prints what the job would go on with. Writes
-/// nothing and spends no try. Ends with the exit code that `enroll` would have, as if a person had said yes.
+/// nothing and spends no try. Ends with the exit code that `set-pin` would have, as if a person had said yes.
 ///
 /// # Errors
 /// [`CliError::NoServer`] and [`CliError::Setup`] where the configuration names no server that can be used,
@@ -51,7 +52,7 @@ pub fn run(
     })?;
     let exit = plan.obstacle.as_ref().map_or(Exit::Done, Exit::from);
     if json {
-        context.print_json(&output::plan_json(&plan))?;
+        context.print_json(&PlanObject::new(&plan))?;
         return Ok(exit);
     }
     for line in output::plan_lines(&plan) {

@@ -1,15 +1,18 @@
 //! `pinwright readers`: what is there now. Cards are asked who they are; nothing is written and no try is spent.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::card_problem::in_few_words;
 use super::context::CommandContext;
 use super::error::CliError;
-use super::inspect::{CardReport, Detail, report, tries_json, tries_text};
+use super::inspect::{CardReport, Detail, TriesObject, report, tries_text};
+use super::json::Head;
 use super::select::{Chosen, Visible, all_hidden, visible};
+use crate::card::Family;
 use crate::config::Config;
 use crate::foreign_text::escaped;
 use crate::job::Failure;
+use crate::operation::Operation;
 use crate::reader::{ReaderEntry, Readers};
 
 /// What is in a reader.
@@ -36,13 +39,10 @@ pub fn run(
     let Visible { entries, hidden } = visible(readers, &config.ignored_readers)?;
     let contents = contents(config, readers, &entries);
     if json {
-        let list: Vec<Value> = entries
-            .iter()
-            .zip(&contents)
-            .enumerate()
-            .map(|(number, (entry, content))| entry_json(number, entry, content))
-            .collect();
-        return context.print_json(&json!({"schema": "pinwright.readers/1", "readers": list, "hidden": hidden}));
+        let slots = entries.iter().zip(&contents).enumerate();
+        let readers = slots.map(|(index, (entry, content))| ReaderObject::new(index, entry, content)).collect();
+        let head = Head::done(Operation::Readers.schema());
+        return context.print_json(&ReadersObject { head, readers, hidden });
     }
     match (entries.is_empty(), hidden) {
         (false, _) => {}
@@ -74,26 +74,52 @@ fn contents(config: &Config, readers: &dyn Readers, entries: &[ReaderEntry]) -> 
     })
 }
 
-fn entry_json(number: usize, entry: &ReaderEntry, content: &SlotContent) -> Value {
-    let atr = entry.presence.atr.as_ref().map(ToString::to_string);
-    let (state, family, card_id, tries, error) = match content {
-        SlotContent::Empty => ("empty", None, None, Value::Null, None),
-        SlotContent::Mute => ("mute", None, None, Value::Null, None),
-        SlotContent::Card(card) => {
-            ("card", Some(card.card.family), Some(card.card.card_id.to_string()), tries_json(card.tries), None)
+/// `pinwright.readers/1`.
+#[derive(Serialize)]
+struct ReadersObject<'a> {
+    #[serde(flatten)]
+    head: Head,
+    readers: Vec<ReaderObject<'a>>,
+    hidden: usize,
+}
+
+#[derive(Serialize)]
+struct ReaderObject<'a> {
+    index: usize,
+    name: &'a str,
+    state: &'static str,
+    atr: Option<String>,
+    family: Option<Family>,
+    card_id: Option<String>,
+    tries_left: Option<TriesObject>,
+    error: Option<String>,
+}
+
+impl<'a> ReaderObject<'a> {
+    fn new(index: usize, entry: &'a ReaderEntry, content: &SlotContent) -> Self {
+        let atr = entry.presence.atr.as_ref().map(ToString::to_string);
+        let reader = |state| Self {
+            index,
+            name: &entry.name,
+            state,
+            atr,
+            family: None,
+            card_id: None,
+            tries_left: None,
+            error: None,
+        };
+        match content {
+            SlotContent::Empty => reader("empty"),
+            SlotContent::Mute => reader("mute"),
+            SlotContent::Card(card) => Self {
+                family: Some(card.card.family),
+                card_id: Some(card.card.card_id.to_string()),
+                tries_left: TriesObject::of(card.tries),
+                ..reader("card")
+            },
+            SlotContent::Unusable(failure) => Self { error: Some(in_few_words(&failure.cause)), ..reader("unusable") },
         }
-        SlotContent::Unusable(failure) => ("unusable", None, None, Value::Null, Some(in_few_words(&failure.cause))),
-    };
-    json!({
-        "index": number,
-        "name": entry.name,
-        "state": state,
-        "atr": atr,
-        "family": family,
-        "card_id": card_id,
-        "tries_left": tries,
-        "error": error,
-    })
+    }
 }
 
 fn entry_text(entry: &ReaderEntry, content: &SlotContent) -> String {

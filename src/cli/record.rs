@@ -1,30 +1,36 @@
 //! `pinwright record`: an operation on a card as an `.apdu` file. Secrets are masked before they reach the recording.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use super::context::CommandContext;
-use super::enroll::{JobArgs, MeteredReaders, done, provision, tell_already_done, warn};
 use super::error::CliError;
 use super::inspect;
+use super::json::Head;
 use super::select::choose;
+use super::set_pin::{JobArgs, MeteredReaders, done, provision, tell_already_done, warn};
 use crate::config::Config;
 use crate::job::authority::Authority;
 use crate::job::{Cause, Failure};
+use crate::operation::Operation;
 use crate::reader::fixture::Fixture;
 use crate::reader::record::Recording;
 
-/// The operation that is recorded. Its names are part of the recording's format, and stay when a command is renamed.
+/// The operation that is recorded. Its names are part of the recording's format: an old one is played for ever.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum RecordedOperation {
     /// `inspect`: nothing is written to the card.
     #[default]
     Inspect,
-    /// `enroll`: the PIN is set.
+    /// The PIN is set.
+    SetPin,
+    /// So far the same as `set-pin`.
     Enroll,
 }
 
@@ -34,15 +40,31 @@ impl RecordedOperation {
     pub fn scenario(self) -> &'static str {
         match self {
             Self::Inspect => "a card is read: application, card ID, tries left, certificate files",
-            Self::Enroll => "the user PIN is to be set and verified",
+            Self::SetPin | Self::Enroll => "the user PIN is to be set and verified",
         }
     }
 
-    /// The name in the recording's header.
+    /// The operation of that name. Older recordings of a PIN step have `set-pin`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::value_variants().iter().copied().find(|operation| operation.name() == name)
+    }
+
+    /// The operation as the recording's header names it: by what was done.
+    #[must_use]
+    pub fn recorded(self) -> Self {
+        match self {
+            Self::Inspect => Self::Inspect,
+            Self::SetPin | Self::Enroll => Self::SetPin,
+        }
+    }
+
+    /// The name as it is typed, and in the recording's header.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Inspect => "inspect",
+            Self::SetPin => "set-pin",
             Self::Enroll => "enroll",
         }
     }
@@ -59,13 +81,13 @@ pub struct RecordArgs {
     /// The make of the card, for the recording's header.
     #[arg(long, value_name = "TEXT", default_value = "not told")]
     pub card: String,
-    /// The card and, for `enroll`, the job.
+    /// The card and, for `set-pin`, the job.
     #[command(flatten)]
     pub job: JobArgs,
 }
 
 /// Runs the command: does the operation and keeps its exchanges, those of a job that fails as well. It costs the tries that
-/// the operation costs: none for `inspect`, those of [`provision()`] for `enroll`.
+/// the operation costs: none for `inspect`, those of [`provision()`] for `set-pin`.
 ///
 /// # Errors
 /// [`CliError::File`] where the recording's file can't be made, before the card is touched; the operation's own error; and
@@ -90,10 +112,20 @@ pub fn run(
             if matches!(*failure.cause, Cause::AlreadyDone(_)) =>
         {
             out.discard();
-            tell_already_done(failure.into(), "pinwright.record/1", json, context)
+            tell_already_done(failure.into(), Operation::Record.schema(), json, context)
         }
         end => conclude(out, recording.fixture(), args, end, json, context),
     }
+}
+
+/// `pinwright.record/1`.
+#[derive(Serialize)]
+struct RecordedObject<'a> {
+    #[serde(flatten)]
+    head: Head,
+    operation: &'static str,
+    file: Cow<'a, str>,
+    exchanges: usize,
 }
 
 /// How the operation ended.
@@ -138,7 +170,7 @@ fn operate(
                 Err(error) => error.into(),
             }
         }
-        RecordedOperation::Enroll => match provision(config, &args.job, metered, context) {
+        RecordedOperation::SetPin | RecordedOperation::Enroll => match provision(config, &args.job, metered, context) {
             Ok((job, _)) => {
                 warn(&job, context);
                 OperationEnd { outcome, authority: Some(job.authority), done: Some(done(&job)), error: None }
@@ -181,13 +213,12 @@ fn conclude(
         }
         (None, Ok(())) => {
             let printed = if json {
-                context.print_json(&serde_json::json!({
-                    "schema": "pinwright.record/1",
-                    "outcome": outcome,
-                    "operation": args.operation.name(),
-                    "file": args.out,
-                    "exchanges": exchanges,
-                }))
+                context.print_json(&RecordedObject {
+                    head: Head::done(Operation::Record.schema()),
+                    operation: args.operation.name(),
+                    file: args.out.to_string_lossy(),
+                    exchanges,
+                })
             } else {
                 context.print(&format!("{exchanges} exchanges recorded in {}.", args.out.display()))
             };
@@ -217,7 +248,7 @@ fn headed(
     // A recording is played without a server, so it can be played only where the card decided how the operation ended, and
     // where every answer could be kept. Without this header it is a recording of the wire alone.
     if playable {
-        put("operation", args.operation.name());
+        put("operation", args.operation.recorded().name());
     }
     if let Some(authority) = authority {
         put("authority", authority.name());

@@ -6,11 +6,12 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::context::CommandContext;
 use super::error::CliError;
 use super::inspect;
+use super::json::Head;
 use super::record::{RecordedOperation, failed};
 use super::select::Chosen;
 use crate::apdu::ApduError;
@@ -26,6 +27,7 @@ use crate::job::issuer::{Answers, Assignment, Issuer, Question, Wanted, Watch};
 use crate::job::secrets::{Need, SecretError};
 use crate::job::supplier::Supplier;
 use crate::job::{Cause, Failure};
+use crate::operation::Operation;
 use crate::provision;
 use crate::provision::{Asked, Job, Rules};
 use crate::reader::fixture::Fixture;
@@ -33,6 +35,16 @@ use crate::reader::replay::{Replay, ReplayError};
 use crate::reader::{ReaderError, Readers};
 use crate::secret::{AdminKey, AdminResponse, Code, Pin};
 use crate::server::{AdminKeyVersion, CardParameters, ProposedPin};
+
+/// `pinwright.replay/1`.
+#[derive(Serialize)]
+struct PlayedObject<'a> {
+    #[serde(flatten)]
+    head: Head,
+    operation: &'a str,
+    recorded_outcome: &'a str,
+    exchanges: usize,
+}
 
 /// Runs the command. No card is touched, so no try is spent.
 ///
@@ -51,13 +63,12 @@ pub fn run(config: &Config, path: &Path, json: bool, context: &mut CommandContex
         return Err(CliError::OtherOutcome { recorded, played });
     }
     if json {
-        return context.print_json(&json!({
-            "schema": "pinwright.replay/1",
-            "outcome": "done",
-            "operation": operation,
-            "recorded_outcome": recorded,
-            "exchanges": exchanges,
-        }));
+        return context.print_json(&PlayedObject {
+            head: Head::done(Operation::Replay.schema()),
+            operation: &operation,
+            recorded_outcome: &recorded,
+            exchanges,
+        });
     }
     context.print(&format!("{exchanges} exchanges of {operation} played, outcome: {recorded}."))
 }
@@ -78,12 +89,12 @@ fn play(fixture: Fixture, families: &Families) -> Result<Option<String>, CliErro
     let lengths = SecretLengths::of(&fixture);
     let replay = Replay::new(fixture)?;
     let reader = replay.list()?.into_iter().map(|entry| entry.name).next().unwrap_or_default();
-    let result = match operation.as_str() {
-        name if name == RecordedOperation::Inspect.name() => {
+    let Some(operation) = RecordedOperation::named(&operation) else { return Ok(None) };
+    let result = match operation {
+        RecordedOperation::Inspect => {
             inspect::report(&replay, &Chosen { reader, card_id: None }, families, None, inspect::Detail::Full).map(drop)
         }
-        name if name == RecordedOperation::Enroll.name() => set_pin(&replay, reader, authority, lengths, families),
-        _ => return Ok(None),
+        RecordedOperation::SetPin | RecordedOperation::Enroll => set_pin(&replay, reader, authority, lengths, families),
     };
     let outcome = match result {
         Ok(()) => "done".to_owned(),

@@ -20,11 +20,23 @@ const SOCKET: &str = "agent.sock";
 /// A path longer than this is no address of a Unix socket (unix(7): 108 bytes with the closing zero).
 const SOCKET_MAX: usize = 107;
 
+/// Whose requests are worked on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Requests {
+    /// The agent's own.
+    #[default]
+    #[serde(alias = "approved")]
+    Own,
+    /// All that it may see.
+    Visible,
+}
+
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Agent {
     pub on_insert: OnInsert,
-    pub requests: String,
+    pub requests: Requests,
     pub job_timeout: String,
     pub stop_timeout: String,
     pub recheck: [String; 2],
@@ -42,7 +54,7 @@ impl Default for Agent {
         let text = |text: &str| text.to_owned();
         Self {
             on_insert: OnInsert::default(),
-            requests: text("own"),
+            requests: Requests::default(),
             job_timeout: text("3min"),
             stop_timeout: text("30s"),
             recheck: [text("30s"), text("15min")],
@@ -68,17 +80,16 @@ impl Agent {
     /// # Errors
     /// [`ConfigError::Value`] with the key.
     pub(super) fn settings(self, environment: Environment<'_>) -> Result<Settings, ConfigError> {
-        let visible_requests = match self.requests.as_str() {
-            "own" | "approved" => false,
-            "visible" => true,
-            _ => return Err(value("agent.requests", "\"own\" or \"visible\"")),
-        };
         let [recheck_first, recheck_longest] = pauses("agent.recheck", &self.recheck, SECOND, DAY)?;
         let [retry_first, retry_longest] = pauses("agent.retry", &self.retry, SECOND / 10, HOUR)?;
         let (control, control_of_system) = control(self.control, environment)?;
+        let control_group = self.control_group.map(|name| account("agent.control_group", name)).transpose()?;
+        // Its folder is a person's own: no other member could get there, and the person need not be one.
+        let is_of_person = environment.folder("XDG_RUNTIME_DIR").zip(control.as_ref());
+        let is_of_person = is_of_person.is_some_and(|(folder, socket)| socket.starts_with(folder));
         Ok(Settings {
             on_insert: self.on_insert,
-            visible_requests,
+            visible_requests: self.requests == Requests::Visible,
             job_timeout: span("agent.job_timeout", &self.job_timeout, 10 * SECOND, HOUR)?,
             stop_timeout: span("agent.stop_timeout", &self.stop_timeout, SECOND, 10 * MINUTE)?,
             recheck_first,
@@ -90,7 +101,7 @@ impl Agent {
             pinentry_timeout: span("agent.pinentry_timeout", &self.pinentry_timeout, 10 * SECOND, HOUR)?,
             control,
             control_of_system,
-            control_group: self.control_group.map(|name| account("agent.control_group", name)).transpose()?,
+            control_group: control_group.filter(|_| !is_of_person),
             user: self.user.map(|name| account("agent.user", name)).transpose()?,
             metrics: self.metrics.as_deref().map(metrics).transpose()?,
         })

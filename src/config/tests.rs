@@ -17,7 +17,7 @@ fn the_documented_sample_is_taken() {
         url = "https://cm.contoso.com/CertificateManagement"
         ca_file = "/etc/pinwright/ca.pem"
         auth = "bearer"
-        token_file = "/run/pinwright/token"
+        token_file = "/etc/pinwright/secrets/token"
         pin_route = "auto"
         timeout = "10s"
         [card]
@@ -64,7 +64,7 @@ fn what_cannot_be_is_refused_by_name() {
         ("[card]\nadmin_key = \"hunter2\"", "line 2: unknown variant, expected"),
         ("[server]\ntimeout = 8765", "line 2: invalid type: integer, expected"),
         ("[agent]\non_insert = \"erase\"", "line 2: unknown variant `erase`"),
-        ("[agent]\nrequests = \"all\"", "agent.requests"),
+        ("[agent]\nrequests = \"all\"", "line 2: unknown variant `all`"),
         ("[agent]\njob_timeout = \"1s\"", "agent.job_timeout: between 10s and 1h"),
         ("[agent]\nstop_timeout = \"1day\"", "agent.stop_timeout"),
         ("[agent]\nrecheck = [\"10min\", \"1min\"]", "agent.recheck: [first, longest]"),

@@ -242,7 +242,7 @@ impl<'a> Log<'a> {
         let noted = job.note(Moment::new(Stage::Verify, Phase::Done, ProofState::Accepted));
         let settled = noted.and_then(|()| job.settle(&earlier));
         if settled.is_ok() {
-            job.tell_version_one();
+            job.tell_version_one(&[]);
         }
         (Some(job.id().to_owned()), most_doubtful(&earlier).cloned(), settled.err())
     }
@@ -253,7 +253,7 @@ impl<'a> Log<'a> {
         let Some(mut job) = self.job.take() else { return failure };
         failure.journal = Some(job.id().to_owned());
         match job.note(end(&failure)) {
-            Ok(()) => job.tell_version_one(),
+            Ok(()) => job.tell_version_one(&self.past),
             // The record on disk says less than is known now, and nothing that is wrong.
             Err(error) => tracing::error!("the journal could not note the end of the job: {error}"),
         }

@@ -45,7 +45,7 @@ impl AtrDoubt {
     /// What to do next, as an imperative sentence without a full stop.
     #[must_use]
     pub fn remedy(&self) -> String {
-        let enroll = Operation::Enroll;
+        let set_pin = Operation::SetPin;
         match self {
             Self::Strict => {
                 "check that the right card is inserted; if it is, try the reader that it was registered in, or have the ATR in the \
@@ -53,11 +53,11 @@ impl AtrDoubt {
                     .to_owned()
             }
             Self::NotHex | Self::DerivedId => format!(
-                "check that the right card is inserted; if it is, run `{enroll}`, which asks about it, or have the ATR in the \
+                "check that the right card is inserted; if it is, run `{set_pin}`, which asks about it, or have the ATR in the \
                  server's record corrected"
             ),
             Self::OtherApplication { .. } => format!(
-                "check that the right card is inserted; if it is, run `{enroll}` on a terminal without `--yes`, or name the \
+                "check that the right card is inserted; if it is, run `{set_pin}` on a terminal without `--yes`, or name the \
                  record with `--smartcard`"
             ),
         }

@@ -151,15 +151,15 @@ impl ResolveError {
             Self::OtherType { .. } => "have an Enroll or Unblock request made for this card".to_owned(),
             Self::OtherUser { .. } => "have the request or the card's record put right at the server".to_owned(),
             Self::UserUntold { .. } => {
-                format!("run `{}`: a person who is told of the request can say yes to it", Operation::Enroll)
+                format!("run `{}`: a person who is told of the request can say yes to it", Operation::SetPin)
             }
             Self::BegunElsewhere { .. } => {
-                let enroll = Operation::Enroll;
-                format!("see that nobody else works on this card; then run `{enroll}`, where a person can say yes")
+                let set_pin = Operation::SetPin;
+                format!("see that nobody else works on this card; then run `{set_pin}`, where a person can say yes")
             }
             Self::AmbiguousRequest { .. } => "name one with `--request`".to_owned(),
             Self::TooManyRequests { .. } => {
-                format!("name the request, so that no list is needed: `{} --request UUID`", Operation::Enroll)
+                format!("name the request, so that no list is needed: `{} --request UUID`", Operation::SetPin)
             }
             Self::OtherCard { .. } => "check `--smartcard`, and that the right card is inserted".to_owned(),
             Self::OtherAtr { why, .. } => why.remedy(),

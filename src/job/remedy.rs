@@ -35,8 +35,8 @@ impl Cause {
             }
             Self::Binding(_) => "insert the right card and run the command again".to_owned(),
             Self::Secret(SecretError::NoTerminal { .. }) => {
-                let enroll = Operation::Enroll;
-                format!("run the command on a terminal, or give the secret on a file descriptor (see `{enroll} --help`)")
+                let set_pin = Operation::SetPin;
+                format!("run the command on a terminal, or give the secret on a file descriptor (see `{set_pin} --help`)")
             }
             Self::Secret(SecretError::NobodyToAsk) => {
                 "say yes beforehand with `--yes`, or run the command on a terminal".to_owned()
@@ -79,7 +79,7 @@ impl Cause {
                 format!("set the PIN with another authority ({others}), which does not depend on the current one")
             }
             Self::AlreadyDone(_) | Self::DoneInDoubt { .. } => {
-                format!("run `{} --again` to set another PIN", Operation::Enroll)
+                format!("run `{} --again` to set another PIN", Operation::SetPin)
             }
             Self::UncountedTry { what, .. } => format!(
                 "make sure of the {what}, then allow one more try with `--risk-uncounted=puk`, or use another authority"
@@ -87,24 +87,24 @@ impl Cause {
             Self::CounterRefused { what, .. } => format!(
                 "use another authority; or make sure of the {what} and that it is not nearly blocked, then allow one try \
                  with `{} --risk-uncounted=pin`",
-                Operation::Enroll
+                Operation::SetPin
             ),
             Self::RefusedBefore { what, .. } => format!(
                 "make sure of the {what} before another try is spent: then run `{}`, or have a new request made",
-                Operation::Enroll
+                Operation::SetPin
             ),
             Self::AnswerBarred { key, .. } => {
                 let other = match key {
                     Some(_) => "find out which admin key is on the card and say so (`--admin-key`)",
                     None => "find out which admin key is on the card",
                 };
-                let enroll = Operation::Enroll;
-                format!("{other}; `{enroll} --risk-uncounted=admin` shows it once more, which may cost an admin try")
+                let set_pin = Operation::SetPin;
+                format!("{other}; `{set_pin} --risk-uncounted=admin` shows it once more, which may cost an admin try")
             }
             Self::CutOffBefore { .. } => format!(
                 "see why they were cut off (reader, contact, power), and what `{}` says is left; then run `{}`",
                 Operation::Inspect,
-                Operation::Enroll
+                Operation::SetPin
             ),
             Self::Interrupted => "run the command again".to_owned(),
         }

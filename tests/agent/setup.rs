@@ -255,7 +255,7 @@ impl Setup {
 /// No test waits for a pause that a person would not notice either.
 fn quick() -> Settings {
     Settings {
-        on_insert: OnInsert::Provision,
+        on_insert: OnInsert::SetPin,
         job_timeout: Duration::from_secs(60),
         stop_timeout: Duration::from_secs(20),
         retry_first: Duration::from_millis(200),

@@ -17,7 +17,7 @@ fn enroll(installation: &Installation, pcscd: &Pcscd, control: &Path, more: &[&s
         installation.path("person").display(),
         control.display()
     );
-    let arguments: Vec<&str> = ["--json", "enroll", "--yes"].iter().chain(more).copied().collect();
+    let arguments: Vec<&str> = ["--json", "set-pin", "--yes"].iter().chain(more).copied().collect();
     installation.start_by(&pcscd.socket(), &words, &arguments).finish()
 }
 

@@ -103,6 +103,11 @@ impl Case {
             .unwrap_or_else(|error| panic!("{}: {error}", file.display()))
     }
 
+    /// Whether the result is to be one JSON object.
+    pub fn is_json(&self) -> bool {
+        self.args.iter().any(|argument| argument == "--json")
+    }
+
     pub fn run(&self) -> Got {
         let folder = tempfile::tempdir().unwrap();
         let server = self.server.as_ref().map(|spec| spec.start(self.reader.first()));

@@ -47,19 +47,24 @@ fn no_text_of_the_program_spells_a_command_out() {
 #[test]
 fn the_search_for_commands_in_texts_finds_them() {
     let source = "\
-        /// Doc comments may say `pinwright enroll`.\n\
+        /// Doc comments may say `pinwright set-pin`.\n\
         fn f<'a>(c: char) -> &'a str {\n\
-            if c == '\"' { return \"run `pinwright enroll` again\"; } // \"pinwright plan\"\n\
+            if c == '\"' { return \"run `pinwright set-pin` again\"; } // \"pinwright plan\"\n\
             /* \"pinwright readers\" */ r#\"see \"pinwright agent status\"\"#\n\
         }\n\
         fn g() -> &'static str { \"a \\\"b\\\" c, \\\n              `inspect` shows it\" }\n\
         #[cfg(test)]\nmod tests { fn h() { \"pinwright history\"; } }\n";
     let literals = string_literals(&without_tests(source));
     let found: Vec<_> = literals.iter().filter_map(|literal| spelt_out(literal)).collect();
-    assert_eq!(found, ["pinwright enroll", "pinwright agent", "`inspect`"], "{literals:?}");
-    for harmless in
-        ["pinwright.enroll/1", "pinwright-agent", "an agent of pinwright", "`agent.control`", "plan", "pinwright plans"]
-    {
+    assert_eq!(found, ["pinwright set-pin", "pinwright agent", "`inspect`"], "{literals:?}");
+    for harmless in [
+        "pinwright.set-pin/1",
+        "pinwright-agent",
+        "an agent of pinwright",
+        "`agent.control`",
+        "plan",
+        "pinwright plans",
+    ] {
         assert_eq!(spelt_out(harmless), None);
     }
 }

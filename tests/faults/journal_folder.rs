@@ -227,7 +227,7 @@ fn a_history_that_is_read_while_jobs_write_is_never_torn() {
                         job.note(moment(Stage::Pin, Phase::AboutTo)).unwrap();
                         job.note(moment(Stage::Pin, Phase::Done)).unwrap();
                         job.note(moment(Stage::Verify, Phase::Done)).unwrap();
-                        job.tell_version_one();
+                        job.tell_version_one(&[]);
                         // Removes what both have closed: the other may be faster.
                         journal.tidy(Uuid::from_u128(card));
                     }

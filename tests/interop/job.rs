@@ -42,9 +42,9 @@ impl<'a> Job<'a> {
         self.installation.pinwright(self.pcscd, &["--json", "inspect"]).exits(0).json()
     }
 
-    /// `enroll --json` by this authority alone.
+    /// `set-pin --json` by this authority alone.
     pub fn enroll(&self, authority: Authority<'_>) -> Run {
-        self.run(authority, &["--json", "enroll", "--yes", "--again"])
+        self.run(authority, &["--json", "set-pin", "--yes", "--again"])
     }
 
     /// A command that takes the secret of this authority from a descriptor.

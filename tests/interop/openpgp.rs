@@ -298,7 +298,7 @@ fn a_pin_that_does_not_fit_stops_the_job_before_a_try() {
 
 #[test]
 fn the_server_is_no_authority_over_the_pin() {
-    for command in [&["--json", "plan"][..], &["--json", "enroll", "--yes", "--again"]] {
+    for command in [&["--json", "plan"][..], &["--json", "set-pin", "--yes", "--again"]] {
         let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
         let card = card(&pcscd);
         set_resetting_code(&OpenSc::openpgp(&pcscd, &card));

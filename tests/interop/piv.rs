@@ -192,7 +192,7 @@ fn a_wrong_puk_costs_one_try_and_changes_nothing() {
     let (run, exchanges) = card.watch(|| job.enroll(BY_PUK));
     assert_refused(&run, 9, "untouched", "--risk-uncounted");
     assert_eq!(tries(&exchanges), 0);
-    job.run(BY_PUK, &["--json", "enroll", "--yes", "--again", "--risk-uncounted=puk"]).exits(0);
+    job.run(BY_PUK, &["--json", "set-pin", "--yes", "--again", "--risk-uncounted=puk"]).exits(0);
     yubico.verify_pin(&job.pin()).accepted();
 }
 
@@ -248,7 +248,7 @@ fn a_pin_that_does_not_fit_stops_the_job_before_a_try() {
 
 #[test]
 fn the_server_is_no_authority_over_the_pin() {
-    for command in [&["--json", "plan"][..], &["--json", "enroll", "--yes", "--again"]] {
+    for command in [&["--json", "plan"][..], &["--json", "set-pin", "--yes", "--again"]] {
         let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
         let card = card(&pcscd);
         let job = Job::new(&pcscd, CARD_ID);

@@ -1,4 +1,4 @@
-//! `plan`, judged by the card: what it has announced is what `enroll` then sends.
+//! `plan`, judged by the card: what it has announced is what `set-pin` then sends.
 
 use support::pcscd::Pcscd;
 use support::vcard::{Exchange, Vcard};

@@ -24,7 +24,7 @@ struct Case {
     name: &'static str,
     /// What is done to the card first, and how many wrong tries that makes.
     before: (Vec<String>, usize),
-    /// The proof of an `enroll`; `inspect` has none.
+    /// The proof of an `set-pin`; `inspect` has none.
     authority: Option<Authority<'static>>,
     /// Exit code, and wrong tries that pinwright makes.
     ends: (i32, usize),
@@ -69,13 +69,13 @@ fn piv_cases() -> Vec<Case> {
     vec![
         Case::inspect("inspect-ok"),
         Case::inspect("inspect-pin-blocked").after(&blocked_pin, 3),
-        Case::enroll("enroll-puk-ok", "puk", PUK),
-        Case::enroll("enroll-puk-pin-blocked", "puk", PUK).after(&blocked_pin, 3),
-        Case::enroll("enroll-puk-wrong", "puk", WRONG).refused(),
-        Case::enroll("enroll-puk-blocked", "puk", PUK).after(&blocked_puk, 3).refused(),
-        Case::enroll("enroll-current-pin-ok", "current-pin", PIN),
-        Case::enroll("enroll-current-pin-wrong", "current-pin", WRONG).refused(),
-        Case::enroll("enroll-current-pin-blocked", "current-pin", PIN).after(&blocked_pin, 3).stopped(4),
+        Case::enroll("set-pin-puk-ok", "puk", PUK),
+        Case::enroll("set-pin-puk-pin-blocked", "puk", PUK).after(&blocked_pin, 3),
+        Case::enroll("set-pin-puk-wrong", "puk", WRONG).refused(),
+        Case::enroll("set-pin-puk-blocked", "puk", PUK).after(&blocked_puk, 3).refused(),
+        Case::enroll("set-pin-current-pin-ok", "current-pin", PIN),
+        Case::enroll("set-pin-current-pin-wrong", "current-pin", WRONG).refused(),
+        Case::enroll("set-pin-current-pin-blocked", "current-pin", PIN).after(&blocked_pin, 3).stopped(4),
     ]
 }
 
@@ -87,19 +87,19 @@ fn openpgp_cases() -> Vec<Case> {
     vec![
         Case::inspect("inspect-ok"),
         Case::inspect("inspect-pin-blocked").after(&blocked_pin, 3),
-        Case::enroll("enroll-admin-pin-ok", "admin-pin", ADMIN_PIN),
-        Case::enroll("enroll-admin-pin-pin-blocked", "admin-pin", ADMIN_PIN).after(&blocked_pin, 3),
-        Case::enroll("enroll-admin-pin-wrong", "admin-pin", WRONG).refused(),
-        Case::enroll("enroll-admin-pin-blocked", "admin-pin", ADMIN_PIN).after(&blocked_admin, 3).stopped(4),
-        Case::enroll("enroll-resetting-code-ok", "resetting-code", RESETTING_CODE).after(&code, 0),
-        Case::enroll("enroll-resetting-code-wrong", "resetting-code", WRONG).after(&code, 0).refused(),
-        Case::enroll("enroll-resetting-code-blocked", "resetting-code", RESETTING_CODE)
+        Case::enroll("set-pin-admin-pin-ok", "admin-pin", ADMIN_PIN),
+        Case::enroll("set-pin-admin-pin-pin-blocked", "admin-pin", ADMIN_PIN).after(&blocked_pin, 3),
+        Case::enroll("set-pin-admin-pin-wrong", "admin-pin", WRONG).refused(),
+        Case::enroll("set-pin-admin-pin-blocked", "admin-pin", ADMIN_PIN).after(&blocked_admin, 3).stopped(4),
+        Case::enroll("set-pin-resetting-code-ok", "resetting-code", RESETTING_CODE).after(&code, 0),
+        Case::enroll("set-pin-resetting-code-wrong", "resetting-code", WRONG).after(&code, 0).refused(),
+        Case::enroll("set-pin-resetting-code-blocked", "resetting-code", RESETTING_CODE)
             .after(&code, 0)
             .after(&blocked_code, 3)
             .stopped(2),
-        Case::enroll("enroll-current-pin-ok", "current-pin", PIN),
-        Case::enroll("enroll-current-pin-wrong", "current-pin", WRONG).refused(),
-        Case::enroll("enroll-current-pin-blocked", "current-pin", PIN).after(&blocked_pin, 3).stopped(4),
+        Case::enroll("set-pin-current-pin-ok", "current-pin", PIN),
+        Case::enroll("set-pin-current-pin-wrong", "current-pin", WRONG).refused(),
+        Case::enroll("set-pin-current-pin-blocked", "current-pin", PIN).after(&blocked_pin, 3).stopped(4),
     ]
 }
 
@@ -135,7 +135,7 @@ fn record(pcscd: &Pcscd, card: &Vcard, opensc: &OpenSc<'_>, case: &Case, card_id
     let out = file.to_str().unwrap();
     let run = match case.authority {
         None => job.installation.pinwright(pcscd, &["record", out, "inspect", "--card", make]),
-        Some(authority) => job.run(authority, &["record", out, "enroll", "--yes", "--again", "--card", make]),
+        Some(authority) => job.run(authority, &["record", out, "set-pin", "--yes", "--again", "--card", make]),
     };
     run.exits(case.ends.0);
     fs::read_to_string(file).unwrap()

@@ -10,7 +10,7 @@ use support::waiting;
 
 use super::{pcscd_with, personalised};
 
-const ENROLL: &[&str] = &["--json", "enroll", "--yes", "--again"];
+const ENROLL: &[&str] = &["--json", "set-pin", "--yes", "--again"];
 
 #[test]
 fn no_card_is_exit_3_and_names_the_readers() {
@@ -37,14 +37,14 @@ fn two_cards_are_named_and_left_alone_until_one_is_chosen() {
     assert_eq!(second.with(|card| card.commands_seen()), 0, "no command was sent to the second card");
     assert!(installation.server.requests().is_empty());
 
-    installation.pinwright(&pcscd, &["--json", "enroll", "--yes", "--again", "--reader", "3"]).exits(0);
+    installation.pinwright(&pcscd, &["--json", "set-pin", "--yes", "--again", "--reader", "3"]).exits(0);
     let pin = installation.server.state().last_pin().unwrap();
     assert!(second.with(|card| card.pin_is(&pin)));
     assert_eq!(first.with(|card| card.commands_seen()), 0);
 
     // By its ID a card is found in whatever reader it is; the other one is asked for its own, no more.
     let id = "33221100-5544-7766-8899-aabbccddeeff";
-    let run = installation.pinwright(&pcscd, &["--json", "enroll", "--yes", "--again", "--card-id", id]);
+    let run = installation.pinwright(&pcscd, &["--json", "set-pin", "--yes", "--again", "--card-id", id]);
     assert_eq!(run.exits(0).json()["reader"], pcscd.readers()[3].name.as_str());
     assert!(first.with(|card| card.pin_is(super::OLD_PIN.as_bytes()) && card.tries_left() == 3));
 }
@@ -66,7 +66,7 @@ fn a_reader_whose_name_is_not_utf_8_is_opened_by_what_is_shown() {
     let listed = installation.pinwright(&pcscd, &["--json", "readers"]).exits(0).json();
     assert_eq!(listed["readers"][1]["name"], name);
     for wanted in [name, r"\xe9 0 00 01", "1"] {
-        let run = installation.pinwright(&pcscd, &["--json", "enroll", "--yes", "--again", "--reader", wanted]);
+        let run = installation.pinwright(&pcscd, &["--json", "set-pin", "--yes", "--again", "--reader", wanted]);
         assert_eq!(run.exits(0).json()["reader"], name);
         let pin = installation.server.state().last_pin().unwrap();
         assert!(card.with(|card| card.pin_is(&pin)), "{wanted}");

@@ -28,7 +28,7 @@ fn a_pipe_that_stays_silent_keeps_neither_the_card_nor_the_command() {
         let mut running = installation.start_by(
             &pcscd.socket(),
             &words,
-            &["-v", "--json", "enroll", "--yes", "--again", "--pin-fd", "9"],
+            &["-v", "--json", "set-pin", "--yes", "--again", "--pin-fd", "9"],
         );
         running.says("get a secret that the server does not give");
         // Others may use it meanwhile.
@@ -48,7 +48,7 @@ fn a_pipe_in_place_of_a_file_is_refused_at_once() {
     let pipe = silent_pipe(&installation, "silent");
     let section = format!("[card]\nauthority = [\"admin-key\"]\nadmin_key_file = \"{}\"", pipe.display());
     installation.configure("", &section);
-    let run = installation.pinwright(&pcscd, &["--json", "enroll", "--yes", "--again"]);
+    let run = installation.pinwright(&pcscd, &["--json", "set-pin", "--yes", "--again"]);
     run.exits(7).says("it is no regular file").says("\"card_state\":\"untouched\"");
 }
 
@@ -61,7 +61,7 @@ fn a_secret_is_read_from_where_its_descriptor_stands() {
     fs::write(installation.path("secret"), "00000000\n24681357\n").unwrap();
     // The shell reads the first line itself, and nobody may open the file anew.
     let words = format!("exec 9<'{0}'; rm '{0}'; read first <&9", installation.path("secret").display());
-    installation.start_by(&pcscd.socket(), &words, &["enroll", "--yes", "--again", "--pin-fd", "9"]).finish().exits(0);
+    installation.start_by(&pcscd.socket(), &words, &["set-pin", "--yes", "--again", "--pin-fd", "9"]).finish().exits(0);
     assert!(card.with(|card| card.pin_is(b"24681357")));
 }
 
@@ -73,7 +73,7 @@ fn two_lines_are_no_secret() {
     let installation = Installation::for_gids(PinMaker::UserProvided);
     fs::write(installation.path("secret"), "24681357\n11111111\n").unwrap();
     let words = format!("exec 9<'{}'", installation.path("secret").display());
-    let run = installation.start_by(&pcscd.socket(), &words, &["--json", "enroll", "--yes", "--pin-fd", "9"]).finish();
+    let run = installation.start_by(&pcscd.socket(), &words, &["--json", "set-pin", "--yes", "--pin-fd", "9"]).finish();
     run.exits(7).says("there is more than one line").says("\"card_state\":\"untouched\"");
     assert!(card.with(|card| card.pin_is(OLD_PIN.as_bytes())));
 }

@@ -8,7 +8,7 @@ use support::opensc::{self, ADMIN_KEY};
 
 use super::{OLD_PIN, pcscd_with, personalised};
 
-const ENROLL: &[&str] = &["--json", "enroll", "--yes", "--again"];
+const ENROLL: &[&str] = &["--json", "set-pin", "--yes", "--again"];
 
 #[test]
 fn opensc_accepts_the_pin_that_the_server_proposed_and_refuses_the_old_one() {
@@ -22,7 +22,7 @@ fn opensc_accepts_the_pin_that_the_server_proposed_and_refuses_the_old_one() {
     let seen = card.with(|card| card.commands_seen()) - before;
 
     let result = run.exits(0).json();
-    assert_eq!(result["schema"], "pinwright.enroll/1");
+    assert_eq!(result["schema"], "pinwright.set-pin/1");
     assert_eq!(result["outcome"], "done");
     assert_eq!(result["reader"], pcscd.readers()[0].name.as_str());
     assert_eq!(result["family"], "gids");
@@ -154,7 +154,7 @@ fn an_output_that_is_full_does_not_hide_that_the_card_is_done() {
     let card = personalised();
     let _inserted = pcscd.insert(0, card.clone());
     let installation = Installation::new(server_for(&GidsSettings::default()));
-    for arguments in [&["enroll", "--yes", "--again"][..], &["--json", "enroll", "--yes", "--again"]] {
+    for arguments in [&["set-pin", "--yes", "--again"][..], &["--json", "set-pin", "--yes", "--again"]] {
         let run = installation.start_by(&pcscd.socket(), "exec >/dev/full", arguments).finish();
         let pin = installation.server.state().last_pin().unwrap();
         assert!(card.with(|card| card.pin_is(&pin)));
@@ -171,7 +171,7 @@ fn a_standard_input_that_is_no_terminal_says_no_yes() {
     let installation = Installation::new(server_for(&GidsSettings::default()));
     let recording = installation.path("r.apdu");
     for words in ["exec </dev/null", "exec <<E\nn\nE\n:", "exec <<E\ny\nE\n:"] {
-        for arguments in [&["enroll"][..], &["record", recording.to_str().unwrap(), "enroll"]] {
+        for arguments in [&["set-pin"][..], &["record", recording.to_str().unwrap(), "set-pin"]] {
             let run = installation.start_by(&pcscd.socket(), words, arguments).finish();
             run.exits(10).says("--yes");
             assert!(card.with(|card| card.pin_is(super::OLD_PIN.as_bytes())), "{words} {arguments:?}");

@@ -12,7 +12,7 @@ use support::pcscd::Pcscd;
 
 use super::{OLD_PIN, pcscd_with, personalised};
 
-const ENROLL: &[&str] = &["--json", "enroll", "--yes", "--again"];
+const ENROLL: &[&str] = &["--json", "set-pin", "--yes", "--again"];
 
 /// RESET RETRY COUNTER: the one command of the job that writes.
 const WRITE: u8 = 0x2C;
@@ -52,7 +52,7 @@ fn a_card_pulled_at_any_exchange_is_told_of_truly() {
     for (index, card) in cards.iter().enumerate() {
         let installation = Installation::new(server_for(&GidsSettings::default()));
         let reader = index.to_string();
-        let run = installation.pinwright(&pcscd, &["--json", "enroll", "--yes", "--again", "--reader", &reader]);
+        let run = installation.pinwright(&pcscd, &["--json", "set-pin", "--yes", "--again", "--reader", &reader]);
         if !card.with(|card| card.exhausted()) {
             // The job was done before that many exchanges.
             run.exits(0);

@@ -35,7 +35,7 @@ fn is_left_to(pcscd: &Pcscd, take: fn(&Pcscd, usize) -> Holder) {
     let bystander = Holder::take(&elsewhere, 0);
     let before = card.with(|card| card.commands_seen());
 
-    let run = installation.pinwright(pcscd, &["--json", "enroll", "--yes", "--again"]);
+    let run = installation.pinwright(pcscd, &["--json", "set-pin", "--yes", "--again"]);
     run.exits(3).says("held by another program").says("wait until the program").within(Duration::from_secs(8));
     assert!(run.elapsed > Duration::from_secs(1), "it was waited for: {run}");
     // By name and id, where the holder is one that the system tells us of.
@@ -63,7 +63,7 @@ fn a_card_released_in_time_is_enrolled() {
     let installation = Installation::new(server_for(&GidsSettings::default()));
     let holder = Holder::take(&pcscd, 0);
 
-    let running = installation.start(&pcscd.socket(), &["--json", "enroll", "--yes", "--again"]);
+    let running = installation.start(&pcscd.socket(), &["--json", "set-pin", "--yes", "--again"]);
     std::thread::sleep(Duration::from_millis(700));
     holder.release();
     running.finish().exits(0).within(Duration::from_secs(6));
@@ -79,7 +79,7 @@ fn two_jobs_at_once_on_one_card_take_turns() {
     let installation = Installation::new(server_for(&GidsSettings::default()));
     // Long enough for the second to meet the first one's transaction.
     installation.server.state().change(|settings| settings.latency = Duration::from_millis(150));
-    let jobs = [(); 2].map(|()| installation.start(&pcscd.socket(), &["--json", "enroll", "--yes", "--again"]));
+    let jobs = [(); 2].map(|()| installation.start(&pcscd.socket(), &["--json", "set-pin", "--yes", "--again"]));
     for job in jobs {
         job.finish().exits(0).within(Duration::from_secs(10));
     }

@@ -14,7 +14,7 @@ use support::pcscd::Pcscd;
 use super::killing_card::{Before, KillingCard, Trigger, When, aftermath, kill, records, settled};
 use super::{OLD_PIN, pcscd_with};
 
-const ENROLL: &[&str] = &["--json", "enroll", "--yes", "--again"];
+const ENROLL: &[&str] = &["--json", "set-pin", "--yes", "--again"];
 
 struct KilledJobs {
     /// The card in its reader; out of it before pcscd goes.

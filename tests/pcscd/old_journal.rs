@@ -38,7 +38,7 @@ fn what_an_older_program_left_open_is_settled_in_its_own_words() {
     ] {
         let installation = Installation::for_gids(PinMaker::Random(8));
         let file = inherit(&installation, job);
-        let run = installation.pinwright(&pcscd, &["--json", "enroll", "--yes"]);
+        let run = installation.pinwright(&pcscd, &["--json", "set-pin", "--yes"]);
         assert_eq!(run.exits(0).json()["settled"], job, "{run}");
         assert!(card.with(|card| card.pin_is(&installation.server.state().last_pin().unwrap())), "{job}");
         let old: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
@@ -55,7 +55,7 @@ fn what_an_older_program_has_done_or_seen_refused_is_not_done_again() {
         let installation = Installation::for_gids(PinMaker::Random(8));
         let file = inherit(&installation, job);
         let before = fs::read(&file).unwrap();
-        let run = installation.pinwright(&pcscd, &["--json", "enroll", "--yes"]);
+        let run = installation.pinwright(&pcscd, &["--json", "set-pin", "--yes"]);
         run.exits(exit).says(says).says(job);
         assert!(installation.server.state().last_pin().is_none(), "no secret was asked for: {run}");
         assert!(card.with(|card| card.pin_is(OLD_PIN.as_bytes())));

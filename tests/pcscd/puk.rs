@@ -44,7 +44,7 @@ fn a_puk_at_its_last_try_is_spared_and_opensc_has_that_try() {
     let Some(pcscd) = pcscd_with(2) else { return };
     let card = card(1);
     let _inserted = pcscd.insert(0, card.clone());
-    let (run, _) = with_the_puk(&pcscd, &["--json", "enroll", "--yes", "--again"]);
+    let (run, _) = with_the_puk(&pcscd, &["--json", "set-pin", "--yes", "--again"]);
     run.exits(4).says("the PUK has 1 tries left");
     assert_eq!(run.json()["card_state"], "untouched", "{run}");
     assert_eq!(offered(&card), 0);
@@ -54,7 +54,7 @@ fn a_puk_at_its_last_try_is_spared_and_opensc_has_that_try() {
     assert!(verdict.success, "{}", verdict.text);
     assert!(card.with(|card| card.pin_is(NEW.as_bytes()) && card.puk_tries_left() == 3));
     // And with a full counter it is pinwright's.
-    let (run, installation) = with_the_puk(&pcscd, &["--json", "enroll", "--yes", "--again"]);
+    let (run, installation) = with_the_puk(&pcscd, &["--json", "set-pin", "--yes", "--again"]);
     run.exits(0);
     let pin = installation.server.state().last_pin().unwrap();
     assert!(card.with(|card| card.pin_is(&pin)));
@@ -66,7 +66,7 @@ fn a_blocked_puk_is_not_offered_and_opensc_finds_it_blocked() {
     let card = card(0);
     let _inserted = pcscd.insert(0, card.clone());
     for (command, exit, outcome) in
-        [(&["--json", "plan"][..], 4, "not-possible"), (&["--json", "enroll", "--yes", "--again"], 4, "failed")]
+        [(&["--json", "plan"][..], 4, "not-possible"), (&["--json", "set-pin", "--yes", "--again"], 4, "failed")]
     {
         let (run, _) = with_the_puk(&pcscd, command);
         run.exits(exit).says("the PUK has 0 tries left");

@@ -21,7 +21,7 @@ const CARD_ID: [u8; 16] = *b"\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xAA\xBB\xC
 struct Case<Card> {
     name: &'static str,
     card: Card,
-    /// What an `enroll` offers for the PUK; `inspect` offers nothing.
+    /// What an `set-pin` offers for the PUK; `inspect` offers nothing.
     puk: Option<&'static str>,
     exit: i32,
 }
@@ -45,7 +45,7 @@ fn record(case: Case<impl VirtualCard + 'static>, server: Settings, make: &str, 
     let run = match case.puk {
         None => installation.pinwright(&pcscd, &["record", out, "inspect", "--card", make]),
         Some(puk) => {
-            let arguments = ["record", out, "enroll", "--yes", "--again", "--card", make, "--puk-fd", "9"];
+            let arguments = ["record", out, "set-pin", "--yes", "--again", "--card", make, "--puk-fd", "9"];
             installation.start_with_secret(&pcscd.socket(), &arguments, puk.as_bytes()).finish()
         }
     };
@@ -63,10 +63,10 @@ fn metadata_cases() -> [Case<PivCard>; 7] {
         inspect("inspect-ok-metadata", piv(3, 3)),
         inspect("inspect-last-try-metadata", piv(1, 1)),
         inspect("inspect-puk-blocked-metadata", piv(3, 0)),
-        enroll("enroll-puk-ok-metadata", piv(3, 3), PUK, 0),
-        enroll("enroll-puk-wrong-metadata", piv(3, 3), WRONG, 4),
-        enroll("enroll-puk-last-try-metadata", piv(3, 1), PUK, 4),
-        enroll("enroll-puk-blocked-metadata", piv(3, 0), PUK, 4),
+        enroll("set-pin-puk-ok-metadata", piv(3, 3), PUK, 0),
+        enroll("set-pin-puk-wrong-metadata", piv(3, 3), WRONG, 4),
+        enroll("set-pin-puk-last-try-metadata", piv(3, 1), PUK, 4),
+        enroll("set-pin-puk-blocked-metadata", piv(3, 0), PUK, 4),
     ]
 }
 
@@ -99,9 +99,9 @@ fn the_recordings_of_an_unblocking_code_are_what_is_recorded_now() {
     let profiles = fs::read_to_string(profile).unwrap();
     for case in [
         inspect("inspect-unblocking-code-ok", iso(3)),
-        enroll("enroll-puk-ok", iso(3), "246813", 0),
-        enroll("enroll-puk-wrong", iso(3), WRONG, 4),
-        enroll("enroll-puk-blocked", iso(0), "246813", 4),
+        enroll("set-pin-puk-ok", iso(3), "246813", 0),
+        enroll("set-pin-puk-wrong", iso(3), WRONG, 4),
+        enroll("set-pin-puk-blocked", iso(0), "246813", 4),
     ] {
         let name = case.name;
         let server = Settings::for_card(Uuid::from_bytes_le(CARD_ID), "3b8180015555", [0x5A; 24]);

@@ -12,7 +12,7 @@ use support::installation::{Installation, server_for};
 
 use super::{OLD_PIN, pcscd_with, personalised};
 
-const ENROLL: &[&str] = &["--json", "enroll", "--yes", "--again"];
+const ENROLL: &[&str] = &["--json", "set-pin", "--yes", "--again"];
 
 /// A card that resets itself right after it has given a challenge, that many times.
 struct Forgetful {
@@ -130,7 +130,7 @@ fn a_second_job_on_the_same_card_id_elsewhere_is_told_of_the_first() {
     let _card = pcscd.insert(0, card.clone());
     let _copy = pcscd.insert(1, copy.clone());
     let installation = Installation::new(server_for(&GidsSettings::default()));
-    let enroll = |reader| ["--json", "enroll", "--yes", "--again", "--reader", reader];
+    let enroll = |reader| ["--json", "set-pin", "--yes", "--again", "--reader", reader];
     wait_for_the_server(&installation, Duration::from_secs(2));
     let first = installation.start(&pcscd.socket(), &enroll("0"));
     until_asked(&installation);

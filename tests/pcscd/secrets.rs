@@ -55,7 +55,8 @@ fn the_loudest_log_of_a_job_shows_neither_pin_nor_answer_nor_token() {
     let token_file = installation.path("secret-token");
     installation.configure(&format!("auth = \"bearer\"\ntoken_file = \"{}\"", token_file.display()), "");
 
-    for arguments in [&["-vvv", "enroll", "--yes", "--again"][..], &["-vvv", "--json", "enroll", "--yes", "--again"]] {
+    for arguments in [&["-vvv", "set-pin", "--yes", "--again"][..], &["-vvv", "--json", "set-pin", "--yes", "--again"]]
+    {
         let run = installation.pinwright(&pcscd, arguments);
         run.exits(0);
         assert!(run.stderr.contains("00A4"), "the log shows the commands: {run}");
@@ -77,7 +78,7 @@ fn the_loudest_log_of_failures_shows_no_secret_either() {
     settings.pin_maker = PinMaker::Fixed(PIN.to_vec());
     let installation = Installation::new(settings);
 
-    let refused = installation.pinwright(&pcscd, &["-vvv", "--json", "enroll", "--yes", "--again"]);
+    let refused = installation.pinwright(&pcscd, &["-vvv", "--json", "set-pin", "--yes", "--again"]);
     refused.exits(4);
     let mut secrets = vec![("PIN", PIN.to_vec()), ("admin key", vec![0x5A; 24])];
     secrets.extend(installation.server.state().answers().into_iter().map(|answer| ("admin answer", answer)));
@@ -88,7 +89,7 @@ fn the_loudest_log_of_failures_shows_no_secret_either() {
     let long = b"zQ7vK2wX9pLm-zQ7vK2wX9pLm".to_vec();
     installation.server.state().change(|settings| settings.pin_maker = PinMaker::Fixed(long.clone()));
     let misfit =
-        installation.pinwright(&pcscd, &["-vvv", "--json", "enroll", "--yes", "--again", "--risk-uncounted=admin"]);
+        installation.pinwright(&pcscd, &["-vvv", "--json", "set-pin", "--yes", "--again", "--risk-uncounted=admin"]);
     misfit.exits(8);
     secrets.push(("long PIN", long));
     assert_clean(&misfit, &installation, &secrets);
@@ -98,7 +99,7 @@ fn the_loudest_log_of_failures_shows_no_secret_either() {
     let maker = PinMaker::Raw { status: 200, content_type: "application/json".to_owned(), body };
     installation.server.state().change(|settings| settings.pin_maker = maker);
     let malformed =
-        installation.pinwright(&pcscd, &["-vvv", "--json", "enroll", "--yes", "--again", "--risk-uncounted=admin"]);
+        installation.pinwright(&pcscd, &["-vvv", "--json", "set-pin", "--yes", "--again", "--risk-uncounted=admin"]);
     assert_ne!(malformed.code(), 0);
     assert_clean(&malformed, &installation, &secrets);
     assert!(card.with(|card| card.pin_is(super::OLD_PIN.as_bytes())));
@@ -116,7 +117,7 @@ fn secrets_from_descriptors_are_neither_in_the_log_nor_among_the_arguments() {
 
     let path = |name| installation.path(name).display().to_string();
     let words = format!("exec 8<'{}' 9<'{}'", path("secret-pin"), path("secret-key"));
-    let arguments = ["-vvv", "enroll", "--yes", "--again", "--pin-fd", "8", "--admin-key-fd", "9"];
+    let arguments = ["-vvv", "set-pin", "--yes", "--again", "--pin-fd", "8", "--admin-key-fd", "9"];
     let run = installation.start_by(&pcscd.socket(), &words, &arguments).finish();
     run.exits(0);
     assert!(card.with(|card| card.pin_is(PIN)));

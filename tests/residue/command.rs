@@ -13,7 +13,7 @@ use super::long_lived::assert_none;
 use super::scan::{Hit, Scanner};
 
 /// Arguments of the loudest run.
-pub const LOUD: &[&str] = &["-vvv", "--json", "enroll", "--yes", "--again"];
+pub const LOUD: &[&str] = &["-vvv", "--json", "set-pin", "--yes", "--again"];
 
 /// What a job left: in memory, on disk and in what it said.
 pub struct Left {

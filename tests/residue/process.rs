@@ -112,7 +112,7 @@ fn a_limit_on_locked_memory_is_told_and_no_failure() {
     let mut command = Command::new("setsid");
     command.args(["setpriv", "--bounding-set=-ipc_lock", "--inh-caps=-ipc_lock", "sh", "-c"]);
     command.args([r#"ulimit -l 0; exec "$@""#, "sh", env!("CARGO_BIN_EXE_pinwright")]);
-    let held = Held::start(&setup, command, &["--json", "enroll", "--yes", "--again"], Stdio::null());
+    let held = Held::start(&setup, command, &["--json", "set-pin", "--yes", "--again"], Stdio::null());
     held.wait();
     assert_eq!(locked(held.id()), 0);
     assert_eq!(held.release().status.code(), Some(0));

@@ -171,7 +171,7 @@ fn the_table() {
     println!("| | {} |", Kind::SECRETS.map(Kind::name).join(" | "));
     println!("|{}", "---|".repeat(1 + Kind::SECRETS.len()));
     let rows = [
-        row("`pinwright enroll`, one process a job", true, commands),
+        row("`pinwright set-pin`, one process a job", true, commands),
         row("all jobs in one process, HTTP/2", true, || one_process(By::Server, true, JOBS)),
         row("the same, HTTP/1.1", true, || one_process(By::Server, false, JOBS)),
         row("the same, every family and authority", true, || all_ways(|by, jobs| one_process(by, true, jobs))),
@@ -231,7 +231,7 @@ fn the_cost() {
         let mut command = Command::new(program);
         setup.installation.furnish(&mut command, &setup.pcscd.socket());
         let start = Instant::now();
-        let output = command.args(["--json", "enroll", "--yes", "--again"]).output().expect("it runs");
+        let output = command.args(["--json", "set-pin", "--yes", "--again"]).output().expect("it runs");
         let elapsed = start.elapsed();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         elapsed.as_secs_f64() * 1000.0
@@ -242,7 +242,7 @@ fn the_cost() {
         ratios.push(time / wall(Path::new(&baseline)));
         times.push(time);
     }
-    println!("`pinwright enroll`, this build / baseline, pair by pair: {}", spread(ratios));
+    println!("`pinwright set-pin`, this build / baseline, pair by pair: {}", spread(ratios));
     println!("this build, ms: {}", spread(times));
 }
 

@@ -1,5 +1,7 @@
 //! Commands that ask a running agent.
 
+use serde::{Deserialize, Serialize};
+
 use super::wording;
 use crate::agent::Settings;
 use crate::agent::control::client::{self, AskError};
@@ -35,7 +37,7 @@ pub(super) fn status(
     }
     while let Some((line, event)) = answers.line::<Event>().map_err(AgentError::Ask)? {
         if json {
-            print_answer(&line, context)?;
+            print_event(&line, context)?;
         } else {
             context.print(&event.to_string())?;
         }
@@ -73,10 +75,43 @@ pub(super) fn recheck(settings: &Settings, json: bool, context: &mut CommandCont
 
 /// Prints an answer as JSON: what it says, whoever has written it, and not how it was written.
 fn print_answer(line: &str, context: &mut CommandContext<'_>) -> Result<(), CliError> {
-    let answer = serde_json::from_str(line).map_err(|error| AgentError::Ask(AskError::Unknown(error)))?;
+    let answer: Answer = serde_json::from_str(line).map_err(|error| AgentError::Ask(AskError::Unknown(error)))?;
     context.print_json(&answer)
+}
+
+/// An answer on its way to standard output. Agents leave the outcome out where the answer itself says that it is well.
+#[derive(Deserialize, Serialize)]
+struct Answer {
+    schema: String,
+    #[serde(default = "done")]
+    outcome: String,
+    #[serde(flatten)]
+    rest: serde_json::Map<String, serde_json::Value>,
+}
+
+fn done() -> String {
+    "done".to_owned()
+}
+
+/// Prints an event as JSON, as [`print_answer`] does: it is no result of this command, so it has no outcome of its own.
+fn print_event(line: &str, context: &mut CommandContext<'_>) -> Result<(), CliError> {
+    let event: serde_json::Value =
+        serde_json::from_str(line).map_err(|error| AgentError::Ask(AskError::Unknown(error)))?;
+    context.print_json(&event)
 }
 
 fn ask(settings: &Settings, command: Command) -> Result<client::Answers, CliError> {
     Ok(client::ask(settings, command).map_err(AgentError::Ask)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_without_an_outcome_is_told_as_done_and_another_as_it_is() {
+        let told = |line: &str| serde_json::to_string(&serde_json::from_str::<Answer>(line).unwrap()).unwrap();
+        assert_eq!(told(r#"{"schema":"s/1","pid":7}"#), r#"{"schema":"s/1","outcome":"done","pid":7}"#);
+        assert_eq!(told(r#"{"schema":"s/1","outcome":"failed"}"#), r#"{"schema":"s/1","outcome":"failed"}"#);
+    }
 }

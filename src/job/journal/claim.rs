@@ -183,15 +183,15 @@ impl<'a> RunningJob<'a> {
         earlier.iter().try_for_each(|record| settle(self.folder, record))
     }
 
-    /// Tells programs of version 1 how the card's last job ended, unless a record of the card is open. Errors are not told: such
-    /// programs then stop at this card, which does no harm.
-    pub fn tell_version_one(&self) {
+    /// Tells programs of version 1 how the card's last job ended, unless this job or one of `unsettled`, the card's earlier ones
+    /// that are open still, is. Errors are not told: such programs then stop at this card, which does no harm.
+    pub fn tell_version_one(&self, unsettled: &[Record]) {
         let Some(card_id) = self.record.card_id() else { return };
-        let told = read::of_card(self.folder, card_id).and_then(|records| {
-            let open = records.iter().any(|record| record.version == Version::Two && record.is_open());
-            if open { Ok(()) } else { marker::close(self.folder, card_id, &self.record) }
-        });
-        if let Err(error) = told {
+        let is_open = |record: &Record| record.version == Version::Two && record.is_open();
+        if is_open(&self.record) || unsettled.iter().any(is_open) {
+            return;
+        }
+        if let Err(error) = marker::close(self.folder, card_id, &self.record) {
             tracing::debug!("programs that know version 1 of the journal stop at this card: {error}");
         }
     }

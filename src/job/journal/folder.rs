@@ -21,6 +21,9 @@ use crate::os::files::{create_private_dir_all, private_options, refuse_shared_fo
 /// The largest record that is read: those written have some 500 bytes to some thousand.
 const RECORD_MAX: u64 = 64 * 1024;
 
+/// Few records are longer.
+const RECORD_USUAL: usize = 4096;
+
 /// How many folders the cards' folders are spread over, so that none of them is long to list.
 pub(super) const SHARDS: u8 = 255;
 
@@ -167,7 +170,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
         // Opening a pipe might wait for ever.
         return Err(ReadError::NoRecord("no file"));
     }
-    let mut text = Vec::new();
+    // A job reads every record of its card: with room for all of it one is read at once, and not in eight pieces.
+    let mut text = Vec::with_capacity(RECORD_USUAL);
     File::open(path).map_err(io)?.take(RECORD_MAX + 1).read_to_end(&mut text).map_err(io)?;
     if text.len() as u64 > RECORD_MAX {
         return Err(ReadError::NoRecord("too large for a journal record"));

@@ -125,17 +125,17 @@ fn read(path: &Path) -> Result<Option<Record>, Unreadable> {
 /// A record of any version that this program knows, and the end that the path of its file must have. Never shows its content in
 /// an error.
 fn parse(text: &[u8]) -> Result<(Record, PathBuf), Unread> {
-    match v1::File::parse(text) {
-        Ok(file) => Ok((file.record(), file.name().into())),
-        Err(reason) => match v2::parse(text) {
-            Ok(record) => {
-                let of = record.card_id().or(record.request()).unwrap_or_default().to_string();
-                let name = Path::new(&of).join(file_name(&record.id));
-                Ok((record, name))
-            }
-            Err(Unread::Because("not a journal record")) => Err(Unread::Because(reason)),
-            Err(unread) => Err(unread),
+    match v2::parse(text) {
+        Ok(record) => {
+            let of = record.card_id().or(record.request()).unwrap_or_default().to_string();
+            let name = Path::new(&of).join(file_name(&record.id));
+            Ok((record, name))
+        }
+        Err(Unread::Because("not a journal record")) => match v1::File::parse(text) {
+            Ok(file) => Ok((file.record(), file.name().into())),
+            Err(reason) => Err(Unread::Because(reason)),
         },
+        Err(unread) => Err(unread),
     }
 }
 

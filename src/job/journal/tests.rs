@@ -183,12 +183,12 @@ fn programs_of_version_one_stop_at_what_is_open_and_learn_of_what_is_closed() {
     let seen = || fs::read(journal.folder().join(marker::name(CARD))).unwrap();
     let mut job = run(&claim, []);
     assert!(v1::File::parse(&seen()).is_err());
-    job.tell_version_one();
+    job.tell_version_one(&[]);
     assert!(v1::File::parse(&seen()).is_err(), "it is open");
     let words =
         Facts { stopped_at: Some("authorize".to_owned()), status_word: Some("6982".to_owned()), ..Facts::default() };
     job.note(Moment { facts: words, ..refused() }).unwrap();
-    job.tell_version_one();
+    job.tell_version_one(&[]);
     let told = v1::File::parse(&seen()).unwrap();
     assert_eq!(
         (told.point, told.status_word.as_deref(), told.request),
@@ -199,13 +199,13 @@ fn programs_of_version_one_stop_at_what_is_open_and_learn_of_what_is_closed() {
 
     let job = run(&claim, [setting()]);
     assert!(v1::File::parse(&seen()).is_err());
-    job.tell_version_one();
+    job.tell_version_one(&[]);
     // A later job's good end tells nothing as long as this one is not settled.
     let done = run(&claim, [setting(), verified()]);
-    done.tell_version_one();
+    done.tell_version_one(&claim.unsettled().unwrap());
     assert!(v1::File::parse(&seen()).is_err());
     done.settle(&[job.record().clone()]).unwrap();
-    done.tell_version_one();
+    done.tell_version_one(&claim.unsettled().unwrap());
     assert_eq!(v1::File::parse(&seen()).unwrap().point, Point::Done);
     assert_eq!(journal.history().unwrap().unreadable.len(), 0, "the file is no record of ours");
 }

@@ -45,21 +45,33 @@ pub(super) enum Unread {
 
 /// Reads a file; never shows its content in an error.
 pub(super) fn parse(text: &[u8]) -> Result<Record, Unread> {
-    let version: AnyVersion = serde_json::from_slice(text).map_err(|_| Unread::Because("not a journal record"))?;
+    match serde_json::from_slice::<File>(text) {
+        Ok(file) if file.schema == SCHEMA => record(file),
+        _ => Err(unread(text)),
+    }
+}
+
+/// Why a text is no record of this version.
+fn unread(text: &[u8]) -> Unread {
+    let Ok(version) = serde_json::from_slice::<AnyVersion>(text) else {
+        return Unread::Because("not a journal record");
+    };
     if version.schema != SCHEMA {
         let later = version.schema.starts_with("pinwright.journal/") && version.schema != v1::SCHEMA;
-        return Err(match (later, version.open) {
+        return match (later, version.open) {
             (true, false) => Unread::Closed,
             (true, true) => Unread::Because("a journal record of another version"),
             (false, _) => Unread::Because("not a journal record"),
-        });
+        };
     }
-    let file: File = match serde_json::from_slice(text) {
-        Ok(file) => file,
-        // A later program of the same version has stages that this one does not know.
-        Err(_) if !version.open => return Err(Unread::Closed),
-        Err(_) => return Err(Unread::Because("a journal record with entries of a later program")),
-    };
+    // A later program of the same version has stages that this one does not know.
+    match version.open {
+        false => Unread::Closed,
+        true => Unread::Because("a journal record with entries of a later program"),
+    }
+}
+
+fn record(file: File) -> Result<Record, Unread> {
     if !is_plain(&file.id) {
         return Err(Unread::Because("a journal record with an unusable id"));
     }
