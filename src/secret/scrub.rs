@@ -6,6 +6,10 @@
 
 use std::hint::black_box;
 
+use rustls::crypto::cipher::{AeadKey, Iv, OutboundChunks, OutboundPlainMessage};
+use rustls::crypto::ring::cipher_suite;
+use rustls::{ContentType, ProtocolVersion};
+
 /// As much as a thread of the standard library gets. Only pages that are used are taken from the system.
 const STACK: usize = 2 * 1024 * 1024;
 
@@ -24,24 +28,24 @@ pub fn on_own_stack<T>(work: impl FnOnce() -> T) -> T {
     stacker::grow(STACK, work)
 }
 
-/// Dropped, the first vector registers hold something else than what was copied and searched through them last. A thread that
-/// then waits for long would keep that, and a core of the process has it.
+/// Dropped, the processor's vector registers hold something else than what was deciphered last: a thread that then waits for long
+/// would keep pieces of that, and a core of the process has them. The library's cipher is set to work on nothing, since it uses
+/// the same registers each time.
 struct Registers;
 
 impl Drop for Registers {
     fn drop(&mut self) {
-        let zero = black_box(0.0);
-        black_box(black_box(in_registers as fn(f64, f64, f64, f64, f64, f64, f64, f64) -> f64)(
-            zero, zero, zero, zero, zero, zero, zero, zero,
-        ));
+        let Some(suite) = cipher_suite::TLS13_AES_256_GCM_SHA384.tls13() else { return };
+        // 32 bytes are the length of this suite's keys.
+        let mut cipher = suite.aead_alg.encrypter(AeadKey::from([0; 32]), Iv::from([0; 12]));
+        let nothing = OutboundPlainMessage {
+            typ: ContentType::ApplicationData,
+            version: ProtocolVersion::TLSv1_3,
+            payload: OutboundChunks::Single(&[0; 1024]),
+        };
+        // What comes of it is nobody's, and so is a failure.
+        drop(black_box(cipher.encrypt(nothing, 0)));
     }
-}
-
-/// Takes as many numbers as x86-64 and ARM64 hand over in vector registers (on Windows half of them).
-#[inline(never)]
-#[expect(clippy::too_many_arguments, reason = "each is a register")]
-fn in_registers(a: f64, b: f64, c: f64, d: f64, e: f64, f: f64, g: f64, h: f64) -> f64 {
-    a + b + c + d + e + f + g + h
 }
 
 #[cfg(test)]
