@@ -15,6 +15,7 @@ pub(super) fn resolve(raw: &mut Raw, environment: Environment<'_>) -> Result<(),
     for (key, path) in [
         ("server.ca_file", &mut server.ca_file),
         ("server.token_file", &mut server.token_file),
+        ("server.proxy_password_file", &mut server.proxy_password_file),
         ("card.admin_key_file", &mut card.admin_key_file),
         ("card.puk_file", &mut card.puk_file),
         ("card.admin_pin_file", &mut card.admin_pin_file),

@@ -86,7 +86,8 @@ impl Cause {
             ),
             Self::CounterRefused { what, .. } => format!(
                 "use another authority; or make sure of the {what} and that it is not nearly blocked, then allow one try \
-                 with `--risk-uncounted`"
+                 with `{} --risk-uncounted=pin`",
+                Operation::SetPin
             ),
             Self::RefusedBefore { what, .. } => format!(
                 "make sure of the {what} before another try is spent: then run `{}`, or have a new request made",

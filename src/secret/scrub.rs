@@ -2,7 +2,13 @@
 //!
 //! Ciphers and parsers leave pieces of what they worked on below the stack pointer, and a signal that interrupts them puts
 //! their registers on the stack. Nothing can zero all that, but it can be unmapped. The stack of a thread that has ended is no
-//! help: the C library keeps it for the next one.
+//! help: the C library keeps it for the next one. Registers keep the last pieces until something else needs them.
+
+use std::hint::black_box;
+
+use rustls::crypto::cipher::{AeadKey, Iv, OutboundChunks, OutboundPlainMessage};
+use rustls::crypto::ring::cipher_suite;
+use rustls::{ContentType, ProtocolVersion};
 
 /// As much as a thread of the standard library gets. Only pages that are used are taken from the system.
 const STACK: usize = 2 * 1024 * 1024;
@@ -18,7 +24,28 @@ const STACK: usize = 2 * 1024 * 1024;
 /// # Panics
 /// With `work`'s own panic, and where the system gives no memory for the stack.
 pub fn on_own_stack<T>(work: impl FnOnce() -> T) -> T {
+    let _afterwards = Registers;
     stacker::grow(STACK, work)
+}
+
+/// Dropped, the processor's vector registers hold something else than what was deciphered last: a thread that then waits for long
+/// would keep pieces of that, and a core of the process has them. The library's cipher is set to work on nothing, since it uses
+/// the same registers each time.
+struct Registers;
+
+impl Drop for Registers {
+    fn drop(&mut self) {
+        let Some(suite) = cipher_suite::TLS13_AES_256_GCM_SHA384.tls13() else { return };
+        // 32 bytes are the length of this suite's keys.
+        let mut cipher = suite.aead_alg.encrypter(AeadKey::from([0; 32]), Iv::from([0; 12]));
+        let nothing = OutboundPlainMessage {
+            typ: ContentType::ApplicationData,
+            version: ProtocolVersion::TLSv1_3,
+            payload: OutboundChunks::Single(&[0; 1024]),
+        };
+        // What comes of it is nobody's, and so is a failure.
+        drop(black_box(cipher.encrypt(nothing, 0)));
+    }
 }
 
 #[cfg(test)]

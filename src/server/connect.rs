@@ -44,6 +44,25 @@ pub enum ClientError {
     Proxy(#[from] ProxyError),
 }
 
+impl ClientError {
+    /// What to do next, as an imperative sentence without a full stop.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Proxy(ProxyError::Password(error)) => error.remedy_of_rights().unwrap_or_else(|| {
+                "check what `server.proxy_password_file` or `server.proxy_password_credential` points at".to_owned()
+            }),
+            Self::Proxy(ProxyError::Credentials) => {
+                "check `server.proxy_user`, and what `server.proxy_password_file` or `server.proxy_password_credential` \
+                 points at"
+                    .to_owned()
+            }
+            Self::Proxy(ProxyError::Url(_)) => "check `server.proxy`".to_owned(),
+            Self::Http(_) => "report this: it is a defect in pinwright".to_owned(),
+        }
+    }
+}
+
 /// A name that plain HTTP may not be spoken with.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{name} is {address}, which is not this machine: plain http would show PINs to the network")]

@@ -290,14 +290,12 @@ impl ServerProblem {
             }
             Self::Pin(_) => "have the PIN policy of the profile template corrected",
             Self::Unconfirmed => "look in the MIM CM portal what became of it before it is done again",
-            Self::SignIn(SignInError::Token(_)) => FRESH_TOKEN,
+            Self::SignIn(SignInError::Token(error)) => {
+                return error.remedy_of_rights().unwrap_or_else(|| FRESH_TOKEN.to_owned());
+            }
             Self::Unwritable(_) => "report this: it is a defect in pinwright",
             Self::Request(_) => "check `server.url`",
-            Self::Client(ClientError::Proxy(_)) => {
-                "check `server.proxy`, `server.proxy_user`, and what `server.proxy_password_file` or \
-                 `server.proxy_password_credential` points at"
-            }
-            Self::Client(ClientError::Http(_)) => "report this: it is a defect in pinwright",
+            Self::Client(error) => return error.remedy(),
             Self::Runtime(_) => "check the limits of open files and memory of this process",
         };
         fixed.to_owned()

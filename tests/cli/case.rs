@@ -50,6 +50,8 @@ struct FileSpec {
     /// The path in the case's folder; the journal is in `state/pinwright`.
     path: String,
     text: String,
+    /// Its rights, in octal digits; else those that it is made with.
+    mode: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -76,6 +78,17 @@ struct FaultSpec {
     on: String,
     /// An HTTP status, or html, garbage, oversize, truncated, redirect, drop.
     kind: String,
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &Path, _: u32) {
+    panic!("a case about rights is one of Unix");
 }
 
 /// What came of a run.
@@ -107,13 +120,16 @@ impl Case {
             std::fs::write(&ca, server.ca_pem()).unwrap();
             config = format!("[server]\nurl = \"{}\"\nca_file = \"{}\"\n", server.base_url(), ca.display());
         }
-        config.push_str(&self.config);
+        config.push_str(&self.config.replace("[folder]", &folder.path().display().to_string()));
         let file = folder.path().join("config.toml");
         std::fs::write(&file, config).unwrap();
         for spec in &self.file {
             let path = folder.path().join(&spec.path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, &spec.text).unwrap();
+            std::fs::write(&path, &spec.text).unwrap();
+            if let Some(mode) = &spec.mode {
+                set_mode(&path, u32::from_str_radix(mode, 8).unwrap());
+            }
         }
         let mut readers = VirtualReaders::new();
         for spec in &self.reader {

@@ -156,7 +156,11 @@ fn a_refused_question_for_the_counter_is_told_as_such() {
         let failure = setup.run(&inserted, &mut Person::knowing()).failed_untouched("refused");
         assert!(matches!(*failure.cause, Cause::CounterRefused { what: "PIN", .. }), "{}", told(&failure));
         assert!(failure.cause.to_string().contains(&format!("{word:04X}")), "{}", failure.cause);
-        assert!(failure.cause.remedy().contains("--risk-uncounted"), "{}", failure.cause.remedy());
+        assert!(
+            failure.cause.remedy().contains("pinwright set-pin --risk-uncounted=pin"),
+            "{}",
+            failure.cause.remedy()
+        );
         assert_eq!(Exit::from(&failure), Exit::Attention);
         inserted.assert_not_risked("refused");
         let around = Surroundings {

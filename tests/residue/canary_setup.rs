@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -178,7 +179,9 @@ impl CanarySetup {
     }
 
     fn hand_over(&self, kind: Kind, text: &str) {
-        let mut file = fs::File::create(self.secret(kind)).expect("a file for a secret");
+        let mut private = fs::OpenOptions::new();
+        private.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = private.open(self.secret(kind)).expect("a file for a secret");
         file.write_all(text.as_bytes()).expect("it is written");
     }
 
@@ -194,6 +197,11 @@ impl CanarySetup {
         let requests = self.installation.server.requests();
         let job = requests.iter().rposition(|request| request.path.ends_with("/smartcards")).unwrap_or_default();
         requests[job..].iter().any(|request| request.path.ends_with("serverproposedpin") && request.status == Some(200))
+    }
+
+    /// The last call came with the session's cookie: it was in the program's memory.
+    pub fn has_been_sent_the_cookie(&self) -> bool {
+        self.installation.server.requests().last().is_some_and(|request| request.has_cookie)
     }
 
     /// Everything on disk but the secrets that were handed over.

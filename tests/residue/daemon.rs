@@ -125,7 +125,7 @@ pub fn cards(setup: &CanarySetup, agent: &Daemon, cards: usize) -> Series {
         let spelling = if card % 8 == 7 { Spelling::Escaped } else { Spelling::After(card % 32) };
         let (armed, phase) = agent.card(setup, [8, 6, 16, 8][card % 4], spelling);
         assert_eq!(phase, "done", "{}", std::fs::read_to_string(setup.installation.path("stderr")).unwrap());
-        assert!(setup.has_pin(&armed[0]));
+        assert!(setup.has_pin(&armed[0]) && setup.has_been_sent_the_cookie());
         canaries.extend(armed);
     }
     Series { hits: agent.left(setup, &canaries), canaries }

@@ -25,7 +25,7 @@ pub fn jobs(setup: &CanarySetup, agent: &mut Agent, jobs: usize) -> Series {
         let armed = setup.arm([8, 6, 16, 8][job % 4], spelling);
         let ended = agent.job(setup, LOUD, json!({}));
         assert_eq!(ended, "0", "{}", std::fs::read_to_string(setup.installation.path("stderr")).unwrap());
-        assert!(setup.has_pin(&armed[0]));
+        assert!(setup.has_pin(&armed[0]) && setup.has_been_sent_the_cookie());
         canaries.extend(armed);
         canaries.extend(setup.answers());
     }
@@ -79,7 +79,8 @@ fn a_process_that_lives_on_keeps_nothing() {
         let setup = CanarySetup::new(pcscd, By::Server, |settings| settings.http2 = http2);
         let mut agent = Agent::new(&setup);
         let series = jobs(&setup, &mut agent, 50);
-        assert_eq!(series.canaries.len(), 200);
+        // PIN, admin key, token, cookie and answer of each.
+        assert_eq!(series.canaries.len(), 250);
         assert_none(&series.hits);
         // Registers are in a core, too.
         assert_none(&agent.core(&setup, &series.canaries).unwrap_or_default());

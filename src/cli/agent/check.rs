@@ -15,7 +15,7 @@ use crate::cli::error::agent::{AgentError, Check};
 use crate::cli::json::Head;
 use crate::config::{Config, SecretFile};
 use crate::error_text::error_text;
-use crate::job::journal::Journal;
+use crate::job::journal::{Journal, JournalError};
 use crate::job::secrets::Need;
 use crate::os::account::{self, Account, Group};
 use crate::os::files::{self, can_create_in, open_regular, refuse_readable, refuse_writable};
@@ -23,7 +23,7 @@ use crate::os::service::credentials;
 use crate::reader::pcsc::PcscReaders;
 use crate::reader::{ReaderError, Readers};
 use crate::server::auth::{Auth, TokenSource};
-use crate::server::{self, Client, Proxy};
+use crate::server::{self, Client, Proxy, SetupError, TrustError};
 
 pub(super) const SCHEMA: &str = "pinwright.agent-check/1";
 
@@ -176,7 +176,10 @@ fn journal(journal: Option<&Journal>, place: &Place) -> Result<String, String> {
     let folder = journal.folder();
     place.writes(folder)?;
     if folder.exists() {
-        journal.probe().map_err(text)?;
+        journal.probe().map_err(|error| match &error {
+            JournalError::Exposed { source, .. } => with_remedy(&error, source.remedy()),
+            error => error_text(error),
+        })?;
         return Ok(folder.display().to_string());
     }
     let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
@@ -192,7 +195,11 @@ fn server(settings: Option<&server::Settings>, place: &Place) -> Result<String, 
     if let Some(Proxy { credentials: Some((_, TokenSource::File(file))), .. }) = &settings.proxy {
         place.sees(file)?;
     }
-    Client::new(settings).map_err(text)?;
+    Client::new(settings).map_err(|error| match &error {
+        SetupError::Trust(TrustError::Exposed { source, .. }) => with_remedy(&error, source.remedy()),
+        SetupError::Http(cause) => with_remedy(&error, cause.remedy()),
+        SetupError::Trust(_) => error_text(&error),
+    })?;
     let trust =
         settings.ca_file.as_ref().map_or("the system's authorities".to_owned(), |file| file.display().to_string());
     Ok(format!("{} (trusting {trust}; not called)", settings.url))
@@ -204,7 +211,10 @@ fn auth(auth: &Auth, place: &Place) -> Result<String, String> {
     }
     match auth {
         Auth::Bearer(TokenSource::Credential(name)) if credentials().is_none() => Ok(only_in_the_unit(name)),
-        auth => auth.check().map_err(text),
+        auth => auth.check().map_err(|error| match error.remedy_of_rights() {
+            Some(remedy) => with_remedy(&error, remedy),
+            None => error_text(&error),
+        }),
     }
 }
 
@@ -221,7 +231,8 @@ fn secret_file(file: &SecretFile, place: &Place) -> Result<String, String> {
     };
     place.sees(&path)?;
     let opened = open_regular(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    refuse_writable(&opened, &path).and_then(|()| refuse_readable(&opened, &path)).map_err(text)?;
+    let is_private = refuse_writable(&opened, &path).and_then(|()| refuse_readable(&opened, &path));
+    is_private.map_err(|exposure| with_remedy(&exposure, exposure.remedy()))?;
     Ok(path.display().to_string())
 }
 
@@ -229,6 +240,11 @@ fn pinentry(program: &Path) -> Result<String, String> {
     files::program(program)
         .map(|_| program.display().to_string())
         .ok_or_else(|| format!("{} is not there, or is no program", program.display()))
+}
+
+/// An error and what to do about it.
+fn with_remedy(error: &dyn std::error::Error, remedy: String) -> String {
+    format!("{}; {remedy}", error_text(error))
 }
 
 fn text(error: impl std::error::Error) -> String {

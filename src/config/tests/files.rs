@@ -16,18 +16,14 @@ fn a_path_is_whole_or_in_the_users_home_and_never_relative() {
     assert_eq!(config.journal.unwrap().folder(), Path::new("/home/anna/pw"));
     assert_eq!(config.agent.metrics, Some(MetricsAddress::Socket("/home/anna/m.sock".into())));
     assert_eq!(config.agent.pinentry.as_deref(), Some(Path::new("/home/anna/bin/pinentry")));
-    for (section, key) in [
-        ("server", "ca_file"),
-        ("server", "token_file"),
-        ("card", "admin_key_file"),
-        ("card", "puk_file"),
-        ("card", "admin_pin_file"),
-        ("card", "resetting_code_file"),
-        ("card", "current_pin_file"),
-        ("agent", "control"),
-        ("agent", "pinentry"),
-        ("journal", "dir"),
-    ] {
+    let files = |section| {
+        let files = environment::keys_of(section).filter(|key| key.ends_with("_file"));
+        files.map(|key| (section, key)).collect::<Vec<_>>()
+    };
+    let others = [("agent", "control"), ("agent", "pinentry"), ("journal", "dir")];
+    let paths = [files("server"), files("card"), others.to_vec()].concat();
+    assert_eq!(paths.len(), 11, "{paths:?}");
+    for (section, key) in paths {
         for relative in ["./jj", "../jj", "~", "~anna/jj"] {
             let text = format!("[{section}]\n{key} = \"{relative}\"");
             if key == "pinentry" && !relative.contains('/') {

@@ -39,7 +39,7 @@ pub enum TokenError {
         source: std::io::Error,
     },
     /// Others can write to it.
-    #[error("{} is not used as bearer token", .path.display())]
+    #[error("{} is not used", .path.display())]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -59,12 +59,29 @@ pub enum TokenError {
         /// The file.
         path: PathBuf,
     },
+    /// More than one line.
+    #[error("{} has more than one line", .path.display())]
+    Lines {
+        /// The file.
+        path: PathBuf,
+    },
     /// Too long, or characters that no token has.
     #[error("{} does not hold a bearer token", .path.display())]
     NotAToken {
         /// The file.
         path: PathBuf,
     },
+}
+
+impl TokenError {
+    /// What to do about the rights of the file, as an imperative sentence without a full stop; `None` where it is not about them.
+    #[must_use]
+    pub fn remedy_of_rights(&self) -> Option<String> {
+        match self {
+            Self::Exposed { source, .. } => Some(source.remedy()),
+            _ => None,
+        }
+    }
 }
 
 impl TokenSource {
@@ -81,11 +98,13 @@ impl TokenSource {
         refuse_readable(&open_regular(&path).ok()?, &path).err()
     }
 
-    /// What it holds, without the end of its line.
+    /// The password for the proxy that it holds, without the end of its line.
     pub(in crate::server) fn secret(&self) -> Result<SecretBytes, TokenError> {
-        let (path, text, fits) = self.read()?;
+        static TOLD: Once = Once::new();
+        let (path, text, fits) = self.read("the password for server.proxy", &TOLD)?;
         match text.expose().trim_ascii_end() {
             b"" => Err(TokenError::Empty { path }),
+            line if line.contains(&b'\n') => Err(TokenError::Lines { path }),
             _ if !fits => {
                 Err(TokenError::Unreadable { path, source: std::io::Error::other("it is larger than 16 KiB") })
             }
@@ -93,17 +112,16 @@ impl TokenSource {
         }
     }
 
-    /// Its path, what it holds now, and whether that is all of it.
-    fn read(&self) -> Result<(PathBuf, SecretBytes, bool), TokenError> {
+    /// Its path, what it holds now, and whether that is all of it. That everybody can read it is told once a process, since it is
+    /// read for each call.
+    fn read(&self, what: &str, told: &Once) -> Result<(PathBuf, SecretBytes, bool), TokenError> {
         let path = self.path()?;
         let mut text = SecretBytes::with_capacity(TOKEN_MAX);
         let unreadable = |source| TokenError::Unreadable { path: path.clone(), source };
         let mut file = open_regular(&path).map_err(unreadable)?;
         refuse_writable(&file, &path).map_err(|source| TokenError::Exposed { path: path.clone(), source })?;
         if let Err(exposure) = refuse_readable(&file, &path) {
-            // Once a process: it is read for each call.
-            static TOLD: Once = Once::new();
-            TOLD.call_once(|| tracing::warn!("the bearer token: {exposure}: {}", exposure.remedy()));
+            told.call_once(|| tracing::warn!("{what}: {exposure}: {}", exposure.remedy()));
         }
         let mut piece = zeroize::Zeroizing::new([0_u8; 1024]);
         let mut fits = true;
@@ -119,7 +137,8 @@ impl TokenSource {
 
     /// The value of `Authorization` with the token as it is now, marked sensitive.
     pub(super) fn header(&self) -> Result<HeaderValue, TokenError> {
-        let (path, text, fits) = self.read()?;
+        static TOLD: Once = Once::new();
+        let (path, text, fits) = self.read("the bearer token", &TOLD)?;
         if matches!(text.expose(), [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [_, 0, ..] | [0, _, ..]) {
             return Err(TokenError::Utf16 { path });
         }
@@ -189,6 +208,19 @@ mod tests {
     }
 
     #[test]
+    fn a_password_is_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        let secret = |content: &str| {
+            std::fs::write(&path, content).unwrap();
+            TokenSource::File(path.clone()).secret()
+        };
+        assert_eq!(secret(" two words\r\n").unwrap().expose(), b" two words");
+        assert!(matches!(secret("one\ntwo\n").err(), Some(TokenError::Lines { .. })));
+        assert!(matches!(secret("\n\n").err(), Some(TokenError::Empty { .. })));
+    }
+
+    #[test]
     fn what_is_no_file_is_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         for path in [Some(folder.path().into()), testing::endless_file()].into_iter().flatten() {
@@ -206,7 +238,9 @@ mod tests {
         if !testing::open_to_others(&path, true) {
             return;
         }
-        assert!(matches!(source.header().unwrap_err(), TokenError::Exposed { .. }));
+        let error = source.header().unwrap_err();
+        assert!(matches!(error, TokenError::Exposed { .. }), "{error}");
+        assert!(error.remedy_of_rights().is_some_and(|remedy| remedy.contains("chmod go-w")), "{error}");
         assert!(matches!(source.warning(), Some(Exposure::Readable { .. })));
         testing::open_to_others(&path, false);
         assert!(source.header().is_ok() && source.warning().is_none());

@@ -190,6 +190,7 @@ fn seen(request: &Request<Incoming>, connection: usize) -> SeenRequest {
         endpoint: None,
         headers,
         authorization: scheme(request.headers()),
+        has_cookie: request.headers().contains_key("cookie"),
         status: None,
         version: format!("{:?}", request.version()),
         connection,

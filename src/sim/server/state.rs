@@ -28,6 +28,8 @@ pub struct SeenRequest {
     pub headers: Vec<(String, String)>,
     /// Scheme of `Authorization`: `Bearer`, `Negotiate`, `NTLM`, `Basic` or `other`.
     pub authorization: Option<&'static str>,
+    /// Whether it came with cookies; none is kept.
+    pub has_cookie: bool,
     /// Status of the answer; `None` when there was none (yet).
     pub status: Option<u16>,
     /// `HTTP/1.1` or `HTTP/2.0`.

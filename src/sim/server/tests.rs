@@ -36,6 +36,7 @@ fn deliver(state: &State, call: &Call<'_>) -> Reply {
         endpoint: None,
         headers: Vec::new(),
         authorization: None,
+        has_cookie: false,
         status: None,
         version: "test".to_owned(),
         connection: 0,

@@ -324,6 +324,7 @@ fn a_fault_that_refuses_leaves_nothing_done() {
             endpoint: None,
             headers: Vec::new(),
             authorization: None,
+            has_cookie: false,
             status: None,
             version: "test".to_owned(),
             connection: 0,
