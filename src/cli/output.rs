@@ -109,7 +109,8 @@ mod tests {
         let failure = Failure::before_any_effect(Step::Consent, "Desk 1", None, SecretError::Declined.into());
         let error = CliError::from(failure);
         let lines: Vec<String> = error_lines(&error).iter().map(|line| line.shown(false)).collect();
-        let told = "Nothing was changed: the person at the terminal did not say yes. (the card in \"Desk 1\" is as it was)";
+        let told =
+            "Nothing was changed: the person at the terminal did not say yes. (the card in \"Desk 1\" is as it was)";
         assert_eq!((lines, error.hint(), error.exit()), (vec![told.to_owned()], None, Exit::Interrupted));
     }
 }

@@ -84,9 +84,11 @@ impl Supplier for Person<'_> {
         if let Some(thinking) = &mut self.thinking {
             thinking();
         }
-        while self.thinks_on {
-            watch()?;
-            std::thread::yield_now();
+        if self.thinks_on {
+            loop {
+                watch()?;
+                std::thread::yield_now();
+            }
         }
         match self.declines {
             _ if self.is_absent => Err(SecretError::NobodyToAsk.into()),
