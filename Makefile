@@ -7,7 +7,7 @@ CARGO_TARGET_DIR ?= target
 # A fresh rustup is not yet on the path of shells that were there before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test compare interop soak lint bench fuzz residue mutants install
+.PHONY: help demo test compare interop soak lint bench fuzz residue mutants docs install
 
 # libclang has no C headers of its own; those of gcc serve (tests/vcard makes bindings of C code).
 BINDGEN_EXTRA_CLANG_ARGS ?= $(shell gcc -print-file-name=include 2>/dev/null | sed -n 's|^/|-I/|p')
@@ -27,6 +27,7 @@ help:
 	@echo 'make residue  long search for secrets in the memory of finished jobs, half an hour, as root; prints the table'
 	@echo 'make mutants  changes job and card code place by place, and fails where no test notices; up to 3 hours (cargo install cargo-mutants)'
 	@echo 'make fuzz     long run of every fuzz target, some minutes (cargo install cargo-fuzz); see fuzz/README.md'
+	@echo 'make docs     the book of docs/ as web pages, in target/book (cargo install mdbook --locked)'
 	@echo 'make install  release build into $$(DESTDIR)$$(PREFIX) (now: $(DESTDIR)$(PREFIX)), units and polkit rule with it'
 
 demo:
@@ -83,14 +84,22 @@ mutants:
 	@packaging/system-packages $@
 	tests/mutants/run.sh
 
+# Links, keys, commands and command lines in it are checked by tests/book.rs.
+docs:
+	@mdbook --version >/dev/null 2>&1 || { echo 'docs: mdbook is missing: cargo install mdbook --locked' >&2; exit 2; }
+	mdbook build docs --dest-dir '$(abspath $(CARGO_TARGET_DIR))/book'
+
+# A folder that is there keeps its rights: that of polkit's rules is not everybody's.
+folders = for folder in $(1); do [ -d "$$folder" ] || install -d -m 755 "$$folder" || exit 1; done
+
 install:
 	@packaging/system-packages $@
 	cargo build --release --locked
-	install -d '$(DESTDIR)$(PREFIX)/bin'
+	$(call folders,'$(DESTDIR)$(PREFIX)/bin')
 	install -m 755 '$(CARGO_TARGET_DIR)/release/pinwright' '$(DESTDIR)$(PREFIX)/bin/pinwright'
 ifeq ($(shell uname -s),Linux)
-	install -d '$(DESTDIR)$(PREFIX)/lib/systemd/system' '$(DESTDIR)$(PREFIX)/lib/systemd/user' \
-		'$(DESTDIR)$(PREFIX)/lib/sysusers.d' '$(DESTDIR)$(PREFIX)/lib/tmpfiles.d' '$(DESTDIR)$(SYSCONFDIR)/polkit-1/rules.d'
+	$(call folders,'$(DESTDIR)$(PREFIX)/lib/systemd/system' '$(DESTDIR)$(PREFIX)/lib/systemd/user' \
+		'$(DESTDIR)$(PREFIX)/lib/sysusers.d' '$(DESTDIR)$(PREFIX)/lib/tmpfiles.d' '$(DESTDIR)$(SYSCONFDIR)/polkit-1/rules.d')
 	for unit in system/pinwright-agent.service user/pinwright-agent.service; do \
 		sed 's|/usr/local/bin/pinwright|$(PREFIX)/bin/pinwright|' "packaging/systemd/$${unit#system/}" \
 			> '$(DESTDIR)$(PREFIX)/lib/systemd/'"$$unit" && \
@@ -101,7 +110,7 @@ ifeq ($(shell uname -s),Linux)
 	install -m 644 packaging/polkit/50-pinwright.rules '$(DESTDIR)$(SYSCONFDIR)/polkit-1/rules.d/50-pinwright.rules'
 	@echo 'The agent is installed and not enabled. For the machine, as root:'
 	@echo '  systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload'
-	@echo '  runuser -u pinwright -- env XDG_STATE_HOME=/var/lib $(PREFIX)/bin/pinwright agent --check'
+	@echo '  $(PREFIX)/bin/pinwright agent --check'
 	@echo '  systemctl enable --now pinwright-agent'
 	@echo 'Or for one person, who is asked for PINs by a pinentry: systemctl --user enable --now pinwright-agent'
 endif

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use pinwright::cli::screen::{Colours, Screen};
 use pinwright::cli::{self, context::CommandContext};
 use pinwright::error_text::error_text;
-use pinwright::os::{process, signals};
+use pinwright::os::{log, process, signals};
 use pinwright::secret::ZeroAlloc;
 use pinwright::telemetry;
 
@@ -22,11 +22,12 @@ fn main() -> ExitCode {
     let hardened = process::harden();
     let interrupted = Arc::new(AtomicBool::new(false));
     let screen = Screen::of_process();
+    let mut err = log::standard_error();
     let mut context = CommandContext {
         readers: None,
         environment: environment(),
         out: &mut std::io::stdout(),
-        err: &mut std::io::stderr(),
+        err: &mut *err,
         screen,
         colours: Colours::default(),
         tells_progress: false,

@@ -8,6 +8,8 @@
 mod both;
 #[path = "cli/case.rs"]
 mod case;
+#[path = "cli/obliging.rs"]
+mod obliging;
 #[path = "cli/operations.rs"]
 mod operations;
 #[path = "cli/reader.rs"]

@@ -105,6 +105,44 @@ fn reader(name: &str, insertion: u64, phase: Phase, exit: Option<u8>) -> Option<
 }
 
 #[test]
+fn every_series_is_there_from_the_start() {
+    let served = Served::start();
+    let version = env!("CARGO_PKG_VERSION");
+    served.show(&[
+        &format!("pinwright_agent_build_info{{version=\"{version}\"}} 1"),
+        "pinwright_agent_job_duration_seconds_count 0",
+    ]);
+    let exits = ["2", "3", "4", "5", "6", "7", "8", "9", "10", "70"];
+    exits.iter().for_each(|exit| served.show(&[&format!("pinwright_agent_failures_total{{exit=\"{exit}\"}} 0")]));
+    let phases = Phase::ALL.map(|phase| format!("pinwright_agent_readers{{phase=\"{}\"}} 0", phase.name()));
+    phases.iter().for_each(|line| served.show(&[line]));
+    for name in ["attention", "server_failures", "service_losses", "insertions", "provisioned"] {
+        served.show(&[&format!("pinwright_agent_{name}_total 0")]);
+    }
+}
+
+#[test]
+fn a_job_is_timed_from_its_first_word_to_its_end() {
+    let served = Served::start();
+    let count = |n: u32| format!("pinwright_agent_job_duration_seconds_count {n}");
+    served.tell(EventKind::Inserted, reader("Desk 1", 1, Phase::Working, None));
+    served.tell(EventKind::Phase, reader("Desk 1", 1, Phase::Stuck, None));
+    served.tell(EventKind::Step, reader("Desk 1", 1, Phase::Working, None));
+    served.show(&["pinwright_agent_readers{phase=\"working\"} 1", &count(0)]);
+    served.tell(EventKind::Phase, reader("Desk 1", 1, Phase::Waiting, None));
+    served.show(&[&count(1)]);
+    // Its next try; then a card that is pulled, whose job tells no end.
+    served.tell(EventKind::Step, reader("Desk 1", 1, Phase::Working, None));
+    served.tell(EventKind::Phase, reader("Desk 1", 1, Phase::Done, None));
+    served.tell(EventKind::Phase, reader("Desk 1", 1, Phase::Done, None));
+    served.show(&[&count(2)]);
+    served.tell(EventKind::Inserted, reader("Desk 1", 2, Phase::Working, None));
+    served.tell(EventKind::Removed, reader("Desk 1", 0, Phase::Empty, None));
+    served.tell(EventKind::ServerDown, None);
+    served.show(&["pinwright_agent_server_failures_total 1", &count(2)]);
+}
+
+#[test]
 fn what_happens_is_counted_once() {
     let served = Served::start();
     served.show(&["pinwright_agent_insertions_total 0", "pinwright_agent_provisioned_total 0"]);

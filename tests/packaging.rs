@@ -36,7 +36,9 @@ fn installed(folder: &Path, unit: &str) -> PathBuf {
     let path = folder.join(unit);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let text = read(unit);
-    assert_eq!(text.matches("/usr/local/bin/pinwright").count(), 1, "{unit}: what `make install` replaces");
+    // Once a line: what `make install` replaces.
+    let lines = text.lines().filter(|line| line.contains("/usr/local/bin/pinwright")).count();
+    assert_eq!((text.matches("/usr/local/bin/pinwright").count(), lines), (2, 2), "{unit}");
     fs::write(&path, text.replace("/usr/local/bin/pinwright", env!("CARGO_BIN_EXE_pinwright"))).unwrap();
     path
 }
@@ -85,13 +87,15 @@ fn the_systems_unit_is_closed() {
 #[test]
 fn the_units_start_the_agent_with_options_that_it_has() {
     for unit in UNITS {
-        let line = setting(unit, "ExecStart");
-        let mut words = line.split_whitespace();
-        assert_eq!(words.next(), Some("/usr/local/bin/pinwright"));
-        // An option that there is not would be told before the help.
-        let output = Command::new(env!("CARGO_BIN_EXE_pinwright")).args(words).arg("--help").output().unwrap();
-        assert!(output.status.success(), "{unit}: {}", said(&output));
-        assert!(said(&output).contains("--check"), "{unit}: {}", said(&output));
+        for (key, help) in [("ExecStart", "--check"), ("ExecReload", "ask the server now")] {
+            let line = setting(unit, key);
+            let mut words = line.split_whitespace();
+            assert_eq!(words.next(), Some("/usr/local/bin/pinwright"));
+            // An option that there is not would be told before the help.
+            let output = Command::new(env!("CARGO_BIN_EXE_pinwright")).args(words).arg("--help").output().unwrap();
+            assert!(output.status.success(), "{unit}: {}", said(&output));
+            assert!(said(&output).contains(help), "{unit}: {}", said(&output));
+        }
     }
 }
 
@@ -101,8 +105,9 @@ fn the_units_wait_longer_than_the_agent() {
     for unit in UNITS {
         let limit = humantime::parse_duration(&setting(unit, "TimeoutStopSec")).unwrap();
         assert!(limit > stop, "{unit}: {limit:?}");
-        // A full disk ends the agent with 2, like a wrong configuration: neither may end it for good.
-        assert!(!read(unit).contains("RestartPreventExitStatus"), "{unit}");
+        // A wrong configuration, and nothing else: all that may pass is tried again.
+        assert_eq!(setting(unit, "RestartPreventExitStatus"), "2", "{unit}");
+        assert_eq!(setting(unit, "Restart"), "on-failure", "{unit}");
     }
 }
 
@@ -145,6 +150,23 @@ fn every_key_that_is_named_exists() {
 fn settings_of_environment(unit: &str) -> Vec<(String, String)> {
     let lines = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
     lines.filter_map(|line| line.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+#[test]
+fn no_secret_is_kept_where_systemd_removes_it() {
+    let runtime = format!("/run/{}/", setting(UNITS[0], "RuntimeDirectory"));
+    let folder = "/etc/pinwright/secrets";
+    let sample = read("config.toml");
+    let files: Vec<&str> =
+        sample.lines().filter(|line| line.contains("_file = ") && !line.contains("ca_file")).collect();
+    assert!(files.len() >= 4, "{files:?}");
+    for line in files.iter().filter(|line| !line.contains("profile_files")) {
+        assert!(line.contains(&format!("\"{folder}/")) && !line.contains(&runtime), "{line}");
+    }
+    // Made for a user who may read and not write there; named by unit and README.
+    assert!(read("tmpfiles.d/pinwright.conf").contains(&format!("d {folder} 0750 root pinwright -")));
+    assert!(read(UNITS[0]).contains(&format!("{folder}/token")));
+    assert!(read("../README.md").contains(&format!("token_file = \"{folder}/token\"")));
 }
 
 #[test]
@@ -237,9 +259,43 @@ fn debians_own_rust_is_named_where_there_is_none() {
 }
 
 #[test]
+fn an_installation_leaves_the_rights_of_folders_that_are_there() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let (programs, target, root) =
+        (folder.path().join("bin"), folder.path().join("target"), folder.path().join("root"));
+    for made in [&programs, &target.join("release"), &root.join("etc/polkit-1/rules.d"), &root.join("usr/local/bin")] {
+        fs::create_dir_all(made).unwrap();
+    }
+    fs::write(target.join("release/pinwright"), "").unwrap();
+    // Nothing is built, and no package is wanted.
+    for (name, script) in
+        [("cargo", ":"), ("apt-get", ":"), ("pkg-config", ":"), ("dpkg", "echo Status: install ok installed")]
+    {
+        fs::write(programs.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(programs.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mode = |path: &str| fs::metadata(root.join(path)).unwrap().permissions().mode() & 0o7777;
+    fs::set_permissions(root.join("etc/polkit-1/rules.d"), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::set_permissions(root.join("usr/local/bin"), fs::Permissions::from_mode(0o2775)).unwrap();
+    let mut make = Command::new("make");
+    make.arg("install").current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
+    make.env("PATH", format!("{}:/usr/bin:/bin", programs.display())).env("HOME", folder.path());
+    make.env("DESTDIR", &root).env("CARGO_TARGET_DIR", &target);
+    let output = match make.output() {
+        Ok(output) => output,
+        Err(error) => return skip(&format!("make: {error}")),
+    };
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!((mode("etc/polkit-1/rules.d"), mode("usr/local/bin")), (0o700, 0o2775));
+    assert_eq!(mode("usr/local/lib/systemd/system"), 0o755, "one that was not there");
+    assert!(root.join("etc/polkit-1/rules.d/50-pinwright.rules").is_file());
+}
+
+#[test]
 fn the_whole_check_names_tiers_that_there_are() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for script in ["run", "debian-13", "boot", "boot-guest"] {
+    for script in ["run", "debian-13", "boot", "boot-guest", "boot-cases"] {
         let parsed = Command::new("bash").arg("-n").arg(root.join(".ci").join(script)).output().unwrap();
         assert!(parsed.status.success() && parsed.stderr.is_empty(), "{script}: {}", said(&parsed));
     }

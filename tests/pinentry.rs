@@ -17,6 +17,8 @@ use pinwright::job::issuer::Watch;
 use pinwright::job::secrets::{Need, SecretError};
 use pinwright::job::supplier::Supplier;
 use pinwright::secret::{AdminKey, Code, Pin};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 const LIMITS: PinLimits = PinLimits { min: 6, max: 8, characters: PinCharacters::Digits };
 
@@ -68,6 +70,7 @@ impl Script {
         fs::write(folder.path().join("heard"), "").unwrap();
         let script = format!(
             r#"#!/bin/sh
+env > "{path}/environment"
 echo "OK Pleased to meet you"
 while read -r line; do
     echo "$line" >> "{path}/heard"
@@ -76,7 +79,7 @@ while read -r line; do
             answer=$(head -n 1 "{path}/answers")
             sed -i 1d "{path}/answers"
             case $answer in
-                hang) exec cat >/dev/null ;;
+                hang) cat >/dev/null; exit 0 ;;
                 cut*) printf '%s' "${{answer#cut}}"; exit 0 ;;
                 *) echo "$answer" | tr '*' '\n' ;;
             esac
@@ -215,20 +218,18 @@ fn other_secrets_come_from_where_they_are() {
     assert_eq!(script.heard(), "");
 }
 
-/// What the library does in the middle of a dialog: it logs, and so is where it works told, and marked.
-struct Marks;
+/// What is done at the end of the dialog with this program: it is logged, and so is where it works told, and marked.
+struct Marks(PathBuf);
 
-/// Address and content, of the dialogs whose program ends with these words.
+/// Address and content.
 static MARKED: Mutex<Option<(u64, [u8; 16])>> = Mutex::new(None);
-const LAST_WORDS: &str = "that was it";
 
-impl log::Log for Marks {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if record.args().to_string().contains(LAST_WORDS) {
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Marks {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        let mut told = Told(String::new());
+        event.record(&mut told);
+        // Other tests have dialogs at the same time.
+        if self.0.to_str().is_some_and(|program| told.0.contains(program)) {
             let mark: [u8; 16] = std::array::from_fn(|_| fastrand::u8(1..));
             // Much of it: what comes later on this stack is written over some.
             let marked = std::hint::black_box([mark; 512]);
@@ -237,8 +238,15 @@ impl log::Log for Marks {
             *MARKED.lock().unwrap() = Some((address, mark));
         }
     }
+}
 
-    fn flush(&self) {}
+/// The fields of an event.
+struct Told(String);
+
+impl tracing::field::Visit for Told {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        self.0 += &format!("{field}={value:?} ");
+    }
 }
 
 fn is_there(address: u64, mark: [u8; 16]) -> bool {
@@ -249,10 +257,31 @@ fn is_there(address: u64, mark: [u8; 16]) -> bool {
 
 #[test]
 fn the_stack_of_a_dialog_is_gone_with_it() {
-    log::set_logger(&Marks).unwrap();
-    log::set_max_level(log::LevelFilter::Debug);
-    let script = Script::new(&[&format!("D 123456*OK {LAST_WORDS}")], "OK");
+    let script = Script::new(&["D 123456*OK"], "OK");
+    tracing_subscriber::registry().with(Marks(script.program())).init();
     assert_eq!(script.supplier().new_pin(LIMITS).unwrap().expose(), b"123456");
-    let (address, mark) = MARKED.lock().unwrap().expect("the library has logged");
+    let (address, mark) = MARKED.lock().unwrap().expect("the end of the dialog is logged");
     assert!(!is_there(address, mark));
+}
+
+/// What systemd tells the agent is for the agent alone. The environment of this process can't be changed, so the test runs itself in
+/// another one.
+#[test]
+fn a_pinentry_gets_nothing_of_what_the_service_manager_said() {
+    const NAMES: [&str; 6] =
+        ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "JOURNAL_STREAM", "CREDENTIALS_DIRECTORY", "LISTEN_FDS"];
+    const MARK: &str = "of-the-service-manager";
+    if std::env::var(NAMES[0]).is_ok_and(|value| value == MARK) {
+        let script = Script::new(&["D 123456*OK"], "OK");
+        script.supplier().new_pin(LIMITS).unwrap();
+        let environment = fs::read_to_string(script.folder.path().join("environment")).unwrap();
+        assert!(environment.contains("PATH=") && !environment.contains(MARK), "{environment}");
+        assert!(environment.contains("DISPLAY=:7"), "what a dialog needs is there: {environment}");
+        return;
+    }
+    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", "a_pinentry_gets_nothing_of_what_the_service_manager_said"]).env("DISPLAY", ":7");
+    let output = again.envs(NAMES.map(|name| (name, MARK))).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }

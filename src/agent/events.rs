@@ -1,6 +1,6 @@
 //! Publishes what happens: events to followers and the log, a snapshot to whoever asks, the state to the service manager.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::SyncSender;
 use std::time::{Instant, SystemTime};
 
@@ -15,6 +15,8 @@ use super::slot::Slot;
 pub(super) struct EventPublisher {
     started: SystemTime,
     service: ServiceState,
+    /// Readers that are there and that the configuration hides.
+    hidden: BTreeSet<String>,
     followers: Vec<SyncSender<Event>>,
     totals: Totals,
     notifier: ServiceNotifier,
@@ -28,6 +30,7 @@ impl EventPublisher {
         Self {
             started: SystemTime::now(),
             service: ServiceState::Starting,
+            hidden: BTreeSet::new(),
             followers: Vec::new(),
             totals: Totals::default(),
             next_sign_of_life: notifier.interval().map(|_| Instant::now()),
@@ -69,7 +72,19 @@ impl EventPublisher {
     }
 
     pub fn service(&mut self, state: ServiceState) {
+        // Its readers are told anew when it is back.
+        self.hidden.clear();
         self.service = state;
+    }
+
+    /// Counts a reader that is there and hidden, which is no event.
+    pub fn hidden(&mut self, reader: &str) {
+        self.changed |= self.hidden.insert(reader.to_owned());
+    }
+
+    /// It is gone.
+    pub fn no_longer_hidden(&mut self, reader: &str) {
+        self.changed |= self.hidden.remove(reader);
     }
 
     pub fn service_is_absent(&self) -> bool {
@@ -90,7 +105,8 @@ impl EventPublisher {
         if attention {
             self.totals.attention += 1;
             let card = report.card_id.as_deref().unwrap_or("unknown");
-            tracing::error!(reader = %report.reader, card, "the card needs attention: {}", report.reason.as_deref().unwrap_or_default());
+            let id = report.enrollment.as_deref();
+            tracing::error!(reader = %report.reader, id, card, "the card needs attention: {}", report.reason.as_deref().unwrap_or_default());
         }
         self.publish(EventKind::Phase, Some(report), None);
     }
@@ -127,6 +143,7 @@ impl EventPublisher {
             started: timestamp(self.started),
             service: self.service.clone(),
             server_paused_until: server_paused.map(until),
+            hidden: self.hidden.len(),
             readers: slots.values().filter(|slot| !slot.gone).map(|slot| slot.report.clone()).collect(),
             totals: self.totals.clone(),
         }
@@ -136,12 +153,15 @@ impl EventPublisher {
 /// An event's line in the log; a job's steps are there already, from the job itself.
 fn log(sentence: &Sentence<'_>) {
     let name = sentence.reader.map(|report| report.reader.as_str());
-    // The end of a job has the id of the job's own lines.
-    let ended = sentence.reader.filter(|_| sentence.what == EventKind::Phase);
-    let id = ended.and_then(|report| report.enrollment.as_deref());
-    match ended.map(|report| report.phase) {
-        _ if sentence.what == EventKind::Step => {}
-        Some(Phase::Failed | Phase::Stuck | Phase::NoAccess) => tracing::warn!(reader = name, id, "{sentence}"),
+    // What is about a card has the id of its jobs' lines.
+    let id = sentence.reader.and_then(|report| report.enrollment.as_deref());
+    let phase = sentence.reader.filter(|_| sentence.what == EventKind::Phase).map(|report| report.phase);
+    match (sentence.what, phase) {
+        (EventKind::Step, _) => {}
+        (EventKind::ServiceLost | EventKind::ServerDown, _)
+        | (_, Some(Phase::Failed | Phase::Stuck | Phase::NoAccess | Phase::ServerDown)) => {
+            tracing::warn!(reader = name, id, "{sentence}");
+        }
         _ => tracing::info!(reader = name, id, "{sentence}"),
     }
 }

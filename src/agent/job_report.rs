@@ -23,8 +23,6 @@ pub struct JobReport {
 /// What has happened in a job.
 #[derive(Debug)]
 pub enum JobEvent {
-    /// It has begun, under this id on every line of its log.
-    Began(String),
     /// It has come to a step.
     Step(Step),
     /// It has found out which card it is.

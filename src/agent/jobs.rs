@@ -82,6 +82,8 @@ pub struct Task {
     pub reader: String,
     /// The number of the insertion.
     pub insertion: u64,
+    /// The id of the insertion in the log.
+    pub enrollment: String,
     /// Which card it is, where an earlier look has found that out: then only the server is asked at first.
     pub identity: Option<CardIdentity>,
     /// The server has asked to be left alone: look at the card only.
@@ -137,15 +139,13 @@ impl Drop for JobSender {
 }
 
 fn run(context: &JobContext, task: &Task, sender: JobSender) {
-    let id = format!("{:08x}", fastrand::u32(..));
-    // One id on every line of this job's log.
-    let span = tracing::info_span!("enrollment", id = %id, reader = %task.reader);
+    // One id on every line of this card's log.
+    let span = tracing::info_span!("enrollment", id = %task.enrollment, reader = %task.reader);
     let _inside = span.enter();
-    sender.send(JobEvent::Began(id));
     let readers = Traffic::new(context.readers.as_ref(), Arc::default());
     // What the job reads and computes stays on a stack that is gone when it has ended.
     let ending = on_own_stack(|| work(context, &readers, task, &sender)).unwrap_or_else(Ending::failed);
-    tracing::debug!("{}", ending.verdict.phase.phrase());
+    tracing::debug!("{}", ending.verdict.phase.name());
     let card = ending.card_id;
     sender.end(ending);
     // The result is told: nobody waits for what is tidied up now.

@@ -23,13 +23,15 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
 use super::mailbox::MailboxSender;
-use super::report::{Event, EventKind, Phase};
+use super::report::{Event, EventKind, Phase, ReaderReport};
 use super::settings::MetricsAddress;
 use crate::os::account::{Account, Group};
 use crate::os::endpoint::{Endpoint, EndpointError};
@@ -44,6 +46,9 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The exit codes of jobs that fail for good.
+const EXITS: [u32; 10] = [2, 3, 4, 5, 6, 7, 8, 9, 10, 70];
 
 /// The exit code that says that a card needs attention.
 const ATTENTION: u8 = 9;
@@ -101,8 +106,17 @@ impl MetricsServer {
         // Followed before the loop begins: its first event is the first one counted.
         let mut following = agent.follow();
         let count = move || {
+            let mut is_stopping = false;
             while let Ok(events) = following {
-                let told = events.into_iter().map(|event| counted.count(&event)).count();
+                let mut told = 0;
+                for event in events {
+                    counted.count(&event);
+                    is_stopping |= event.event == EventKind::Stopping;
+                    told += 1;
+                }
+                if is_stopping {
+                    return;
+                }
                 if told == 0 {
                     return tracing::warn!("the metrics stand still: the agent tells no events");
                 }
@@ -189,6 +203,7 @@ struct Metrics {
     attention: Counter,
     server_failures: Counter,
     service_losses: Counter,
+    jobs: Histogram,
     readers: Family<PhaseLabel, Gauge>,
     silence: Gauge,
     state: Mutex<State>,
@@ -198,6 +213,8 @@ struct State {
     last_event: Instant,
     /// Insertion and phase of each reader.
     readers: BTreeMap<String, (u64, Phase)>,
+    /// Since when each reader's job runs.
+    begun: BTreeMap<String, Instant>,
 }
 
 impl Metrics {
@@ -210,9 +227,10 @@ impl Metrics {
             attention: Counter::default(),
             server_failures: Counter::default(),
             service_losses: Counter::default(),
+            jobs: Histogram::new(exponential_buckets(0.05, 2.0, 14)),
             readers: Family::default(),
             silence: Gauge::default(),
-            state: Mutex::new(State { last_event: Instant::now(), readers: BTreeMap::new() }),
+            state: Mutex::new(State { last_event: Instant::now(), readers: BTreeMap::new(), begun: BTreeMap::new() }),
         };
         let registry = &mut metrics.registry;
         registry.register("insertions", "Cards inserted", metrics.insertions.clone());
@@ -221,8 +239,23 @@ impl Metrics {
         registry.register("attention", "Jobs whose card needs attention (exit code 9)", metrics.attention.clone());
         registry.register("server_failures", "Times that the server was found down", metrics.server_failures.clone());
         registry.register("service_losses", "Times that the PC/SC service was lost", metrics.service_losses.clone());
+        registry.register_with_unit(
+            "job_duration",
+            "How long jobs took, the time of a person at a pinentry included",
+            Unit::Seconds,
+            metrics.jobs.clone(),
+        );
+        let version = ("version", env!("CARGO_PKG_VERSION"));
+        registry.register("build", "The agent's version", Info::new(vec![version]));
         registry.register("readers", "Readers by what they are doing", metrics.readers.clone());
         registry.register("silence_seconds", "Seconds since the last event", metrics.silence.clone());
+        // A series that appears with the first failure tells no rate of it.
+        for exit in EXITS {
+            drop(metrics.failures.get_or_create(&ExitLabel { exit }));
+        }
+        for phase in Phase::ALL {
+            drop(metrics.readers.get_or_create(&PhaseLabel { phase: phase.name().to_owned() }));
+        }
         metrics
     }
 
@@ -236,6 +269,7 @@ impl Metrics {
             _ => {}
         }
         let Some(reader) = &event.reader else { return };
+        self.time(event.event, reader, &mut state);
         let now = (reader.insertion, reader.phase);
         let before = match event.event {
             EventKind::ReaderRemoved => state.readers.remove(&reader.reader),
@@ -245,7 +279,7 @@ impl Metrics {
             EventKind::ReaderRemoved => None,
             _ => Some((reader.phase, 1)),
         }) {
-            self.readers.get_or_create(&PhaseLabel { phase: name(reader) }).inc_by(change);
+            self.readers.get_or_create(&PhaseLabel { phase: reader.name().to_owned() }).inc_by(change);
         }
         // The end of a job is told once for each insertion; what follows repeats the phase.
         if before == Some(now) {
@@ -259,6 +293,21 @@ impl Metrics {
                 if exit == ATTENTION {
                     self.attention.inc();
                 }
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes the time from the first word of a job to its end.
+    fn time(&self, what: EventKind, reader: &ReaderReport, state: &mut State) {
+        match (what, reader.phase) {
+            (EventKind::Removed | EventKind::ReaderRemoved, _) => drop(state.begun.remove(&reader.reader)),
+            (_, Phase::Working) => drop(state.begun.entry(reader.reader.clone()).or_insert(state.last_event)),
+            // The job hangs, and has not ended.
+            (EventKind::Phase, Phase::Stuck) if reader.exit.is_none() => {}
+            (EventKind::Phase, _) => {
+                let begun = state.begun.remove(&reader.reader);
+                begun.into_iter().for_each(|begun| self.jobs.observe(begun.elapsed().as_secs_f64()));
             }
             _ => {}
         }
@@ -290,9 +339,4 @@ impl Metrics {
         encode(&mut text, &self.registry)?;
         Ok(text)
     }
-}
-
-/// The phase as in JSON.
-fn name(phase: Phase) -> String {
-    serde_json::to_value(phase).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -32,7 +32,7 @@ use self::job_report::{Ending, JobEvent, JobReport};
 use self::jobs::JobContext;
 pub use self::mailbox::{Mailbox, MailboxSender, Message, mailbox};
 pub use self::notifier::ServiceNotifier;
-use self::report::{EventKind, Phase, ServiceState};
+use self::report::{EventKind, Phase, ReaderReport, ServiceState};
 pub use self::settings::Settings;
 use self::slot::{Slot, needs_attention};
 use self::verdict::Next;
@@ -138,6 +138,12 @@ impl Drop for MonitorPanicGuard {
     }
 }
 
+/// Takes the card out of the slot: the report on the reader without it, under the id that the card had.
+fn pulled(slot: &mut Slot) -> ReaderReport {
+    let enrollment = slot.removed();
+    ReaderReport { enrollment, ..slot.report.clone() }
+}
+
 struct Agent {
     settings: Settings,
     jobs: Arc<JobContext>,
@@ -208,6 +214,7 @@ impl Agent {
             CardEvent::ReaderAdded { reader } => {
                 if is_ignored(&reader, &self.ignored_readers) {
                     tracing::info!("reader {reader:?} is there, and ignored by the configuration");
+                    self.publisher.hidden(&reader);
                     return;
                 }
                 let slot = self.slots.entry(reader.clone()).or_insert_with(|| Slot::new(&reader, &self.settings));
@@ -223,8 +230,8 @@ impl Agent {
             }
             CardEvent::Removed { reader } => {
                 let Some(slot) = self.slots.get_mut(&reader) else { return };
-                slot.removed();
-                self.publisher.publish(EventKind::Removed, Some(&slot.report), None);
+                let report = pulled(slot);
+                self.publisher.publish(EventKind::Removed, Some(&report), None);
             }
         }
     }
@@ -242,7 +249,8 @@ impl Agent {
             }
             error => format!("{error}. {}", error.remedy()),
         };
-        self.publisher.service(ServiceState::Absent { reason: reason.clone() });
+        let refused = matches!(error, ReaderError::AccessDenied);
+        self.publisher.service(ServiceState::Absent { reason: reason.clone(), refused });
         self.publisher.publish(EventKind::ServiceLost, None, Some(reason));
         // When the service is back the monitor reports readers and cards anew.
         for reader in self.slots.keys().cloned().collect::<Vec<_>>() {
@@ -251,10 +259,11 @@ impl Agent {
     }
 
     fn reader_removed(&mut self, reader: &str) {
+        self.publisher.no_longer_hidden(reader);
         let Some(slot) = self.slots.get_mut(reader) else { return };
         if slot.present.is_some() {
-            slot.removed();
-            self.publisher.publish(EventKind::Removed, Some(&slot.report), None);
+            let report = pulled(slot);
+            self.publisher.publish(EventKind::Removed, Some(&report), None);
         }
         slot.gone = true;
         self.publisher.publish(EventKind::ReaderRemoved, Some(&slot.report), None);
@@ -365,7 +374,8 @@ impl Agent {
         let look_only = self.server_pause.ordered_until(now).is_some();
         for slot in self.slots.values_mut() {
             if slot.overdue(now, &self.settings) {
-                tracing::error!(reader = %slot.report.reader, "the job is overdue: its reader is quarantined");
+                let id = slot.report.enrollment.as_deref();
+                tracing::error!(reader = %slot.report.reader, id, "the job is overdue: its reader is quarantined");
                 self.publisher.publish(EventKind::Phase, Some(&slot.report), None);
             }
             let Some(task) = slot.take_task(now, look_only, &self.settings) else { continue };

@@ -83,30 +83,27 @@ impl ServiceNotifier {
 pub fn status_line(snapshot: &Snapshot) -> String {
     match &snapshot.service {
         ServiceState::Starting => return "Looking for the PC/SC service".to_owned(),
+        ServiceState::Absent { refused: true, .. } => return "The PC/SC service refuses the agent".to_owned(),
         ServiceState::Absent { .. } => return "The PC/SC service does not answer".to_owned(),
         ServiceState::Running => {}
     }
     let count = |phase: Phase| snapshot.readers.iter().filter(|reader| reader.phase == phase).count();
     let cards = snapshot.readers.len() - count(Phase::Empty);
+    let hidden = if snapshot.hidden > 0 { format!(" and {} hidden", snapshot.hidden) } else { String::new() };
     let mut parts = vec![
-        format!("{} {}", snapshot.readers.len(), if snapshot.readers.len() == 1 { "reader" } else { "readers" }),
+        format!(
+            "{} {}{hidden}",
+            snapshot.readers.len(),
+            if snapshot.readers.len() == 1 { "reader" } else { "readers" }
+        ),
         format!("{cards} {}", if cards == 1 { "card" } else { "cards" }),
     ];
-    let kinds = [
-        (Phase::Working, "at work"),
-        (Phase::Waiting, "waiting"),
-        (Phase::NoAccess, "without access to the server"),
-        (Phase::ServerDown, "waiting for the server"),
-        (Phase::NeedsPin, "in need of a PIN from the user"),
-        (Phase::Failed, "failed"),
-        (Phase::Stuck, "stuck"),
-    ];
+    let phases = Phase::ALL.into_iter().filter(|phase| *phase != Phase::Empty);
     parts.extend(
-        kinds
-            .iter()
-            .map(|(phase, words)| (count(*phase), words))
+        phases
+            .map(|phase| (count(phase), phase))
             .filter(|(n, _)| *n > 0)
-            .map(|(n, w)| format!("{n} {w}")),
+            .map(|(n, phase)| format!("{n} {}", phase.name())),
     );
     parts.push(format!("{} provisioned since the start", snapshot.totals.provisioned));
     parts.join(", ")
@@ -130,10 +127,13 @@ mod tests {
         notifier.state(&snapshot);
         snapshot.service = ServiceState::Running;
         notifier.state(&snapshot);
+        snapshot.hidden = 2;
+        notifier.state(&snapshot);
         notifier.stopping();
         let said = said.lock().unwrap();
-        assert_eq!(said.len(), 4, "{said:?}");
-        assert_eq!(said[3], "Stopping { within: 45s }");
+        assert_eq!(said.len(), 5, "{said:?}");
+        assert_eq!(said[3], "Status(\"0 readers and 2 hidden, 0 cards, 0 provisioned since the start\")");
+        assert_eq!(said[4], "Stopping { within: 45s }");
         assert_eq!(said[2], "Status(\"0 readers, 0 cards, 0 provisioned since the start\")");
     }
 }

@@ -8,23 +8,23 @@ use crate::foreign_text::escaped;
 use crate::operation::Operation;
 
 impl Phase {
-    /// What it means, as a phrase.
+    /// What it means beside its name, as a phrase.
     #[must_use]
     pub fn phrase(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Empty => "no card",
-            Self::Working => "at work",
+            Self::Working => "its job runs",
             Self::NotOurs => "a card that can't be provisioned here; left alone",
-            Self::Waiting => "no open request for this card yet",
+            Self::Waiting => "tried again later",
             Self::NoAccess => "the server can't be used like this; tried again later",
             Self::ServerDown => "the server fails; tried again later",
             Self::Reported => "has an open request; nothing written (`agent.on_insert` is \"report\")",
             Self::NeedsPin => {
-                return Cow::Owned(format!("the user must supply a PIN: run `{}`", Operation::SetPin));
+                return Cow::Owned(format!("the user must supply a PIN; `{}` asks for it", Operation::SetPin));
             }
             Self::Done => "the PIN is set and verified",
-            Self::AlreadyDone => "was done before; nothing written",
-            Self::Failed => "failed; nothing more is tried until the card is pulled",
+            Self::AlreadyDone => "nothing written",
+            Self::Failed => "nothing more is tried until the card is pulled",
             Self::Stuck => "the reader does not answer; pull the card, or the reader",
         })
     }
@@ -38,7 +38,7 @@ impl EventKind {
             Self::Started => "the agent serves",
             Self::Stopping => "the agent is ending",
             Self::ServiceFound => "PC/SC answers",
-            Self::ServiceLost => "PC/SC does not answer",
+            Self::ServiceLost => "PC/SC can't be used",
             Self::ReaderAdded => "reader plugged in",
             Self::ReaderRemoved => "reader gone",
             Self::Inserted => "card inserted",
@@ -66,11 +66,7 @@ impl fmt::Display for Sentence<'_> {
             write!(f, " {:?}", reader.reader)?;
             match self.what {
                 EventKind::Step => write!(f, ": {}", escaped(reader.step.as_deref().unwrap_or("?")))?,
-                // The phrase speaks of requests, and a job that failed has heard of none.
-                EventKind::Phase if reader.phase == Phase::Waiting && reader.exit.is_some() => {
-                    f.write_str(": tried again later")?;
-                }
-                EventKind::Phase => write!(f, ": {}", reader.phase.phrase())?,
+                EventKind::Phase => write!(f, ": {} ({})", reader.phase.name(), reader.phase.phrase())?,
                 _ => {}
             }
             if let Some(id) = &reader.card_id {
@@ -96,6 +92,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_phase_has_one_name() {
+        for phase in Phase::ALL {
+            assert_eq!(serde_json::to_value(phase).unwrap(), phase.name());
+        }
+    }
+
+    #[test]
     fn the_end_of_a_job_names_reader_card_and_reason() {
         let mut report = ReaderReport::empty("Desk 1");
         report.card_id = Some("33221100-5544-7766-8899-aabbccddeeff".to_owned());
@@ -104,11 +107,8 @@ mod tests {
         let said = |what, detail| Sentence { what, reader: Some(&report), detail }.to_string();
         assert_eq!(
             said(EventKind::Phase, None),
-            "reader \"Desk 1\": no open request for this card yet, card 33221100-5544-7766-8899-aabbccddeeff: no open request"
+            "reader \"Desk 1\": waiting (tried again later), card 33221100-5544-7766-8899-aabbccddeeff: no open request"
         );
-        let failed = ReaderReport { exit: Some(3), reason: Some("it is held".to_owned()), ..report.clone() };
-        let sentence = Sentence { what: EventKind::Phase, reader: Some(&failed), detail: None };
-        assert!(sentence.to_string().contains(": tried again later, card 3322"), "{sentence}");
         assert_eq!(
             said(EventKind::Inserted, Some("x")),
             "card inserted \"Desk 1\", card 33221100-5544-7766-8899-aabbccddeeff: x"

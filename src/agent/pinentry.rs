@@ -1,8 +1,8 @@
 //! Asks a person for a PIN through a pinentry, the dialog of GnuPG: an agent has no terminal.
 //!
-//! The `pinentry` library has two limits. Its error for a line that it can't read quotes that line, which may hold the PIN: so its
-//! text is never passed on. And it waits for its program without end: so it runs on a thread of its own, which is left behind when
-//! the time is over.
+//! The program may never answer: so the dialog runs on a thread of its own, which is left behind when the time is over.
+
+mod assuan;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pinentry::{Error, PassphraseInput};
-use secrecy::ExposeSecret as _;
-
+use self::assuan::{AssuanError, Connection};
 use crate::card::{PinCharacters, PinLimits};
 use crate::job::Cause;
 use crate::job::consent::{Proposal, Standing};
@@ -73,20 +71,19 @@ impl<S: Supplier> PinentrySupplier<S> {
         let answers = dialog.open(program.clone(), self.timeout).map_err(unreadable)?;
         match self.wait(what, &answers)? {
             Ok(entry) => Ok(Answer::Entry(entry)),
-            Err(Error::Gpg(error)) if error.code() == UNKNOWN_COMMAND => Ok(Answer::UnknownCommand),
-            Err(Error::Gpg(error)) => {
-                let words = format!("the program has failed with error {}", error.code());
+            Err(AssuanError::Failed(UNKNOWN_COMMAND)) => Ok(Answer::UnknownCommand),
+            Err(AssuanError::Failed(code)) => {
+                let words = format!("the program has failed with error {code}");
                 Err(unreadable(io::Error::other(words)))
             }
-            Err(Error::Cancelled) => Err(SecretError::Cancelled { what }),
-            Err(Error::Timeout) => Err(SecretError::TimedOut { what }),
-            Err(Error::Encoding(_)) => Err(SecretError::Unusable { what, reason: "it is no text".to_owned() }),
-            // The library's text may quote the line that it did not understand, with the PIN in it.
-            Err(Error::Io(error)) => Err(unreadable(io::Error::from(error.kind()))),
+            Err(AssuanError::Cancelled) => Err(SecretError::Cancelled { what }),
+            Err(AssuanError::TimedOut) => Err(SecretError::TimedOut { what }),
+            Err(AssuanError::NoText) => Err(SecretError::Unusable { what, reason: "it is no text".to_owned() }),
+            Err(AssuanError::Io(error)) => Err(unreadable(error)),
         }
     }
 
-    fn wait(&self, what: &'static str, answers: &Answers) -> Result<pinentry::Result<SecretBytes>, SecretError> {
+    fn wait(&self, what: &'static str, answers: &Answers) -> Result<Entered, SecretError> {
         let deadline = Instant::now() + self.timeout + EXIT_GRACE;
         loop {
             match answers.recv_timeout(INTERRUPT_POLL) {
@@ -195,7 +192,8 @@ impl Answer {
     }
 }
 
-type Answers = Receiver<pinentry::Result<SecretBytes>>;
+type Entered = Result<SecretBytes, AssuanError>;
+type Answers = Receiver<Entered>;
 
 /// What the person is shown.
 #[derive(Clone)]
@@ -223,18 +221,22 @@ impl Dialog {
         Ok(answers)
     }
 
-    fn show(&self, program: &Path, timeout: Duration) -> pinentry::Result<SecretBytes> {
-        let missing = || Error::Io(io::Error::from(io::ErrorKind::NotFound));
-        let mut input = PassphraseInput::with_binary(program).ok_or_else(missing)?;
-        input.with_title("Smart card PIN (pinwright)").with_description(&self.description).with_prompt(self.prompt);
-        input.with_timeout(u16::try_from(timeout.as_secs()).unwrap_or(u16::MAX));
+    fn show(&self, program: &Path, timeout: Duration) -> Entered {
+        let mut dialog = Connection::open(program)?;
+        dialog.request("SETTITLE", "Smart card PIN (pinwright)")?;
+        dialog.request("SETDESC", &self.description)?;
         if let Some(error) = &self.error {
-            input.with_error(error);
+            dialog.request("SETERROR", error)?;
         }
+        dialog.request("SETPROMPT", self.prompt)?;
         if self.repeat {
-            input.with_confirmation("New PIN again:", DIFFERENT);
+            dialog.request("SETREPEAT", "New PIN again:")?;
+            dialog.request("SETREPEATERROR", DIFFERENT)?;
         }
-        input.interact().map(|entry| SecretBytes::copy_of(entry.expose_secret().as_bytes()))
+        dialog.request("SETTIMEOUT", &timeout.as_secs().to_string())?;
+        let entry = dialog.entry();
+        tracing::debug!(program = %program.display(), "the dialog has ended");
+        entry
     }
 }
 

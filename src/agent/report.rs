@@ -41,6 +41,43 @@ pub enum Phase {
     Stuck,
 }
 
+impl Phase {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 12] = [
+        Self::Empty,
+        Self::Working,
+        Self::Waiting,
+        Self::NoAccess,
+        Self::ServerDown,
+        Self::NeedsPin,
+        Self::Failed,
+        Self::Stuck,
+        Self::NotOurs,
+        Self::Reported,
+        Self::AlreadyDone,
+        Self::Done,
+    ];
+
+    /// Its one name, in JSON, figures, log and status alike.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Working => "working",
+            Self::NotOurs => "not-ours",
+            Self::Waiting => "waiting",
+            Self::NoAccess => "no-access",
+            Self::ServerDown => "server-down",
+            Self::Reported => "reported",
+            Self::NeedsPin => "needs-pin",
+            Self::Done => "done",
+            Self::AlreadyDone => "already-done",
+            Self::Failed => "failed",
+            Self::Stuck => "stuck",
+        }
+    }
+}
+
 /// One reader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReaderReport {
@@ -60,7 +97,7 @@ pub struct ReaderReport {
     pub card_id: Option<String>,
     /// The open request, once found.
     pub request: Option<Uuid>,
-    /// The id on every log line of the running or last job.
+    /// The id on every log line about this card, from its insertion until it is pulled, through all its jobs.
     pub enrollment: Option<String>,
     /// The step of the job that runs or has stopped.
     pub step: Option<String>,
@@ -134,6 +171,9 @@ pub struct Snapshot {
     pub server_paused_until: Option<String>,
     /// Readers, in the order of their names.
     pub readers: Vec<ReaderReport>,
+    /// How many readers are there beside them that `reader.ignore` hides.
+    #[serde(default)]
+    pub hidden: usize,
     /// Counts since the start.
     pub totals: Totals,
 }
@@ -150,6 +190,7 @@ impl Snapshot {
             service: ServiceState::Starting,
             server_paused_until: None,
             readers: Vec::new(),
+            hidden: 0,
             totals: Totals::default(),
         }
     }
@@ -163,10 +204,13 @@ pub enum ServiceState {
     Starting,
     /// It answers.
     Running,
-    /// It does not answer; it is looked for again and again.
+    /// It does not answer, or refuses the agent; it is looked for again and again.
     Absent {
         /// Why, and what to do.
         reason: String,
+        /// It answers and refuses the agent (polkit).
+        #[serde(default)]
+        refused: bool,
     },
 }
 
@@ -180,7 +224,7 @@ pub enum EventKind {
     Stopping,
     /// The PC/SC service answers.
     ServiceFound,
-    /// The PC/SC service does not answer any more.
+    /// The PC/SC service does not answer any more, or refuses the agent.
     ServiceLost,
     /// A reader was plugged in.
     ReaderAdded,

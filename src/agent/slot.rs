@@ -72,13 +72,14 @@ impl Slot {
 
     /// A card was inserted: a job is due, unless the card is mute.
     pub fn inserted(&mut self, insertion: u64, presence: &Presence, settings: &Settings, now: Instant) {
-        self.removed();
+        drop(self.removed());
         self.gone = false;
         self.present = Some(insertion);
         self.recheck = Recheck::new(settings.recheck_first, settings.recheck_longest);
         self.soon = Backoff::new(IN_USE_PAUSES.0, IN_USE_PAUSES.1);
         self.contact_retries = 0;
         self.report.insertion = insertion;
+        self.report.enrollment = Some(format!("{:08x}", fastrand::u32(..)));
         self.report.atr = presence.atr.as_ref().map(ToString::to_string);
         if presence.mute {
             let reason = "The card does not respond to a reset. Insert it the other way round, or try another reader";
@@ -91,10 +92,12 @@ impl Slot {
         }
     }
 
-    /// The card was pulled: what was known of it is forgotten. A running job backs out, or carries its write to the end.
-    pub fn removed(&mut self) {
+    /// The card was pulled: what was known of it is forgotten, but for its id in the log, which is given. A running job backs
+    /// out, or carries its write to the end.
+    pub fn removed(&mut self) -> Option<String> {
         let nothing = ReaderReport::empty(&self.report.reader);
         let last = std::mem::replace(&mut self.report, nothing);
+        let enrollment = last.enrollment.clone();
         if let Some(running) = &mut self.running {
             running.interrupted.store(true, Ordering::Relaxed);
             running.pulled.get_or_insert(last);
@@ -104,6 +107,7 @@ impl Slot {
         self.waits_for_server = false;
         self.identity = None;
         self.others = Others::NotSeen;
+        enrollment
     }
 
     pub fn is_running(&self) -> bool {
@@ -141,7 +145,8 @@ impl Slot {
         self.report.next_check = None;
         self.turn(Phase::Working, None);
         let (reader, identity) = (self.report.reader.clone(), self.identity.clone());
-        Some(Task { reader, insertion, identity, look_only, others: self.others, interrupted })
+        let enrollment = self.report.enrollment.clone().unwrap_or_default();
+        Some(Task { reader, insertion, enrollment, identity, look_only, others: self.others, interrupted })
     }
 
     /// The thread of a job could not be started.
@@ -175,7 +180,6 @@ impl Slot {
         let current = self.present == Some(insertion) && running.pulled.is_none();
         let report = running.pulled.as_mut().unwrap_or(&mut self.report);
         match event {
-            JobEvent::Began(enrollment) => report.enrollment = Some(enrollment),
             JobEvent::Step(step) => {
                 report.step = Some(step.name().to_owned());
                 let asks = step == Step::Supply;

@@ -10,8 +10,9 @@ use crate::error_text::error_text;
 use crate::exit::Exit;
 use crate::job::journal::JournalError;
 use crate::job::records::ResolveError;
-use crate::job::secrets::SecretError;
+use crate::job::secrets::{Need, SecretError};
 use crate::job::{CardState, Cause, Failure, Step};
+use crate::operation::Operation;
 use crate::reader::ReaderError;
 use crate::server::{ServerError, ServerProblem};
 
@@ -140,8 +141,31 @@ fn reader(error: &ReaderError, identified: bool) -> Verdict {
 /// Why, where the card is and what to do: for a person, in one line.
 #[must_use]
 pub fn reason(failure: &Failure) -> String {
-    format!("{}. {}", error_text(failure), sentence(&failure.cause.remedy()))
+    format!("{}. {}", error_text(failure), sentence(&remedy(failure)))
 }
+
+/// What to do, where an agent has met the cause: it has no terminal, and nobody runs it again.
+fn remedy(failure: &Failure) -> String {
+    match failure.cause.as_ref() {
+        Cause::Secret(SecretError::NoTerminal { what }) if ASKED_FOR.iter().any(|need| need.what() == *what) => {
+            format!(
+                "set `agent.pinentry` to a program that asks for it, in the agent of that person's session; or run `{}`",
+                Operation::SetPin
+            )
+        }
+        Cause::Secret(SecretError::NoTerminal { .. }) => {
+            "name the file or credential that holds it in the configuration (`card.…_file`, `card.…_credential`)"
+                .to_owned()
+        }
+        Cause::Interrupted if failure.card_state() == CardState::Untouched => {
+            "nothing was written; the card is tried again later, by the next agent where this one ends".to_owned()
+        }
+        cause => cause.remedy(),
+    }
+}
+
+/// What a person is asked for by a pinentry.
+const ASKED_FOR: [Need; 2] = [Need::NewPin, Need::CurrentPin];
 
 fn sentence(remedy: &str) -> String {
     let mut characters = remedy.chars();
@@ -200,6 +224,20 @@ mod tests {
                 assert_eq!(judge(&failure(Step::SetPin, effect, cause)), FAILED);
             }
         }
+    }
+
+    #[test]
+    fn an_agent_says_what_can_be_done_about_an_agent() {
+        let said = |cause| reason(&failure(Step::Supply, Effect::default(), cause));
+        let no_pinentry = said(SecretError::NoTerminal { what: Need::NewPin.what() }.into());
+        assert!(
+            no_pinentry.contains("Set `agent.pinentry`") && !no_pinentry.contains("file descriptor"),
+            "{no_pinentry}"
+        );
+        let no_key = said(SecretError::NoTerminal { what: Need::AdminKey.what() }.into());
+        assert!(no_key.contains("_credential") && !no_key.contains("pinentry"), "{no_key}");
+        let stopped = said(Cause::Interrupted);
+        assert!(stopped.contains("Nothing was written") && !stopped.contains("run the command"), "{stopped}");
     }
 
     #[test]

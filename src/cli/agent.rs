@@ -9,6 +9,7 @@ mod configured;
 mod feed;
 mod wording;
 
+use std::io;
 use std::sync::{Arc, Mutex};
 
 use clap::{Args, Subcommand};
@@ -24,11 +25,12 @@ use crate::agent::metrics::MetricsServer;
 use crate::agent::{self, AgentContext, Mailbox, ServiceNotifier, Settings, Stopped, mailbox, system_events};
 use crate::config::Config;
 use crate::error_text::error_text;
-use crate::job::journal::Journal;
+use crate::job::journal::{Journal, JournalError};
 use crate::operation::Operation;
 use crate::os::account::{self, Account, Group};
 use crate::os::endpoint::Endpoint;
-use crate::os::{process, service};
+use crate::os::other_agent::{self, Found};
+use crate::os::{card_service, process, service};
 use crate::reader::pcsc::PcscReaders;
 
 /// What to do with the agent.
@@ -98,9 +100,11 @@ pub fn run(config: &Config, args: &AgentArgs, json: bool, context: &mut CommandC
 
 fn start(config: &Config, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
     let Opened { group, endpoint, metrics } = open_and_become_user(&config.agent)?;
-    // Without a journal no card is written to, and that is better known now than at the first card.
-    let journal = config.journal.as_ref().ok_or(crate::job::journal::JournalError::NoFolder)?;
-    journal.probe()?;
+    let journal = config.journal.as_ref().ok_or(JournalError::NoFolder)?;
+    look_at(journal)?;
+    // Kept until the end, for the next one to find.
+    let found = other_agent::look(&card_service::socket());
+    say_of_other_agent(&found);
     let system = |what| move |source| CliError::System { what, source };
     let (sender, mailbox) = mailbox();
     system_events::forward_signals(&sender).map_err(system("signals can't be listened to"))?;
@@ -131,6 +135,30 @@ fn start(config: &Config, json: bool, context: &mut CommandContext<'_>) -> Resul
     drop(control);
     // The agent has gone on where standard output failed, since cards matter more; that it failed is told only now.
     result.and(feed.map_or(Ok(()), |feed| feed.finish(context)))
+}
+
+/// Without a journal no card is written to, and that is better known now than at the first card. One that can't be written now (a
+/// full disk, a folder that is not mounted yet) is waited for by each card's job.
+fn look_at(journal: &Journal) -> Result<(), JournalError> {
+    match journal.probe() {
+        Err(error @ JournalError::Io { .. }) => {
+            tracing::warn!("{}: no card is written to until it can be; each card is tried again", error_text(&error));
+            Ok(())
+        }
+        found => found,
+    }
+}
+
+/// The journals of two agents don't know of each other: both would set a PIN on the same card, one after the other.
+fn say_of_other_agent(found: &io::Result<Found>) {
+    match found {
+        Ok(Found::Nobody(_)) => {}
+        Ok(Found::Other(other)) => tracing::warn!(
+            "another agent ({other}) sees to the same cards, and each would set a PIN of its own on them: stop one of the two, for good \
+             with `systemctl disable --now pinwright-agent` or `systemctl --user disable --now pinwright-agent`"
+        ),
+        Err(error) => tracing::debug!("whether there is another agent is not known: {error}"),
+    }
 }
 
 /// Sockets that were opened with the rights of whoever started the agent.

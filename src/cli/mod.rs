@@ -104,7 +104,7 @@ enum Command {
     /// So far the PIN step alone, as `set-pin` does it.
     ///
     /// The rest of the enrollment (admin key, key pair, certificate, completion) is not built yet. The command says so on standard
-    /// error, and its JSON has the schema pinwright.set-pin/1.
+    /// error, and its JSON has the schema pinwright.enroll/1 with the same fields.
     #[command(name = Operation::Enroll.name(), after_help = examples::of(Some(Operation::Enroll)))]
     Enroll(JobArgs),
     /// List what was done to which card, and what is unsettled.

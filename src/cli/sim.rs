@@ -45,6 +45,9 @@ pub enum SimCommand {
         /// A PIV card with Yubico's extensions: version, serial number, metadata, setting the management key.
         #[arg(long)]
         yubico: bool,
+        /// How long each answer takes, as a real card's would: "300ms".
+        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "0s")]
+        delay: Duration,
     },
     /// Serve the certificate server's API over TLS on this machine, knowing the card of `sim card`.
     Server {
@@ -93,8 +96,8 @@ pub fn run(command: &SimCommand, context: &mut CommandContext<'_>) -> Result<(),
         SimCommand::Card { family, yubico: true, .. } if *family != Family::Piv => {
             Err(failed(std::io::Error::other("--yubico is for cards of --family piv")))
         }
-        SimCommand::Card { family, port, host, blank, card_id, yubico } => {
-            let options = VpcdOptions { host: host.clone(), ..VpcdOptions::local(*port) };
+        SimCommand::Card { family, port, host, blank, card_id, yubico, delay } => {
+            let options = VpcdOptions { host: host.clone(), delay: *delay, ..VpcdOptions::local(*port) };
             let card_id = if *family == Family::OpenPgp { openpgp_card_id(*card_id) } else { *card_id };
             let handle = insert(*family, *blank, *yubico, card_id, &options).map_err(failed)?;
             context.print(&format!("READY card={card_id} port={port}"))?;

@@ -83,6 +83,10 @@ impl Agent {
         let [recheck_first, recheck_longest] = pauses("agent.recheck", &self.recheck, SECOND, DAY)?;
         let [retry_first, retry_longest] = pauses("agent.retry", &self.retry, SECOND / 10, HOUR)?;
         let (control, control_of_system) = control(self.control, environment)?;
+        let control_group = self.control_group.map(|name| account("agent.control_group", name)).transpose()?;
+        // Its folder is a person's own: no other member could get there, and the person need not be one.
+        let is_of_person = environment.folder("XDG_RUNTIME_DIR").zip(control.as_ref());
+        let is_of_person = is_of_person.is_some_and(|(folder, socket)| socket.starts_with(folder));
         Ok(Settings {
             on_insert: self.on_insert,
             visible_requests: self.requests == Requests::Visible,
@@ -97,7 +101,7 @@ impl Agent {
             pinentry_timeout: span("agent.pinentry_timeout", &self.pinentry_timeout, 10 * SECOND, HOUR)?,
             control,
             control_of_system,
-            control_group: self.control_group.map(|name| account("agent.control_group", name)).transpose()?,
+            control_group: control_group.filter(|_| !is_of_person),
             user: self.user.map(|name| account("agent.user", name)).transpose()?,
             metrics: self.metrics.as_deref().map(metrics).transpose()?,
         })

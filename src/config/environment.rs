@@ -98,7 +98,8 @@ pub(super) fn table(environment: &[(String, OsString)]) -> Result<(Layers, Vec<S
                 }
                 let table = one(section, key, value(name, text, *kind)?);
                 check(name, table.clone())?;
-                layers.overlay(Layers::of(table, &Origin::Variable(name.clone())));
+                // All variables are one layer: which of them comes later nobody has said.
+                layers.join(Layers::of(table, &Origin::Variable(name.clone())));
             }
             None if OTHERS.contains(&name.as_str()) => {}
             None => warnings.push(format!("{name} in the environment is no setting of pinwright: it has no effect")),

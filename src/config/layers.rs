@@ -9,6 +9,17 @@ use super::profiles::{self, LocatedProfile};
 use super::raw::Raw;
 use super::text::text_of;
 
+/// Section and name of each secret: its sources are the keys `NAME_file` and `NAME_credential`.
+const SECRETS: [(&str, &str); 7] = [
+    ("server", "token"),
+    ("server", "proxy_password"),
+    ("card", "admin_key"),
+    ("card", "puk"),
+    ("card", "admin_pin"),
+    ("card", "resetting_code"),
+    ("card", "current_pin"),
+];
+
 /// One layer, or several laid over each other, before they are checked as a whole.
 #[derive(Default)]
 pub(super) struct Layers {
@@ -24,13 +35,33 @@ impl Layers {
         Self { origins: Origins::of(&table, origin), table, profiles: Vec::new() }
     }
 
-    /// Lays another layer over this one. Its tables are merged into those below, its lists and values replace them.
+    /// Lays a later layer over this one. Its tables are merged into those below, its lists and values replace them; its card
+    /// profiles are added, each in the place of an earlier one of the same name. Where it names a source of a secret, the other
+    /// kind of source that an earlier layer names is void: the two exclude each other within one layer only.
     pub fn overlay(&mut self, later: Self) {
-        merge(&mut self.table, later.table);
-        self.origins.overlay(later.origins);
-        if !later.profiles.is_empty() {
-            self.profiles = later.profiles;
+        for (section, secret) in SECRETS {
+            for (named, void) in [("file", "credential"), ("credential", "file")] {
+                if is_set(&later.table, section, &format!("{secret}_{named}")) {
+                    self.forget(section, &format!("{secret}_{void}"));
+                }
+            }
         }
+        self.profiles.retain(|earlier| !later.profiles.iter().any(|profile| profile.name() == earlier.name()));
+        self.join(later);
+    }
+
+    /// Makes one layer of two.
+    pub fn join(&mut self, other: Self) {
+        merge(&mut self.table, other.table);
+        self.origins.overlay(other.origins);
+        self.profiles.extend(other.profiles);
+    }
+
+    fn forget(&mut self, section: &str, key: &str) {
+        if let Some(keys) = self.table.get_mut(section).and_then(toml::Value::as_table_mut) {
+            keys.remove(key);
+        }
+        self.origins.forget(section, key);
     }
 
     /// The layers as one configuration, with the profiles that stand in it, and where each key comes from.
@@ -44,6 +75,12 @@ impl Layers {
         })?;
         Ok((raw, self.profiles, self.origins))
     }
+}
+
+/// Whether a key has a value, which an empty text is not.
+fn is_set(table: &toml::Table, section: &str, key: &str) -> bool {
+    let value = table.get(section).and_then(|keys| keys.get(key));
+    value.is_some_and(|value| value.as_str() != Some(""))
 }
 
 /// Reads a file as one layer.

@@ -44,6 +44,11 @@ impl Origins {
         self.0.extend(later.0);
     }
 
+    /// The key has no value any more.
+    pub fn forget(&mut self, section: &str, key: &str) {
+        self.0.remove(&(section.to_owned(), key.to_owned()));
+    }
+
     /// Where a key's value comes from.
     pub fn get(&self, section: &str, key: &str) -> Origin {
         self.0.get(&(section.to_owned(), key.to_owned())).cloned().unwrap_or(Origin::Default)

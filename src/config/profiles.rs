@@ -20,6 +20,11 @@ pub(super) struct LocatedProfile {
 }
 
 impl LocatedProfile {
+    /// The profile's name.
+    pub fn name(&self) -> &str {
+        &self.profile.name
+    }
+
     /// The profile's name, and file and line where it stands.
     pub fn name_and_origin(&self) -> (String, String) {
         (self.profile.name.clone(), self.origin.clone())

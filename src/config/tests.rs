@@ -17,7 +17,7 @@ fn the_documented_sample_is_taken() {
         url = "https://cm.contoso.com/CertificateManagement"
         ca_file = "/etc/pinwright/ca.pem"
         auth = "bearer"
-        token_file = "/run/pinwright/token"
+        token_file = "/etc/pinwright/secrets/token"
         pin_route = "auto"
         timeout = "10s"
         [card]

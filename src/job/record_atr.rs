@@ -8,7 +8,7 @@ use super::issuer::Assignment;
 use super::records::ResolveError;
 use crate::card::family::{self, AtrRule, Families};
 use crate::operation::Operation;
-use crate::reader::Atr;
+use crate::reader::{self, Atr};
 
 /// Why an ID in common is not enough to take a card for that of a record with another ATR.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,10 +112,11 @@ pub fn note(card: &CardIdentity, assignment: &Assignment, families: &Families) -
     verdict(card, assignment, families).ok().flatten()
 }
 
-/// The ATR that the server is asked with: the one that it has in its record, since its answer depends on it.
+/// The ATR that the server is asked with: the one that it has in its record, zeros that fill it up included, since its answer
+/// depends on it. Lower-case hexadecimal digits.
 #[must_use]
 pub fn asked_with(card: &CardIdentity, assignment: &Assignment) -> String {
-    Atr::from_text(&assignment.atr).unwrap_or_else(|| card.atr.clone()).to_string()
+    reader::bytes_of(&assignment.atr).map_or_else(|| card.atr.to_string(), hex::encode)
 }
 
 fn verdict(card: &CardIdentity, assignment: &Assignment, families: &Families) -> Result<Option<String>, AtrDoubt> {
@@ -202,7 +203,8 @@ mod tests {
                 assert!(accepts(has_own_id, text, &strict), "{text}");
                 assert_eq!(note(&card(has_own_id), &record(text), &strict), None);
             }
-            assert_eq!(asked_with(&card(true), &record(text)), COLD);
+            let filling = if text.len() == 66 { "0".repeat(66 - COLD.len()) } else { String::new() };
+            assert_eq!(asked_with(&card(true), &record(text)), format!("{COLD}{filling}"));
         }
     }
 

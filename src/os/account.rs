@@ -110,6 +110,12 @@ impl Account {
     }
 }
 
+/// Whether this user, or where none is named this process, belongs to the group. An account that can't be looked up does not.
+#[must_use]
+pub fn is_member(user: Option<&str>, group: Group) -> bool {
+    platform::is_member(user, group)
+}
+
 /// Whether this process has root's rights; never on systems without a root.
 #[must_use]
 pub fn is_root() -> bool {

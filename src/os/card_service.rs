@@ -14,11 +14,32 @@ pub fn socket() -> PathBuf {
 
 /// Starts one that does not run: an imperative sentence without a full stop.
 #[cfg(windows)]
-pub const START: &str = "start the Smart Card service: sc start SCardSvr";
+const START: &str = "start the Smart Card service: sc start SCardSvr";
 /// Starts one that does not run: an imperative sentence without a full stop.
 #[cfg(not(windows))]
-pub const START: &str =
-    "start it: `systemctl start pcscd.socket` (Debian: `apt install pcscd` first), or `pcscd` by hand";
+const START: &str = "start it: `systemctl start pcscd.socket` (Debian: `apt install pcscd` first), or `pcscd` by hand";
+
+/// Starts one that nobody answers for any more, though its socket's file is there. systemd refuses to start what has failed too
+/// often until it is told to forget that.
+#[cfg(not(windows))]
+const START_ANEW: &str = "start it anew: `systemctl reset-failed pcscd.socket pcscd.service`, then `systemctl start pcscd.socket`, or `pcscd` \
+     by hand; `systemctl status pcscd` says why it ended";
+
+/// Starts one that does not run, by what is left of it: an imperative sentence without a full stop.
+#[must_use]
+pub fn start() -> &'static str {
+    start_where(&socket())
+}
+
+#[cfg(windows)]
+fn start_where(_socket: &Path) -> &'static str {
+    START
+}
+
+#[cfg(not(windows))]
+fn start_where(socket: &Path) -> &'static str {
+    if socket.exists() { START_ANEW } else { START }
+}
 
 /// Ends the silence of one that hangs: an imperative sentence without a full stop.
 #[cfg(windows)]
@@ -54,6 +75,15 @@ const ALLOW_WITHOUT_BUS: &str = "start dbus and polkit where pcscd runs: it asks
 #[cfg(all(test, not(windows)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_whose_socket_is_left_behind_is_started_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("pcscd.comm");
+        assert!(start_where(&socket).contains("apt install pcscd") && !start_where(&socket).contains("reset-failed"));
+        std::fs::write(&socket, "").unwrap();
+        assert!(start_where(&socket).contains("systemctl reset-failed pcscd.socket"));
+    }
 
     #[test]
     fn polkit_is_named_where_it_can_be_asked() {

@@ -118,6 +118,29 @@ fn is_null_device(path: &Path) -> bool {
     }
 }
 
+/// The program of this path, or of this name in the folders of `PATH`, where this process's user may run it.
+#[must_use]
+pub fn program(name: &Path) -> Option<PathBuf> {
+    let is_program = |path: &PathBuf| path.is_file() && may_run(path);
+    if name.components().count() > 1 {
+        return Some(name.to_owned()).filter(is_program);
+    }
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).map(|folder| folder.join(name)).find(is_program)
+}
+
+fn may_run(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        true
+    }
+}
+
 /// Whether this process's user could create something in a folder. Creates nothing.
 ///
 /// # Errors

@@ -8,6 +8,18 @@ use tracing_subscriber::registry::LookupSpan;
 
 #[cfg(target_os = "linux")]
 mod journald;
+#[cfg(target_os = "linux")]
+mod levels;
+
+/// Standard error: where it goes to the system's log errors and warnings stand there as such.
+#[must_use]
+pub fn standard_error() -> Box<dyn std::io::Write> {
+    #[cfg(target_os = "linux")]
+    if journald::has_stderr() {
+        return Box::new(levels::LevelLines::new(std::io::stderr()));
+    }
+    Box::new(std::io::stderr())
+}
 
 /// Where events go instead of standard error; `None` where no log of the system listens there.
 #[must_use]

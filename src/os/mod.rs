@@ -11,6 +11,7 @@ pub mod descriptor;
 pub mod endpoint;
 pub mod files;
 pub mod log;
+pub mod other_agent;
 pub mod process;
 pub mod prompt;
 pub mod service;
@@ -19,6 +20,7 @@ pub mod socket_clients;
 pub mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod unit;
 
 /// Something that this operating system lacks, or that pinwright can't use here yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -8,6 +8,20 @@ use std::time::Duration;
 
 use super::NotHere;
 
+/// The variables by which the service manager speaks to this process alone: not for a program that it starts (sd_notify(3),
+/// sd_listen_fds(3), systemd.exec(5)).
+pub const VARIABLES: [&str; 9] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "JOURNAL_STREAM",
+    "CREDENTIALS_DIRECTORY",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_FDNAMES",
+    "FDSTORE",
+];
+
 /// What the service manager is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice<'a> {

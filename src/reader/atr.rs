@@ -23,8 +23,7 @@ impl Atr {
     /// between them. `None` where it is something else.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
-        let digits: String = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, ':' | '-')).collect();
-        hex::decode(digits).ok().filter(|bytes| !bytes.is_empty()).map(|bytes| Self::new(&bytes))
+        bytes_of(text).map(|bytes| Self::new(&bytes))
     }
 
     /// The bytes.
@@ -45,6 +44,13 @@ impl fmt::Debug for Atr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Atr({self})")
     }
+}
+
+/// The bytes that a text of hexadecimal digits has, read as [`Atr::from_text`] reads it, with what fills it up.
+#[must_use]
+pub fn bytes_of(text: &str) -> Option<Vec<u8>> {
+    let digits: String = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, ':' | '-')).collect();
+    hex::decode(digits).ok().filter(|bytes| !bytes.is_empty())
 }
 
 /// The historical bytes (ISO 7816-3 §8.2): after the interface bytes, as many as T0 says. Empty where the ATR is cut off.

@@ -154,7 +154,7 @@ impl ReaderError {
     #[must_use]
     pub fn remedy(&self) -> String {
         let fixed = match self {
-            Self::ServiceNotRunning => card_service::START,
+            Self::ServiceNotRunning => card_service::start(),
             Self::ServiceLost { .. } => {
                 return format!("start the service again, then run `{}` to see the card's state", Operation::Inspect);
             }

@@ -20,7 +20,7 @@ pub mod traffic;
 
 use std::fmt;
 
-pub use atr::{Atr, historical};
+pub use atr::{Atr, bytes_of, historical};
 pub use error::ReaderError;
 pub use frame::Frame;
 

@@ -152,7 +152,7 @@ pub(super) async fn read<B: Body>(mut response: Response) -> Result<B, ServerPro
     }
     let mut body = B::expecting(announced);
     let mut mark = Mark { come: Some(0) };
-    while let Some(piece) = response.chunk().await.map_err(failed::problem)? {
+    while let Some(piece) = response.chunk().await.map_err(|error| failed::problem(error, None))? {
         let (held_back, rest) = mark.pass(&piece);
         if !body.take(held_back) || !body.take(rest) {
             return Err(too_large);

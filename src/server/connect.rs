@@ -46,10 +46,15 @@ pub enum ClientError {
 
 /// A name that plain HTTP may not be spoken with.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("{name} is {address}, which is not this machine: plain http would show PINs to the network, use https")]
+#[error("{name} is {address}, which is not this machine: plain http would show PINs to the network")]
 struct Elsewhere {
     name: String,
     address: IpAddr,
+}
+
+/// Whether a connection failed since its name is not this machine's.
+pub(super) fn is_elsewhere(reason: &(dyn std::error::Error + 'static)) -> bool {
+    reason.is::<Elsewhere>()
 }
 
 /// Resolves names to addresses of this machine, which are those that are then connected to. A name such as `localhost` is
@@ -91,7 +96,7 @@ mod tests {
         assert_eq!(of(&["192.0.2.1", "127.0.0.1"]).unwrap(), ["127.0.0.1"]);
         for elsewhere in ["192.0.2.1", "0.0.0.0", "::", "fe80::1", "::ffff:192.0.2.1", "10.0.0.1"] {
             let error = of(&[elsewhere]).unwrap_err().to_string();
-            assert!(error.contains("plain http") && error.contains("use https"), "{error}");
+            assert!(error.contains("plain http") && error.contains("not this machine"), "{error}");
         }
     }
 }

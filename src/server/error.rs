@@ -6,7 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::auth::{Offered, SignInError, Stop};
-use super::connect::ClientError;
+use super::connect::{ClientError, is_elsewhere};
 pub use super::connection::FailedConnection;
 pub use super::detail::Detail;
 pub use super::verifier::Unacceptable;
@@ -31,7 +31,7 @@ pub enum ServerProblem {
     #[error("the server can't be reached at {0}")]
     Unreachable(FailedConnection),
     /// The server's certificate was not accepted, or TLS failed otherwise.
-    #[error("no trusted TLS connection with {}: {reason}{}", .connection.address(), in_the_librarys_words(.reason, .connection))]
+    #[error("no trusted TLS connection with {}: {reason}{}", .connection.peer(), in_the_librarys_words(.reason, .connection))]
     Tls {
         /// In words.
         reason: TlsReason,
@@ -218,8 +218,18 @@ impl ServerProblem {
     #[must_use]
     pub fn remedy(&self) -> String {
         let fixed = match self {
+            Self::Unreachable(failed) if is_elsewhere(failed.reason()) => {
+                "use https in `server.url`, or have its name resolve to this machine"
+            }
+            Self::Unreachable(failed) if failed.is_of_proxy() => {
+                "check `server.proxy`, the name and password for it, and that the proxy lets this server through"
+            }
             Self::Unreachable(_) => {
                 return with_proxy("check `server.url`, name resolution, network and firewall".to_owned());
+            }
+            Self::Tls { connection, .. } if connection.is_of_proxy() => {
+                "check `server.proxy`: a certificate of a proxy is trusted by `server.ca_file` like the server's, else by the \
+                 system"
             }
             Self::Tls { reason, .. } => return tls_remedy(reason).to_owned(),
             Self::Broken(_) => "run the command again; if it stays, look at proxies and at the server's log",
@@ -301,7 +311,7 @@ const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "
 fn with_proxy(remedy: String) -> String {
     let is_set = |name: &&&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     match PROXY_VARIABLES.iter().find(is_set) {
-        Some(name) => format!("{remedy}; {name} is set and has no effect: where a proxy is needed, set `server.proxy`"),
+        Some(name) => format!("{remedy}; {name} is set and has no effect: only `server.proxy` names a proxy"),
         None => remedy,
     }
 }

@@ -2,16 +2,18 @@
 
 use std::error::Error;
 
+use url::Url;
+
 use super::connection::FailedConnection;
 use super::error::ServerProblem;
 use super::tls;
 
-/// The problem of a request that could not be sent, or of an answer whose body broke off.
-pub(super) fn problem(error: reqwest::Error) -> ServerProblem {
+/// The problem of a request that could not be sent, or of an answer whose body broke off. `proxy` is the one that was asked.
+pub(super) fn problem(error: reqwest::Error, proxy: Option<&Url>) -> ServerProblem {
     if error.is_builder() {
         return ServerProblem::Request(error.without_url());
     }
-    let failed = FailedConnection::new(error);
+    let failed = FailedConnection::new(error, proxy);
     match tls::reason(failed.source()) {
         Some(reason) => ServerProblem::Tls { reason, connection: failed },
         None if wants_1_1(failed.source()) => ServerProblem::Http11Wanted(failed),

@@ -259,7 +259,8 @@ impl Http {
         if let Some(body) = call.body() {
             request = request.header(CONTENT_TYPE, "application/json").body(gate.body(body));
         }
-        let response = request.send().await.map_err(failed::problem)?;
+        let proxy = self.proxy.as_ref().map(|proxy| &proxy.url);
+        let response = request.send().await.map_err(|error| failed::problem(error, proxy))?;
         tracing::debug!(call = call.name(), status = response.status().as_u16(), "answer");
         self.versions.answered();
         self.cookies.keep(&url, response.headers());

@@ -236,7 +236,22 @@ fn a_reader_that_the_configuration_ignores_is_left_alone() {
     setup.readers.add(READER).insert(ours.clone());
     agent.ends(READER, Phase::Done);
     assert_eq!(foreign.with(|card| card.exchanges()), 0);
-    assert_eq!(agent.status().readers.len(), 1);
+    let status = agent.status();
+    assert_eq!((status.readers.len(), status.hidden), (1, 1));
+    // Readers that go are no longer counted, nor are those of a service that is lost.
+    setup.readers.unplug(READER);
+    agent.sees(READER, EventKind::ReaderRemoved);
+    let status = agent.status();
+    assert_eq!((status.readers.len(), status.hidden), (0, 1), "all are hidden");
+    setup.readers.set_service(false);
+    agent.hears(EventKind::ServiceLost);
+    assert_eq!(agent.status().hidden, 0);
+    setup.readers.set_service(true);
+    agent.hears(EventKind::ServiceFound);
+    setup.readers.unplug("Windows Hello for Business 1");
+    setup.readers.add(READER);
+    agent.sees(READER, EventKind::ReaderAdded);
+    assert_eq!(agent.status().hidden, 0);
 }
 
 #[test]

@@ -32,6 +32,8 @@ fn a_pin_that_the_user_makes_needs_somebody_to_ask() {
     let mut agent = setup.agent();
     let report = agent.ends(READER, Phase::NeedsPin);
     assert_eq!(report.exit, Some(7));
+    let reason = report.reason.unwrap();
+    assert!(reason.contains("Set `agent.pinentry`") && !reason.contains("file descriptor"), "{reason}");
     setup.assert_untouched(&card, "nobody to ask");
     agent.sender.recheck().unwrap();
     agent.ends(READER, Phase::NeedsPin);

@@ -5,7 +5,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use pinwright::agent::Message;
-use pinwright::agent::report::{EventKind, Phase};
+use pinwright::agent::notifier::status_line;
+use pinwright::agent::report::{EventKind, Phase, ServiceState};
 use pinwright::reader::monitor::{CancelWait, StatusService, StatusSource};
 use pinwright::reader::{Connection, ReaderEntry, ReaderError, Readers};
 use pinwright::sim::fault::Fault;
@@ -239,4 +240,30 @@ fn an_idle_agent_is_not_woken_up() {
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(setup.readers.wakes(), before);
     assert_eq!(agent.rest().len(), 0, "after {events}");
+}
+
+/// A service that refuses whoever asks.
+struct Refusing;
+
+impl StatusService for Refusing {
+    fn connect(&self) -> Result<(Box<dyn StatusSource>, CancelWait), ReaderError> {
+        Err(ReaderError::AccessDenied)
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(15)
+    }
+}
+
+#[test]
+fn a_service_that_refuses_the_agent_is_told_as_that() {
+    let mut setup = Setup::new(1);
+    setup.status = Some(Arc::new(Refusing));
+    let mut agent = setup.agent();
+    let told = agent.until("a word of the service", |event| event.event == EventKind::ServiceLost);
+    let detail = told.detail.unwrap();
+    assert!(detail.contains("refused access") && detail.contains("at growing intervals"), "{detail}");
+    let status = agent.status();
+    assert!(matches!(status.service, ServiceState::Absent { refused: true, .. }), "{status:?}");
+    assert_eq!(status_line(&status), "The PC/SC service refuses the agent");
 }

@@ -46,6 +46,38 @@ fn one_card_finds_out_whether_the_server_is_back_and_the_others_follow() {
 }
 
 #[test]
+fn a_card_has_one_id_from_its_insertion_through_all_its_tries_until_it_is_pulled() {
+    let setup = Setup::with(1, |_| {}, "timeout = \"1s\"", std::sync::Arc::new(|_, _| Box::new(crate::setup::Nobody)));
+    setup.server.inject(Fault::on(Endpoint::Smartcards, FaultKind::status(500)).always());
+    let mut readers = setup.readers.clone();
+    let mut agent = setup.agent();
+    readers.add(READERS[0]).insert(card(0));
+    let id = |kind: EventKind, agent: &mut crate::watcher::Agent| {
+        let event = agent.until("an event about the card", |event| event.event == kind);
+        let report = event.reader.unwrap();
+        (report.phase, report.enrollment.unwrap())
+    };
+    let (_, first) = id(EventKind::Inserted, &mut agent);
+    assert_eq!(first.len(), 8, "{first}");
+    for _ in 0..2 {
+        assert_eq!(id(EventKind::Phase, &mut agent), (Phase::ServerDown, first.clone()));
+    }
+    setup.server.state().clear_faults();
+    let mut phase = Phase::ServerDown;
+    while phase == Phase::ServerDown {
+        let told = id(EventKind::Phase, &mut agent);
+        assert_eq!(told.1, first);
+        phase = told.0;
+    }
+    assert_eq!(phase, Phase::Done);
+    readers.add(READERS[0]).remove();
+    assert_eq!(id(EventKind::Removed, &mut agent), (Phase::Empty, first.clone()));
+    assert_eq!(agent.status().readers[0].enrollment, None, "the card is not there any more");
+    readers.add(READERS[0]).insert(card(0));
+    assert_ne!(id(EventKind::Inserted, &mut agent).1, first, "another insertion, another id");
+}
+
+#[test]
 fn what_the_server_asks_for_is_waited_by_every_card() {
     let setup = Setup::with(2, |_| {}, "timeout = \"1s\"", std::sync::Arc::new(|_, _| Box::new(crate::setup::Nobody)));
     let mut readers = setup.readers.clone();

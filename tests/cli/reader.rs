@@ -8,6 +8,7 @@ use pinwright::sim::reader::VirtualReaders;
 use serde::Deserialize;
 
 use crate::both::Both;
+use crate::obliging::Obliging;
 
 /// Neither the PIN nor the PUK nor PW3 of any factory.
 const CHANGED: &[u8] = b"97310864";
@@ -17,7 +18,7 @@ const CHANGED: &[u8] = b"97310864";
 pub struct ReaderSpec {
     name: String,
     /// gids, iso7816, gids+iso7816 (both applications on one card), piv, piv+yubico (with its extensions), openpgp, foreign,
-    /// mute, or nothing.
+    /// obliging (an iso7816 one that answers every SELECT with 9000), mute, or nothing.
     card: Option<String>,
     /// The card's ID in the card's own order.
     pub card_id: Option<String>,
@@ -50,9 +51,10 @@ impl ReaderSpec {
                 slot.insert(GidsCard::personalised(settings));
                 slot.set_mute();
             }
-            "iso7816" => {
+            "iso7816" | "obliging" => {
                 let card_id = settings.card_id.to_vec();
-                slot.insert(Iso7816Card::new(Iso7816Settings { card_id, ..Iso7816Settings::default() }));
+                let card = Iso7816Card::new(Iso7816Settings { card_id, ..Iso7816Settings::default() });
+                if kind == "obliging" { slot.insert(Obliging(card)) } else { slot.insert(card) }
             }
             "gids+iso7816" => {
                 let mut iso = Iso7816Settings { card_id: (16..32).collect(), ..Iso7816Settings::default() };

@@ -59,3 +59,13 @@ fn a_stderr_that_is_not_the_journals_gets_the_lines() {
     assert!(entries.is_empty(), "{entries:?}");
     assert!(said.contains("INFO enrollment{id="), "{said}");
 }
+
+#[test]
+fn a_start_that_fails_stands_there_as_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("config.toml"), "[agent]\ncontrol_group = \"no-such-group\"\n").unwrap();
+    let Some((_, said)) = entries(folder.path(), &["--config", "config.toml", "agent"], true) else { return };
+    assert!(said.starts_with("<3>error: ") && said.contains("\n<3>  hint: "), "{said}");
+    let Some((_, said)) = entries(folder.path(), &["--config", "config.toml", "agent"], false) else { return };
+    assert!(said.starts_with("error: "), "{said}");
+}

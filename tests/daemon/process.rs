@@ -125,7 +125,7 @@ fn it_ends_when_asked_and_takes_its_socket_along() {
 }
 
 #[test]
-fn a_second_one_on_the_same_socket_ends_with_2() {
+fn a_second_one_on_the_same_socket_ends_with_3() {
     let mut first = Daemon::start("", &[], |_| {});
     first.wait_until_it_answers();
     let second = Command::new(env!("CARGO_BIN_EXE_pinwright"))
@@ -134,10 +134,60 @@ fn a_second_one_on_the_same_socket_ends_with_2() {
         .arg("agent")
         .output()
         .unwrap();
-    assert_eq!(second.status.code(), Some(2));
+    assert_eq!(second.status.code(), Some(3));
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(said.contains("an agent is running already and answers on"), "{said}");
     assert!(first.status().is_some(), "the first goes on");
+}
+
+#[test]
+fn a_wrong_configuration_ends_it_with_2_and_a_journal_that_cannot_be_written_is_waited_for() {
+    let mut wrong = Daemon::start("user = \"no-such-user\"", &[], |_| {});
+    assert_eq!(wrong.end().code(), Some(2), "{}", wrong.text("err"));
+    // No folder can be made in a file, not even by root.
+    let mut daemon = Daemon::start("", &[], |command| {
+        command.env("PINWRIGHT_JOURNAL_DIR", "/dev/null/journal");
+    });
+    daemon.wait_until_it_answers();
+    assert!(daemon.text("err").contains("no card is written to until it can be"), "{}", daemon.text("err"));
+    daemon.signal(Signal::TERM);
+    assert!(daemon.end().success());
+}
+
+#[test]
+fn the_second_agent_at_one_pcscd_says_so_whoever_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = folder.path().join("no-pcscd");
+    let start = || {
+        let mut daemon = Daemon::start("", &[], |command| {
+            command.env("PCSCLITE_CSOCK_NAME", &service);
+        });
+        daemon.wait_until_it_answers();
+        daemon
+    };
+    let (first, second) = (start(), start());
+    let (uid, pid) = (geteuid(), first.pid());
+    assert!(!first.text("err").contains("another agent"), "{}", first.text("err"));
+    let said = second.text("err");
+    assert!(said.contains(&format!("another agent (process {pid} of user {uid}) sees to the same cards")), "{said}");
+    drop(first);
+    drop(second);
+    let after = start();
+    assert!(!after.text("err").contains("another agent"), "{}", after.text("err"));
+}
+
+#[test]
+fn a_service_that_is_away_is_a_warning_and_a_normal_end_is_none() {
+    let mut daemon = Daemon::start("metrics = \"127.0.0.1:0\"", &[], |_| {});
+    daemon.wait_until_it_answers();
+    until("a word of the service", || daemon.text("err").contains("PC/SC"));
+    let warnings =
+        |said: &str| said.lines().filter(|line| line.contains("WARN")).map(str::to_owned).collect::<Vec<_>>();
+    let before = warnings(&daemon.text("err"));
+    assert!(before.iter().any(|line| line.contains("PC/SC")), "{before:?}");
+    daemon.signal(Signal::TERM);
+    assert!(daemon.end().success());
+    assert_eq!(warnings(&daemon.text("err")), before);
 }
 
 #[test]
@@ -160,9 +210,11 @@ fn root_is_given_up_for_good() {
         return skip("becoming another user needs root and an account `nobody`");
     };
     let mut daemon = Daemon::start("user = \"nobody\"", &[], |_| {});
-    // It ends at once where it can't use its journal: the folder is root's.
-    assert_eq!(daemon.end().code(), Some(2), "{}", daemon.text("err"));
+    // It waits where it can't use its journal: the folder is root's.
+    daemon.wait_until_it_answers();
     assert!(daemon.text("err").contains("the journal can't be kept in"), "{}", daemon.text("err"));
+    daemon.signal(Signal::TERM);
+    assert!(daemon.end().success());
     let folder = daemon.folder.path().join("journal");
     std::os::unix::fs::chown(folder, Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw())).unwrap();
     let mut daemon = daemon.again();
@@ -208,7 +260,7 @@ fn the_check_tells_an_address_that_is_taken_from_one_that_the_agent_has() {
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = other.local_addr().unwrap();
     let mut daemon = Daemon::start(&format!("metrics = \"{address}\""), &[], |_| {});
-    assert_eq!(daemon.end().code(), Some(2), "{}", daemon.text("err"));
+    assert_eq!(daemon.end().code(), Some(3), "{}", daemon.text("err"));
     let (ok, detail) = check_of_metrics(&daemon);
     assert!(!ok && detail.contains("in use"), "{detail}");
     drop(other);

@@ -75,11 +75,10 @@ fn a_card_forgets_at_a_reset_what_was_verified() {
 }
 
 #[test]
-fn the_tests_that_the_readme_names_exist() {
+fn the_tests_that_the_book_names_exist() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
-    let section = readme.split("\n## ").find(|section| section.starts_with("Judged by others")).expect("its section");
-    let named = section.split('`').skip(1).step_by(2).filter_map(|word| word.split_once("::"));
+    let page = std::fs::read_to_string(root.join("docs/src/judges.md")).unwrap();
+    let named = page.split('`').skip(1).step_by(2).filter_map(|word| word.split_once("::"));
     let mut count = 0;
     for (module, test) in named {
         // With a folder before it, a test of another suite.

@@ -13,6 +13,7 @@ mod good;
 mod identity;
 mod last_tries;
 mod misbehaving;
+mod odd_atrs;
 mod other_atrs;
 mod pins;
 mod piv_pins;

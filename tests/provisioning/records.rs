@@ -145,6 +145,94 @@ fn made_up_policies() {
     }
 }
 
+/// One odd neighbour in a list stops no job where its card could be read and is another one; one that may be about this card
+/// does, since it may be a second request or record of it.
+#[test]
+fn odd_neighbours_and_repetitions_in_lists() {
+    let of = |card: &str| json!({"Uuid": null, "Status": 3, "RequestType": 1, "NewSmartcardUuid": card});
+    let (another, none) = ("27cf063d-e337-4aa9-a822-346554ddd3c9", "00000000-0000-0000-0000-000000000000");
+    let stranger = json!({"Uuid": null, "SerialNumber": guid(CARD_B).to_string()});
+    let second = request(&[("Uuid", json!(another)), ("Status", json!({}))]);
+    let cases = [
+        ("a request of another card", Endpoint::Requests, json!([of(another), request(&[])]), true),
+        ("a request listed twice", Endpoint::Requests, json!([request(&[]), request(&[])]), true),
+        ("a record of another card", Endpoint::Smartcards, json!([stranger, card(guid(CARD_A))]), true),
+        ("a record listed twice", Endpoint::Smartcards, json!([card(guid(CARD_A)), card(guid(CARD_A))]), true),
+        ("a request of this card", Endpoint::Requests, json!([of(SCID), request(&[])]), false),
+        ("a second request of this card", Endpoint::Requests, json!([request(&[]), second]), false),
+        ("a request of no card", Endpoint::Requests, json!([request(&[]), of(none)]), false),
+        ("a request of a card that can't be read", Endpoint::Requests, json!([of("x"), request(&[])]), false),
+        ("no object", Endpoint::Requests, json!([request(&[]), null]), false),
+        ("a record of this card", Endpoint::Smartcards, json!([card(guid(CARD_A)), no_uuid(guid(CARD_A))]), false),
+    ];
+    for (case, endpoint, body, goes_on) in &cases {
+        let mut setup = JobSetup::new(Kind::Gids, "server");
+        says(&setup, *endpoint, body);
+        let inserted = InsertedCard::new(Kind::Gids);
+        let run = setup.run(&inserted, &mut Person::default());
+        if *goes_on {
+            run.ok(case);
+            assert!(inserted.pin_is(&setup.server.state().last_pin().unwrap()), "{case}");
+            continue;
+        }
+        let failure = run.failed_untouched(case);
+        let remedy = failure.cause.remedy();
+        assert!(remedy.contains("--request") && remedy.contains("--smartcard"), "{case}: {}", told(&failure));
+        inserted.assert_not_risked(case);
+        // What is named is not looked for in a list.
+        (setup.wanted.request, setup.wanted.smartcard) = (REQUEST.parse().ok(), SCID.parse().ok());
+        setup.run(&inserted, &mut Person::default()).ok(case);
+    }
+}
+
+/// A record without its id.
+fn no_uuid(id: uuid::Uuid) -> serde_json::Value {
+    json!({"Uuid": null, "SerialNumber": id.to_string()})
+}
+
+/// What has one meaning is read, however it is written; what has none is told as such and by name.
+#[test]
+fn policies_in_other_forms() {
+    // A card that was issued under a diversifying template: its own key answers.
+    for written in [json!(true), json!("true"), json!("True"), json!(1)] {
+        let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), |settings| {
+            (settings.cards[0].status, settings.requests[0].kind) = (2, 5);
+        });
+        says(&setup, Endpoint::CardPolicy, &json!({ "DiversifyAdminKey": written }));
+        let _ = setup.run(&InsertedCard::new(Kind::Gids), &mut Person::default());
+        let asked = setup.server.requests();
+        let asked = asked.iter().find(|call| call.endpoint == Some(Endpoint::AuthenticationResponse));
+        let query = asked.map(|call| call.query.clone()).unwrap_or_default();
+        assert!(query.contains("diversified=True"), "{written}: {query:?}");
+    }
+    let limits = |min: serde_json::Value| json!({"DiversifyAdminKey": false, "UserPinPolicy": {"MinLength": min}});
+    let run = |body: &serde_json::Value| {
+        let (mut setup, inserted) = (JobSetup::new(Kind::Gids, "server"), InsertedCard::new(Kind::Gids));
+        says(&setup, Endpoint::CardPolicy, body);
+        let run = setup.run(&inserted, &mut Person::default());
+        if run.result.is_err() {
+            inserted.assert_not_risked(&body.to_string());
+        }
+        run
+    };
+    run(&limits(json!("6"))).ok("text that is a number");
+    let failure = run(&limits(json!("16"))).failed_untouched("a longer one");
+    assert!(matches!(*failure.cause, Cause::Fit(_)), "it has counted: {}", told(&failure));
+    let name = "UserPinPolicy.MinLength";
+    for (body, property) in [
+        (limits(json!(-1)), name),
+        (limits(json!("six")), name),
+        (limits(json!("")), name),
+        (json!({"DiversifyAdminKey": "maybe"}), "DiversifyAdminKey"),
+        (json!({"DiversifyAdminKey": 2}), "DiversifyAdminKey"),
+    ] {
+        let failure = run(&body).failed_untouched(property);
+        let text = told(&failure);
+        assert!(text.contains("can't be understood") && text.contains(property), "{body}: {text}");
+        assert!(!failure.cause.remedy().contains("server.url"), "{body}: {text}");
+    }
+}
+
 /// Requests and records that lead to no job stop before a challenge is taken.
 #[test]
 fn records_that_lead_to_no_job() {

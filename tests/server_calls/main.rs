@@ -7,6 +7,7 @@ mod answers;
 mod ca_file;
 mod http_1_1;
 mod listener;
+mod plain_http;
 mod posted;
 mod proxy;
 mod refused_stream;

@@ -1,11 +1,13 @@
 //! `pinwright agent --check`: what the agent would stumble over, found before it starts.
 
 mod metrics;
+mod place;
 
 use std::path::Path;
 
 use serde::Serialize;
 
+use self::place::Place;
 use crate::agent::settings::MetricsAddress;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CliError;
@@ -16,10 +18,12 @@ use crate::error_text::error_text;
 use crate::job::journal::Journal;
 use crate::job::secrets::Need;
 use crate::os::account::{self, Account, Group};
-use crate::os::files::{can_create_in, open_regular, refuse_readable, refuse_writable};
+use crate::os::files::{self, can_create_in, open_regular, refuse_readable, refuse_writable};
 use crate::os::service::credentials;
+use crate::reader::pcsc::PcscReaders;
+use crate::reader::{ReaderError, Readers};
 use crate::server::auth::{Auth, TokenSource};
-use crate::server::{self, Client};
+use crate::server::{self, Client, Proxy};
 
 pub(super) const SCHEMA: &str = "pinwright.agent-check/1";
 
@@ -61,7 +65,10 @@ impl Checks {
 /// # Errors
 /// [`AgentError::Check`] where something is not well, and [`CliError::Output`].
 pub(super) fn run(config: &Config, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
-    let Checks(checks) = look(config);
+    // Of stand-ins for readers no unit knows.
+    let place = if context.readers.is_none() { Place::of(config) } else { Place::here() };
+    let config = &place.configured(config, &context.environment)?;
+    let Checks(checks) = look(config, &place, context.readers);
     if checks.iter().any(|check| !check.ok) {
         // With `--json` the error's object holds the checks.
         if !json {
@@ -77,41 +84,49 @@ pub(super) fn run(config: &Config, json: bool, context: &mut CommandContext<'_>)
 
 /// Looks at everything. What comes after `agent.user` is looked at with that user's rights, and not at all where it can't be
 /// become.
-fn look(config: &Config) -> Checks {
+fn look(config: &Config, place: &Place, readers: Option<&dyn Readers>) -> Checks {
     let mut report = Checks::default();
     let settings = &config.agent;
     report.add("configuration", Ok("can be used".to_owned()));
+    if let Some(told) = place.told() {
+        report.add("unit", Ok(told));
+    }
+    let user = place.user(config);
     if let Some(name) = &settings.control_group {
-        report.add("agent.control_group", Group::named(name).map(|_| name.clone()).map_err(text));
+        let belongs = |group| place.belongs(user, group).map_err(|why| format!("{name}: {why}"));
+        report.add("agent.control_group", Group::named(name).map_err(text).and_then(belongs).map(|()| name.clone()));
     }
     let is_root = account::is_root();
+    // An agent that runs may be this one, or the system's.
+    let controls = [settings.control.as_deref(), settings.control_of_system.as_deref()];
     let mut metrics = match &settings.metrics {
-        Some(MetricsAddress::Loopback(address)) => Some(metrics::address(*address, settings.control.as_deref())),
+        Some(MetricsAddress::Loopback(address)) => Some(metrics::address(*address, &controls)),
         Some(MetricsAddress::Socket(_)) | None => None,
     };
-    let seen = work_as(settings.user.as_deref());
+    let seen = work_as(user);
     let seen_well = seen.is_ok();
     report.add("agent.user", seen);
     if seen_well {
         report.add("agent.control", Ok(control(settings.control.as_deref())));
+        report.add("PC/SC", card_service(config, readers));
         if let Some(MetricsAddress::Socket(path)) = &settings.metrics {
             metrics = Some(metrics::socket(path, settings.control.as_deref(), is_root));
         }
         if let Some(found) = metrics {
             report.add("agent.metrics", found);
         }
-        report.add("journal", journal(config.journal.as_ref()));
-        report.add("server", server(config.server.as_ref()));
+        report.add("journal", journal(config.journal.as_ref(), place));
+        report.add("server", server(config.server.as_ref(), place));
         if let Some(server) = &config.server {
-            report.add("server.auth", auth(&server.auth));
+            report.add("server.auth", auth(&server.auth, place));
         }
         for (name, need) in SECRETS {
             if let Some(file) = config.sources.of(need) {
-                report.add(name, secret_file(file));
+                report.add(name, secret_file(file, place));
             }
         }
         if let Some(program) = &settings.pinentry {
-            report.add("agent.pinentry", pinentry(program));
+            report.add("agent.pinentry", place.sees(program).and_then(|()| pinentry(program)));
         }
     }
     report
@@ -138,10 +153,28 @@ fn control(path: Option<&Path>) -> String {
     })
 }
 
+/// Whether the PC/SC service takes the agent in. One that does not run is waited for, so that is no fault. No card is touched.
+fn card_service(config: &Config, readers: Option<&dyn Readers>) -> Result<String, String> {
+    let found = match readers {
+        Some(readers) => readers.list(),
+        None => PcscReaders::new(config.reader_timeout).list(),
+    };
+    match found {
+        Ok(_) => Ok("answers".to_owned()),
+        Err(error @ ReaderError::AccessDenied) => Err(format!(
+            "{error}: {} (packaging/polkit/50-pinwright.rules, which belongs into /etc/polkit-1/rules.d)",
+            error.remedy()
+        )),
+        Err(error) if error.needs_a_person() => Err(format!("{error}: {}", error.remedy())),
+        Err(error) => Ok(format!("waited for: {error}")),
+    }
+}
+
 /// Whether the journal can be kept. A folder that is not there is not made, since it would belong to whoever checks.
-fn journal(journal: Option<&Journal>) -> Result<String, String> {
+fn journal(journal: Option<&Journal>, place: &Place) -> Result<String, String> {
     let journal = journal.ok_or("no place for it: set `journal.dir`")?;
     let folder = journal.folder();
+    place.writes(folder)?;
     if folder.exists() {
         journal.probe().map_err(text)?;
         return Ok(folder.display().to_string());
@@ -153,15 +186,22 @@ fn journal(journal: Option<&Journal>) -> Result<String, String> {
     }
 }
 
-fn server(settings: Option<&server::Settings>) -> Result<String, String> {
+fn server(settings: Option<&server::Settings>, place: &Place) -> Result<String, String> {
     let settings = settings.ok_or("none: set `server.url`")?;
+    settings.ca_file.as_deref().map_or(Ok(()), |file| place.sees(file))?;
+    if let Some(Proxy { credentials: Some((_, TokenSource::File(file))), .. }) = &settings.proxy {
+        place.sees(file)?;
+    }
     Client::new(settings).map_err(text)?;
     let trust =
         settings.ca_file.as_ref().map_or("the system's authorities".to_owned(), |file| file.display().to_string());
     Ok(format!("{} (trusting {trust}; not called)", settings.url))
 }
 
-fn auth(auth: &Auth) -> Result<String, String> {
+fn auth(auth: &Auth, place: &Place) -> Result<String, String> {
+    if let Auth::Bearer(TokenSource::File(file)) = auth {
+        place.sees(file)?;
+    }
     match auth {
         Auth::Bearer(TokenSource::Credential(name)) if credentials().is_none() => Ok(only_in_the_unit(name)),
         auth => auth.check().map_err(text),
@@ -173,19 +213,20 @@ fn only_in_the_unit(credential: &str) -> String {
 }
 
 /// Whether a secret's file can be opened, and by nobody else. It is not read, since nothing is done with the secret here.
-fn secret_file(file: &SecretFile) -> Result<String, String> {
+fn secret_file(file: &SecretFile, place: &Place) -> Result<String, String> {
     let path = match (file, credentials()) {
         (SecretFile::Path(path), _) => path.clone(),
         (SecretFile::Credential(name), Some(folder)) => folder.join(name),
         (SecretFile::Credential(name), None) => return Ok(only_in_the_unit(name)),
     };
+    place.sees(&path)?;
     let opened = open_regular(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     refuse_writable(&opened, &path).and_then(|()| refuse_readable(&opened, &path)).map_err(text)?;
     Ok(path.display().to_string())
 }
 
 fn pinentry(program: &Path) -> Result<String, String> {
-    ::pinentry::PassphraseInput::with_binary(program)
+    files::program(program)
         .map(|_| program.display().to_string())
         .ok_or_else(|| format!("{} is not there, or is no program", program.display()))
 }

@@ -2,6 +2,7 @@
 
 use crate::agent::report::{Phase, ReaderReport, ServiceState, Snapshot};
 use crate::cli::screen::{Line, Tone};
+use crate::cli::select::all_hidden;
 
 /// The state, a line for each reader.
 pub(super) fn snapshot_lines(snapshot: &Snapshot) -> Vec<Line> {
@@ -23,16 +24,22 @@ pub(super) fn snapshot_lines(snapshot: &Snapshot) -> Vec<Line> {
         times(totals.service_losses)
     );
     lines.push(row("so far", Tone::Plain, so_far));
-    if snapshot.readers.is_empty() {
-        lines.push(Line::new(Tone::Waiting, "no reader"));
+    match (snapshot.readers.is_empty(), snapshot.hidden) {
+        (false, _) => {}
+        (true, 0) => lines.push(Line::new(Tone::Waiting, "no reader")),
+        (true, hidden) => {
+            let told = format!("no reader is shown: {} (`reader.ignore`)", all_hidden(hidden));
+            lines.push(Line::new(Tone::Waiting, told));
+        }
     }
     for reader in &snapshot.readers {
         lines.push(Line::default());
+        let (name, meaning) = (reader.phase.name(), reader.phase.phrase());
         lines.push(
             Line::new(Tone::Heading, format!("{:?}", reader.reader))
                 .with(Tone::Plain, ": ")
-                .with(tone_of(reader.phase), reader.phase.phrase())
-                .with(Tone::Plain, format!(", since {}", reader.since)),
+                .with(tone_of(reader.phase), name)
+                .with(Tone::Plain, format!(" ({meaning}), since {}", reader.since)),
         );
         let detail = |(name, value)| Line::new(Tone::Quiet, format!("  {name:<10} ")).with(Tone::Plain, value);
         lines.extend(details(reader).into_iter().map(detail));
@@ -59,9 +66,10 @@ fn tone_of(phase: Phase) -> Tone {
 
 fn service(state: &ServiceState) -> (Tone, String) {
     match state {
-        ServiceState::Starting => (Tone::Waiting, "not asked yet".to_owned()),
+        ServiceState::Starting => (Tone::Waiting, "starting (not asked yet)".to_owned()),
         ServiceState::Running => (Tone::Good, "running".to_owned()),
-        ServiceState::Absent { reason } => (Tone::Bad, format!("does not answer: {reason}")),
+        ServiceState::Absent { reason, refused: true } => (Tone::Bad, format!("absent (refuses the agent): {reason}")),
+        ServiceState::Absent { reason, refused: false } => (Tone::Bad, format!("absent: {reason}")),
     }
 }
 
@@ -89,14 +97,36 @@ mod tests {
     #[test]
     fn colour_adds_nothing_to_what_the_words_say() {
         let mut snapshot = Snapshot::idle();
-        snapshot.service = ServiceState::Absent { reason: "it is not running".to_owned() };
+        snapshot.service = ServiceState::Absent { reason: "it is not running".to_owned(), refused: false };
         let shown = |coloured| snapshot_lines(&snapshot).iter().map(|line| line.shown(coloured)).collect::<Vec<_>>();
         let plain = shown(false);
-        assert_eq!(plain[1], "PC/SC    does not answer: it is not running");
+        assert_eq!(plain[1], "PC/SC    absent: it is not running");
         assert_eq!(plain.last().map(String::as_str), Some("no reader"));
         assert!(shown(true)[1].contains("\u{1b}[31m"));
         for phase in [Phase::Done, Phase::Waiting, Phase::Failed] {
             assert!(!matches!(tone_of(phase), Tone::Plain | Tone::Quiet));
         }
+    }
+
+    fn text(snapshot: &Snapshot) -> String {
+        snapshot_lines(snapshot).iter().map(|line| line.shown(false)).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn readers_that_are_hidden_are_not_told_as_none() {
+        let lines = |hidden, readers| text(&Snapshot { hidden, readers, ..Snapshot::idle() });
+        assert!(lines(0, Vec::new()).ends_with("\nno reader"));
+        for (hidden, told) in [(1, "the one reader that is there is hidden"), (2, "all 2 readers are hidden")] {
+            let text = lines(hidden, Vec::new());
+            assert!(text.contains(told) && text.contains("reader.ignore") && !text.ends_with("no reader"), "{text}");
+        }
+        assert!(!lines(1, vec![ReaderReport::empty("Reader 00 00")]).contains("hidden"));
+    }
+
+    #[test]
+    fn an_agent_that_does_not_count_them_is_understood() {
+        let mut old = serde_json::to_value(Snapshot::idle()).unwrap();
+        old.as_object_mut().unwrap().remove("hidden").unwrap();
+        assert_eq!(serde_json::from_value::<Snapshot>(old).unwrap().hidden, 0);
     }
 }

@@ -1,5 +1,7 @@
 //! What the agent's commands can fail with.
 
+use std::io::{self, ErrorKind};
+
 use serde::Serialize;
 use thiserror::Error;
 
@@ -58,6 +60,24 @@ pub struct Check {
     pub detail: String,
 }
 
+/// Whether the socket can be had later, with the same configuration.
+fn may_pass(error: &EndpointError) -> bool {
+    match error {
+        EndpointError::Running { .. } => true,
+        EndpointError::Io { source, .. } => !says_of_the_place(source),
+        EndpointError::Occupied { .. } | EndpointError::NotHere(_) => false,
+    }
+}
+
+/// Whether the system says that the configured place is a wrong one, and not that it lacks something now.
+fn says_of_the_place(error: &io::Error) -> bool {
+    use ErrorKind::{AddrNotAvailable, InvalidInput, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    matches!(
+        error.kind(),
+        AddrNotAvailable | InvalidInput | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem
+    )
+}
+
 /// The names of what is not well.
 fn failed(checks: &[Check]) -> String {
     let failed: Vec<&str> = checks.iter().filter(|check| !check.ok).map(|check| check.check).collect();
@@ -65,11 +85,14 @@ fn failed(checks: &[Check]) -> String {
 }
 
 impl AgentError {
-    /// The exit code.
+    /// The exit code. 2 is a wrong configuration and nothing that passes by itself: the unit is not started again after it.
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
             Self::Account(AccountError::Refused { .. } | AccountError::Regained { .. }) => Exit::Defect,
+            Self::Account(AccountError::Lookup { .. }) => Exit::NoCard,
+            Self::Endpoint(error) | Self::Metrics(MetricsError::Socket(error)) if may_pass(error) => Exit::NoCard,
+            Self::Metrics(MetricsError::Address { source, .. }) if !says_of_the_place(source) => Exit::NoCard,
             Self::NotHere(_) | Self::Account(_) | Self::Endpoint(_) | Self::Metrics(_) | Self::Check(_) => Exit::Usage,
             Self::Ask(error) => match error {
                 AskError::NoSocket | AskError::Unknown(_) | AskError::Endless => Exit::Usage,
@@ -136,5 +159,31 @@ mod tests {
     #[test]
     fn an_agent_that_fails_by_a_defect_ends_with_its_exit_code() {
         assert_eq!(AgentError::MonitorFailed.exit() as u8, 70);
+    }
+
+    #[test]
+    fn only_a_wrong_configuration_ends_an_agent_with_2() {
+        let socket =
+            |kind: ErrorKind| EndpointError::Io { what: "locking", path: "/run/x".into(), source: kind.into() };
+        let address =
+            |kind: ErrorKind| MetricsError::Address { address: ([127, 0, 0, 1], 9912).into(), source: kind.into() };
+        let running = || EndpointError::Running { path: "/run/x".into() };
+        let named = |name: &str| name.to_owned();
+        let lookup = AccountError::Lookup { key: "agent.user", name: named("x"), source: ErrorKind::TimedOut.into() };
+        let unknown = AccountError::Unknown { key: "agent.user", kind: "user", name: named("x") };
+        for (error, code) in [
+            (AgentError::Endpoint(running()), 3),
+            (AgentError::Endpoint(socket(ErrorKind::StorageFull)), 3),
+            (AgentError::Endpoint(socket(ErrorKind::PermissionDenied)), 2),
+            (AgentError::Endpoint(EndpointError::Occupied { path: "/run/x".into() }), 2),
+            (AgentError::Metrics(address(ErrorKind::AddrInUse)), 3),
+            (AgentError::Metrics(address(ErrorKind::AddrNotAvailable)), 2),
+            (AgentError::Metrics(MetricsError::Socket(running())), 3),
+            (AgentError::Metrics(MetricsError::Socket(socket(ErrorKind::NotFound))), 2),
+            (AgentError::Account(lookup), 3),
+            (AgentError::Account(unknown), 2),
+        ] {
+            assert_eq!(error.exit() as u8, code, "{error:?}");
+        }
     }
 }

@@ -116,3 +116,99 @@ fn a_configuration_that_others_can_write_to_is_refused() {
     }
     Config::load(Some(&config), &[]).unwrap();
 }
+
+/// The layers over each other, the environment last.
+fn laid(files: &[&str], variables: &[(&str, &str)]) -> Result<Explained, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |(number, text): (usize, &&str)| {
+        let path = folder.path().join(format!("{number}.toml"));
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let files = files.iter().enumerate().map(write).collect();
+    let variables: Vec<(String, OsString)> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
+    Config::from_files(files, Environment(&variables))
+}
+
+#[test]
+fn a_later_source_of_a_secret_is_in_the_place_of_an_earlier_one() {
+    const SECRETS: [&str; 7] = [
+        "server.token",
+        "server.proxy_password",
+        "card.admin_key",
+        "card.puk",
+        "card.admin_pin",
+        "card.resetting_code",
+        "card.current_pin",
+    ];
+    for name in SECRETS {
+        let (section, secret) = name.split_once('.').unwrap();
+        let more = match name {
+            "server.token" => "url = \"https://one/\"\nauth = \"bearer\"\n",
+            "server.proxy_password" => "url = \"https://one/\"\nproxy = \"http://p/\"\nproxy_user = \"u\"\n",
+            _ => "",
+        };
+        let (file, credential) = (format!("{secret}_file = \"/f\"\n"), format!("{secret}_credential = \"c\"\n"));
+        let layer = |keys: &str| format!("[{section}]\n{keys}");
+        let value = |explained: &Explained, kind: &str| {
+            let key = format!("{name}_{kind}");
+            let setting = explained.settings.iter().find(|setting| setting.key == key).unwrap();
+            setting.value.as_ref().and_then(toml::Value::as_str).map(str::to_owned)
+        };
+        let values = |files: &[&str], variables: &[(&str, &str)]| {
+            let explained = laid(files, variables).unwrap_or_else(|error| panic!("{name}: {error}"));
+            (value(&explained, "file"), value(&explained, "credential"))
+        };
+        let (one, two) = (layer(&format!("{more}{file}")), layer(&credential));
+        assert_eq!(values(&[&one, &two], &[]), (None, Some("c".to_owned())), "{name}");
+        let (one, two) = (layer(&format!("{more}{credential}")), layer(&file));
+        assert_eq!(values(&[&one, &two], &[]), (Some("/f".to_owned()), None), "{name}");
+        let variable = format!("PINWRIGHT_{}_{}_FILE", section.to_uppercase(), secret.to_uppercase());
+        assert_eq!(values(&[&one], &[(&variable, "/v")]), (Some("/v".to_owned()), None), "{name}");
+        // An empty one names no source, and an empty variable is none at all.
+        let nothing = layer(&format!("{secret}_file = \"\"\n"));
+        assert_eq!(values(&[&one, &nothing], &[(&variable, "")]), (None, Some("c".to_owned())), "{name}");
+        // Within one layer the two are a contradiction.
+        let both = laid(&[&layer(&format!("{more}{file}{credential}"))], &[]).unwrap_err().to_string();
+        assert!(both.contains("only one of"), "{both}");
+        let other = format!("PINWRIGHT_{}_{}_CREDENTIAL", section.to_uppercase(), secret.to_uppercase());
+        let both = laid(&[&layer(more)], &[(&variable, "/v"), (&other, "c")]).unwrap_err().to_string();
+        assert!(both.contains("only one of"), "{both}");
+    }
+}
+
+#[test]
+fn a_later_list_replaces_an_earlier_one_and_profiles_are_added() {
+    let profile = |name: &str, aid: &str| format!("[[card.profile]]\nname = \"{name}\"\naid = \"{aid}\"\n{PROFILE}");
+    let first =
+        format!("[reader]\nignore = [\"a\", \"b\"]\n{}{}", profile("x", "F000000001"), profile("y", "F000000002"));
+    let second = format!("[reader]\nignore = [\"c\"]\n{}{}", profile("z", "F000000003"), profile("x", "F000000004"));
+    let explained = laid(&[&first, &second], &[]).unwrap();
+    assert_eq!(explained.config.ignored_readers, ["c"]);
+    let profiles = &explained.config.families.profiles;
+    let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
+    assert_eq!(names, ["y", "z", "x"]);
+    // The later one of that name: the earlier one's AID is free again.
+    let third = profile("w", "F000000001");
+    assert_eq!(laid(&[&first, &second, &third], &[]).unwrap().config.families.profiles.len(), 4);
+    let clash = laid(&[&first, &second, &profile("v", "F000000004")], &[]).unwrap_err().to_string();
+    assert!(clash.contains("2.toml, line 1: card profile \"v\" matches the same cards"), "{clash}");
+    // Within one layer a name is one profile's.
+    let twice = laid(&[&(profile("x", "F000000001") + &profile("x", "F000000002"))], &[]).unwrap_err().to_string();
+    assert!(twice.contains("has the same name"), "{twice}");
+}
+
+#[test]
+fn the_control_group_is_the_systems_agents() {
+    let group = "[agent]\ncontrol_group = \"helpdesk\"\n";
+    let of = |variables: &[(&str, &str)]| laid(&[group], variables).unwrap().config.agent.control_group;
+    assert_eq!(of(&[("RUNTIME_DIRECTORY", "/run/pinwright")]).as_deref(), Some("helpdesk"));
+    let person = [("XDG_RUNTIME_DIR", "/run/user/1000"), ("RUNTIME_DIRECTORY", "/run/user/1000/pinwright")];
+    assert_eq!(of(&person), None, "its user is in no such group");
+    let named = "[agent]\ncontrol_group = \"helpdesk\"\ncontrol = \"/srv/agent.sock\"\n";
+    let elsewhere = laid(&[named], &[("XDG_RUNTIME_DIR", "/run/user/1000")]).unwrap().config.agent;
+    assert_eq!(elsewhere.control_group.as_deref(), Some("helpdesk"));
+    let wrong = laid(&["[agent]\ncontrol_group = \"1000\"\n"], &person).unwrap_err().to_string();
+    assert!(wrong.starts_with("agent.control_group"), "{wrong}");
+}

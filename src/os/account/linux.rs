@@ -79,6 +79,17 @@ pub(super) fn own_name() -> Option<String> {
     User::from_uid(geteuid()).ok().flatten().map(|user| user.name)
 }
 
+/// Of a named user by the account database, as it would be at its next start; of ourselves as it is.
+pub(super) fn is_member(user: Option<&str>, Group(group): Group) -> bool {
+    let group = Gid::from_raw(group);
+    let Some(name) = user else {
+        return unistd::getegid() == group || unistd::getgroups().is_ok_and(|groups| groups.contains(&group));
+    };
+    let Ok(Some(user)) = looked_up(User::from_name(name)) else { return false };
+    let Ok(name) = CString::new(name) else { return false };
+    unistd::getgrouplist(&name, user.gid).is_ok_and(|groups| groups.contains(&group))
+}
+
 /// By the group's list, and by the groups that users have from the start: the C library lists those of this machine's own
 /// users only.
 pub(super) fn has_others(group: u32, users: &[u32]) -> bool {

@@ -4,11 +4,15 @@ use std::os::fd::AsFd as _;
 
 use tracing_journald::{Layer, Priority, PriorityMappings};
 
+/// Whether what is written to stderr goes to journald.
+pub(super) fn has_stderr() -> bool {
+    let Ok(named) = std::env::var("JOURNAL_STREAM") else { return false };
+    rustix::fs::fstat(std::io::stderr().as_fd()).is_ok_and(|stat| is_stream(&named, stat.st_dev, stat.st_ino))
+}
+
 /// Where stderr is journald's: then a line there would only be a poorer copy.
 pub(super) fn layer() -> Option<Layer> {
-    let named = std::env::var("JOURNAL_STREAM").ok()?;
-    let stat = rustix::fs::fstat(std::io::stderr().as_fd()).ok()?;
-    if !is_stream(&named, stat.st_dev, stat.st_ino) {
+    if !has_stderr() {
         return None;
     }
     // What systemd counts as informational is our level of that name, not one above it.

@@ -12,9 +12,13 @@ use crate::os::files::can_create_in;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Whether the address can be listened on. It is tried as whoever starts the agent, which opens it before it becomes another
-/// user.
-pub(super) fn address(address: SocketAddr, control: Option<&Path>) -> Result<String, String> {
-    let is_running = || control.is_some_and(|path| connect(path, PATIENCE).is_ok());
+/// user. `controls` are where an agent would answer that has it already.
+pub(super) fn address(address: SocketAddr, controls: &[Option<&Path>]) -> Result<String, String> {
+    // One that does not let this user in listens all the same.
+    let listens = |path: &&Path| {
+        connect(path, PATIENCE).map_or_else(|error| error.kind() == ErrorKind::PermissionDenied, |_| true)
+    };
+    let is_running = || controls.iter().flatten().any(listens);
     match TcpListener::bind(address) {
         Ok(_) => Ok(address.to_string()),
         Err(error) if error.kind() == ErrorKind::AddrInUse && is_running() => {
