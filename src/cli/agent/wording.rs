@@ -34,12 +34,11 @@ pub(super) fn snapshot_lines(snapshot: &Snapshot) -> Vec<Line> {
     }
     for reader in &snapshot.readers {
         lines.push(Line::default());
-        let (name, meaning) = (reader.phase.name(), reader.phase.phrase());
         lines.push(
             Line::new(Tone::Heading, format!("{:?}", reader.reader))
                 .with(Tone::Plain, ": ")
-                .with(tone_of(reader.phase), name)
-                .with(Tone::Plain, format!(" ({meaning}), since {}", reader.since)),
+                .with(tone_of(reader.phase), format!("{} ({})", reader.phase.name(), reader.phase.phrase()))
+                .with(Tone::Plain, format!(", since {}", reader.since)),
         );
         let detail = |(name, value)| Line::new(Tone::Quiet, format!("  {name:<10} ")).with(Tone::Plain, value);
         lines.extend(details(reader).into_iter().map(detail));
@@ -95,26 +94,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colour_adds_nothing_to_what_the_words_say() {
-        let mut snapshot = Snapshot::idle();
-        snapshot.service = ServiceState::Absent { reason: "it is not running".to_owned(), refused: false };
-        let shown = |coloured| snapshot_lines(&snapshot).iter().map(|line| line.shown(coloured)).collect::<Vec<_>>();
-        let plain = shown(false);
-        assert_eq!(plain[1], "PC/SC    absent: it is not running");
-        assert_eq!(plain.last().map(String::as_str), Some("no reader"));
-        assert!(shown(true)[1].contains("\u{1b}[31m"));
-        for phase in [Phase::Done, Phase::Waiting, Phase::Failed] {
-            assert!(!matches!(tone_of(phase), Tone::Plain | Tone::Quiet));
-        }
-    }
-
-    fn text(snapshot: &Snapshot) -> String {
-        snapshot_lines(snapshot).iter().map(|line| line.shown(false)).collect::<Vec<_>>().join("\n")
-    }
-
-    #[test]
     fn readers_that_are_hidden_are_not_told_as_none() {
-        let lines = |hidden, readers| text(&Snapshot { hidden, readers, ..Snapshot::idle() });
+        let lines = |hidden, readers| plain(&Snapshot { hidden, readers, ..Snapshot::idle() }).join("\n");
         assert!(lines(0, Vec::new()).ends_with("\nno reader"));
         for (hidden, told) in [(1, "the one reader that is there is hidden"), (2, "all 2 readers are hidden")] {
             let text = lines(hidden, Vec::new());
@@ -128,5 +109,23 @@ mod tests {
         let mut old = serde_json::to_value(Snapshot::idle()).unwrap();
         old.as_object_mut().unwrap().remove("hidden").unwrap();
         assert_eq!(serde_json::from_value::<Snapshot>(old).unwrap().hidden, 0);
+    }
+
+    fn plain(snapshot: &Snapshot) -> Vec<String> {
+        snapshot_lines(snapshot).iter().map(|line| line.shown(false)).collect()
+    }
+
+    #[test]
+    fn colour_adds_nothing_to_what_the_words_say() {
+        let mut snapshot = Snapshot::idle();
+        snapshot.service = ServiceState::Absent { reason: "it is not running".to_owned(), refused: false };
+        let shown = |coloured| snapshot_lines(&snapshot).iter().map(|line| line.shown(coloured)).collect::<Vec<_>>();
+        let plain = shown(false);
+        assert_eq!(plain[1], "PC/SC    absent: it is not running");
+        assert_eq!(plain.last().map(String::as_str), Some("no reader"));
+        assert!(shown(true)[1].contains("\u{1b}[31m"));
+        for phase in [Phase::Done, Phase::Waiting, Phase::Failed] {
+            assert!(!matches!(tone_of(phase), Tone::Plain | Tone::Quiet));
+        }
     }
 }

@@ -85,6 +85,7 @@ impl Supplier for Person<'_> {
             thinking();
         }
         if self.thinks_on {
+            // Until the job gives up.
             loop {
                 watch()?;
                 std::thread::yield_now();
