@@ -187,8 +187,7 @@ impl CliError {
             }
             Self::Output { .. } => "check where standard output goes; the job itself is over".to_owned(),
             Self::Untold { .. } => "check where standard output goes; the job need not be repeated".to_owned(),
-            Self::Journal(JournalError::Exposed { source, .. }) => source.remedy(),
-            Self::Journal(_) => "set `journal.dir` to a folder that this user can use".to_owned(),
+            Self::Journal(error) => error.remedy(),
             Self::Choice(error) => error.hint(),
             Self::Reader(error) => error.remedy(),
             Self::Failure(failure) if failure.is_declined() => return None,

@@ -177,6 +177,20 @@ fn the_packaged_sample_is_taken_with_every_key_switched_on() {
 }
 
 #[test]
+fn the_packaged_sample_has_every_key() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/config.toml");
+    let sample = std::fs::read_to_string(path).unwrap();
+    for section in ["server", "card", "reader", "agent", "journal"] {
+        let (_, rest) = sample.split_once(&format!("\n[{section}]\n")).unwrap();
+        let body = rest.split("\n[").next().unwrap();
+        for key in super::environment::keys_of(section) {
+            let is_there = body.lines().any(|line| line.trim_start_matches('#').starts_with(&format!("{key} = ")));
+            assert!(is_there, "{section}.{key}");
+        }
+    }
+}
+
+#[test]
 fn the_agents_keys_become_settings() {
     let config = Config::from_toml(
         r#"

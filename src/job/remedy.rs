@@ -61,16 +61,12 @@ impl Cause {
             Self::Journal(JournalError::Busy { .. }) => {
                 format!("wait for the other process; `{}` shows how far it is", Operation::History)
             }
-            Self::Journal(JournalError::Exposed { source, .. }) => source.remedy(),
             Self::Journal(JournalError::Unreadable { .. }) => format!(
                 "see what the file says (`journal.dir`) and what `{}` says of the card; where you know its state move \
                  the file elsewhere, and run the command again",
                 Operation::Inspect
             ),
-            Self::Journal(_) => {
-                "set `journal.dir` to a folder that this user can write to: no card is written to without a journal"
-                    .to_owned()
-            }
+            Self::Journal(error) => error.remedy(),
             Self::UncertainPin { others, .. } if others.is_empty() => {
                 "find out with the card's own tool which PIN it has, or have it set there: this card can be set a PIN with nothing else"
                     .to_owned()

@@ -20,7 +20,8 @@ pub struct CardParameters {
     pub card_id: String,
     /// `atr`: lower-case hex.
     pub atr: String,
-    /// `challenge`: the card's challenge; empty where none was taken.
+    /// `challenge`: the bytes to be answered; empty where none were taken, and where the card's are one half of a mutual
+    /// authentication, which is no challenge to the server.
     pub challenge: Vec<u8>,
 }
 
@@ -78,7 +79,8 @@ pub enum ProposedPin {
     UserSupplies,
 }
 
-/// GET `…/serverproposedpin`. `challenge` is base64; without one the parameter is left out.
+/// GET `…/serverproposedpin` by one of its two routes. `challenge` is the parameter's text: base64 with padding, or what stands for it in
+/// a plan; where it is empty the parameter is left out.
 #[must_use]
 pub fn server_proposed_pin_call(route: PinRoute, card: &CardParameters, challenge: &str) -> Call {
     let call = |name, path: &[&str]| Call::get(name, Repeat::OnceWhileUnwritten, path);
@@ -97,7 +99,7 @@ pub fn server_proposed_pin_call(route: PinRoute, card: &CardParameters, challeng
     if challenge.is_empty() { call } else { call.with("challenge", challenge) }
 }
 
-/// GET `…/authenticationresponse`. `challenge` is base64.
+/// GET `…/authenticationresponse`. `challenge` is the parameter's text: base64 with padding, or what stands for it in a plan.
 #[must_use]
 pub fn authentication_response_call(
     request: Uuid,

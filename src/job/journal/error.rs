@@ -1,7 +1,7 @@
 //! Why the journal can't be kept or read.
 
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -56,12 +56,34 @@ pub enum JournalError {
 }
 
 impl JournalError {
+    /// What to do about a journal that can't be kept, as an imperative sentence without a full stop.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Exposed { source, .. } => source.remedy(),
+            Self::Io { source, .. } => match source.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room there".to_owned(),
+                ErrorKind::PermissionDenied
+                | ErrorKind::ReadOnlyFilesystem
+                | ErrorKind::NotFound
+                | ErrorKind::NotADirectory => OTHER_FOLDER.to_owned(),
+                // Too many open files, a faulty disk: another folder would not help.
+                _ => "see to what the system says, and run the command again: no card is written to without a journal"
+                    .to_owned(),
+            },
+            _ => OTHER_FOLDER.to_owned(),
+        }
+    }
+
     /// What a file or folder failed with.
     pub(super) fn io(path: &Path) -> impl Fn(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io { path: path.clone(), source }
     }
 }
+
+const OTHER_FOLDER: &str =
+    "set `journal.dir` to a folder that this user can write to: no card is written to without a journal";
 
 /// What a lock is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,5 +100,18 @@ impl fmt::Display for LockOf {
             Self::Card(id) => write!(f, "card {id}"),
             Self::Request(id) => write!(f, "request {id}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_folder_does_not_mend_is_not_to_be_mended_by_one() {
+        let told = |source| JournalError::io(Path::new("/x"))(source).remedy();
+        assert!(told(ErrorKind::PermissionDenied.into()).starts_with("set `journal.dir`"));
+        assert!(told(io::Error::other("too many open files")).starts_with("see to what the system says"));
+        assert!(told(ErrorKind::StorageFull.into()).starts_with("make room"));
     }
 }
