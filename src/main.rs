@@ -2,12 +2,12 @@
 
 use std::alloc::System;
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use pinwright::cli::{self, Color, context::CommandContext};
+use pinwright::cli::screen::{Colours, Screen};
+use pinwright::cli::{self, context::CommandContext};
 use pinwright::error_text::error_text;
 use pinwright::os::{log, process, signals};
 use pinwright::secret::ZeroAlloc;
@@ -21,14 +21,16 @@ fn main() -> ExitCode {
     // Every command is hardened, not only those that meet a secret: one rule is kept more easily than a list.
     let hardened = process::harden();
     let interrupted = Arc::new(AtomicBool::new(false));
-    let err_is_terminal = std::io::stderr().is_terminal();
+    let screen = Screen::of_process();
     let mut err = log::standard_error();
     let mut context = CommandContext {
         readers: None,
         environment: environment(),
         out: &mut std::io::stdout(),
         err: &mut *err,
-        err_is_terminal,
+        screen,
+        colours: Colours::default(),
+        tells_progress: false,
         may_prompt: true,
         interrupted: Arc::clone(&interrupted),
     };
@@ -41,14 +43,9 @@ fn main() -> ExitCode {
         // signal comes, the job backs out in order. Commands that only look keep the usual way out.
         signals::set_on_interrupt(&interrupted);
     }
-    let color = match arguments.color() {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => err_is_terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
-    };
     // Steps are told once: by progress lines on a terminal, or by a log that tells more than warnings.
-    context.err_is_terminal = err_is_terminal && arguments.level() == tracing::level_filters::LevelFilter::WARN;
-    telemetry::start(arguments.level(), color);
+    context.tells_progress = screen.err_is_terminal && arguments.level() == tracing::level_filters::LevelFilter::WARN;
+    telemetry::start(arguments.level(), screen.colours(arguments.color(), &context.environment).err);
     if let Err(error) = hardened {
         tracing::warn!("{}", error_text(&error));
     }

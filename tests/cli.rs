@@ -68,6 +68,28 @@ fn no_option_takes_a_secret() {
     }
 }
 
+/// What every command takes stands by itself, and each example is a command line that can be typed.
+#[test]
+fn help_separates_global_options_and_its_examples_can_be_typed() {
+    for command in ["", "readers", "inspect", "plan", "set-pin", "enroll", "history", "agent", "record"] {
+        let arguments: Vec<&str> =
+            ["pinwright", command, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
+        let help = case::run_arguments(&arguments).out;
+        let (own, rest) = help.split_once("Global options:").expect("global options have a heading of their own");
+        let (global, examples) = rest.split_once("Examples:").expect("there are examples");
+        for option in ["--config", "--json", "--verbose", "--quiet", "--color"] {
+            assert!(global.contains(option) && !own.contains(option), "{command} {option}");
+        }
+        let lines: Vec<&str> = examples.lines().filter(|line| line.starts_with("  pinwright ")).collect();
+        assert!(!lines.is_empty(), "{help}");
+        for line in lines {
+            let typed = line.split(" 3<").next().unwrap_or_default().split_whitespace();
+            let parsed = <pinwright::cli::Arguments as clap::Parser>::try_parse_from(typed);
+            assert!(parsed.is_ok(), "{line}");
+        }
+    }
+}
+
 /// A path need not be text, and a configuration that is named must not be passed over.
 #[test]
 #[cfg(target_os = "linux")]

@@ -180,7 +180,9 @@ fn replay(path: &Path) -> (i32, String, String) {
         environment: vec![("PINWRIGHT_CONFIG".to_owned(), config(path).into())],
         out: &mut out,
         err: &mut err,
-        err_is_terminal: false,
+        screen: Default::default(),
+        colours: Default::default(),
+        tells_progress: false,
         may_prompt: false,
         interrupted: Arc::new(AtomicBool::new(false)),
     };

@@ -3,6 +3,8 @@
 
 use serde::Serialize;
 
+use super::screen::{Line, Tone};
+
 use crate::apdu::Channel;
 use crate::card::family::{Application, Found, Tried};
 use crate::operation::Operation;
@@ -85,16 +87,22 @@ impl Applications {
         DetectionObject { apdus: self.detection, others_apdus: self.survey, others_error }
     }
 
-    /// The applications as text; with `verbose` also what the search cost, and what was nearly taken.
+    /// The applications as text, where there are several; with `verbose` in any case, with what the search cost and what was
+    /// nearly taken.
     #[must_use]
-    pub fn lines(&self, verbose: bool) -> Vec<String> {
-        let mut lines =
-            vec![format!("used by {} {}: {}", Operation::SetPin.name(), self.used.name, self.used.reason.phrase())];
-        lines.extend(self.others().map(|others| format!("also on it     {others}")));
+    pub fn lines(&self, verbose: bool) -> Vec<Line> {
+        let row = |label, value: String| Line::labelled(label, Tone::Plain, value);
+        let mut lines = Vec::new();
+        let others = self.others();
+        if verbose || others.is_some() {
+            let used = format!("{}, by `{}`: {}", self.used.name, Operation::SetPin.name(), self.used.reason.phrase());
+            lines.push(row("used", used));
+        }
+        lines.extend(others.map(|others| row("also on it", others)));
         if verbose {
             let (found, others) = (count(self.detection), count(self.survey));
-            lines.push(format!("detection      {found}, and {others} to list the other applications"));
-            lines.extend(self.doubted.iter().map(|doubted| format!("not taken      {doubted}")));
+            lines.push(row("detection", format!("{found}, and {others} to list the other applications")));
+            lines.extend(self.doubted.iter().map(|doubted| row("not taken", doubted.clone())));
         }
         lines
     }

@@ -46,7 +46,7 @@ pub fn run(
 ) -> Result<(), CliError> {
     let explained = Config::explained(file, &context.environment)?;
     for warning in &explained.config.warnings {
-        context.say(&format!("warning: {warning}"));
+        context.warn(warning);
     }
     if json {
         return context.print_json(&ConfigObject::new(command, &explained));

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use serde::Serialize;
 
 use super::error::CliError;
+use super::screen::{Colours, Line, Screen, Tone};
 use crate::foreign_text::{escaped, escaped_json};
 use crate::reader::Readers;
 
@@ -22,8 +23,12 @@ pub struct CommandContext<'a> {
     pub out: &'a mut dyn Write,
     /// Standard error: it takes progress, warnings and errors.
     pub err: &'a mut dyn Write,
-    /// Standard error is a terminal, so progress lines are welcome.
-    pub err_is_terminal: bool,
+    /// Where the two outputs go.
+    pub screen: Screen,
+    /// Which of them are coloured.
+    pub colours: Colours,
+    /// Progress lines are welcome: standard error is a terminal, and no log tells the same.
+    pub tells_progress: bool,
     /// A person may be asked for secrets.
     pub may_prompt: bool,
     /// Set by Ctrl-C and SIGTERM.
@@ -35,6 +40,24 @@ impl CommandContext<'_> {
     pub fn say(&mut self, line: &str) {
         // A standard error that is closed can't be told of anywhere.
         drop(writeln!(self.err, "{}", escaped(line)));
+    }
+
+    /// Tells a warning on standard error.
+    pub fn warn(&mut self, warning: &str) {
+        self.say_line(&Line::new(Tone::Waiting, "warning: ").with(Tone::Plain, warning));
+    }
+
+    /// Writes one line with its tones to standard error.
+    pub fn say_line(&mut self, line: &Line) {
+        drop(writeln!(self.err, "{}", line.shown(self.colours.err)));
+    }
+
+    /// Writes one line with its tones to standard output.
+    ///
+    /// # Errors
+    /// As [`CommandContext::print`].
+    pub fn print_line(&mut self, line: &Line) -> Result<(), CliError> {
+        self.put(&line.shown(self.colours.out))
     }
 
     /// Writes one line of the result to standard output, whatever text stands in it. A closed pipe is no error: whoever read it has read enough.

@@ -76,7 +76,7 @@ pub fn run(args: &DemoArgs, json: bool, context: &mut CommandContext<'_>) -> Res
     let job = JobArgs { yes: true, ..JobArgs::default() };
     let (outcome, costs) = provision(&config, &job, metered, demonstration.context)?;
     demonstration.show_traffic(&server, &recording.fixture())?;
-    demonstration.show(&format!("\n{}\n", output::outcome_text(&outcome, &costs)))?;
+    demonstration.show(&format!("\n{}\n", output::outcome_line(&outcome, &costs).shown(false)))?;
     demonstration.check(&card, &server)?;
     if json { context.print_json(&DoneObject::new(Operation::Demo.schema(), &outcome, &costs)) } else { Ok(()) }
 }

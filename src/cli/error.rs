@@ -190,6 +190,7 @@ impl CliError {
             Self::Journal(_) => "set `journal.dir` to a folder that this user can use".to_owned(),
             Self::Choice(error) => error.hint(),
             Self::Reader(error) => error.remedy(),
+            Self::Failure(failure) if failure.is_declined() => return None,
             Self::Failure(failure) => failure.cause.remedy(),
             Self::File { .. } => "check the path; an existing recording is never overwritten".to_owned(),
             Self::Unrecorded { .. } => "make room there; the operation itself need not be repeated".to_owned(),

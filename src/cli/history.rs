@@ -1,16 +1,22 @@
 //! `pinwright history`: the journal's records, oldest first.
 
+mod since;
+
 use clap::Args;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use thiserror::Error;
 use uuid::Uuid;
 
+pub use self::since::Since;
+use self::since::{local, zone};
 use super::context::CommandContext;
 use super::error::CliError;
 use super::json::Head;
+use super::screen::{Line, Tone};
 use crate::config::Config;
 use crate::job::issuer::template_told;
-use crate::job::journal::{History, Journal, JournalError, Listed, Listing, Unlisted};
+use crate::job::journal::{History, Journal, JournalError, Listed, Listing, Point, Unlisted};
 use crate::operation::Operation;
 
 /// Which records are listed.
@@ -19,6 +25,15 @@ pub struct HistoryArgs {
     /// Only what was done to this card: its ID as GUID text.
     #[arg(long, value_name = "UUID", value_parser = guid)]
     pub card_id: Option<Uuid>,
+    /// Only what was done for this request.
+    #[arg(long, value_name = "UUID")]
+    pub request: Option<Uuid>,
+    /// Only what was noted since then: a local time (`2026-11-28`, `2026-11-28 14:30`), or how long ago (`2h`, `3days`).
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Since>,
+    /// Only what is unsettled.
+    #[arg(long)]
+    pub open: bool,
 }
 
 /// `pinwright.history/1`.
@@ -52,7 +67,15 @@ fn guid(text: &str) -> Result<Uuid, NoGuid> {
 /// no record is a line of the list, not an error.
 pub fn run(config: &Config, args: &HistoryArgs, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
     let journal = config.journal.as_ref().ok_or(CliError::Journal(JournalError::NoFolder))?;
-    let listing = Listing::new(journal.folder(), chosen(journal, args.card_id)?);
+    let mut listing = Listing::new(journal.folder(), chosen(journal, args.card_id)?);
+    let is_empty = listing.records.is_empty();
+    let since = args.since.and_then(|since| since.moment(&zone(&context.environment)));
+    listing.records.retain(|record| {
+        let changed = || record.changed.parse::<jiff::Timestamp>().ok();
+        (!args.open || record.open)
+            && args.request.is_none_or(|request| record.request == Some(request))
+            && since.is_none_or(|since| changed().is_none_or(|changed| changed >= since))
+    });
     if json {
         return context.print_json(&HistoryObject {
             head: Head::done(Operation::History.schema()),
@@ -60,6 +83,10 @@ pub fn run(config: &Config, args: &HistoryArgs, json: bool, context: &mut Comman
             records: &listing.records,
             unreadable: &listing.unreadable,
         });
+    }
+    if listing.records.is_empty() && !is_empty {
+        context.say("The journal has no such record.");
+        return Ok(());
     }
     print(&listing, args.card_id, context)
 }
@@ -73,15 +100,15 @@ fn chosen(journal: &Journal, card_id: Option<Uuid>) -> Result<History, JournalEr
 }
 
 /// Which request the job was for, whose, and under which template, as far as the record says.
-fn whose(record: &Listed) -> String {
-    let request = record.request.map(|id| format!("; request {id}"));
+fn whose(record: &Listed) -> Option<String> {
+    let request = record.request?;
     let user = record.target_user.map(|id| format!(", for user {id}"));
     let template =
         record.template.map(|id| format!(", template {}", template_told(id, record.template_name.as_deref())));
-    [request, user, template].into_iter().flatten().collect()
+    Some([Some(request.to_string()), user, template].into_iter().flatten().collect())
 }
 
-/// Prints the records as text, a line for each; `card_id` is the card that was asked for.
+/// Prints the records as text, a block for each; `card_id` is the card that was asked for.
 ///
 /// # Errors
 /// As [`CommandContext::print`].
@@ -92,16 +119,34 @@ pub fn print(listing: &Listing, card_id: Option<Uuid>, context: &mut CommandCont
             None => "No job has been journaled yet.".to_owned(),
         });
     }
-    for record in &listing.records {
-        let mark = if record.open { "!" } else { " " };
-        let (id, changed) = (&record.id, &record.changed);
-        let card = record.card_id.map_or_else(|| "not known yet".to_owned(), |id| id.to_string());
-        let refused = record.status_word.as_ref().map_or_else(String::new, |word| format!(" (the card said {word})"));
-        let whose = whose(record);
-        context.print(&format!("{mark} {id}  {changed}  card {card}  {}{refused}{whose}", record.point.meaning()))?;
+    let zone = zone(&context.environment);
+    for line in listing.records.iter().flat_map(|record| block(record, &zone)) {
+        context.print_line(&line)?;
     }
     for file in &listing.unreadable {
-        context.say(&format!("warning: {} in {} is {}", file.file, listing.folder, file.reason));
+        context.warn(&format!("{} in {} is {}", file.file, listing.folder, file.reason));
     }
     Ok(())
+}
+
+/// When, in which reader and how far; then card, request and the job's id.
+fn block(record: &Listed, zone: &TimeZone) -> Vec<Line> {
+    let tone = match (record.open, record.point) {
+        (true, _) => Tone::Bad,
+        (false, Point::Done) => Tone::Good,
+        (false, _) => Tone::Waiting,
+    };
+    let mark = if record.open { "!" } else { " " };
+    let reader = record.reader.as_ref().map_or_else(String::new, |reader| format!("{reader:?}  "));
+    let refused = record.status_word.as_ref().map_or_else(String::new, |word| format!(" (the card said {word})"));
+    let first = Line::new(Tone::Bad, mark)
+        .with(Tone::Plain, format!(" {}  {reader}", local(&record.changed, zone)))
+        .with(tone, record.point.meaning())
+        .with(Tone::Plain, refused);
+    let card = record.card_id.map_or_else(|| "not known yet".to_owned(), |id| id.to_string());
+    let below =
+        |(label, text): (&str, String)| Line::new(Tone::Quiet, format!("    {label:<9}")).with(Tone::Plain, text);
+    let request = whose(record).map(|request| ("request", request));
+    let details = [Some(("card", card)), request, Some(("job", record.id.clone()))];
+    std::iter::once(first).chain(details.into_iter().flatten().map(below)).collect()
 }

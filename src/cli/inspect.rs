@@ -10,6 +10,7 @@ use super::applications::{ApplicationObject, Applications, DetectionObject, doub
 use super::context::CommandContext;
 use super::error::CliError;
 use super::json::Head;
+use super::screen::{Line, Tone};
 use super::select::{CardChoice, choose};
 use crate::apdu::Channel;
 use crate::card::family::{DetectError, Found};
@@ -24,7 +25,7 @@ use crate::reader::Readers;
 pub struct ReportFormat {
     /// As one JSON object.
     pub json: bool,
-    /// With the number of exchanges that it took.
+    /// With what matters to few.
     pub verbose: bool,
 }
 
@@ -64,10 +65,9 @@ pub fn run(
     if format.json {
         return context.print_json(&InspectObject::new(&report, &applications));
     }
-    for line in report_lines(&report).into_iter().chain(applications.lines(format.verbose)) {
-        context.print(&line)?;
-    }
-    Ok(())
+    let mut lines = report_lines(&report, format.verbose);
+    lines.extend(applications.lines(format.verbose));
+    lines.iter().try_for_each(|line| context.print_line(line))
 }
 
 /// `pinwright.inspect/1`.
@@ -187,46 +187,64 @@ pub fn tries_text(tries: Tries) -> String {
     }
 }
 
+/// What tries are left say: well, or that there are few, or none.
+#[must_use]
+pub fn tries_tone(tries: Tries) -> Tone {
+    match tries {
+        Tries::Left { left: 0, .. } => Tone::Bad,
+        Tries::Left { left: 1, .. } => Tone::Waiting,
+        Tries::Left { .. } => Tone::Good,
+        Tries::Untold => Tone::Plain,
+    }
+}
+
 fn secret<'a>(report: &'a CardReport, name: &str) -> Option<&'a SecretReport> {
     report.secrets.iter().find(|secret| secret.name == name)
 }
 
-fn report_lines(report: &CardReport) -> Vec<String> {
+/// What somebody wants to know who has the card in hand; with `verbose` also how it is told from others, and what can't be known.
+fn report_lines(report: &CardReport, verbose: bool) -> Vec<Line> {
     let characters = match report.limits.characters {
         PinCharacters::Ascii => "characters",
         PinCharacters::Digits => "digits",
     };
-    let mut lines = vec![
-        format!("reader         {:?} ({})", report.card.reader, report.protocol),
-        format!("ATR            {}", report.card.atr),
-        format!("application    {}", report.title),
-        format!("card ID        {}", report.card.card_id),
-        format!("  other order  {}", report.card.card_id.other_guid()),
-        format!("  on the card  {}", report.card.card_id.raw_hex()),
-        format!(
-            "user PIN       {}; {} to {} {characters}",
-            tries_text(report.tries),
-            report.limits.min,
-            report.limits.max
-        ),
-    ];
+    let CardReport { card, limits, .. } = report;
+    let row = |label, value: String| Line::labelled(label, Tone::Plain, value);
+    let mut lines = vec![row("reader", format!("{:?}", card.reader)), row("card", report.title.clone())];
+    lines.push(row("card ID", card.card_id.to_string()));
+    if verbose {
+        lines.extend([
+            row("  other order", card.card_id.other_guid().to_string()),
+            row("  on the card", card.card_id.raw_hex()),
+            row("ATR", card.atr.to_string()),
+            row("protocol", report.protocol.clone()),
+        ]);
+    }
+    lines.push(
+        Line::labelled("user PIN", tries_tone(report.tries), tries_text(report.tries))
+            .with(Tone::Plain, format!("; {} to {} {characters}", limits.min, limits.max)),
+    );
     lines.extend(report.secrets.iter().filter_map(|secret| secret_line(report, secret)));
-    lines.push(format!("administrator  {}", administrator(report)));
-    lines.push(match report.certificates.as_deref() {
-        None => "certificates   no table of them on such a card".to_owned(),
-        Some([]) => "certificates   none".to_owned(),
-        Some(names) => format!("certificates   {}", names.join(", ")),
-    });
-    lines.extend(factory_lines(report));
+    lines.push(row("administrator", administrator(report, verbose).to_owned()));
+    lines.push(row(
+        "certificates",
+        match report.certificates.as_deref() {
+            None => "no table of them on such a card".to_owned(),
+            Some([]) => "none".to_owned(),
+            Some(names) => names.join(", "),
+        },
+    ));
+    lines.extend(factory_lines(report, verbose));
     lines
 }
 
-fn administrator(report: &CardReport) -> &'static str {
+fn administrator(report: &CardReport, verbose: bool) -> &'static str {
     let sets_pin = report.card.family.takes(Proof::AdminAnswer);
     match (report.admin_challenge, sets_pin, secret(report, "admin-pin")) {
-        (true, true, _) => {
+        (true, true, _) if verbose => {
             "answers a challenge; tries left and whether the key is a factory key can't be asked without risking a try"
         }
+        (true, true, _) => "answers a challenge",
         (true, false, _) => "answers a challenge (management key), which gives no right to the PIN",
         (false, _, Some(_)) => "has a PIN of his own (PW3)",
         (false, _, None) => "none",
@@ -234,7 +252,7 @@ fn administrator(report: &CardReport) -> &'static str {
 }
 
 /// The line of one secret. The user PIN has a line already, and the management key is told of as the administrator's.
-fn secret_line(report: &CardReport, secret: &SecretReport) -> Option<String> {
+fn secret_line(report: &CardReport, secret: &SecretReport) -> Option<Line> {
     let label = match secret.name {
         "puk" => "PUK",
         "admin-pin" => "PW3",
@@ -253,16 +271,18 @@ fn secret_line(report: &CardReport, secret: &SecretReport) -> Option<String> {
         Tries::Left { left: 0, .. } if secret.name == "resetting-code" => "not set, or blocked".to_owned(),
         tries => tries_text(tries),
     };
-    Some(format!("{label:<14} {tries}"))
+    let tone = if label == "resetting code" { Tone::Plain } else { tries_tone(secret.tries) };
+    Some(Line::labelled(label, tone, tries))
 }
 
 /// The PIN of a PIV card that is not the primary one.
-fn other_pin(label: &str, primary: &str, secret: &SecretReport) -> String {
-    format!("{label:<14} {}; the card prefers its {primary}, which is the user PIN here", tries_text(secret.tries))
+fn other_pin(label: &str, primary: &str, secret: &SecretReport) -> Line {
+    Line::labelled(label, tries_tone(secret.tries), tries_text(secret.tries))
+        .with(Tone::Plain, format!("; the card prefers its {primary}, which is the user PIN here"))
 }
 
-/// The secrets that the card says are still the factory's, and those of which only a try would tell.
-fn factory_lines(report: &CardReport) -> Vec<String> {
+/// The secrets that the card says are still the factory's, and with `verbose` those of which only a try would tell.
+fn factory_lines(report: &CardReport, verbose: bool) -> Vec<Line> {
     let named = |known: Option<bool>| {
         let names = report.secrets.iter().filter(|secret| secret.factory == known).filter_map(|secret| {
             Some(match secret.name {
@@ -280,9 +300,12 @@ fn factory_lines(report: &CardReport) -> Vec<String> {
         names.collect::<Vec<_>>().join(", ")
     };
     let (factory, unknown) = (named(Some(true)), named(None));
-    let known = (!factory.is_empty()).then(|| format!("warning        still the factory's: {factory}"));
-    let unknown = (!unknown.is_empty())
-        .then(|| format!("factory        only a try would tell whether it is the factory's: {unknown}"));
+    let known =
+        (!factory.is_empty()).then(|| Line::labelled("warning", Tone::Bad, format!("still the factory's: {factory}")));
+    let unknown = (verbose && !unknown.is_empty()).then(|| {
+        let told = format!("only a try would tell whether it is the factory's: {unknown}");
+        Line::labelled("factory", Tone::Plain, told)
+    });
     known.into_iter().chain(unknown).collect()
 }
 

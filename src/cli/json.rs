@@ -67,6 +67,8 @@ struct Elapsed {
     total: f64,
     card: f64,
     server: f64,
+    /// What a person took to answer at the terminal; the whole job's time has it in it.
+    person: f64,
 }
 
 impl<'a> DoneObject<'a> {
@@ -92,7 +94,12 @@ impl<'a> DoneObject<'a> {
             settled: outcome.settled.as_ref().map(|record| record.id.as_str()),
             apdus: costs.apdus,
             http_requests: costs.http_requests,
-            elapsed_ms: Elapsed { total: millis(costs.total), card: millis(costs.card), server: millis(costs.server) },
+            elapsed_ms: Elapsed {
+                total: millis(costs.total),
+                card: millis(costs.card),
+                server: millis(costs.server),
+                person: millis(costs.person),
+            },
         }
     }
 }

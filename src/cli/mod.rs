@@ -7,6 +7,7 @@ mod card_problem;
 mod config;
 pub mod context;
 pub mod error;
+mod examples;
 mod help;
 mod history;
 mod inspect;
@@ -16,6 +17,7 @@ mod plan;
 mod readers;
 mod record;
 mod replay;
+pub mod screen;
 pub mod select;
 mod set_pin;
 mod supply;
@@ -37,6 +39,7 @@ use self::error::CliError;
 use self::history::HistoryArgs;
 use self::inspect::ReportFormat;
 use self::json::FailedObject;
+use self::readers::ReadersArgs;
 use self::record::{RecordArgs, RecordedOperation};
 use self::select::CardChoice;
 use self::set_pin::{JobArgs, MeteredReaders};
@@ -46,30 +49,33 @@ use crate::operation::Operation;
 use crate::reader::pcsc::PcscReaders;
 use crate::reader::traffic::{Meter, Traffic};
 
+/// The heading of what every command takes.
+const GLOBAL: &str = "Global options";
+
 /// Sets the PIN that MIM Certificate Management proposes on a smart card.
 #[derive(Debug, Parser)]
-#[command(name = "pinwright", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "pinwright", version, arg_required_else_help = true, max_term_width = 100, after_help = examples::of(None))]
 pub struct Arguments {
     /// Read this file instead of /etc/pinwright/config.toml and the user's own.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print the result as one JSON object on standard output.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     json: bool,
-    /// Say more on standard error: -v steps, -vv calls, -vvv APDUs (secrets masked).
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    /// Say more: details in results; on standard error -v steps, -vv calls, -vvv APDUs (secrets masked).
+    #[arg(short, long, global = true, help_heading = GLOBAL, action = ArgAction::Count)]
     verbose: u8,
     /// Say less: errors only.
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, help_heading = GLOBAL, conflicts_with = "verbose")]
     quiet: bool,
-    /// Colour in logs.
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    /// Colour in results, errors and logs.
+    #[arg(long, global = true, help_heading = GLOBAL, value_enum, default_value_t, value_name = "WHEN")]
     color: Color,
     #[command(subcommand)]
     command: Command,
 }
 
-/// When logs are coloured.
+/// When outputs are coloured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
     /// On a terminal, unless NO_COLOR is set.
@@ -84,34 +90,34 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List readers and the cards in them.
-    #[command(name = Operation::Readers.name())]
-    Readers,
+    #[command(name = Operation::Readers.name(), after_help = examples::of(Some(Operation::Readers)))]
+    Readers(ReadersArgs),
     /// Show what one card says of itself. Writes nothing, spends no try.
-    #[command(name = Operation::Inspect.name())]
+    #[command(name = Operation::Inspect.name(), after_help = examples::of(Some(Operation::Inspect)))]
     Inspect(CardChoice),
-    /// Show every call and every APDU that `set-pin` would send, secrets masked. Writes nothing.
-    #[command(name = Operation::Plan.name())]
+    /// Show what `set-pin` would do, with -v every call and every APDU, secrets masked. Writes nothing.
+    #[command(name = Operation::Plan.name(), after_help = examples::of(Some(Operation::Plan)))]
     Plan(JobArgs),
     /// Set the card's PIN and have the card verify it.
-    #[command(name = Operation::SetPin.name())]
+    #[command(name = Operation::SetPin.name(), after_help = examples::of(Some(Operation::SetPin)))]
     SetPin(JobArgs),
     /// So far the PIN step alone, as `set-pin` does it.
     ///
     /// The rest of the enrollment (admin key, key pair, certificate, completion) is not built yet. The command says so on standard
     /// error, and its JSON has the schema pinwright.enroll/1 with the same fields.
-    #[command(name = Operation::Enroll.name())]
+    #[command(name = Operation::Enroll.name(), after_help = examples::of(Some(Operation::Enroll)))]
     Enroll(JobArgs),
     /// List what was done to which card, and what is unsettled.
-    #[command(name = Operation::History.name())]
+    #[command(name = Operation::History.name(), after_help = examples::of(Some(Operation::History)))]
     History(HistoryArgs),
     /// Watch the readers, and set the PIN of each card that is inserted and has an open request.
-    #[command(name = Operation::Agent.name())]
+    #[command(name = Operation::Agent.name(), after_help = examples::of(Some(Operation::Agent)))]
     Agent(agent::AgentArgs),
     /// Check the configuration, or show where each value comes from.
     #[command(subcommand, name = Operation::Config.name())]
     Config(config::ConfigCommand),
     /// Record an operation on a card as a fixture, secrets masked at the source.
-    #[command(name = Operation::Record.name())]
+    #[command(name = Operation::Record.name(), after_help = examples::of(Some(Operation::Record)))]
     Record(RecordArgs),
     /// Play a recording back, strictly.
     #[command(name = Operation::Replay.name())]
@@ -148,7 +154,7 @@ impl Command {
     /// The schema of the command's JSON.
     fn schema(&self) -> &'static str {
         match self {
-            Self::Readers => Operation::Readers.schema(),
+            Self::Readers(_) => Operation::Readers.schema(),
             Self::Inspect(_) => Operation::Inspect.schema(),
             Self::Plan(_) => Operation::Plan.schema(),
             Self::SetPin(_) => Operation::SetPin.schema(),
@@ -186,7 +192,7 @@ impl Arguments {
     pub fn backs_out(&self) -> bool {
         !matches!(
             self.command,
-            Command::Readers
+            Command::Readers(_)
                 | Command::Inspect(_)
                 | Command::Plan(_)
                 | Command::History(_)
@@ -224,7 +230,8 @@ pub fn parse(
                 // Where even this can't be written, standard error and the exit code still tell.
                 drop(context.print_json(&object));
             }
-            mistake.text().split('\n').for_each(|line| context.say(line));
+            context.colours = context.screen.colours(usage::color(&arguments), &context.environment);
+            mistake.lines().iter().for_each(|line| context.say_line(line));
             return Exit::Usage;
         }
         drop(context.print_lines(error.render().to_string().trim_end()));
@@ -234,6 +241,7 @@ pub fn parse(
 
 /// Runs a command. Its failure is told on standard error, and with `--json` as an object on standard output as well.
 pub fn run(arguments: &Arguments, context: &mut CommandContext<'_>) -> Exit {
+    context.colours = context.screen.colours(arguments.color, &context.environment);
     match dispatch(arguments, context) {
         Ok(exit) => exit,
         Err(error) => {
@@ -243,7 +251,7 @@ pub fn run(arguments: &Arguments, context: &mut CommandContext<'_>) -> Exit {
                 drop(context.print_json(&object));
             }
             for line in output::error_lines(&error) {
-                context.say(&line);
+                context.say_line(&line);
             }
             error.exit()
         }
@@ -274,22 +282,21 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<E
     let config = Config::load(file.as_deref(), &context.environment)?;
     if !arguments.quiet {
         for warning in &config.warnings {
-            context.say(&format!("warning: {warning}"));
+            context.warn(warning);
         }
     }
     if arguments.command.is_enroll() && !arguments.quiet {
         set_pin::tell_of_the_pin_step(context);
     }
     let service = PcscReaders::new(config.reader_timeout);
+    let format = ReportFormat { json, verbose: arguments.verbose > 0 };
     // The traffic of virtual readers is logged and counted as well, so it is wrapped here and not where readers are made.
     let meter = Arc::new(Meter::default());
     let readers = &Traffic::new(context.readers.unwrap_or(&service), Arc::clone(&meter));
     match &arguments.command {
-        Command::Readers => readers::run(&config, json, readers, context),
-        Command::Inspect(choice) => {
-            inspect::run(&config, choice, ReportFormat { json, verbose: arguments.verbose > 0 }, readers, context)
-        }
-        Command::Plan(args) => return plan::run(&config, args, json, readers, context),
+        Command::Readers(args) => readers::run(&config, args, format, readers, context),
+        Command::Inspect(choice) => inspect::run(&config, choice, format, readers, context),
+        Command::Plan(args) => return plan::run(&config, args, format, readers, context),
         command @ (Command::SetPin(args) | Command::Enroll(args)) => {
             set_pin::run(&config, args, (command.schema(), json), MeteredReaders { readers, meter: &meter }, context)
         }

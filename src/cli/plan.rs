@@ -1,12 +1,14 @@
 //! `pinwright plan`: every call and every APDU of the job that `set-pin` would do, without doing it.
 
+mod text;
+
 use std::sync::Arc;
 
 use super::agent_journal::AgentJournal;
 use super::context::CommandContext;
 use super::error::CliError;
+use super::inspect::ReportFormat;
 use super::json::PlanObject;
-use super::output;
 use super::select::choose;
 use super::set_pin::{JobArgs, issuer};
 use super::supply::{Asking, CommandSupplier};
@@ -27,7 +29,7 @@ use crate::secret::scrub::on_own_stack;
 pub fn run(
     config: &Config,
     args: &JobArgs,
-    json: bool,
+    format: ReportFormat,
     readers: &dyn Readers,
     context: &mut CommandContext<'_>,
 ) -> Result<Exit, CliError> {
@@ -51,12 +53,12 @@ pub fn run(
         Ok(plan::plan(&job, around, &mut issuer)?)
     })?;
     let exit = plan.obstacle.as_ref().map_or(Exit::Done, Exit::from);
-    if json {
+    if format.json {
         context.print_json(&PlanObject::new(&plan))?;
         return Ok(exit);
     }
-    for line in output::plan_lines(&plan) {
-        context.print_lines(&line)?;
+    for line in text::lines(&plan, format.verbose) {
+        context.print_line(&line)?;
     }
     Ok(exit)
 }

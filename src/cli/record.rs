@@ -205,7 +205,7 @@ fn conclude(
             Err(error)
         }
         (Some(error), Err(source)) => {
-            context.say(&format!("warning: the recording could not be written to {} ({source})", args.out.display()));
+            context.warn(&format!("the recording could not be written to {} ({source})", args.out.display()));
             Err(error)
         }
         (None, Err(source)) => {

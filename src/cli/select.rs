@@ -55,7 +55,7 @@ pub enum ChoiceError {
     /// More than one card.
     #[error("there are {} cards: {}", .cards.len(), .cards.join(", "))]
     ManyCards {
-        /// Reader and ATR of each.
+        /// Number, reader and card ID of each.
         cards: Vec<String>,
     },
     /// No reader of that name.
@@ -138,8 +138,8 @@ pub fn visible(readers: &dyn Readers, ignored: &[String]) -> Result<Visible, Rea
     Ok(Visible { hidden: all - entries.len(), entries })
 }
 
-/// Finds the one card that is meant. Cards are opened only where the choice is by card ID; nothing is written and no try is
-/// spent.
+/// Finds the one card that is meant. Cards are opened only where the choice is by card ID, or there are several to be told apart;
+/// nothing is written and no try is spent.
 ///
 /// # Errors
 /// [`ChoiceError`]: no card, more than one, or none of that name or ID, with the list of those that are there; or the PC/SC
@@ -154,6 +154,7 @@ pub fn choose(
     if entries.is_empty() {
         return Err(if hidden == 0 { ChoiceError::NoReaders } else { ChoiceError::AllHidden(hidden) });
     }
+    let all = entries.clone();
     if let Some(wanted) = &choice.reader {
         entries = vec![by_name(&entries, wanted)?];
     }
@@ -163,23 +164,29 @@ pub fn choose(
         return Err(ChoiceError::NoCard { readers: names(&entries) });
     }
     if let Some(wanted) = &choice.card_id {
-        return by_card_id(readers, &cards, wanted, families);
+        return by_card_id(readers, (&all, &cards), wanted, families);
     }
     match (cards.pop(), cards.is_empty()) {
         (Some(only), true) => Ok(Chosen { reader: only.name, card_id: None }),
         (last, _) => {
             cards.extend(last);
-            Err(ChoiceError::ManyCards { cards: cards.iter().map(shown).collect() })
+            let ids = card_ids(readers, &cards, families);
+            let shown = cards.iter().zip(&ids).map(|(entry, id)| shown(&all, entry, id));
+            Err(ChoiceError::ManyCards { cards: shown.collect() })
         }
     }
 }
 
 /// Whether there is a card. A mute card counts, since it may be the one that is meant.
 fn has_card(entry: &ReaderEntry) -> bool {
-    entry.presence.atr.is_some() || entry.presence.mute
+    entry.presence.is_there()
 }
 
-fn by_name(entries: &[ReaderEntry], wanted: &str) -> Result<ReaderEntry, ChoiceError> {
+/// The reader that is meant by a name as it is shown, a unique part of it, or its number.
+///
+/// # Errors
+/// [`ChoiceError::NoSuchReader`] and [`ChoiceError::ManyReaders`].
+pub fn by_name(entries: &[ReaderEntry], wanted: &str) -> Result<ReaderEntry, ChoiceError> {
     if let Some(exact) = entries.iter().find(|entry| spellings(&entry.name).iter().any(|name| name == wanted)) {
         return Ok(exact.clone());
     }
@@ -206,33 +213,41 @@ fn by_name(entries: &[ReaderEntry], wanted: &str) -> Result<ReaderEntry, ChoiceE
     }
 }
 
-/// Finds a card by its ID. Each card is asked on a thread of its own, so that one that hangs keeps no other from answering;
-/// a card that can't tell its ID is not the one that is meant.
+/// Finds a card by its ID. A card that can't tell its ID is not the one that is meant.
 fn by_card_id(
     readers: &dyn Readers,
-    cards: &[ReaderEntry],
+    (all, cards): (&[ReaderEntry], &[ReaderEntry]),
     wanted: &str,
     families: &Families,
 ) -> Result<Chosen, ChoiceError> {
-    let ids: Vec<Result<CardId, String>> = std::thread::scope(|scope| {
-        let ask = |entry| scope.spawn(move || read_card_id(readers, entry, families));
-        let threads: Vec<_> = cards.iter().map(ask).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err("not readable".to_owned()))).collect()
-    });
+    let ids = card_ids(readers, cards, families);
     let mut found = Vec::new();
     let mut matching = Vec::new();
-    for (entry, id) in cards.iter().zip(ids) {
+    for (entry, id) in cards.iter().zip(&ids) {
         match id {
-            Ok(id) if id.is_meant_by(wanted) => matching.push((entry, id)),
+            Ok(known) if known.is_meant_by(wanted) => matching.push((entry, *known, id)),
             Ok(id) => found.push(format!("{id} in {}", quoted(&entry.name))),
             Err(reason) => found.push(format!("a card in {}: {reason}", quoted(&entry.name))),
         }
     }
     match matching.as_slice() {
-        [(entry, id)] => Ok(Chosen { reader: entry.name.clone(), card_id: Some(*id) }),
+        [(entry, id, _)] => Ok(Chosen { reader: entry.name.clone(), card_id: Some(*id) }),
         [] => Err(ChoiceError::NoSuchCard { wanted: wanted.to_owned(), found }),
-        many => Err(ChoiceError::ManyCards { cards: many.iter().map(|(entry, _)| shown(entry)).collect() }),
+        many => {
+            let cards = many.iter().map(|(entry, _, id)| shown(all, entry, id)).collect();
+            Err(ChoiceError::ManyCards { cards })
+        }
     }
+}
+
+/// The ID of each card, or in a few words why it has none. Each card is asked on a thread of its own, so that one that hangs keeps
+/// no other from answering.
+fn card_ids(readers: &dyn Readers, cards: &[ReaderEntry], families: &Families) -> Vec<Result<CardId, String>> {
+    std::thread::scope(|scope| {
+        let ask = |entry| scope.spawn(move || read_card_id(readers, entry, families));
+        let threads: Vec<_> = cards.iter().map(ask).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err("not readable".to_owned()))).collect()
+    })
 }
 
 /// The card's ID, or in a few words why it has none.
@@ -252,10 +267,12 @@ fn read_card_id(readers: &dyn Readers, entry: &ReaderEntry, families: &Families)
     id
 }
 
-fn shown(entry: &ReaderEntry) -> String {
-    match &entry.presence.atr {
-        Some(atr) => format!("{} (ATR {atr})", quoted(&entry.name)),
-        None => format!("{} (mute)", quoted(&entry.name)),
+/// Number, name and card ID: whichever of them is taken, it selects this card.
+fn shown(all: &[ReaderEntry], entry: &ReaderEntry, id: &Result<CardId, String>) -> String {
+    let number = all.iter().position(|other| other.name == entry.name).unwrap_or_default();
+    match id {
+        Ok(id) => format!("{number} {} (card {id})", quoted(&entry.name)),
+        Err(reason) => format!("{number} {} (a card: {reason})", quoted(&entry.name)),
     }
 }
 

@@ -12,6 +12,7 @@ use super::context::CommandContext;
 use super::error::CliError;
 use super::json::{AlreadyDoneObject, DoneObject};
 use super::output::{self, Costs};
+use super::screen::{Line, Tone};
 use super::select::{CardChoice, Chosen, choose};
 use super::supply::{Asking, CommandSupplier, Descriptors};
 use crate::config::Config;
@@ -131,7 +132,7 @@ pub fn run(
     let printed = if json {
         context.print_json(&DoneObject::new(schema, &outcome, &costs))
     } else {
-        context.print(&output::outcome_text(&outcome, &costs))
+        context.print_line(&output::outcome_line(&outcome, &costs))
     };
     // The result is told: nobody waits for what is tidied up now.
     if let Some(journal) = &config.journal {
@@ -153,7 +154,7 @@ pub fn tell_already_done(
     match &error {
         CliError::Failure(failure) => match failure.cause.as_ref() {
             Cause::AlreadyDone(done) if json => context.print_json(&AlreadyDoneObject::new(schema, failure, done)),
-            Cause::AlreadyDone(done) => context.print(&output::already_done_text(failure, done)),
+            Cause::AlreadyDone(done) => context.print_line(&output::already_done_line(failure, done)),
             _ => Err(error),
         },
         _ => Err(error),
@@ -169,10 +170,10 @@ pub fn done(outcome: &Outcome) -> String {
 /// Warns of what a job that is done has left behind: a card that was not reset, a journal that does not show the end.
 pub fn warn(outcome: &Outcome, context: &mut CommandContext<'_>) {
     if let Some(error) = &outcome.reset_failed {
-        context.say(&format!("warning: the card could not be reset ({error}): pull it out, it may still be unlocked"));
+        context.warn(&format!("the card could not be reset ({error}): pull it out, it may still be unlocked"));
     }
     if let Some(error) = &outcome.journal_failed {
-        context.say(&format!("warning: the card is done, but the journal does not show it ({error})"));
+        context.warn(&format!("the card is done, but the journal does not show it ({error})"));
     }
 }
 
@@ -219,8 +220,8 @@ fn job(
     let mut supplier = CommandSupplier::new(handed, sources, asking, Arc::clone(&interrupted));
     let mut progress = |step: Step| {
         tracing::info!("{}", step.phrase());
-        if context.err_is_terminal {
-            context.say(&format!("· {}", step.phrase()));
+        if context.tells_progress {
+            context.say_line(&Line::new(Tone::Quiet, format!("· {}", step.phrase())));
         }
     };
     let agent = AgentJournal::new(&config.agent);
@@ -243,6 +244,7 @@ fn job(
         total: start.elapsed(),
         card: meter.time(),
         server: issuer.waited(),
+        person: supplier.waited(),
     };
     Ok((outcome, costs))
 }

@@ -2,15 +2,18 @@
 
 mod descriptor;
 mod descriptors;
+mod new_pin;
 mod question;
 pub mod source;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 pub use self::descriptors::{Descriptors, Handed};
 use self::source::Patience;
-use crate::card::{PinCharacters, PinLimits};
+use crate::card::{CardId, PinLimits};
 use crate::config::{SecretFile, Sources};
 use crate::job::Cause;
 use crate::job::consent::{Proposal, Standing};
@@ -30,6 +33,10 @@ pub struct CommandSupplier {
     /// A person may be asked for secrets.
     interactive: bool,
     interrupted: Arc<AtomicBool>,
+    /// Which card a person is asked about.
+    subject: String,
+    /// How long people took to answer.
+    waited: Cell<Duration>,
 }
 
 /// What a person may be asked.
@@ -41,9 +48,6 @@ pub struct Asking {
     pub is_allowed: bool,
 }
 
-/// How often a new PIN is asked for when its two entries differ.
-const ENTRIES: u32 = 3;
-
 impl CommandSupplier {
     /// Asks nobody where that is not allowed or no terminal is there.
     #[must_use]
@@ -54,7 +58,29 @@ impl CommandSupplier {
             (false, true) => Standing::Ask,
             (false, false) => Standing::Nobody,
         };
-        Self { handed, sources, standing, interactive, interrupted }
+        Self {
+            handed,
+            sources,
+            standing,
+            interactive,
+            interrupted,
+            subject: "the card".to_owned(),
+            waited: Cell::default(),
+        }
+    }
+
+    /// How long people took to answer, all told.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.waited.get()
+    }
+
+    /// Counts the time of what a person is asked.
+    fn timed<T>(&self, ask: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let answer = ask();
+        self.waited.set(self.waited.get() + start.elapsed());
+        answer
     }
 
     /// Whether the secret can be had at all.
@@ -70,7 +96,7 @@ impl CommandSupplier {
         let unreadable = |source| SecretError::Unreadable { what, origin: "the terminal".to_owned(), source };
         let mut terminal = Terminal::open().map_err(unreadable)?;
         let mut go_on = || !self.interrupted.load(Ordering::Relaxed);
-        terminal.secret(question, &mut go_on).map_err(unreadable)?.ok_or(SecretError::Cancelled { what })
+        self.timed(|| terminal.secret(question, &mut go_on)).map_err(unreadable)?.ok_or(SecretError::Cancelled { what })
     }
 
     /// From the descriptor, else the configured file or credential, else a person.
@@ -121,20 +147,11 @@ impl Supplier for CommandSupplier {
         if let Some(descriptor) = self.handed.of(Need::NewPin) {
             return pin(what, &descriptor.secret(what, self.patience())?);
         }
-        let characters = match limits.characters {
-            PinCharacters::Digits => "digits",
-            PinCharacters::Ascii => "characters",
-        };
-        let question = format!("New PIN ({} to {} {characters}): ", limits.min, limits.max);
-        for _ in 0..ENTRIES {
-            let first = self.ask(what, &question)?;
-            let second = self.ask(what, "New PIN again: ")?;
-            if first.is_same_as(&second) {
-                return pin(what, &first);
-            }
-            tracing::warn!("the two entries differ");
-        }
-        Err(SecretError::Mismatch { what })
+        new_pin::new_pin(&self.subject, limits, &mut |question| self.ask(what, question))
+    }
+
+    fn meet(&mut self, card: CardId, reader: &str) {
+        self.subject = format!("card {card} in {reader:?}");
     }
 
     fn standing(&self) -> Standing {
@@ -158,7 +175,7 @@ impl Supplier for CommandSupplier {
                 false
             }
         };
-        let answer = terminal.confirm(&question::question(proposal), &mut go_on).map_err(unreadable)?;
+        let answer = self.timed(|| terminal.confirm(&question::question(proposal), &mut go_on)).map_err(unreadable)?;
         match (answer, stopped) {
             (_, Some(cause)) => Err(cause),
             (Some(true), None) => Ok(()),

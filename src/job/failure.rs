@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::cause::Cause;
 use super::effect::{CardState, Effect};
+use super::secrets::SecretError;
 use super::step::Step;
 use crate::apdu::{ApduError, Status};
 use crate::card::family::DetectError;
@@ -47,6 +48,13 @@ impl Failure {
     #[must_use]
     pub fn card_state(&self) -> CardState {
         self.effect.card_state()
+    }
+
+    /// Whether a person said no, or gave up, before anything was shown to the card or changed on it.
+    #[must_use]
+    pub fn is_declined(&self) -> bool {
+        let no = matches!(self.cause.as_ref(), Cause::Secret(SecretError::Declined | SecretError::Cancelled { .. }));
+        no && self.effect.is_none()
     }
 
     /// Whether another program reset the card before it was shown a proof or a PIN: then nothing stands against a fresh start.

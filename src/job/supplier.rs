@@ -4,13 +4,16 @@ use super::cause::Cause;
 use super::consent::{Proposal, Standing};
 use super::issuer::Watch;
 use super::secrets::{Need, SecretError};
-use crate::card::PinLimits;
+use crate::card::{CardId, PinLimits};
 use crate::secret::{AdminKey, Code, Pin};
 
 /// Supplies secrets that the server does not: a person at a terminal, a file, a descriptor.
 pub trait Supplier {
     /// Whether the secret can be had at once, without a person: then the card need not be let go of meanwhile.
     fn at_hand(&self, need: Need) -> bool;
+
+    /// Tells for which card a person is asked from now on.
+    fn meet(&mut self, _card: CardId, _reader: &str) {}
 
     /// A new PIN for the card, entered twice where a person enters it.
     ///

@@ -1,6 +1,7 @@
 //! The yes of the PIN step: who is asked, what was done or begun before, and what nobody does unasked.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use super::{Asked, Job};
 use crate::card::{Proof, Tries};
@@ -15,6 +16,7 @@ use crate::job::records::ResolveError;
 use crate::job::secrets::Need;
 use crate::job::supplier::Supplier;
 use crate::job::{CardIdentity, Cause};
+use crate::reader::{Presence, ReaderError, Readers};
 
 /// What a person is to be asked about.
 pub(super) struct Ask {
@@ -25,11 +27,54 @@ pub(super) struct Ask {
     pub other_atr: Option<String>,
 }
 
+/// So often the reader is looked at while a person thinks.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Looks at a reader whose card is let go of, so that a person is told at once where it was pulled.
+struct Looks<'a> {
+    readers: &'a dyn Readers,
+    reader: &'a str,
+    /// A card was seen when the person was asked.
+    was_there: bool,
+    last: Instant,
+}
+
+impl<'a> Looks<'a> {
+    fn begin(readers: &'a dyn Readers, reader: &'a str) -> Self {
+        let was_there = presence(readers, reader).is_ok_and(|now| now.is_some_and(|now| now.is_there()));
+        Self { readers, reader, was_there, last: Instant::now() }
+    }
+
+    /// An error where the card is gone. One that was put back, or another in its place, is met by the job itself, as is a service that
+    /// can't be asked now.
+    fn look(&mut self) -> Result<(), Cause> {
+        if !self.was_there || self.last.elapsed() < LOOK_EVERY {
+            return Ok(());
+        }
+        self.last = Instant::now();
+        match presence(self.readers, self.reader) {
+            Ok(now) if now.as_ref().is_none_or(|now| !now.is_there()) => {
+                let reader = self.reader.to_owned();
+                Err(ReaderError::CardRemoved { reader, operation: "a yes was awaited" }.into())
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+fn presence(readers: &dyn Readers, reader: &str) -> Result<Option<Presence>, ReaderError> {
+    Ok(readers.list()?.into_iter().find(|entry| entry.name == reader).map(|entry| entry.presence))
+}
+
 /// Asks a person whether to go on; once in a job.
 pub(super) fn consent(ask: &Ask, desk: &mut Desk<'_>, given: &mut Given) -> Result<(), Cause> {
     let Some(assignment) = &mut given.assignment else { return Ok(()) };
     let interrupted = desk.interrupted;
-    let mut watch = || if interrupted.load(Ordering::Relaxed) { Err(Cause::Interrupted) } else { Ok(()) };
+    let mut looks = Looks::begin(desk.readers, &ask.card.reader);
+    let mut watch = || match interrupted.load(Ordering::Relaxed) {
+        true => Err(Cause::Interrupted),
+        false => looks.look(),
+    };
     if let (Standing::Ask, Some(template), None) =
         (desk.supplier.standing(), assignment.template, &assignment.template_name)
     {

@@ -125,6 +125,9 @@ pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
             Ok(Round::Needs(need)) => {
                 (desk.progress)(Step::Supply);
                 desk.issuer.close();
+                if let Some(card) = given.card_id() {
+                    desk.supplier.meet(card, &job.reader);
+                }
                 if let Err(cause) = given.supply(need, desk.supplier) {
                     return Err(Failure::before_any_effect(Step::Supply, &job.reader, given.card_id(), cause));
                 }

@@ -62,6 +62,14 @@ pub struct Presence {
     pub mute: bool,
 }
 
+impl Presence {
+    /// Whether there is a card, be it one that gives no answer.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.atr.is_some() || self.mute
+    }
+}
+
 /// One reader and what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReaderEntry {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use pinwright::cli::screen::Screen;
 use pinwright::cli::{self, context::CommandContext};
 use pinwright::reader::Readers;
 use pinwright::sim::gids::GidsSettings;
@@ -34,6 +35,8 @@ pub struct Case {
     file: Vec<FileSpec>,
     #[serde(default)]
     stderr_is_terminal: bool,
+    /// How wide the terminal is that standard output goes to.
+    columns: Option<usize>,
     exit: i32,
     #[serde(default)]
     stdout: String,
@@ -123,8 +126,12 @@ impl Case {
         let mut environment: Vec<(String, OsString)> =
             self.env.iter().map(|(name, value)| (name.clone(), value.into())).collect();
         environment.push(("PINWRIGHT_CONFIG".to_owned(), named.into()));
+        if !self.env.iter().any(|(name, _)| name == "TZ") {
+            environment.push(("TZ".to_owned(), "UTC0".into()));
+        }
         environment.push(("XDG_STATE_HOME".to_owned(), folder.path().join("state").into()));
-        let mut got = run_in(&args, environment, &readers, self.stderr_is_terminal);
+        let mut got =
+            run_in(&args, environment, &readers, Surface { progress: self.stderr_is_terminal, columns: self.columns });
         got.calls = server.as_ref().map(calls).unwrap_or_default();
         let here = folder.path().display().to_string();
         for text in [&mut got.out, &mut got.err] {
@@ -300,17 +307,26 @@ impl FaultSpec {
 /// Runs the command with no reader.
 pub fn run_arguments(args: &[&str]) -> Got {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-    run_in(&args, Vec::new(), &VirtualReaders::new(), false)
+    run_in(&args, Vec::new(), &VirtualReaders::new(), Surface::default())
 }
 
-fn run_in(args: &[String], environment: Vec<(String, OsString)>, readers: &dyn Readers, terminal: bool) -> Got {
+/// Where the outputs seem to go.
+#[derive(Default)]
+struct Surface {
+    progress: bool,
+    columns: Option<usize>,
+}
+
+fn run_in(args: &[String], environment: Vec<(String, OsString)>, readers: &dyn Readers, surface: Surface) -> Got {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut context = CommandContext {
         readers: Some(readers),
         environment,
         out: &mut out,
         err: &mut err,
-        err_is_terminal: terminal,
+        screen: Screen { columns: surface.columns, ..Screen::default() },
+        colours: Default::default(),
+        tells_progress: surface.progress,
         may_prompt: false,
         interrupted: Arc::new(AtomicBool::new(false)),
     };
@@ -319,5 +335,7 @@ fn run_in(args: &[String], environment: Vec<(String, OsString)>, readers: &dyn R
         Err(exit) => exit,
     };
     let exit = exit as i32;
-    Got { out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap(), exit, calls: Vec::new() }
+    // TOML has no place for the character that begins a terminal's command.
+    let text = |bytes| String::from_utf8(bytes).unwrap().replace('\u{1B}', "\u{241B}");
+    Got { out: text(out), err: text(err), exit, calls: Vec::new() }
 }

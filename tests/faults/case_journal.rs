@@ -126,7 +126,9 @@ impl CaseJournal {
             environment: Vec::new(),
             out: &mut out,
             err: &mut err,
-            err_is_terminal: false,
+            screen: Default::default(),
+            colours: Default::default(),
+            tells_progress: false,
             may_prompt: false,
             interrupted: Arc::new(AtomicBool::new(false)),
         };

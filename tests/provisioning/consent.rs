@@ -84,3 +84,16 @@ fn a_pin_that_is_typed_is_a_yes_and_one_from_a_descriptor_is_none() {
         }
     }
 }
+
+/// A card that is pulled while the question stands ends it at once, and the failure says that.
+#[test]
+fn a_card_that_is_pulled_at_the_question_is_said_to_be() {
+    let mut setup = JobSetup::new(Kind::Gids, "server");
+    let inserted = InsertedCard::new(Kind::Gids);
+    let slot = inserted.slot.clone();
+    let mut person = Person { thinking: Some(Box::new(move || slot.remove())), thinks_on: true, ..Person::knowing() };
+    let failure = setup.run(&inserted, &mut person).failed_untouched("pulled");
+    assert_eq!((Exit::from(&failure), failure.step), (Exit::NoCard, Step::Consent));
+    assert!(told(&failure).contains("was removed from reader") && told(&failure).contains("a yes was awaited"));
+    assert_eq!(secrets_fetched(&setup), 0);
+}

@@ -29,7 +29,7 @@ pub(super) fn status(
         print_answer(&line, context)?;
     } else {
         for line in wording::snapshot_lines(&snapshot) {
-            context.print(&line)?;
+            context.print_line(&line)?;
         }
     }
     if !follow {

@@ -82,14 +82,14 @@ fn both_pins_of_a_card_are_told() {
         read_by(&Families::default(), Detail::Full, &script(&global, [("00200000", "63C4"), (STATUS, "63C2")]))
             .unwrap();
     assert_eq!(report.tries, Tries::Left { left: 4, max: None });
-    let lines = report_lines(&report).join("\n");
+    let lines = text(&report);
     assert!(lines.contains("PIV PIN        2 tries left; the card prefers its Global PIN"), "{lines}");
     let application = policy("6010");
     let report =
         read_by(&Families::default(), Detail::Full, &script(&application, [(STATUS, "63C2"), ("00200000", "6983")]))
             .unwrap();
     assert_eq!(report.tries, Tries::Left { left: 2, max: None });
-    let lines = report_lines(&report).join("\n");
+    let lines = text(&report);
     assert!(lines.contains("Global PIN     blocked; the card prefers its PIV PIN"), "{lines}");
 }
 
@@ -110,7 +110,7 @@ fn a_secret_that_is_refused_hides_no_other() {
     assert_eq!(report.tries, Tries::Left { left: 2, max: Some(3) });
     let told: Vec<_> = report.secrets.iter().map(|secret| (secret.name, secret.factory)).collect();
     assert_eq!(told, [("pin", Some(true)), ("puk", None), ("management-key", Some(false))]);
-    let lines = report_lines(&report).join("\n");
+    let lines = text(&report);
     assert!(lines.contains("PUK            tries left not told") && lines.contains("risks none"), "{lines}");
 }
 
@@ -147,4 +147,8 @@ fn a_card_is_read_by_the_profile_that_the_journal_knows_it_under() {
     assert_eq!((report.card.application.as_str(), report.tries), ("silent", Tries::Untold));
     let unknown = [SELECT_PIV, CHUID, DISCOVERY, (STATUS, "63C2")];
     assert_eq!(read_by(&families, Detail::Line, &unknown).unwrap().card.application, "piv");
+}
+
+fn text(report: &CardReport) -> String {
+    report_lines(report, true).iter().map(|line| line.shown(false)).collect::<Vec<_>>().join("\n")
 }

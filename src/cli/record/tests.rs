@@ -33,7 +33,9 @@ fn tell_to(
         environment: Vec::new(),
         out,
         err: &mut err,
-        err_is_terminal: false,
+        screen: Default::default(),
+        colours: Default::default(),
+        tells_progress: false,
         may_prompt: false,
         interrupted: Arc::new(AtomicBool::new(false)),
     };

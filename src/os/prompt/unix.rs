@@ -61,7 +61,7 @@ impl Terminal {
     /// # Errors
     /// The terminal failed.
     pub fn secret(&mut self, question: &str, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<SecretBytes>> {
-        self.say(&escaped(question))?;
+        self.say(&shown(question))?;
         let mut silent = Silent::enter(&self.tty)?;
         let entry = self.entry(silent.give_up, go_on)?;
         if entry.is_some() {
@@ -109,7 +109,7 @@ impl Terminal {
     /// The terminal failed.
     pub fn confirm(&mut self, question: &str, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<bool>> {
         tcflush(&self.tty, QueueSelector::IFlush)?;
-        self.say(&question.split('\n').map(escaped).collect::<Vec<_>>().join("\n"))?;
+        self.say(&shown(question))?;
         let mut line = Vec::new();
         loop {
             if !go_on() {
@@ -147,6 +147,11 @@ impl Terminal {
         self.tty.write_all(text.as_bytes())?;
         self.tty.flush()
     }
+}
+
+/// A text of one line or several, without what a terminal would obey.
+fn shown(text: &str) -> String {
+    text.split('\n').map(escaped).collect::<Vec<_>>().join("\n")
 }
 
 /// No echo, and whole lines; what was before comes back when dropped.

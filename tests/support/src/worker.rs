@@ -81,7 +81,9 @@ fn job(order: &Value) -> io::Result<String> {
         environment: Vec::new(),
         out: &mut out,
         // On a terminal each step is told as it comes.
-        err_is_terminal: panic_at.is_some(),
+        screen: Default::default(),
+        colours: Default::default(),
+        tells_progress: panic_at.is_some(),
         err: &mut Panicking { inner: err, panic_at },
         may_prompt: false,
         interrupted: Arc::new(AtomicBool::new(false)),

@@ -38,6 +38,8 @@ pub struct Person<'a> {
     pub told_template: Option<String>,
     /// What happens while they think about it.
     pub thinking: Option<Box<dyn FnMut() + 'a>>,
+    /// They think until they are interrupted.
+    pub thinks_on: bool,
     /// They have not said yes, and can't be asked.
     pub is_absent: bool,
     /// They say no. Who neither does nor thinks about it has said yes beforehand.
@@ -81,6 +83,13 @@ impl Supplier for Person<'_> {
         self.told_template.clone_from(&it.assignment.template_name);
         if let Some(thinking) = &mut self.thinking {
             thinking();
+        }
+        if self.thinks_on {
+            // Until the job gives up.
+            loop {
+                watch()?;
+                std::thread::yield_now();
+            }
         }
         match self.declines {
             _ if self.is_absent => Err(SecretError::NobodyToAsk.into()),

@@ -1,0 +1,47 @@
+//! Examples under the help of a command.
+
+use crate::operation::Operation;
+
+/// An example: the command, what follows it, and what that does.
+type Example = (Operation, &'static str, &'static str);
+
+/// The examples under the help of one command, or of the program.
+#[must_use]
+pub fn of(command: Option<Operation>) -> String {
+    let examples: &[Example] = match command {
+        None => &[
+            (Operation::Readers, "", "what is in which reader"),
+            (Operation::Plan, "", "what would be done, and whether it can be"),
+            (Operation::SetPin, "", "do it, after a yes"),
+            (Operation::History, " --open", "what is unsettled"),
+        ],
+        Some(Operation::Readers) => &[
+            (Operation::Readers, " -v", "with ATRs"),
+            (Operation::Readers, " --reader 1 --json", "one reader, for a program"),
+        ],
+        Some(Operation::Inspect) => &[
+            (Operation::Inspect, " --reader OMNIKEY", "by a part of the reader's name"),
+            (Operation::Inspect, " -v --card-id 33221100-5544-7766-8899-aabbccddeeff", "this card, with all details"),
+        ],
+        Some(Operation::Plan) => &[(Operation::Plan, " -v", "every call and every APDU, secrets masked")],
+        Some(Operation::SetPin) => &[
+            (Operation::SetPin, " --reader 0", "the card in the first reader, after a yes"),
+            (Operation::SetPin, " --yes --json", "for a program, which has said yes beforehand"),
+            (Operation::SetPin, " --yes --pin-fd 3 3< /run/user/1000/pin", "the user's PIN from a descriptor"),
+        ],
+        Some(Operation::Enroll) => &[(Operation::Enroll, "", "so far the PIN step")],
+        Some(Operation::History) => &[
+            (Operation::History, " --open", "what is unsettled"),
+            (Operation::History, " --since 8h", "what was done since this morning"),
+        ],
+        Some(Operation::Agent) => &[
+            (Operation::Agent, " --check", "what it would stumble over"),
+            (Operation::AgentStatus, " --follow", "what it does now, and from now on"),
+        ],
+        Some(Operation::Record) => &[(Operation::Record, " card.apdu inspect", "what a card says, for a report")],
+        Some(_) => &[],
+    };
+    let lines: Vec<String> =
+        examples.iter().map(|(command, rest, does)| format!("  {command}{rest}\n      {does}")).collect();
+    if lines.is_empty() { String::new() } else { format!("Examples:\n{}", lines.join("\n")) }
+}
