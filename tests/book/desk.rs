@@ -58,7 +58,9 @@ impl Desk {
             environment: environment.map(|(name, value)| (name.to_owned(), value)).into(),
             out: &mut out,
             err: &mut err,
-            err_is_terminal: false,
+            screen: Default::default(),
+            colours: Default::default(),
+            tells_progress: false,
             may_prompt: false,
             interrupted: Arc::default(),
         };

@@ -117,7 +117,9 @@ fn a_polkit_rule_that_is_missing_is_named() {
         ],
         out: &mut out,
         err: &mut err,
-        err_is_terminal: false,
+        screen: Default::default(),
+        colours: Default::default(),
+        tells_progress: false,
         may_prompt: false,
         interrupted: Arc::new(AtomicBool::new(false)),
     };

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -179,6 +180,8 @@ impl CanarySetup {
 
     fn hand_over(&self, kind: Kind, text: &str) {
         let mut file = fs::File::create(self.secret(kind)).expect("a file for a secret");
+        // One that everybody can read is not taken.
+        file.set_permissions(fs::Permissions::from_mode(0o600)).expect("it is this user's alone");
         file.write_all(text.as_bytes()).expect("it is written");
     }
 

@@ -103,7 +103,7 @@ mod tests {
             let entry = entries.next().ok_or(SecretError::Cancelled { what: "the new PIN" })?;
             asked.push('\n');
             let mut bytes = SecretBytes::with_capacity(16);
-            bytes.append(entry.as_bytes()).unwrap();
+            assert!(bytes.append(entry.as_bytes()));
             Ok(bytes)
         };
         let pin = new_pin("card 1234 in \"Desk 1\"", RULES, &mut ask);
