@@ -1,13 +1,13 @@
 //! `pinwright agent --check`: what the agent would stumble over, found before it starts.
 
 mod metrics;
-mod place;
+mod running_as;
 
 use std::path::Path;
 
 use serde::Serialize;
 
-use self::place::Place;
+use self::running_as::RunningAs;
 use crate::agent::settings::MetricsAddress;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CliError;
@@ -66,9 +66,9 @@ impl Checks {
 /// [`AgentError::Check`] where something is not well, and [`CliError::Output`].
 pub(super) fn run(config: &Config, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
     // Of stand-ins for readers no unit knows.
-    let place = if context.readers.is_none() { Place::of(config) } else { Place::here() };
-    let config = &place.configured(config, &context.environment)?;
-    let Checks(checks) = look(config, &place, context.readers);
+    let running_as = if context.readers.is_none() { RunningAs::of(config) } else { RunningAs::here() };
+    let config = &running_as.configured(config, &context.environment)?;
+    let Checks(checks) = look(config, &running_as, context.readers);
     if checks.iter().any(|check| !check.ok) {
         // With `--json` the error's object holds the checks.
         if !json {
@@ -84,16 +84,16 @@ pub(super) fn run(config: &Config, json: bool, context: &mut CommandContext<'_>)
 
 /// Looks at everything. What comes after `agent.user` is looked at with that user's rights, and not at all where it can't be
 /// become.
-fn look(config: &Config, place: &Place, readers: Option<&dyn Readers>) -> Checks {
+fn look(config: &Config, running_as: &RunningAs, readers: Option<&dyn Readers>) -> Checks {
     let mut report = Checks::default();
     let settings = &config.agent;
     report.add("configuration", Ok("can be used".to_owned()));
-    if let Some(told) = place.told() {
+    if let Some(told) = running_as.told() {
         report.add("unit", Ok(told));
     }
-    let user = place.user(config);
+    let user = running_as.user(config);
     if let Some(name) = &settings.control_group {
-        let belongs = |group| place.belongs(user, group).map_err(|why| format!("{name}: {why}"));
+        let belongs = |group| running_as.belongs(user, group).map_err(|why| format!("{name}: {why}"));
         report.add("agent.control_group", Group::named(name).map_err(text).and_then(belongs).map(|()| name.clone()));
     }
     let is_root = account::is_root();
@@ -115,18 +115,18 @@ fn look(config: &Config, place: &Place, readers: Option<&dyn Readers>) -> Checks
         if let Some(found) = metrics {
             report.add("agent.metrics", found);
         }
-        report.add("journal", journal(config.journal.as_ref(), place));
-        report.add("server", server(config.server.as_ref(), place));
+        report.add("journal", journal(config.journal.as_ref(), running_as));
+        report.add("server", server(config.server.as_ref(), running_as));
         if let Some(server) = &config.server {
-            report.add("server.auth", auth(&server.auth, place));
+            report.add("server.auth", auth(&server.auth, running_as));
         }
         for (name, need) in SECRETS {
             if let Some(file) = config.sources.of(need) {
-                report.add(name, secret_file(file, place));
+                report.add(name, secret_file(file, running_as));
             }
         }
         if let Some(program) = &settings.pinentry {
-            report.add("agent.pinentry", place.sees(program).and_then(|()| pinentry(program)));
+            report.add("agent.pinentry", running_as.sees(program).and_then(|()| pinentry(program)));
         }
     }
     report
@@ -146,7 +146,7 @@ fn work_as(name: Option<&str>) -> Result<String, String> {
     }
 }
 
-/// Where the agent would listen. An agent without such a place works, and can't be asked, so its lack is no fault.
+/// Where the agent would listen. An agent without such a running_as works, and can't be asked, so its lack is no fault.
 fn control(path: Option<&Path>) -> String {
     path.map_or("none: set `agent.control`, or XDG_RUNTIME_DIR in the environment".to_owned(), |path| {
         path.display().to_string()
@@ -171,10 +171,10 @@ fn card_service(config: &Config, readers: Option<&dyn Readers>) -> Result<String
 }
 
 /// Whether the journal can be kept. A folder that is not there is not made, since it would belong to whoever checks.
-fn journal(journal: Option<&Journal>, place: &Place) -> Result<String, String> {
-    let journal = journal.ok_or("no place for it: set `journal.dir`")?;
+fn journal(journal: Option<&Journal>, running_as: &RunningAs) -> Result<String, String> {
+    let journal = journal.ok_or("no running_as for it: set `journal.dir`")?;
     let folder = journal.folder();
-    place.writes(folder)?;
+    running_as.writes(folder)?;
     if folder.exists() {
         journal.probe().map_err(|error| match &error {
             JournalError::Exposed { source, .. } => with_remedy(&error, source.remedy()),
@@ -189,11 +189,11 @@ fn journal(journal: Option<&Journal>, place: &Place) -> Result<String, String> {
     }
 }
 
-fn server(settings: Option<&server::Settings>, place: &Place) -> Result<String, String> {
+fn server(settings: Option<&server::Settings>, running_as: &RunningAs) -> Result<String, String> {
     let settings = settings.ok_or("none: set `server.url`")?;
-    settings.ca_file.as_deref().map_or(Ok(()), |file| place.sees(file))?;
+    settings.ca_file.as_deref().map_or(Ok(()), |file| running_as.sees(file))?;
     if let Some(Proxy { credentials: Some((_, TokenSource::File(file))), .. }) = &settings.proxy {
-        place.sees(file)?;
+        running_as.sees(file)?;
     }
     Client::new(settings).map_err(|error| match &error {
         SetupError::Trust(TrustError::Exposed { source, .. }) => with_remedy(&error, source.remedy()),
@@ -205,9 +205,9 @@ fn server(settings: Option<&server::Settings>, place: &Place) -> Result<String, 
     Ok(format!("{} (trusting {trust}; not called)", settings.url))
 }
 
-fn auth(auth: &Auth, place: &Place) -> Result<String, String> {
+fn auth(auth: &Auth, running_as: &RunningAs) -> Result<String, String> {
     if let Auth::Bearer(TokenSource::File(file)) = auth {
-        place.sees(file)?;
+        running_as.sees(file)?;
     }
     match auth {
         Auth::Bearer(TokenSource::Credential(name)) if credentials().is_none() => Ok(only_in_the_unit(name)),
@@ -223,13 +223,13 @@ fn only_in_the_unit(credential: &str) -> String {
 }
 
 /// Whether a secret's file can be opened, and by nobody else. It is not read, since nothing is done with the secret here.
-fn secret_file(file: &SecretFile, place: &Place) -> Result<String, String> {
+fn secret_file(file: &SecretFile, running_as: &RunningAs) -> Result<String, String> {
     let path = match (file, credentials()) {
         (SecretFile::Path(path), _) => path.clone(),
         (SecretFile::Credential(name), Some(folder)) => folder.join(name),
         (SecretFile::Credential(name), None) => return Ok(only_in_the_unit(name)),
     };
-    place.sees(&path)?;
+    running_as.sees(&path)?;
     let opened = open_regular(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let is_private = refuse_writable(&opened, &path).and_then(|()| refuse_readable(&opened, &path));
     is_private.map_err(|exposure| with_remedy(&exposure, exposure.remedy()))?;

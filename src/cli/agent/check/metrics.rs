@@ -1,4 +1,4 @@
-//! Whether the metrics can be served at their place: found out by trying, and left as it was.
+//! Whether the metrics can be served at their address: found out by trying, and left as it was.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};

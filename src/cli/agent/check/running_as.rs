@@ -8,11 +8,11 @@ use crate::os::account::{self, Group};
 use crate::os::unit::{self, Unit};
 
 /// Where the agent would live.
-pub(super) struct Place {
+pub(super) struct RunningAs {
     unit: Option<Unit>,
 }
 
-impl Place {
+impl RunningAs {
     /// Under the unit, where whoever checks is the unit's user, or is root and has named no other user.
     pub fn of(config: &Config) -> Self {
         let is_meant = |unit: &Unit| {
