@@ -97,6 +97,12 @@ install:
 	cargo build --release --locked
 	$(call folders,'$(DESTDIR)$(PREFIX)/bin')
 	install -m 755 '$(CARGO_TARGET_DIR)/release/pinwright' '$(DESTDIR)$(PREFIX)/bin/pinwright'
+	$(call folders,'$(DESTDIR)$(PREFIX)/share/man/man1' '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
+		'$(DESTDIR)$(PREFIX)/share/zsh/site-functions' '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d')
+	'$(CARGO_TARGET_DIR)/release/pinwright' man --dir '$(DESTDIR)$(PREFIX)/share/man/man1' >/dev/null
+	'$(CARGO_TARGET_DIR)/release/pinwright' completions bash > '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/pinwright'
+	'$(CARGO_TARGET_DIR)/release/pinwright' completions zsh > '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_pinwright'
+	'$(CARGO_TARGET_DIR)/release/pinwright' completions fish > '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pinwright.fish'
 ifeq ($(shell uname -s),Linux)
 	$(call folders,'$(DESTDIR)$(PREFIX)/lib/systemd/system' '$(DESTDIR)$(PREFIX)/lib/systemd/user' \
 		'$(DESTDIR)$(PREFIX)/lib/sysusers.d' '$(DESTDIR)$(PREFIX)/lib/tmpfiles.d' '$(DESTDIR)$(SYSCONFDIR)/polkit-1/rules.d')

@@ -267,7 +267,7 @@ fn an_installation_leaves_the_rights_of_folders_that_are_there() {
     for made in [&programs, &target.join("release"), &root.join("etc/polkit-1/rules.d"), &root.join("usr/local/bin")] {
         fs::create_dir_all(made).unwrap();
     }
-    fs::write(target.join("release/pinwright"), "").unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_pinwright"), target.join("release/pinwright")).unwrap();
     // Nothing is built, and no package is wanted.
     for (name, script) in
         [("cargo", ":"), ("apt-get", ":"), ("pkg-config", ":"), ("dpkg", "echo Status: install ok installed")]
@@ -290,6 +290,15 @@ fn an_installation_leaves_the_rights_of_folders_that_are_there() {
     assert_eq!((mode("etc/polkit-1/rules.d"), mode("usr/local/bin")), (0o700, 0o2775));
     assert_eq!(mode("usr/local/lib/systemd/system"), 0o755, "one that was not there");
     assert!(root.join("etc/polkit-1/rules.d/50-pinwright.rules").is_file());
+    for (file, holds) in [
+        ("man/man1/pinwright-set-pin.1", "risk\\-uncounted"),
+        ("bash-completion/completions/pinwright", "complete -F _pinwright"),
+        ("zsh/site-functions/_pinwright", "#compdef pinwright"),
+        ("fish/vendor_completions.d/pinwright.fish", "complete -c pinwright"),
+    ] {
+        let text = fs::read_to_string(root.join("usr/local/share").join(file)).unwrap();
+        assert!(text.contains(holds), "{file}");
+    }
 }
 
 #[test]
