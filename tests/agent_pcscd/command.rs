@@ -44,7 +44,7 @@ fn a_command_does_not_do_again_what_the_agent_has_done() {
         socket.display()
     );
     let plan = installation.start_by(&pcscd.socket(), &words, &["plan"]).finish();
-    plan.exits(0).says("would stop").says("in the agent's journal");
+    plan.exits(0).says("would do nothing").says("in the agent's journal");
     // The agent reads no person's journal, and a person who knows it may do it again.
     assert_eq!(enroll(&installation, &pcscd, &socket, &["--again"]).exits(0).json()["outcome"], "done");
     assert_eq!(installation.server.state().pins().len(), pins + 1);
