@@ -66,6 +66,8 @@ impl JournalError {
                 ErrorKind::PermissionDenied
                 | ErrorKind::ReadOnlyFilesystem
                 | ErrorKind::NotFound
+                // A file of that name, where a folder is to be made.
+                | ErrorKind::AlreadyExists
                 | ErrorKind::NotADirectory => OTHER_FOLDER.to_owned(),
                 // Too many open files, a faulty disk: another folder would not help.
                 _ => "see to what the system says, and run the command again: no card is written to without a journal"
