@@ -59,7 +59,7 @@ impl Conversation {
 fn a_typed_pin_leaves_nothing_whether_it_is_set_mistyped_or_cancelled() {
     let Some(pcscd) = super::pcscd() else { return };
     let setup = CanarySetup::new(pcscd, By::Server, |_| {});
-    let (first, again) = ("characters): ", "New PIN again: ");
+    let (first, again) = ("New PIN: ", "New PIN again: ");
 
     let canaries = setup.arm(8, Spelling::Nothing);
     let mut person = Conversation::begin(&setup);
