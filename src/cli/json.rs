@@ -30,11 +30,9 @@ impl Head {
     }
 }
 
-/// A PIN that is set.
+/// What a job is about: the card, the server's objects, the authority.
 #[derive(Debug, Serialize)]
-pub struct DoneObject<'a> {
-    #[serde(flatten)]
-    head: Head,
+struct JobObject<'a> {
     reader: &'a str,
     family: crate::card::Family,
     atr: String,
@@ -45,6 +43,15 @@ pub struct DoneObject<'a> {
     template: Option<Uuid>,
     template_name: Option<&'a str>,
     authority: &'static str,
+}
+
+/// A PIN that is set.
+#[derive(Debug, Serialize)]
+pub struct DoneObject<'a> {
+    #[serde(flatten)]
+    head: Head,
+    #[serde(flatten)]
+    about: JobObject<'a>,
     pin: PinObject,
     card_reset: bool,
     journal: Option<&'a str>,
@@ -78,16 +85,18 @@ impl<'a> DoneObject<'a> {
         let card = &outcome.card;
         Self {
             head: Head::done(schema),
-            reader: &card.reader,
-            family: card.family,
-            atr: card.atr.to_string(),
-            card_id: card.card_id.to_string(),
-            smartcard: outcome.smartcard,
-            request: outcome.request,
-            target_user: outcome.target_user,
-            template: outcome.template,
-            template_name: outcome.template_name.as_deref(),
-            authority: outcome.authority.name(),
+            about: JobObject {
+                reader: &card.reader,
+                family: card.family,
+                atr: card.atr.to_string(),
+                card_id: card.card_id.to_string(),
+                smartcard: outcome.smartcard,
+                request: outcome.request,
+                target_user: outcome.target_user,
+                template: outcome.template,
+                template_name: outcome.template_name.as_deref(),
+                authority: outcome.authority.name(),
+            },
             pin: PinObject { source: outcome.pin_source.name(), verified: true },
             card_reset: outcome.reset_failed.is_none(),
             journal: outcome.journal_id.as_deref(),
@@ -232,16 +241,8 @@ pub struct PlanObject<'a> {
     head: Head,
     exit_code: u8,
     obstacle: Option<String>,
-    reader: &'a str,
-    family: crate::card::Family,
-    atr: String,
-    card_id: String,
-    smartcard: Uuid,
-    request: Option<Uuid>,
-    target_user: Option<Uuid>,
-    template: Option<Uuid>,
-    template_name: Option<&'a str>,
-    authority: &'static str,
+    #[serde(flatten)]
+    about: JobObject<'a>,
     notes: &'a [String],
     steps: Vec<StepObject<'a>>,
 }
@@ -276,16 +277,18 @@ impl<'a> PlanObject<'a> {
             head: Head { schema: "pinwright.plan/1", outcome },
             exit_code: plan.obstacle.as_ref().map_or(Exit::Done, Exit::from) as u8,
             obstacle: plan.obstacle.as_ref().map(|failure| failure.cause.to_string()),
-            reader: &plan.card.reader,
-            family: plan.card.family,
-            atr: plan.card.atr.to_string(),
-            card_id: plan.card.card_id.to_string(),
-            smartcard: plan.assignment.smartcard,
-            request: plan.assignment.request,
-            target_user: plan.assignment.target_user,
-            template: plan.assignment.template,
-            template_name: plan.assignment.template_name.as_deref(),
-            authority: plan.authority.name(),
+            about: JobObject {
+                reader: &plan.card.reader,
+                family: plan.card.family,
+                atr: plan.card.atr.to_string(),
+                card_id: plan.card.card_id.to_string(),
+                smartcard: plan.assignment.smartcard,
+                request: plan.assignment.request,
+                target_user: plan.assignment.target_user,
+                template: plan.assignment.template,
+                template_name: plan.assignment.template_name.as_deref(),
+                authority: plan.authority.name(),
+            },
             notes: &plan.notes,
             steps: steps
                 .map(|(number, step)| StepObject { what: step.into(), reached: number < plan.reached })

@@ -11,6 +11,7 @@ pub mod mimcm;
 mod network;
 mod open_request;
 pub mod plan;
+mod policy;
 mod rules;
 
 use uuid::Uuid;

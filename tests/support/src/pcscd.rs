@@ -29,7 +29,7 @@ const PORTS: u16 = 20_000;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Run as `sh -c` with the folder as `$1`. A tmpfs over `/run` hides the system's socket.
-const NAMESPACE: &str = r#"set -e
+pub(crate) const NAMESPACE: &str = r#"set -e
 mount -t tmpfs none /run
 mkdir /run/pcscd
 mount --bind "$1/run" /run/pcscd

@@ -9,24 +9,13 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::pcscd::{Home, Pcscd, Skip, asks_polkit};
+use crate::pcscd::{Home, NAMESPACE, Pcscd, Skip, asks_polkit};
 use crate::repository;
 
 const POLKITD: &str = "/usr/lib/polkit-1/polkitd";
 
 /// The number that the user `pinwright` has in the namespace.
 const UID: u32 = 19_999;
-
-/// The part that both have. The users' list has a user whom the machine itself need not have.
-const WITHOUT_BUS: &str = r#"set -e
-mount -t tmpfs none /run
-mkdir /run/pcscd
-mount --bind "$1/run" /run/pcscd
-mount -t tmpfs none /usr/lib/pcsc/drivers
-folder=$1
-shift
-exec pcscd --foreground -c "$folder/reader.conf" "$@"
-"#;
 
 /// The bus ends with pcscd, and polkitd with the bus. Both are ready before pcscd is.
 const WITH_BUS: &str = r#"set -e
@@ -95,7 +84,7 @@ impl PolkitPcscd {
     /// # Errors
     /// Where pcscd is built without polkit (Debian 12), or this is not root.
     pub fn start_without_bus() -> Result<Self, Skip> {
-        Self::start_in(WITHOUT_BUS, 0)
+        Self::start_in(NAMESPACE, 0)
     }
 
     fn start_in(script: &'static str, readers: u16) -> Result<Self, Skip> {

@@ -4,17 +4,17 @@ use super::*;
 
 /// Told when somebody is in it, and left when the test says so.
 #[derive(Clone)]
-struct Trap(Arc<(Mutex<State>, Condvar)>);
+struct HangingCall(Arc<(Mutex<State>, Condvar)>);
 
 #[derive(Default)]
 struct State {
     armed: bool,
-    caught: bool,
+    entered: bool,
 }
 
-impl Trap {
+impl HangingCall {
     fn armed() -> Self {
-        Self(Arc::new((Mutex::new(State { armed: true, caught: false }), Condvar::new())))
+        Self(Arc::new((Mutex::new(State { armed: true, entered: false }), Condvar::new())))
     }
 
     fn unarmed() -> Self {
@@ -26,7 +26,7 @@ impl Trap {
     /// Returns at once unless it is armed.
     fn step_in(&self) {
         let mut state = self.0.0.lock().unwrap();
-        state.caught = state.armed;
+        state.entered = state.armed;
         self.0.1.notify_all();
         drop(self.0.1.wait_while(state, |state| state.armed).unwrap());
     }
@@ -36,25 +36,25 @@ impl Trap {
         self.0.1.notify_all();
     }
 
-    fn wait_until_caught(&self) {
+    fn wait_until_entered(&self) {
         let state = self.0.0.lock().unwrap();
-        let (state, _) = self.0.1.wait_timeout_while(state, PATIENCE, |state| !state.caught).unwrap();
-        assert!(state.caught, "nobody came");
+        let (state, _) = self.0.1.wait_timeout_while(state, PATIENCE, |state| !state.entered).unwrap();
+        assert!(state.entered, "nobody came");
     }
 }
 
 /// One reader with a card. Its wait is ended by nothing but the trap: calls are in vain.
 struct Hanging {
-    connect: Trap,
-    look: Trap,
-    wait: Trap,
+    connect: HangingCall,
+    look: HangingCall,
+    wait: HangingCall,
     patience: Duration,
 }
 
 impl Hanging {
     fn patient() -> Self {
         let patience = Duration::from_secs(600);
-        Self { connect: Trap::unarmed(), look: Trap::unarmed(), wait: Trap::armed(), patience }
+        Self { connect: HangingCall::unarmed(), look: HangingCall::unarmed(), wait: HangingCall::armed(), patience }
     }
 
     fn impatient() -> Self {
@@ -74,8 +74,8 @@ impl StatusService for Hanging {
 }
 
 struct Source {
-    look: Trap,
-    wait: Trap,
+    look: HangingCall,
+    wait: HangingCall,
 }
 
 impl StatusSource for Source {
@@ -110,7 +110,7 @@ fn hears_all_anew(watch: &Watch) {
 
 #[test]
 fn a_service_that_hangs_at_the_start_is_told_as_lost_and_found_when_it_answers() {
-    let (connect, look) = (Trap::armed(), Trap::armed());
+    let (connect, look) = (HangingCall::armed(), HangingCall::armed());
     for (trap, operation) in [(&connect, "reaching the service"), (&look, "looking at the readers")] {
         let mut service = Hanging::impatient();
         match operation {
@@ -131,8 +131,8 @@ fn a_service_that_hangs_at_the_start_is_told_as_lost_and_found_when_it_answers()
 #[test]
 fn a_service_that_hangs_here_and_then_there_is_told_as_lost_once() {
     let service = Hanging {
-        connect: Trap::armed(),
-        look: Trap::armed(),
+        connect: HangingCall::armed(),
+        look: HangingCall::armed(),
         patience: Duration::from_millis(50),
         ..Hanging::patient()
     };
@@ -140,7 +140,7 @@ fn a_service_that_hangs_here_and_then_there_is_told_as_lost_once() {
     let watch = Watch::start(&Arc::new(service));
     loss(&watch);
     connect.release();
-    look.wait_until_caught();
+    look.wait_until_entered();
     thread::sleep(Duration::from_millis(200));
     look.release();
     hears_all_anew(&watch);
@@ -154,7 +154,7 @@ fn a_wait_that_cannot_be_called_off_is_told_as_lost_and_what_is_there_anew_when_
     let wait = service.wait.clone();
     let watch = Watch::start(&Arc::new(service));
     hears_all_anew(&watch);
-    wait.wait_until_caught();
+    wait.wait_until_entered();
     // Nobody minds how long it takes until somebody wants it to end.
     watch.handle.refresh();
     let reason = loss(&watch);
