@@ -90,12 +90,12 @@ pub fn man(args: &ManArgs, json: bool, context: &mut CommandContext<'_>) -> Resu
     }
 }
 
-/// The page of this command and those of the commands below it.
-fn write(command: &Command, folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), CliError> {
+/// Writes the page of this command and those of the commands below it.
+pub(super) fn write(command: &Command, folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), CliError> {
     let path = folder.join(format!("{}.1", name(command)));
     std::fs::write(&path, page(command)).map_err(|source| CliError::File { path: path.clone(), source })?;
     files.push(path);
-    command.get_subcommands().try_for_each(|below| write(below, folder, files))
+    command.get_subcommands().filter(|below| !below.is_hide_set()).try_for_each(|below| write(below, folder, files))
 }
 
 fn page(command: &Command) -> String {

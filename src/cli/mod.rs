@@ -14,6 +14,7 @@ mod inspect;
 mod json;
 mod output;
 mod plan;
+pub mod process;
 mod readers;
 mod record;
 mod replay;
@@ -27,6 +28,11 @@ mod usage;
 mod demo;
 #[cfg(feature = "sim")]
 mod sim;
+#[cfg(feature = "sim")]
+mod sim_program;
+
+#[cfg(feature = "sim")]
+pub use self::sim_program::parse_sim;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
