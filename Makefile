@@ -7,7 +7,7 @@ CARGO_TARGET_DIR ?= target
 # A fresh rustup is not yet on the path of shells that were there before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test compare interop soak lint bench fuzz residue mutants docs install
+.PHONY: help demo test compare interop soak lint bench fuzz residue mutants docs picture install
 
 # libclang has no C headers of its own; those of gcc serve (tests/vcard makes bindings of C code).
 BINDGEN_EXTRA_CLANG_ARGS ?= $(shell gcc -print-file-name=include 2>/dev/null | sed -n 's|^/|-I/|p')
@@ -27,7 +27,8 @@ help:
 	@echo 'make residue  long search for secrets in the memory of finished jobs, half an hour, as root; prints the table'
 	@echo 'make mutants  changes job and card code place by place, and fails where no test notices; up to 3 hours (cargo install cargo-mutants)'
 	@echo 'make fuzz     long run of every fuzz target, some minutes (cargo install cargo-fuzz); see fuzz/README.md'
-	@echo 'make docs     the book of docs/ as web pages, in target/book (cargo install mdbook --locked)'
+	@echo 'make docs     the book of docs/ as web pages, in target/book; builds mdbook there, where it is missing'
+	@echo 'make picture  draws the pictures of README and book anew, from what the program prints and tells now'
 	@echo 'make install  release build into $$(DESTDIR)$$(PREFIX) (now: $(DESTDIR)$(PREFIX)), units and polkit rule with it'
 
 demo:
@@ -86,8 +87,13 @@ mutants:
 
 # Links, keys, commands and command lines in it are checked by tests/book.rs.
 docs:
-	@mdbook --version >/dev/null 2>&1 || { echo 'docs: mdbook is missing: cargo install mdbook --locked' >&2; exit 2; }
-	mdbook build docs --dest-dir '$(abspath $(CARGO_TARGET_DIR))/book'
+	@packaging/system-packages $@
+	@mdbook=$$(packaging/tool mdbook) && "$$mdbook" build docs --dest-dir '$(abspath $(CARGO_TARGET_DIR))/book'
+
+# tests/book.rs holds the committed ones against the program.
+picture:
+	@packaging/system-packages $@
+	cargo test --locked --features sim --test book -- --ignored draw
 
 # A folder that is there keeps its rights: that of polkit's rules is not everybody's.
 folders = for folder in $(1); do [ -d "$$folder" ] || install -d -m 755 "$$folder" || exit 1; done
