@@ -70,7 +70,7 @@ lint:
 	cargo clippy $(VCARD) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features
 	@deny=$$(packaging/tool cargo-deny) && "$$deny" --log-level error check licenses bans sources && \
-		"$$deny" --log-level error --manifest-path tests/vcard/Cargo.toml check --config deny.toml licenses bans sources
+		"$$deny" --log-level error --manifest-path tests/vcard/Cargo.toml --config deny.toml check licenses bans sources
 
 advisories:
 	@packaging/system-packages $@
@@ -111,7 +111,7 @@ docs:
 # tests/book.rs holds the committed ones against the program.
 picture:
 	@packaging/system-packages $@
-	cargo test --locked --features sim --test book -- --ignored draw
+	cargo test --locked --features sim --test book --test agent -- --ignored draw
 
 # A folder that is there keeps its rights: that of polkit's rules is not everybody's.
 folders = for folder in $(1); do [ -d "$$folder" ] || install -d -m 755 "$$folder" || exit 1; done

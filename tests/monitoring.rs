@@ -171,6 +171,18 @@ fn prometheus_takes_the_figures_the_rules_and_the_queries() {
 }
 
 #[test]
+fn the_picture_in_the_book_has_every_panel_with_lines_or_a_figure() {
+    let dashboard: Value = serde_json::from_str(&read("dashboard.json")).unwrap();
+    let picture = fs::read_to_string(repository().join("docs/src/images/dashboard.svg")).unwrap();
+    for panel in dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "table") {
+        let title = panel["title"].as_str().unwrap();
+        assert!(picture.contains(&format!("\n{title}\n")), "{title}: make picture draws it anew");
+    }
+    let page = fs::read_to_string(repository().join("docs/src/monitoring.md")).unwrap();
+    assert!(page.contains("(images/dashboard.svg)"));
+}
+
+#[test]
 fn the_figures_name_nobody() {
     let text = exposition();
     let labels: BTreeSet<&str> = text
