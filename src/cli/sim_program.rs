@@ -49,7 +49,7 @@ pub fn parse_sim(arguments: Vec<OsString>, context: &mut CommandContext<'_>) -> 
         SimProgramCommand::Man { folder } => {
             let mut program = SimArguments::command().disable_help_subcommand(true);
             program.build();
-            let written = help::write(&program, &folder, &mut Vec::new());
+            let written = help::write_commands(&program, &folder, &mut Vec::new());
             return Err(written.map_or_else(
                 |error| {
                     output::error_lines(&error).iter().for_each(|line| context.say_line(line));
