@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::context::CommandContext;
 use super::error::CliError;
-use crate::reader::Readers as _;
 use crate::reader::pcsc::PcscReaders;
+use crate::reader::{ReaderEntry, Readers as _};
 use crate::sim::gids::{GidsCard, GidsSettings};
 use crate::sim::iso7816::{Iso7816Card, Iso7816Settings};
 use crate::sim::openpgp::{OpenPgpCard, OpenPgpSettings};
@@ -111,6 +111,7 @@ pub fn run(command: &SimCommand, context: &mut CommandContext<'_>) -> Result<(),
             let card_id = if *family == Family::OpenPgp { openpgp_card_id(*card_id) } else { *card_id };
             let service = Awake::wake();
             let handle = insert(*family, *blank, *yubico, card_id, &options).map_err(failed)?;
+            service.wait_for_card(&context.interrupted);
             context.print(&format!("READY card={card_id} port={port}"))?;
             wait(&context.interrupted, || service.keeps() && handle.is_inserted());
             drop(handle.remove());
@@ -155,28 +156,36 @@ fn write(path: &Path, text: &str) -> Result<(), CliError> {
 struct Awake {
     service: PcscReaders,
     asked: Cell<Instant>,
+    /// The readers as they were before there was a card; `None` where pcscd can't be asked.
+    before: Option<Vec<ReaderEntry>>,
 }
 
 impl Awake {
     fn wake() -> Self {
-        let awake = Self { service: PcscReaders::new(SERVICE_PATIENCE), asked: Cell::new(Instant::now()) };
-        awake.ask();
-        awake
+        let service = PcscReaders::new(SERVICE_PATIENCE);
+        let before = service.list().map_err(|error| tracing::debug!("{error}")).ok();
+        Self { service, asked: Cell::new(Instant::now()), before }
+    }
+
+    /// Waits until pcscd, which looks into a virtual reader now and then, has seen the card.
+    fn wait_for_card(&self, interrupted: &Arc<AtomicBool>) {
+        let Some(before) = &self.before else { return };
+        let is_new = |entry: &ReaderEntry| entry.presence.atr.is_some() && !before.contains(entry);
+        let deadline = Instant::now() + SERVICE_PATIENCE;
+        wait(interrupted, || {
+            Instant::now() < deadline && self.service.list().is_ok_and(|entries| !entries.iter().any(is_new))
+        });
     }
 
     /// Asks again where it is time to. Always true: a service that is away takes the card with it, which is seen there.
     fn keeps(&self) -> bool {
         if self.asked.get().elapsed() >= ASK_SERVICE {
-            self.ask();
+            if let Err(error) = self.service.list() {
+                tracing::debug!("{error}");
+            }
             self.asked.set(Instant::now());
         }
         true
-    }
-
-    fn ask(&self) {
-        if let Err(error) = self.service.list() {
-            tracing::debug!("{error}");
-        }
     }
 }
 
