@@ -38,6 +38,10 @@ struct WriteLine<'a> {
 
 /// Logs the job where it showed the card a proof or changed something on it, well or badly; otherwise nothing was written.
 pub(super) fn tell(job: &Job, assignment: Option<&Assignment>, result: &Result<Outcome, Failure>) {
+    // Who we are is asked of the system, which takes as long as a command to the card: only where the line is kept.
+    if !tracing::enabled!(target: WRITES, tracing::Level::INFO) {
+        return;
+    }
     let line = WriteLine {
         schema: "pinwright.write/1",
         by: match job.asked {
