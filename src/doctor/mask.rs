@@ -16,6 +16,9 @@ const EVERYBODYS: [&str; 8] = ["root", "pinwright", "nobody", "localhost", "127.
 /// Labels of hosts that are words of every text here.
 const WORDS: [&str; 10] = ["server", "proxy", "card", "cards", "agent", "reader", "user", "token", "name", "test"];
 
+/// What was found in a text: its place, its length, and what stands for it.
+type Hit = (usize, usize, String);
+
 /// Parts of a text, of which one that was decided upon is looked at no more.
 enum Part {
     Open(String),
@@ -189,7 +192,7 @@ impl Mask {
 }
 
 /// Replaces in every open part what is found, until nothing is.
-fn passed(parts: Vec<Part>, find: &mut dyn FnMut(&str) -> Option<(usize, usize, String)>) -> Vec<Part> {
+fn passed(parts: Vec<Part>, find: &mut dyn FnMut(&str) -> Option<Hit>) -> Vec<Part> {
     let mut done = Vec::new();
     for part in parts {
         let mut rest = match part {
@@ -211,7 +214,7 @@ fn passed(parts: Vec<Part>, find: &mut dyn FnMut(&str) -> Option<(usize, usize, 
 }
 
 /// The name that stands first in a text, the longest of those that begin there.
-fn first_of(names: &[(String, String)], text: &str) -> Option<(usize, usize, String)> {
+fn first_of(names: &[(String, String)], text: &str) -> Option<Hit> {
     let found =
         names.iter().filter_map(|(name, pseudonym)| word(text, name).map(|at| (at, name.len(), pseudonym.clone())));
     found.min_by_key(|(at, length, _)| (*at, std::cmp::Reverse(*length)))

@@ -80,7 +80,10 @@ fn common(config: &Config, card_side: CardSide<'_>, running_as: &RunningAs, find
     journal::tell(config.journal.as_ref(), running_as, findings);
     let is_usable = configuration::tell_of_server(config.server.as_ref(), running_as, findings);
     secret_files::tell(&config.sources, running_as, findings);
-    process::tell(findings);
+    match running_as.limits() {
+        Some(limits) => process::tell_of_unit(limits, findings),
+        None => process::tell(findings),
+    }
     if service::tell(card_side, findings) {
         cards::tell(config, card_side.readers, findings);
     }

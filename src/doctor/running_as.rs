@@ -61,6 +61,11 @@ impl RunningAs {
         Ok(config)
     }
 
+    /// The limits that the agent would have of its unit: of core files and of locked memory.
+    pub(super) fn limits(&self) -> Option<[&str; 2]> {
+        self.unit.as_ref().map(|unit| [unit.limit("LimitCORE"), unit.limit("LimitMEMLOCK")])
+    }
+
     /// Whether the agent may hand its socket to the group: root may, and a member.
     pub(super) fn belongs(&self, user: Option<&str>, group: Group) -> Result<(), Fault> {
         let added = |unit: &Unit| unit.groups().any(|name| Group::named(name).is_ok_and(|named| named == group));

@@ -75,7 +75,7 @@ fn of_process(socket: &Path, runs: bool, findings: &mut Findings) {
         }
         (None, Some(Ok(process))) => of_log(process, findings),
     }
-    if let Some(found) = &found {
+    if let Some(found) = found.as_ref().filter(|_| card_service::MAY_ASK_POLKIT) {
         of_polkit(found.as_ref().ok(), findings);
     }
     if let Some(Ok(process)) = &found {

@@ -61,6 +61,9 @@ fn allow_with(buses: &[&str]) -> &'static str {
     if cfg!(windows) || buses.iter().any(|bus| Path::new(bus).exists()) { ALLOW } else { ALLOW_WITHOUT_BUS }
 }
 
+/// Whether there is a service here that may ask polkit.
+pub const MAY_ASK_POLKIT: bool = cfg!(not(windows));
+
 /// Whether the service can ask polkit whom it may take in: it does so over the system bus.
 #[must_use]
 pub fn can_ask_polkit() -> bool {

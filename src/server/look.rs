@@ -95,7 +95,7 @@ impl Client {
                 within,
             }),
             offered: Offered::of(headers),
-            via: text(headers, &VIA).map(|via| printable(via)),
+            via: text(headers, &VIA).map(printable),
             is_page: text(headers, &CONTENT_TYPE).is_some_and(|kind| kind.to_ascii_lowercase().contains("html")),
         })
     }

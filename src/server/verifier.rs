@@ -50,9 +50,12 @@ pub enum Unacceptable {
     },
 }
 
-/// The chains that servers have shown: the name that was called, and its certificates in the order in which they came.
+/// The name that was called, and the certificates that it has shown, in the order in which they came.
+type ShownChain = (String, Vec<Certificate>);
+
+/// The chains that servers have shown.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ShownChains(Arc<Mutex<Vec<(String, Vec<Certificate>)>>>);
+pub(super) struct ShownChains(Arc<Mutex<Vec<ShownChain>>>);
 
 impl ShownChains {
     fn add(&self, name: &ServerName<'_>, chain: &[&CertificateDer<'_>]) {
@@ -65,7 +68,7 @@ impl ShownChains {
     /// The last one of the server of this name; empty where it has shown none.
     pub fn of(&self, name: &str) -> Vec<Certificate> {
         let shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_name = |(shown, _): &&(String, Vec<Certificate>)| shown.eq_ignore_ascii_case(name);
+        let of_name = |(shown, _): &&ShownChain| shown.eq_ignore_ascii_case(name);
         shown.iter().find(of_name).map(|(_, chain)| chain.clone()).unwrap_or_default()
     }
 }
