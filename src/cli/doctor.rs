@@ -55,7 +55,7 @@ pub fn run(
     let socket = card_service::socket();
     let service = if context.readers.is_some() { Service::StandIn } else { Service::Socket(&socket) };
     let readers = Traffic::new(context.readers.unwrap_or(&pcsc), std::sync::Arc::new(Meter::default()));
-    let findings = doctor::of_person(config, CardSide { readers: &readers, service });
+    let findings = doctor::of_person(explained.as_ref(), CardSide { readers: &readers, service });
     if let Some(bundle) = bundle {
         let written = bundle.write(&findings, explained.as_ref().ok(), &context.environment);
         written.map_err(DoctorError::Bundle)?;

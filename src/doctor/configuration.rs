@@ -1,5 +1,7 @@
 //! Whether the configuration can be used: its values, and the files that its `[server]` names.
 
+use std::path::PathBuf;
+
 use super::finding::{Fault, Findings, Name, Probe};
 use super::running_as::RunningAs;
 use crate::config::{Config, ConfigError};
@@ -8,19 +10,21 @@ use crate::os::service::credentials;
 use crate::server::auth::{Auth, TokenSource};
 use crate::server::{self, Client, Proxy, SetupError, TrustError};
 
-/// The configuration as a whole. A warning of it is one.
-pub(super) fn tell(config: Result<&Config, &ConfigError>, findings: &mut Findings) {
-    match config {
-        Err(error) => findings.failed(Probe::Configuration, error_text(error), error.remedy()),
-        Ok(config) => {
-            findings.ok(Probe::Configuration, "can be used");
-            let accounts = [&config.agent.user, &config.agent.control_group];
-            accounts.into_iter().flatten().for_each(|account| findings.name(Name::User(account.clone())));
-            for warning in &config.warnings {
-                findings.warning(Probe::Configuration, warning.clone(), "correct it in the environment");
-            }
-        }
+/// The configuration as a whole, and the files that it was read from, where they are known. A warning of it is one.
+pub(super) fn tell(config: &Config, files: &[PathBuf], findings: &mut Findings) {
+    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let read = if files.is_empty() { String::new() } else { format!(" ({})", files.join(", ")) };
+    findings.ok(Probe::Configuration, format!("can be used{read}"));
+    let accounts = [&config.agent.user, &config.agent.control_group];
+    accounts.into_iter().flatten().for_each(|account| findings.name(Name::User(account.clone())));
+    for warning in &config.warnings {
+        findings.warning(Probe::Configuration, warning.clone(), "correct it in the environment");
     }
+}
+
+/// The configuration can't be used.
+pub(super) fn tell_of_error(error: &ConfigError, findings: &mut Findings) {
+    findings.failed(Probe::Configuration, error_text(error), error.remedy());
 }
 
 /// What `[server]` names. Gives whether a client can be made of it.

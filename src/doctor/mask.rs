@@ -119,7 +119,9 @@ impl Mask {
                 self.add("host", host);
                 for label in telling {
                     let pseudonym = self.pseudonym("host", &label);
-                    self.labels.push((label, pseudonym));
+                    if !self.labels.iter().any(|(known, _)| known.eq_ignore_ascii_case(&label)) {
+                        self.labels.push((label, pseudonym));
+                    }
                 }
             }
             Name::User(user) => self.add("user", user),
@@ -128,7 +130,8 @@ impl Mask {
     }
 
     fn add(&mut self, kind: &'static str, text: String) {
-        if text.len() > 1 && !EVERYBODYS.contains(&text.to_ascii_lowercase().as_str()) {
+        let is_known = self.known.iter().any(|(known, _)| known.eq_ignore_ascii_case(&text));
+        if text.len() > 1 && !is_known && !EVERYBODYS.contains(&text.to_ascii_lowercase().as_str()) {
             let pseudonym = self.pseudonym(kind, &text);
             self.known.push((text, pseudonym));
         }

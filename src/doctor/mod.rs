@@ -32,7 +32,7 @@ use std::path::Path;
 
 pub use self::finding::{Finding, Findings, Group, Name, Probe, State};
 use self::running_as::RunningAs;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Explained};
 use crate::reader::Readers;
 
 /// The PC/SC service that the readers are of.
@@ -55,12 +55,17 @@ pub struct CardSide<'a> {
 
 /// Looks at everything as the person who asks. Of a configuration that can't be used only that is told, and what needs none.
 #[must_use]
-pub fn of_person(config: Result<&Config, &ConfigError>, card_side: CardSide<'_>) -> Findings {
+pub fn of_person(explained: Result<&Explained, &ConfigError>, card_side: CardSide<'_>) -> Findings {
     let mut findings = Findings::default();
-    configuration::tell(config, &mut findings);
-    match config {
-        Ok(config) => common(config, card_side, &RunningAs::here(), &mut findings),
-        Err(_) => without_configuration(card_side, &mut findings),
+    match explained {
+        Ok(Explained { config, files, .. }) => {
+            configuration::tell(config, files, &mut findings);
+            common(config, card_side, &RunningAs::here(), &mut findings);
+        }
+        Err(error) => {
+            configuration::tell_of_error(error, &mut findings);
+            without_configuration(card_side, &mut findings);
+        }
     }
     findings
 }
@@ -69,7 +74,7 @@ pub fn of_person(config: Result<&Config, &ConfigError>, card_side: CardSide<'_>)
 #[must_use]
 pub fn of_agent(config: &Config, running_as: &RunningAs, card_side: CardSide<'_>) -> Findings {
     let mut findings = Findings::of_waiting();
-    configuration::tell(Ok(config), &mut findings);
+    configuration::tell(config, &[], &mut findings);
     if agent::tell(config, running_as, &mut findings) {
         common(config, card_side, running_as, &mut findings);
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::finding::{Findings, Probe};
 use super::{CardSide, Service};
-use crate::os::card_service::process::{self, CoreLimit, DRIVER_LOGS_BYTES, ServiceProcess};
+use crate::os::card_service::process::{self, CoreLimit, DRIVER_LOGS_BYTES, DriverLogLevel, ServiceProcess};
 use crate::os::card_service::{self, can_ask_polkit};
 use crate::os::{account, loaded, machine};
 use crate::reader::ReaderError;
@@ -99,9 +99,17 @@ fn of_log(process: &ServiceProcess, findings: &mut Findings) {
         );
     }
     // Of the driver's log nothing is shown but in debugging.
-    let level = process.driver_log_level.or_else(process::configured_driver_log_level);
+    let level = match process.driver_log_level {
+        DriverLogLevel::Set(level) => Some(level),
+        DriverLogLevel::Unset => process::configured_driver_log_level(),
+        // What is configured may be overruled there, and is not lowered by anybody who debugs.
+        DriverLogLevel::NotShown => {
+            process::configured_driver_log_level().filter(|level| level & DRIVER_LOGS_BYTES != 0)
+        }
+    };
     match level {
-        Some(level) if process.logs_debug() && level & DRIVER_LOGS_BYTES != 0 => findings.failed(
+        _ if !process.logs_debug() => findings.ok(Probe::ServiceLog, format!("pcscd (pid {pid}) logs no APDUs")),
+        Some(level) if level & DRIVER_LOGS_BYTES != 0 => findings.failed(
             Probe::ServiceLog,
             format!(
                 "pcscd (pid {pid}) was started with --debug, and its CCID driver logs all bytes (ifdLogLevel {level}): PINs are in \
@@ -109,7 +117,11 @@ fn of_log(process: &ServiceProcess, findings: &mut Findings) {
             ),
             without_option(process, "--debug", "-d"),
         ),
-        _ => findings.ok(Probe::ServiceLog, format!("pcscd (pid {pid}) logs no APDUs")),
+        Some(_) => findings.ok(Probe::ServiceLog, format!("pcscd (pid {pid}) logs no APDUs, although it was started with --debug")),
+        None => findings.unknown(
+            Probe::ServiceLog,
+            format!("pcscd (pid {pid}) was started with --debug, and whether its driver logs all bytes can't be seen from here"),
+        ),
     }
 }
 
@@ -184,7 +196,7 @@ mod tests {
             pid: 7,
             arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
             core_limit: Some(CoreLimit::Unlimited),
-            driver_log_level: Some(7),
+            driver_log_level: DriverLogLevel::Set(7),
             is_of_unit,
         }
     }
@@ -206,6 +218,9 @@ mod tests {
         assert!(state == State::Failed && text.contains("systemctl cat pcscd.service"), "{text}");
         let (state, text) = log(&["pcscd", "-d"], true);
         assert!(state == State::Failed && text.contains("--debug") && text.contains("ifdLogLevel 7"), "{text}");
+        let debugged = |level| ServiceProcess { driver_log_level: level, ..process(&["pcscd", "-fd"], true) };
+        assert_eq!(told(|findings| of_log(&debugged(DriverLogLevel::Set(3)), findings)).0, State::Ok);
+        assert_ne!(told(|findings| of_log(&debugged(DriverLogLevel::NotShown), findings)).0, State::Ok);
         assert_eq!(log(&["pcscd", "-f"], true), (State::Ok, "pcscd (pid 7) logs no APDUs".to_owned()));
     }
 

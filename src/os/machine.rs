@@ -29,8 +29,11 @@ pub fn name() -> Option<String> {
 /// What pcscd says of its release, and of what it is built with; `None` where there is no such program.
 #[must_use]
 pub fn card_service() -> Option<CardServiceRelease> {
-    let output = Command::new(pcscd()).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    CardServiceRelease::of_text(&String::from_utf8_lossy(&output.stdout))
+    let said = |option: &str| {
+        let output = Command::new(pcscd()).arg(option).stdin(Stdio::null()).output().ok()?;
+        Some(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    };
+    CardServiceRelease::of_texts(&said("--version")?, &said("--help")?)
 }
 
 /// A person's PATH need not have the folders of daemons.
@@ -49,11 +52,13 @@ pub struct CardServiceRelease {
 }
 
 impl CardServiceRelease {
-    fn of_text(text: &str) -> Option<Self> {
-        let (_, rest) = text.split_once("pcsc-lite version ")?;
-        let version = rest.split_whitespace().next()?.trim_end_matches('.').to_owned();
-        let features = text.lines().find_map(|line| line.strip_prefix("Enabled features:")).unwrap_or_default();
-        Some(Self { version, has_polkit: features.split_whitespace().any(|feature| feature == "polkit") })
+    /// Not every release that asks polkit lists it among its features; then it has an option for not asking.
+    fn of_texts(version: &str, help: &str) -> Option<Self> {
+        let (_, rest) = version.split_once("pcsc-lite version ")?;
+        let number = rest.split_whitespace().next()?.trim_end_matches('.').to_owned();
+        let features = version.lines().find_map(|line| line.strip_prefix("Enabled features:")).unwrap_or_default();
+        let is_listed = features.split_whitespace().any(|feature| feature.starts_with("polkit"));
+        Some(Self { version: number, has_polkit: is_listed || help.contains("--disable-polkit") })
     }
 }
 
@@ -65,9 +70,12 @@ mod tests {
     fn the_release_and_what_it_is_built_with_are_read() {
         let said =
             |features: &str| format!("pcsc-lite version 2.3.3.\nCopyright\nEnabled features: Linux {features}\n");
-        let release = |features: &str| CardServiceRelease::of_text(&said(features)).unwrap();
+        let release = |features: &str| CardServiceRelease::of_texts(&said(features), "-a, --apdu").unwrap();
         assert_eq!(release("libudev polkit"), CardServiceRelease { version: "2.3.3".to_owned(), has_polkit: true });
         assert!(!release("libudev filter").has_polkit);
-        assert_eq!(CardServiceRelease::of_text("something else"), None);
+        assert!(
+            CardServiceRelease::of_texts(&said(""), "  --disable-polkit   disable polkit support").unwrap().has_polkit
+        );
+        assert_eq!(CardServiceRelease::of_texts("something else", ""), None);
     }
 }

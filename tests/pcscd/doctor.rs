@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pinwright::sim::gids::GidsSettings;
@@ -190,6 +191,59 @@ fn a_card_of_another_program_is_not_touched() {
     doctor(&installation, &pcscd.socket()).exits(0);
     assert!(card.with(|card| card.commands_seen()) > before);
     assert!(card.with(|card| card.pin_is(OLD_PIN.as_bytes())));
+}
+
+/// A server without TLS that has 404 for the API and this for its folder.
+fn without_api(folder: &'static str) -> (u16, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let calls = Arc::clone(&seen);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut asked = [0; 4096];
+            let Ok(length @ 1..) = stream.read(&mut asked) else { continue };
+            let line = String::from_utf8_lossy(&asked[..length]).lines().next().unwrap().to_owned();
+            let status = if line.contains("/api/") { "404 Not Found" } else { folder };
+            calls.lock().unwrap().push(line);
+            drop(
+                stream.write_all(
+                    format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes(),
+                ),
+            );
+        }
+    });
+    (port, seen)
+}
+
+#[test]
+fn an_api_that_is_switched_off_is_told_from_a_folder_that_is_not_there() {
+    let installation = installation();
+    for (folder, reason, remedy) in [
+        (
+            "200 OK",
+            "the folder /cm is (200)",
+            "make sure that /cm is MIM CM's folder; if it is, the API is switched off",
+        ),
+        ("401 Unauthorized", "the folder /cm is (401)", "Clm.WebApi.Enabled"),
+        ("404 Not Found", "nor the folder /cm", "correct host and folder in `server.url`"),
+    ] {
+        let (port, calls) = without_api(folder);
+        fs::write(installation.path("config.toml"), format!("[server]\nurl = \"http://localhost:{port}/cm\"\n"))
+            .unwrap();
+        let run = doctor(&installation, &installation.path("no-pcscd"));
+        says(&run, "server.api", "failed", reason, remedy);
+        says(&run, "clock", "unknown", "does not say what its clock shows", "");
+        says(&run, "sign-in", "skipped", "the API does not answer", "");
+        let api = "GET /cm/api/v1.0";
+        let expected = [
+            format!("{api}/profiletemplates HTTP/1.1"),
+            format!("{api}/profiles HTTP/1.1"),
+            "GET /cm HTTP/1.1".to_owned(),
+        ];
+        assert_eq!(*calls.lock().unwrap(), expected);
+    }
 }
 
 /// A proxy that answers every CONNECT so.

@@ -18,11 +18,21 @@ pub struct ServiceProcess {
     pub arguments: Vec<String>,
     /// The limit of its core files; `None` where it is not told.
     pub core_limit: Option<CoreLimit>,
-    /// The level of the CCID driver's log that its environment sets (`LIBCCID_ifdLogLevel`); `None` where it sets none, or is not
-    /// shown to this user.
-    pub driver_log_level: Option<u32>,
+    /// The level of the CCID driver's log that its environment sets (`LIBCCID_ifdLogLevel`).
+    pub driver_log_level: DriverLogLevel,
     /// The service manager's unit started it.
     pub is_of_unit: bool,
+}
+
+/// What the environment of the process says of the level of the CCID driver's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DriverLogLevel {
+    /// This one.
+    Set(u32),
+    /// Nothing: that of the driver's configuration counts.
+    Unset,
+    /// The environment is not shown to this user.
+    NotShown,
 }
 
 /// How large the core file of a process may become.
@@ -154,7 +164,7 @@ mod tests {
             pid: 7,
             arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
             core_limit: None,
-            driver_log_level: None,
+            driver_log_level: DriverLogLevel::NotShown,
             is_of_unit: false,
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 
-use super::{CoreLimit, ServiceProcess, Unseen, level};
+use super::{CoreLimit, DriverLogLevel, ServiceProcess, Unseen, level};
 
 /// The name of its program.
 const NAME: &str = "pcscd";
@@ -64,10 +64,11 @@ fn core_limit(limits: &str) -> Option<CoreLimit> {
 }
 
 /// Shown to root and to the service's own user.
-fn driver_log_level(pid: u32) -> Option<u32> {
-    let environment = fs::read(file(pid, "environ")).ok()?;
-    let value = environment.split(|byte| *byte == 0).find_map(|pair| pair.strip_prefix(b"LIBCCID_ifdLogLevel="))?;
-    level(std::str::from_utf8(value).ok()?)
+fn driver_log_level(pid: u32) -> DriverLogLevel {
+    let Ok(environment) = fs::read(file(pid, "environ")) else { return DriverLogLevel::NotShown };
+    let value = environment.split(|byte| *byte == 0).find_map(|pair| pair.strip_prefix(b"LIBCCID_ifdLogLevel="));
+    let value = value.and_then(|value| level(std::str::from_utf8(value).ok()?));
+    value.map_or(DriverLogLevel::Unset, DriverLogLevel::Set)
 }
 
 #[cfg(test)]
