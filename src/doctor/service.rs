@@ -117,7 +117,7 @@ fn of_log(process: &ServiceProcess, findings: &mut Findings) {
             ),
             without_option(process, "--debug", "-d"),
         ),
-        Some(_) => findings.ok(Probe::ServiceLog, format!("pcscd (pid {pid}) logs no APDUs, although it was started with --debug")),
+        Some(_) => findings.ok(Probe::ServiceLog, format!("pcscd (pid {pid}) logs no APDUs by itself or through its CCID driver, although it was started with --debug")),
         None => findings.unknown(
             Probe::ServiceLog,
             format!("pcscd (pid {pid}) was started with --debug, and whether its driver logs all bytes can't be seen from here"),

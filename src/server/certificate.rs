@@ -285,3 +285,36 @@ impl<'a> Der<'a> {
         self.expect(tag).filter(|_| self.0.is_empty())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_in_both_forms() {
+        let told =
+            |tag, text: &str| time((tag, text.as_bytes())).map(|time| humantime::format_rfc3339(time).to_string());
+        for (tag, text, read) in [
+            (UTC_TIME, "261129013000Z", Some("2026-11-29T01:30:00Z")),
+            (UTC_TIME, "491231235959Z", Some("2049-12-31T23:59:59Z")),
+            (GENERALIZED_TIME, "20500101000000Z", Some("2050-01-01T00:00:00Z")),
+            (UTC_TIME, "2611290130Z", None),
+            (UTC_TIME, "261129013000", None),
+            (UTC_TIME, "26112901300\u{e4}Z", None),
+            (GENERALIZED_TIME, "20261340000000Z", None),
+            (GENERALIZED_TIME, "Z", None),
+            (OCTET_STRING, "261129013000Z", None),
+        ] {
+            assert_eq!(told(tag, text).as_deref(), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_hosts_are_those_of_the_extension() {
+        let san = b"\x30\x1b\x30\x19\x06\x03\x55\x1d\x11\x04\x12\x30\x10\x82\x02cm\x87\x04\x7f\x00\x00\x01\x82\x04cm.x";
+        assert_eq!(hosts(san), ["cm", "cm.x"]);
+        for end in 0..san.len() {
+            assert!(hosts(&san[..end]).is_empty(), "{end}");
+        }
+    }
+}

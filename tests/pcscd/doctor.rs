@@ -151,6 +151,22 @@ fn a_service_that_logs_apdus_would_log_pins() {
 }
 
 #[test]
+fn a_library_that_writes_apdus_down_would_write_pins() {
+    const SPY: &str = "/usr/lib/x86_64-linux-gnu/libpcscspy.so.0";
+    let Some(pcscd) = pcscd_with(2) else { return };
+    if !Path::new(SPY).exists() {
+        return support::waiting::say_skipped(&format!("no {SPY} (Debian: pcsc-tools or libpcsclite-dev)"));
+    }
+    let run =
+        installation().start_by(&pcscd.socket(), &format!("export LD_PRELOAD={SPY}"), &["--json", "doctor"]).finish();
+    run.exits(3);
+    says(&run, "PC/SC log", "failed", "libpcscspy.so.0", "start pinwright without LIBPCSCLITE_DELEGATE and LD_PRELOAD");
+    let run =
+        installation().start_by(&pcscd.socket(), "export LIBPCSCLITE_DELEGATE=/x.so", &["--json", "doctor"]).finish();
+    says(&run, "PC/SC log", "failed", "/x.so (LIBPCSCLITE_DELEGATE)", "");
+}
+
+#[test]
 fn a_service_that_writes_core_files_is_warned_of() {
     let Some(pcscd) = pcscd_with(2) else { return };
     let process = Pid::from_raw(pcscd.id().cast_signed()).unwrap();
