@@ -20,7 +20,8 @@ pub(super) fn tell(config: &Config, readers: &dyn Readers, findings: &mut Findin
         entries.into_iter().partition(|entry| is_ignored(&entry.name, &config.ignored_readers));
     match (seen.len(), hidden.len()) {
         (0, 0) => {
-            let remedy = "plug a reader in; if it is plugged in already, its driver is missing (Debian: `apt install libccid`) or it is broken";
+            let remedy = "plug a reader in; if one is plugged in, see whether the system sees it (`lsusb`), and that pcscd has its driver \
+                          (Debian: `apt install libccid`)";
             return findings.failed_for_now(Probe::Readers, "there is none", remedy);
         }
         (0, hidden) => {

@@ -12,8 +12,7 @@ const WELL: Duration = Duration::from_secs(60);
 /// What Kerberos allows.
 const MOST: Duration = Duration::from_secs(300);
 
-const REMEDY: &str =
-    "set this machine's clock by a time service (`timedatectl set-ntp true`); if it is right, the server's is wrong";
+const REMEDY: &str = "set this machine's clock by a time service (systemd: `timedatectl set-ntp true`); if it is right, the server's is wrong";
 
 /// One line.
 pub(super) fn tell(clocks: Option<Clocks>, findings: &mut Findings) {

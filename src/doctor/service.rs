@@ -120,7 +120,7 @@ fn of_log(process: &ServiceProcess, findings: &mut Findings) {
         Some(_) => findings.ok(Probe::ServiceLog, format!("pcscd (pid {pid}) logs no APDUs by itself or through its CCID driver, although it was started with --debug")),
         None => findings.unknown(
             Probe::ServiceLog,
-            format!("pcscd (pid {pid}) was started with --debug, and whether its driver logs all bytes can't be seen from here"),
+            format!("pcscd (pid {pid}) was started with --debug, and whether its driver logs all bytes can't be seen from here (root sees it)"),
         ),
     }
 }
