@@ -10,6 +10,7 @@ use super::error::{ServerError, ServerProblem};
 use super::http::Http;
 use super::settings::Settings;
 use super::tls;
+use super::verifier::ShownChains;
 use super::wire::{self, FromObject};
 
 /// No client can be made of the settings.
@@ -26,6 +27,7 @@ pub enum SetupError {
 /// A MIM CM server.
 pub struct Client {
     pub(super) http: Http,
+    pub(super) shown: ShownChains,
 }
 
 impl Client {
@@ -35,7 +37,17 @@ impl Client {
     /// The authorities' file can't be read, or the libraries refuse.
     pub fn new(settings: &Settings) -> Result<Self, SetupError> {
         let tls = tls::configuration(settings.ca_file.as_deref())?;
-        Ok(Self { http: Http::new(tls, settings)? })
+        Ok(Self { http: Http::new(tls, settings)?, shown: ShownChains::default() })
+    }
+
+    /// The same, for one who wants to see what the server shows: see [`Client::chain`].
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn noting(settings: &Settings) -> Result<Self, SetupError> {
+        let shown = ShownChains::default();
+        let tls = tls::noting(settings.ca_file.as_deref(), Some(shown.clone()))?;
+        Ok(Self { http: Http::new(tls, settings)?, shown })
     }
 
     /// Forgets the connections: what they have read goes with the runtime that drives them. The next call opens a new one.

@@ -10,10 +10,15 @@ use rustls_platform_verifier::Verifier;
 
 use super::anchors::{self, TrustError};
 use super::error::TlsReason;
-use super::verifier::{Explaining, Unacceptable};
+use super::verifier::{Explaining, ShownChains, Unacceptable};
 
 /// A client configuration that trusts the authorities in `ca_file` and no others, or the system's.
 pub(super) fn configuration(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, TrustError> {
+    noting(ca_file, None)
+}
+
+/// The same, with every chain that a server shows noted.
+pub(super) fn noting(ca_file: Option<&Path>, shown: Option<ShownChains>) -> Result<rustls::ClientConfig, TrustError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut known = Vec::new();
     let inner: Arc<dyn ServerCertVerifier> = match ca_file {
@@ -32,7 +37,7 @@ pub(super) fn configuration(ca_file: Option<&Path>) -> Result<rustls::ClientConf
         .with_safe_default_protocol_versions()
         .map_err(TrustError::Setup)?;
     // "Dangerous" is what the library calls any other verifier; this one decides nothing by itself.
-    let verifier = Arc::new(Explaining { inner, anchors: known });
+    let verifier = Arc::new(Explaining { inner, anchors: known, shown });
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
