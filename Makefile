@@ -7,7 +7,7 @@ CARGO_TARGET_DIR ?= target
 # A fresh rustup is not yet on the path of shells that were there before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test compare interop soak lint bench fuzz residue mutants docs install
+.PHONY: help demo test compare interop soak lint advisories msrv bench fuzz residue mutants docs picture install
 
 # libclang has no C headers of its own; those of gcc serve (tests/vcard and the feature `kerberos` make bindings of C code).
 BINDGEN_EXTRA_CLANG_ARGS ?= $(shell gcc -print-file-name=include 2>/dev/null | sed -n 's|^/|-I/|p')
@@ -16,18 +16,24 @@ export BINDGEN_EXTRA_CLANG_ARGS
 # The independent cards of tests/interop: a package of its own, so that pinwright's graph knows nothing of them.
 VCARD := --locked --manifest-path tests/vcard/Cargo.toml --target-dir '$(CARGO_TARGET_DIR)/vcard'
 
+# The oldest Rust that builds the program.
+MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"$$/\1/p' Cargo.toml)
+
 help:
 	@echo 'make demo     set the PIN of a virtual card, with a server stand-in: no card and no server needed'
 	@echo 'make test     all tests, also those against a real pcscd with virtual readers'
 	@echo 'make compare  the command-line cases at an older revision and here: OLD=REVISION; outputs, APDUs and calls must be equal'
 	@echo 'make interop  only the tests with independent cards and clients: PIV and OpenPGP, OpenSC, Yubico, GnuPG'
 	@echo 'make soak     the agent through 1,008 insertions and 216 yanked cards, some minutes'
-	@echo 'make lint     format, clippy and documentation, with warnings as errors'
+	@echo 'make lint     format, clippy, documentation, licences and sources of crates, with warnings as errors'
+	@echo 'make advisories  asks the database of weaknesses about every crate; needs a network'
+	@echo 'make msrv     builds with the oldest Rust that Cargo.toml promises ($(MSRV)); rustup fetches it'
 	@echo 'make bench    time and APDUs against OpenSC on the same card; writes target/bench.json'
 	@echo 'make residue  long search for secrets in the memory of finished jobs, half an hour, as root; prints the table'
 	@echo 'make mutants  changes job and card code place by place, and fails where no test notices; up to 3 hours (cargo install cargo-mutants)'
 	@echo 'make fuzz     long run of every fuzz target, some minutes (cargo install cargo-fuzz); see fuzz/README.md'
-	@echo 'make docs     the book of docs/ as web pages, in target/book (cargo install mdbook --locked)'
+	@echo 'make docs     the book of docs/ as web pages, in target/book; builds mdbook there, where it is missing'
+	@echo 'make picture  draws the pictures of README and book anew, from what the program prints and tells now'
 	@echo 'make install  release build into $$(DESTDIR)$$(PREFIX) (now: $(DESTDIR)$(PREFIX)), units and polkit rule with it'
 
 demo:
@@ -63,6 +69,19 @@ lint:
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy $(VCARD) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features
+	@deny=$$(packaging/tool cargo-deny) && "$$deny" --log-level error check licenses bans sources && \
+		"$$deny" --log-level error --manifest-path tests/vcard/Cargo.toml --config deny.toml check licenses bans sources
+
+advisories:
+	@packaging/system-packages $@
+	@deny=$$(packaging/tool cargo-deny) && "$$deny" check advisories
+
+msrv:
+	@packaging/system-packages $@
+	@command -v rustup >/dev/null || { echo 'msrv: rustup is missing, which fetches Rust $(MSRV)' >&2; exit 2; }
+	rustup toolchain list | grep -q '^$(MSRV)[.-]' || rustup toolchain install $(MSRV) --profile minimal --no-self-update
+	CARGO_PROFILE_DEV_DEBUG=0 cargo +$(MSRV) build --locked --target-dir '$(CARGO_TARGET_DIR)/msrv'
+	CARGO_PROFILE_DEV_DEBUG=0 cargo +$(MSRV) build --locked --all-features --target-dir '$(CARGO_TARGET_DIR)/msrv'
 
 bench:
 	@packaging/system-packages $@
@@ -86,8 +105,13 @@ mutants:
 
 # Links, keys, commands and command lines in it are checked by tests/book.rs.
 docs:
-	@mdbook --version >/dev/null 2>&1 || { echo 'docs: mdbook is missing: cargo install mdbook --locked' >&2; exit 2; }
-	mdbook build docs --dest-dir '$(abspath $(CARGO_TARGET_DIR))/book'
+	@packaging/system-packages $@
+	@mdbook=$$(packaging/tool mdbook) && "$$mdbook" build docs --dest-dir '$(abspath $(CARGO_TARGET_DIR))/book'
+
+# tests/book.rs holds the committed ones against the program.
+picture:
+	@packaging/system-packages $@
+	cargo test --locked --features sim --test book --test agent -- --ignored draw
 
 # A folder that is there keeps its rights: that of polkit's rules is not everybody's.
 folders = for folder in $(1); do [ -d "$$folder" ] || install -d -m 755 "$$folder" || exit 1; done

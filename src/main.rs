@@ -45,7 +45,8 @@ fn main() -> ExitCode {
     }
     // Steps are told once: by progress lines on a terminal, or by a log that tells more than warnings.
     context.tells_progress = screen.err_is_terminal && arguments.level() == tracing::level_filters::LevelFilter::WARN;
-    telemetry::start(arguments.level(), screen.colours(arguments.color(), &context.environment).err);
+    let colours = screen.colours(arguments.color(), &context.environment);
+    telemetry::start(arguments.level(), colours.err, arguments.writes_to_cards());
     if let Err(error) = hardened {
         tracing::warn!("{}", error_text(&error));
     }

@@ -19,6 +19,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::foreign_text::escaped;
 use crate::os;
 
+/// Where a write to a card is logged, apart from all other lines: one line each, which no level keeps out of the system's log.
+pub const WRITES: &str = "pinwright::write";
+
 /// How much is logged: warnings, then `-v` what happens, `-vv` each call, `-vvv` each APDU (secrets masked).
 #[must_use]
 pub fn level(verbose: u8, quiet: bool) -> LevelFilter {
@@ -31,15 +34,20 @@ pub fn level(verbose: u8, quiet: bool) -> LevelFilter {
     }
 }
 
-/// Starts logging; a second call in the same process has no effect.
-pub fn start(level: LevelFilter, color: bool) {
-    let ours = Targets::new().with_target("pinwright", level);
+/// Starts logging; a second call in the same process has no effect. `writes_to_cards`: writes are told to the system's log also
+/// where it does not get the other lines.
+pub fn start(level: LevelFilter, color: bool, writes_to_cards: bool) {
+    let ours = || Targets::new().with_target("pinwright", level);
+    let writes = LevelFilter::INFO;
     // An error of `try_init` means that a subscriber is there already: then logs go where that one sends them.
     if let Some(system_log) = os::log::layer() {
+        let ours = ours().with_target(WRITES, level.max(writes));
         return drop(tracing_subscriber::registry().with(system_log).with(ours).try_init());
     }
-    let lines = lines(std::io::stderr, color, level >= LevelFilter::DEBUG);
-    drop(tracing_subscriber::registry().with(lines).with(ours).try_init());
+    let lines = lines(std::io::stderr, color, level >= LevelFilter::DEBUG).with_filter(ours());
+    let system_log = writes_to_cards.then(os::log::system).flatten();
+    let system_log = system_log.map(|layer| layer.with_filter(Targets::new().with_target(WRITES, writes)));
+    drop(tracing_subscriber::registry().with(lines).with(system_log).try_init());
 }
 
 /// Events as lines for a terminal, whatever text stands in them.

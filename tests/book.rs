@@ -5,6 +5,8 @@
 
 #[path = "book/desk.rs"]
 mod desk;
+#[path = "book/picture.rs"]
+mod picture;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -117,6 +119,39 @@ fn every_default_in_the_book_is_the_programs() {
     println!("book: {} defaults", defaults.len());
 }
 
+/// What stands in backticks.
+fn codes(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_value_that_the_book_names_for_a_key_is_one_of_its_type() {
+    let text = page("configuration.md");
+    let mut values = 0;
+    for key in rows(&text) {
+        let row = text.lines().find(|line| line.starts_with(&format!("| `{key}` |"))).unwrap();
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        assert!(cells.len() == 4 && !cells[1].is_empty(), "{row}");
+        // The rows of profiles have no example of their own: packaging/profiles has one with every key.
+        let Some((section, name)) = key.split_once('.').filter(|(section, _)| *section != "profile") else { continue };
+        let is_value =
+            |code: &&str| code.starts_with(['"', '[', '{']) || code.starts_with(|c: char| c.is_ascii_digit());
+        let example = codes(cells[3]).last().filter(|code| cells[3].ends_with(&format!("`{code}`")));
+        let named: Vec<&str> = codes(cells[1]).chain(codes(cells[2])).chain(example).filter(is_value).collect();
+        assert!(!named.is_empty(), "neither default nor example: {row}");
+        for value in named {
+            values += 1;
+            let said =
+                Config::from_toml(&format!("[{section}]\n{name} = {value}\n")).err().map(|error| error.to_string());
+            // What it wants beside it is another matter.
+            let is_refused =
+                said.as_ref().is_some_and(|said| said.contains("invalid type") || said.contains("unknown variant"));
+            assert!(!is_refused, "{key} = {value}: {said:?}");
+        }
+    }
+    println!("book: {values} values of keys");
+}
+
 /// The commands that do something, with the words before them.
 fn commands(of: &clap::Command, before: &str, found: &mut Names) {
     for command in of.get_subcommands().filter(|command| command.get_name() != "help") {
@@ -198,7 +233,8 @@ fn every_link_leads_to_a_page_of_the_book_and_a_heading_on_it() {
     for (name, text) in &pages {
         for target in prose(text).flat_map(|line| line.split("](").skip(1)).filter_map(|rest| rest.split(')').next()) {
             links += 1;
-            if target.starts_with("https://") {
+            let is_picture = || repository().join("docs/src").join(target).is_file();
+            if target.starts_with("https://") || (target.starts_with("images/") && is_picture()) {
                 continue;
             }
             let (file, heading) =

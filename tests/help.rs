@@ -1,5 +1,5 @@
 //! Completions and manual pages, judged by shells and man(1) where they are installed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use clap::CommandFactory as _;
 use pinwright::cli::Arguments;
+use support::waiting::skip;
 
 fn pinwright(arguments: &[&str]) -> Vec<u8> {
     let output = Command::new(env!("CARGO_BIN_EXE_pinwright")).args(arguments).stdin(Stdio::null()).output().unwrap();
@@ -19,7 +20,7 @@ fn judged(program: &str, arguments: &[&str], input: &[u8]) -> Option<String> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let Ok(mut child) = command.spawn() else {
-        eprintln!("SKIPPED: {program} is not installed");
+        skip(&format!("{program} is not installed"));
         return None;
     };
     child.stdin.take().unwrap().write_all(input).unwrap();
@@ -59,22 +60,57 @@ fn a_shell_completes_commands_options_and_their_values() {
     }
 }
 
+/// The pages that are no command's, and words that stand in them.
+const OTHER_PAGES: [(&str, &[&str]); 2] = [
+    ("pinwright-agent.8", &["pinwright-agent(8)", "SYNOPSIS", "agent.on_insert", "systemctl enable"]),
+    ("pinwright.toml.5", &["pinwright.toml(5)", "SYNOPSIS", "profile.pin.reference", "CARD PROFILES"]),
+];
+
 #[test]
 fn each_command_has_a_page_that_man_shows() {
     let folder = tempfile::tempdir().unwrap();
     let told = pinwright(&["man", "--dir", folder.path().to_str().unwrap()]);
     let written: BTreeSet<String> = std::fs::read_dir(folder.path())
         .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap().strip_suffix(".1").unwrap().to_owned())
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     let mut names = BTreeSet::new();
     commands(&Arguments::command(), "pinwright", &mut names);
-    assert_eq!(written, names);
-    assert_eq!(String::from_utf8(told).unwrap().lines().count(), names.len());
+    let others = OTHER_PAGES.map(|(file, _)| file.to_owned());
+    let expected: BTreeSet<String> = names.iter().map(|name| format!("{name}.1")).chain(others).collect();
+    assert_eq!(written, expected);
+    assert_eq!(String::from_utf8(told).unwrap().lines().count(), expected.len());
     for name in &names {
         let page = std::fs::read(folder.path().join(format!("{name}.1"))).unwrap();
         let Some(shown) = judged("man", &["--warnings", "-E", "UTF-8", "-l", "-"], &page) else { continue };
         assert!(shown.contains(&format!("{name}(1)")) && shown.contains("SYNOPSIS"), "{name}: {shown}");
     }
     assert_eq!(pinwright(&["man"]), std::fs::read(folder.path().join("pinwright.1")).unwrap());
+}
+
+#[test]
+fn the_agent_and_the_configuration_have_pages_that_man_and_mandoc_take() {
+    let folder = tempfile::tempdir().unwrap();
+    pinwright(&["man", "--dir", folder.path().to_str().unwrap()]);
+    for (file, words) in OTHER_PAGES {
+        let path = folder.path().join(file);
+        let page = std::fs::read(&path).unwrap();
+        // Every word of these pages is the book's: what of Markdown is no text would show.
+        let text = String::from_utf8(page.clone()).unwrap();
+        assert!(!["`", "](", "\n|", "<!--"].iter().any(|mark| text.contains(mark)), "{file}: {text}");
+        if let Some(shown) = judged("man", &["--warnings", "-E", "UTF-8", "-l", path.to_str().unwrap()], &[]) {
+            words.iter().for_each(|word| assert!(shown.contains(word), "{file}: no {word} in {shown}"));
+        }
+        match Command::new("mandoc").args(["-Tlint", "-Wwarning"]).arg(&path).output() {
+            // Two builds of one version are the same: a page has no date.
+            Ok(output) => {
+                let said = String::from_utf8(output.stdout).unwrap();
+                let faults: Vec<&str> = said.lines().filter(|line| !line.contains("missing date")).collect();
+                assert!(faults.is_empty(), "{faults:#?}");
+            }
+            Err(error) => skip(&format!("mandoc: {error}")),
+        }
+    }
+    let keys = std::fs::read_to_string(folder.path().join("pinwright.toml.5")).unwrap().matches("\n.TP\n").count();
+    assert!(keys > 80, "{keys} keys");
 }

@@ -1,5 +1,7 @@
 //! `pinwright completions` and `pinwright man`: what the command line knows of itself, for shells and for man(1).
 
+mod book_page;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, CommandFactory as _};
@@ -7,6 +9,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use serde::Serialize;
 
+use self::book_page::BOOK_PAGES;
 use super::Arguments;
 use super::context::CommandContext;
 use super::error::CliError;
@@ -27,7 +30,8 @@ pub struct CompletionsArgs {
 /// Which pages, and where they go.
 #[derive(Debug, Args)]
 pub struct ManArgs {
-    /// Write the pages of all commands into this folder instead, which must be there.
+    /// Write all pages into this folder instead, which must be there: those of the commands, pinwright-agent(8) and
+    /// pinwright.toml(5).
     #[arg(long)]
     dir: Option<PathBuf>,
 }
@@ -66,7 +70,7 @@ pub fn completions(args: &CompletionsArgs, json: bool, context: &mut CommandCont
     context.print_verbatim(&script)
 }
 
-/// Prints the program's page, or writes the pages of all commands.
+/// Prints the program's page, or writes all pages: those of the commands, and those that the book has text for.
 ///
 /// # Errors
 /// [`CliError::File`] where a page can't be written, and [`CliError::Output`].
@@ -82,7 +86,10 @@ pub fn man(args: &ManArgs, json: bool, context: &mut CommandContext<'_>) -> Resu
         };
     };
     let mut files = Vec::new();
-    write(&program, folder, &mut files)?;
+    write_commands(&program, folder, &mut files)?;
+    for page in &BOOK_PAGES {
+        files.push(write(folder, &page.file(), &page.roff())?);
+    }
     let shown = |file: &PathBuf| file.display().to_string();
     match json {
         true => context.print_json(&ManObject { head, page: None, files: files.iter().map(shown).collect() }),
@@ -91,11 +98,17 @@ pub fn man(args: &ManArgs, json: bool, context: &mut CommandContext<'_>) -> Resu
 }
 
 /// The page of this command and those of the commands below it.
-fn write(command: &Command, folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), CliError> {
-    let path = folder.join(format!("{}.1", name(command)));
-    std::fs::write(&path, page(command)).map_err(|source| CliError::File { path: path.clone(), source })?;
-    files.push(path);
-    command.get_subcommands().try_for_each(|below| write(below, folder, files))
+fn write_commands(command: &Command, folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), CliError> {
+    files.push(write(folder, &format!("{}.1", name(command)), &page(command))?);
+    command.get_subcommands().try_for_each(|below| write_commands(below, folder, files))
+}
+
+fn write(folder: &Path, file: &str, page: &str) -> Result<PathBuf, CliError> {
+    let path = folder.join(file);
+    match std::fs::write(&path, page) {
+        Ok(()) => Ok(path),
+        Err(source) => Err(CliError::File { path, source }),
+    }
 }
 
 fn page(command: &Command) -> String {

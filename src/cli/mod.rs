@@ -204,6 +204,12 @@ impl Arguments {
         )
     }
 
+    /// Whether the command may write to a card that is not of its own making.
+    #[must_use]
+    pub fn writes_to_cards(&self) -> bool {
+        matches!(self.command, Command::SetPin(_) | Command::Enroll(_) | Command::Record(_)) || self.serves()
+    }
+
     /// When logs are coloured.
     #[must_use]
     pub fn color(&self) -> Color {

@@ -140,3 +140,16 @@ pub(super) fn has_others(group: u32, users: &[u32]) -> bool {
 pub fn own_name() -> Option<String> {
     platform::own_name()
 }
+
+/// The number of the user that this process works as; `None` on systems whose users have none.
+#[must_use]
+pub fn own_number() -> Option<u32> {
+    #[cfg(unix)]
+    {
+        Some(rustix::process::geteuid().as_raw())
+    }
+    #[cfg(not(unix))]
+    {
+        None
+    }
+}

@@ -29,6 +29,22 @@ where
 {
     #[cfg(target_os = "linux")]
     {
+        journald::has_stderr().then(journald::layer).flatten()
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        None::<tracing_subscriber::layer::Identity>
+    }
+}
+
+/// The system's log, wherever standard error goes; `None` where no log of the system listens.
+#[must_use]
+pub fn system<S>() -> Option<impl Layer<S>>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    #[cfg(target_os = "linux")]
+    {
         journald::layer()
     }
     #[cfg(not(target_os = "linux"))]

@@ -13,6 +13,7 @@ mod open_request;
 pub mod plan;
 mod policy;
 mod rules;
+mod write_line;
 
 use uuid::Uuid;
 
@@ -110,11 +111,17 @@ const FRESH_STARTS: u32 = 1;
 /// A [`Failure`] says at which step, why, and in which state the card is.
 pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
     let mut given = Given::with(job.assignment.clone());
+    let result = rounds(job, desk, &mut given);
+    write_line::tell(job, given.assignment.as_ref(), &result);
+    result
+}
+
+fn rounds(job: &Job, desk: &mut Desk<'_>, given: &mut Given) -> Result<Outcome, Failure> {
     // Claimed once the card is known, and until the end: also while a person types and the card itself is free.
     let mut log = Log::new(desk.journal, desk.elsewhere);
     let mut fresh_starts = 0;
     loop {
-        match round(job, desk, &mut given, &mut log) {
+        match round(job, desk, given, &mut log) {
             Ok(Round::Done(outcome)) => return Ok(*outcome),
             // Challenge and answer went with the reset and nothing was risked: once more, with a fresh challenge.
             Err(failure) if failure.is_reset_before_write() && fresh_starts < FRESH_STARTS => {
@@ -135,7 +142,7 @@ pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
             }
             Ok(Round::NeedsConsent(ask)) => {
                 (desk.progress)(Step::Consent);
-                if let Err(cause) = consent(&ask, desk, &mut given) {
+                if let Err(cause) = consent(&ask, desk, given) {
                     return Err(Failure::before_any_effect(Step::Consent, &job.reader, given.card_id(), cause));
                 }
             }

@@ -50,6 +50,16 @@ impl Desk {
 
     /// What a command prints.
     pub fn run(&self, words: &[String]) -> String {
+        self.print(words, Screen::default(), Colours::default())
+    }
+
+    /// What it shows on a terminal of that width, with colours.
+    pub fn show(&self, words: &[String], columns: usize) -> String {
+        let screen = Screen { out_is_terminal: true, err_is_terminal: true, columns: Some(columns) };
+        self.print(words, screen, Colours { out: true, err: true })
+    }
+
+    fn print(&self, words: &[String], screen: Screen, colours: Colours) -> String {
         let path = |name: &str| self.folder.path().join(name).into_os_string();
         let environment =
             [("HOME", path("")), ("XDG_STATE_HOME", path("state")), ("PINWRIGHT_CONFIG", path("config.toml"))];
@@ -59,8 +69,8 @@ impl Desk {
             environment: environment.map(|(name, value)| (name.to_owned(), value)).into(),
             out: &mut out,
             err: &mut err,
-            screen: Screen::default(),
-            colours: Colours::default(),
+            screen,
+            colours,
             tells_progress: false,
             may_prompt: false,
             interrupted: Arc::default(),

@@ -10,11 +10,8 @@ pub(super) fn has_stderr() -> bool {
     rustix::fs::fstat(std::io::stderr().as_fd()).is_ok_and(|stat| is_stream(&named, stat.st_dev, stat.st_ino))
 }
 
-/// Where stderr is journald's: then a line there would only be a poorer copy.
+/// Where events go instead of stderr where that is journald's, since a line there would only be a poorer copy.
 pub(super) fn layer() -> Option<Layer> {
-    if !has_stderr() {
-        return None;
-    }
     // What systemd counts as informational is our level of that name, not one above it.
     let priorities = PriorityMappings {
         info: Priority::Informational,

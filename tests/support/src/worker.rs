@@ -20,7 +20,7 @@ pub fn serve(measures: bool) -> io::Result<()> {
     if measures {
         os::process::harden().map_err(|error| error.source)?;
     }
-    telemetry::start(tracing::level_filters::LevelFilter::TRACE, false);
+    telemetry::start(tracing::level_filters::LevelFilter::TRACE, false, false);
     let mut planted: Vec<Vec<u8>> = Vec::new();
     let mut line = String::new();
     let mut input = io::stdin().lock();
