@@ -96,7 +96,7 @@ impl Apache {
         self.folder.path().join("ca.pem")
     }
 
-    /// Its calls in the order in which they ended: version of HTTP, user (`-` for none), status, method and path.
+    /// Its calls in the order in which they ended: how many came before it over the same connection, version of HTTP, user (`-` for none), status, method and path.
     pub fn calls(&self) -> Vec<String> {
         let log = fs::read_to_string(self.folder.path().join("calls.log")).unwrap_or_default();
         log.lines().map(str::to_owned).collect()
@@ -142,7 +142,7 @@ fn configuration(folder: &std::path::Path, port: u16, behind: &str, site: &Site)
     let origin = behind.trim_end_matches(path_of(behind));
     format!(
         "ServerRoot {here}\nServerName localhost\nListen 127.0.0.1:{port}\nPidFile {here}/pid\nMutex file:{here} default\n\
-         ErrorLog {here}/error.log\nLogLevel warn auth_gssapi:info\nLogFormat \"%H %u %>s %m %U\" calls\nCustomLog {here}/calls.log calls\n{modules}{user}{protocols}StartServers 1\nThreadsPerChild 64\n\
+         ErrorLog {here}/error.log\nLogLevel warn auth_gssapi:info\nLogFormat \"%k %H %u %>s %m %U\" calls\nCustomLog {here}/calls.log calls\n{modules}{user}{protocols}StartServers 1\nThreadsPerChild 64\n\
          ServerLimit 2\nMaxRequestWorkers 128\nSSLEngine on\nSSLCertificateFile {here}/ca.pem\nSSLCertificateKeyFile {here}/key.pem\n\
          {proof}<Location />\nAuthType GSSAPI\nAuthName \"MIM CM\"\nGssapiSSLonly On\n{mechanisms}\n{user_let_in}\n\
          RequestHeader unset Authorization\nRequestHeader set X-Remote-User \"expr=%{{REMOTE_USER}}\"\nProxyPass {origin}/\n</Location>\n"
