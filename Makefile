@@ -88,6 +88,7 @@ bench:
 	cargo bench --locked --features sim --bench enroll --bench agent --bench fleet --bench journal_of_many
 	cargo build $(VCARD)
 	cargo test --locked --all-features --test interop counts -- --nocapture
+	cargo test --locked --all-features --test kerberos figures -- --ignored --nocapture
 
 fuzz:
 	@packaging/system-packages $@

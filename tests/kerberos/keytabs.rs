@@ -20,7 +20,7 @@ fn a_keytab_signs_in_without_kinit_and_over_nobody_elses_tickets() {
     assert_eq!(bed.users(), ["AGENT1$@LAB.TEST", "AGENT2$@LAB.TEST"]);
     // A process that was not started for it, and has somebody's tickets: it would be that somebody.
     let failed = bed.caller().keytab(&keytab).tickets(&alice).fails();
-    failed.says("this process was not started for it", "pinwright agent", 2);
+    failed.says("this process was not started for it", "let the agent use it", 2);
     assert_eq!(bed.users().len(), 2);
 }
 

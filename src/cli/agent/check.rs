@@ -227,8 +227,8 @@ fn auth(auth: &Auth, keytab: Option<&TokenSource>, running_as: &RunningAs) -> Re
     }
     auth.check().map_err(|error| match &error {
         SignInError::Token(token) => match token.remedy_of_rights() {
-            Some(remedy) => with_remedy(&error, remedy),
-            None => error_text(&error),
+            Some(remedy) => with_remedy(token, remedy),
+            None => error_text(token),
         },
         SignInError::Kerberos(_) => with_remedy(&error, error.remedy()),
     })
