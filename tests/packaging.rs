@@ -308,6 +308,11 @@ fn the_whole_check_names_tiers_that_there_are() {
         let parsed = Command::new("bash").arg("-n").arg(root.join(".ci").join(script)).output().unwrap();
         assert!(parsed.status.success() && parsed.stderr.is_empty(), "{script}: {}", said(&parsed));
     }
+    let script = fs::read_to_string(root.join(".ci/run")).unwrap();
+    // tier NAME MINUTES COMMAND: the last word but one is the budget.
+    let tiers = script.lines().filter_map(|line| line.trim_start().strip_prefix("tier "));
+    let budgets: Vec<u32> = tiers.map(|tier| tier.rsplit(' ').nth(1).unwrap().parse().unwrap()).collect();
+    assert!(budgets.len() >= 5 && budgets.iter().sum::<u32>() <= 90, "{budgets:?}");
     let script = fs::read_to_string(root.join(".ci/debian-13")).unwrap();
     let tiers = script.lines().find_map(|line| line.strip_prefix("tiers='")?.strip_suffix('\'')).unwrap();
     for needed in ["pcscd", "interop", "agent", "agent_pcscd"] {

@@ -74,7 +74,8 @@ fn stamped(figures: &str, time: u64) -> String {
 
 /// Whether a card is inserted at this look: few at first, many before noon.
 fn is_inserted(look: u64) -> bool {
-    look % if look < 30 { 4 } else { 2 } == 0 || look == REFUSED || look == LOST
+    let every = if look < 30 { 4 } else { 2 };
+    look.is_multiple_of(every) || look == REFUSED || look == LOST
 }
 
 /// A morning with virtual cards and the stand-in for the server.

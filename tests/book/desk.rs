@@ -26,7 +26,7 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// `mark` is `run`, or `run: piv` with a PIV card, or `run: no server`.
+    /// `mark` is `run`, or `run: piv` with a PIV card, or `run: no card`, or `run: no server`.
     pub fn new(mark: &str) -> Self {
         let gids = GidsSettings::default();
         let settings = Settings::for_card(Uuid::from_bytes_le(gids.card_id), "", gids.admin_key);
@@ -34,6 +34,7 @@ impl Desk {
         let slot = readers.add("Virtual PCD 00 00");
         match mark {
             "run: piv" => slot.insert(PivCard::new(PivSettings::default())),
+            "run: no card" => {}
             _ => slot.insert(GidsCard::personalised(gids)),
         }
         readers.add("Virtual PCD 00 01");

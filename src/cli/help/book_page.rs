@@ -3,6 +3,8 @@
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use roff::{Inline, Roff, bold, italic, line_break, roman};
 
+use crate::operation::Operation;
+
 /// An empty argument of a request. A page has no date: two builds of one version are the same.
 const NOTHING: &str = "\"\"";
 
@@ -16,8 +18,8 @@ pub(super) struct BookPage {
     pub manual: &'static str,
     /// What it describes, for apropos(1).
     pub summary: &'static str,
-    /// The command, or the files.
-    pub synopsis: &'static [&'static str],
+    /// Commands with what follows them, or files.
+    pub synopsis: &'static [(Option<Operation>, &'static str)],
     /// The book's page.
     pub text: &'static str,
     /// Other pages, with their sections.
@@ -31,7 +33,11 @@ pub(super) const BOOK_PAGES: [BookPage; 2] = [
         section: "8",
         manual: "System Administration",
         summary: "sets the PIN of each smart card that is inserted",
-        synopsis: &["pinwright agent", "pinwright agent --check", "systemctl enable --now pinwright-agent"],
+        synopsis: &[
+            (Some(Operation::Agent), ""),
+            (Some(Operation::Agent), " --check"),
+            (None, "systemctl enable --now pinwright-agent"),
+        ],
         text: include_str!("../../../docs/src/agent.md"),
         see_also: "pinwright(1), pinwright-agent(1), pinwright-agent-status(1), pinwright.toml(5), pcscd(8), systemd.exec(5)",
     },
@@ -40,7 +46,11 @@ pub(super) const BOOK_PAGES: [BookPage; 2] = [
         section: "5",
         manual: "File Formats",
         summary: "configuration of pinwright",
-        synopsis: &["/etc/pinwright/config.toml", "/etc/pinwright/config.d/*.toml", "~/.config/pinwright/config.toml"],
+        synopsis: &[
+            (None, "/etc/pinwright/config.toml"),
+            (None, "/etc/pinwright/config.d/*.toml"),
+            (None, "~/.config/pinwright/config.toml"),
+        ],
         text: include_str!("../../../docs/src/configuration.md"),
         see_also: "pinwright(1), pinwright-config(1), pinwright-config-show(1), pinwright-agent(8), systemd.exec(5)",
     },
@@ -59,11 +69,12 @@ impl BookPage {
         page.roff.control("TH", [self.name, self.section, NOTHING, source, self.manual]);
         page.roff.control("SH", ["NAME"]).text([roman(format!("{} - {}", self.name, self.summary))]);
         page.roff.control("SH", ["SYNOPSIS"]);
-        for (number, line) in self.synopsis.iter().enumerate() {
+        for (number, (command, rest)) in self.synopsis.iter().enumerate() {
             if number > 0 {
                 page.roff.control("br", []);
             }
-            page.roff.text([bold(*line)]);
+            let command = command.map(|command| command.to_string()).unwrap_or_default();
+            page.roff.text([bold(command + rest)]);
         }
         page.roff.control("SH", ["DESCRIPTION"]);
         page.is_begun = true;

@@ -56,11 +56,63 @@ impl CardRecords {
             let is_sound = is_plain(&record.id) && !record.entries.is_empty() && record.card_id() == Some(card_id);
             is_sound.then_some(record)
         };
-        let count = self.records.len();
-        let records: Vec<Record> = self.records.into_iter().filter_map(understood).collect();
-        if records.len() < count {
-            tracing::info!("{} of {count} records of the card are not understood", count - records.len());
-        }
-        records
+        let passed_over = || tracing::info!("a record of the card is not understood");
+        self.records
+            .into_iter()
+            .filter_map(|told| {
+                understood(told).or_else(|| {
+                    passed_over();
+                    None
+                })
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::job::effect::ProofState;
+    use crate::job::journal::{Facts, Phase, Stage};
+
+    const CARD: Uuid = Uuid::from_u128(1);
+    const OTHER: Uuid = Uuid::from_u128(2);
+
+    fn record(id: &str, card_id: Option<Uuid>) -> Record {
+        let at = "2026-11-29T00:00:00Z".to_owned();
+        let facts = Facts { card_id, ..Facts::default() };
+        let entry =
+            Entry { at: at.clone(), stage: Stage::Prove, phase: Phase::AboutTo, proof: ProofState::Shown, facts };
+        Record { version: Version::Two, id: id.to_owned(), job: JobKind::SetPin, started: at, entries: vec![entry] }
+    }
+
+    #[test]
+    fn what_is_told_of_this_card_comes_back() {
+        let records = vec![record("a-1", Some(CARD)), record("b-2", Some(CARD))];
+        assert_eq!(CardRecords::new(CARD, records.clone()).unwrap().of(CARD), records);
+    }
+
+    #[test]
+    fn what_is_told_of_another_card_or_in_another_version_counts_for_nothing() {
+        let told = || CardRecords::new(CARD, vec![record("a-1", Some(CARD))]).unwrap();
+        assert!(told().of(OTHER).is_empty());
+        assert!(CardRecords { schema: "pinwright.agent-card/2".to_owned(), ..told() }.of(CARD).is_empty());
+    }
+
+    #[test]
+    fn only_sound_records_are_understood() {
+        let sound = record("a-1", Some(CARD));
+        let records = vec![
+            record("../a", Some(CARD)),
+            record("b-2", Some(OTHER)),
+            record("c-3", None),
+            Record { entries: Vec::new(), ..record("d-4", Some(CARD)) },
+            sound.clone(),
+        ];
+        let mut told = CardRecords::new(CARD, records).unwrap();
+        told.records.push(json!({ "id": "e-5" }));
+        assert_eq!(told.of(CARD), [sound]);
     }
 }

@@ -116,4 +116,12 @@ mod tests {
         assert!(told(io::Error::other("too many open files")).starts_with("see to what the system says"));
         assert!(told(ErrorKind::StorageFull.into()).starts_with("make room"));
     }
+
+    #[test]
+    fn what_is_busy_is_named() {
+        let told = |of| JournalError::Busy { of }.to_string();
+        let id = Uuid::from_u128(7);
+        assert_eq!(told(LockOf::Card(id)), format!("another pinwright process works on card {id}"));
+        assert_eq!(told(LockOf::Request(id)), format!("another pinwright process works on request {id}"));
+    }
 }

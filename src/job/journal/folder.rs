@@ -208,3 +208,58 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
         result => result,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn cards_with_serial_numbers_in_a_row_are_spread_over_all_shards() {
+        for others in [0, u128::MAX << 8] {
+            let shards: BTreeSet<u8> =
+                (0..=u8::MAX).map(|serial| shard(Uuid::from_u128(others | u128::from(serial)))).collect();
+            assert_eq!(shards.len(), usize::from(SHARDS) + 1);
+        }
+    }
+
+    #[test]
+    fn a_lock_ends_with_its_owner_though_a_child_has_the_file_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("card.lock");
+        let card = LockOf::Card(Uuid::nil());
+        let held = lock(&path, card).unwrap();
+        let as_a_child = held.0.try_clone().unwrap();
+        assert!(matches!(lock(&path, card), Err(JournalError::Busy { .. })));
+        drop(held);
+        assert!(lock(&path, card).is_ok());
+        drop(as_a_child);
+    }
+
+    #[test]
+    fn a_record_is_read_up_to_the_limit_and_not_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record.json");
+        let most = usize::try_from(RECORD_MAX).unwrap();
+        fs::write(&path, vec![b'x'; most]).unwrap();
+        assert_eq!(read(&path).unwrap().len(), most);
+        fs::write(&path, vec![b'x'; most + 1]).unwrap();
+        assert!(matches!(read(&path), Err(ReadError::NoRecord(_))));
+        assert!(matches!(read(&folder.path().join("none.json")), Err(ReadError::Gone)));
+        assert!(matches!(read(&path.join("below")), Err(ReadError::Io(_))));
+    }
+
+    #[test]
+    fn only_what_is_not_there_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let none = folder.path().join("none");
+        assert!(entries(&none).unwrap().is_empty());
+        remove(&none).unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(entries(&file).is_err());
+        assert!(remove(folder.path()).is_err());
+        assert!(sync_parent(&none.join("file")).is_err());
+    }
+}

@@ -213,10 +213,54 @@ mod tests {
         let good = fs::read(folder.names()).unwrap();
         assert!(!of_card(&folder, card).unwrap().1);
         let zeroed = [&good[..WIDTH], &[0; WIDTH]].concat();
+        let nameless = |byte: u8| [&good[..WIDTH], &[byte; WIDTH - 1], b"\n"].concat();
         let other = String::from_utf8(good.clone()).unwrap().replace("names/1", "names/2");
-        for bad in [&good[..good.len() - 1], &[], &zeroed, other.as_bytes()] {
+        for bad in [&good[..good.len() - 1], &[], &zeroed, &nameless(b' '), &nameless(0), other.as_bytes()] {
             fs::write(folder.names(), bad).unwrap();
             assert_eq!(of_card(&folder, card).unwrap(), (vec![format!("{card}_a-1.json")], true));
+        }
+    }
+
+    /// A list of one name as it stands on disk, made so long after its folder's last change; the folder's name is in it.
+    fn is_believed(changed: SystemTime, listed_after: Duration) -> bool {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder(temporary.path().to_owned());
+        fs::create_dir(folder.0.join("v2")).unwrap();
+        let line = |text: String| format!("{text:<width$}\n", width = WIDTH - 1);
+        let header = line(format!("{SCHEMA} {} {} 1", nanos(changed), nanos(changed + listed_after)));
+        fs::write(folder.names(), header + &line("name.json".to_owned())).unwrap();
+        File::open(&folder.0).unwrap().set_modified(changed).unwrap();
+        Kept::open(&folder).is_some()
+    }
+
+    #[test]
+    fn a_list_that_a_later_change_could_bear_the_time_of_is_not_believed() {
+        let tick = Duration::from_nanos(1);
+        let whole = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
+        for (changed, step) in [(whole + Duration::from_millis(5), TIME_STEP), (whole, COARSE_TIME_STEP)] {
+            assert!(!is_believed(changed, Duration::ZERO));
+            assert!(!is_believed(changed, step));
+            assert!(is_believed(changed, step + tick));
+        }
+    }
+
+    #[test]
+    fn a_turn_of_pruning_looks_at_each_name_once() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder(temporary.path().to_owned());
+        fs::create_dir(folder.0.join("v2")).unwrap();
+        let names: Vec<String> = (1..=12).map(|card| format!("{}_a-1.json", Uuid::from_u128(card))).collect();
+        for name in &names {
+            fs::write(folder.0.join(name), "").unwrap();
+        }
+        settled(&folder);
+        refresh(&folder).unwrap();
+        let mut kept = Kept::open(&folder).unwrap();
+        assert_eq!(kept.starting_with(&names[3]).unwrap(), [names[3].clone()]);
+        for _ in 0..50 {
+            let mut some = kept.some();
+            some.sort();
+            assert_eq!(some, names);
         }
     }
 }
