@@ -14,7 +14,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 .PHONY: help demo test compare interop soak lint advisories msrv bench fuzz residue mutants docs picture install uninstall deb rpm sbom \
 	reproducible dist
 
-# libclang has no C headers of its own; those of gcc serve (tests/vcard makes bindings of C code).
+# libclang has no C headers of its own; those of gcc serve (tests/vcard and the feature `kerberos` make bindings of C code).
 BINDGEN_EXTRA_CLANG_ARGS ?= $(shell gcc -print-file-name=include 2>/dev/null | sed -n 's|^/|-I/|p')
 export BINDGEN_EXTRA_CLANG_ARGS
 
@@ -99,6 +99,7 @@ bench:
 	cargo bench --locked --features sim --bench enroll --bench agent --bench fleet --bench journal_of_many
 	cargo build $(VCARD)
 	cargo test --locked --all-features --test interop counts -- --nocapture
+	cargo test --locked --all-features --test kerberos figures -- --ignored --nocapture
 
 fuzz:
 	@packaging/system-packages $@

@@ -7,7 +7,7 @@ use super::running_as::RunningAs;
 use crate::config::{Config, ConfigError};
 use crate::error_text::error_text;
 use crate::os::service::credentials;
-use crate::server::auth::{Auth, TokenSource};
+use crate::server::auth::{Auth, SignInError, TokenSource};
 use crate::server::{self, Client, Proxy, SetupError, TrustError};
 
 /// The configuration as a whole, and the files that it was read from, where they are known. A warning of it is one.
@@ -47,7 +47,7 @@ pub(super) fn tell_of_server(
     let found = files(settings, running_as);
     let is_usable = found.is_ok();
     findings.result(Probe::Server, found);
-    tell_of_sign_in(&settings.auth, running_as, findings);
+    tell_of_sign_in(&settings.auth, settings.auth.keytab(), running_as, findings);
     is_usable
 }
 
@@ -55,6 +55,14 @@ fn files(settings: &server::Settings, running_as: &RunningAs) -> Result<String, 
     settings.ca_file.as_deref().map_or(Ok(()), |file| running_as.sees(file))?;
     if let Some(Proxy { credentials: Some((_, TokenSource::File(file))), .. }) = &settings.proxy {
         running_as.sees(file)?;
+    }
+    if let Some(identity) = &settings.identity {
+        running_as.sees(&identity.certificate)?;
+        match &identity.key {
+            TokenSource::File(file) => running_as.sees(file)?,
+            TokenSource::Credential(name) if credentials().is_none() => return Ok(only_in_the_unit(name)),
+            TokenSource::Credential(_) => {}
+        }
     }
     Client::new(settings).map_err(|error| {
         let remedy = match &error {
@@ -64,6 +72,7 @@ fn files(settings: &server::Settings, running_as: &RunningAs) -> Result<String, 
             }
             SetupError::Trust(TrustError::CaFile { .. }) => "mend the file of `server.ca_file` as that says".to_owned(),
             SetupError::Trust(TrustError::Setup(_)) => "report this: it is a defect in pinwright".to_owned(),
+            SetupError::Identity(cause) => cause.remedy(),
             SetupError::Http(cause) => cause.remedy(),
         };
         Fault::new(error_text(&error), remedy)
@@ -76,22 +85,32 @@ pub(super) fn trusted(settings: &server::Settings) -> String {
     settings.ca_file.as_ref().map_or("the system's authorities".to_owned(), |file| file.display().to_string())
 }
 
-fn tell_of_sign_in(auth: &Auth, running_as: &RunningAs, findings: &mut Findings) {
+fn tell_of_sign_in(auth: &Auth, keytab: Option<&TokenSource>, running_as: &RunningAs, findings: &mut Findings) {
     if let Auth::Bearer(TokenSource::File(file)) = auth
         && let Err(Fault { reason, remedy }) = running_as.sees(file)
     {
         return findings.failed(Probe::ServerAuth, reason, remedy);
     }
-    match auth {
-        Auth::Bearer(TokenSource::Credential(name)) if credentials().is_none() => {
+    if let Some(TokenSource::File(file)) = keytab
+        && let Err(Fault { reason, remedy }) = running_as.sees(file)
+    {
+        return findings.failed(Probe::ServerAuth, reason, remedy);
+    }
+    match (auth, keytab) {
+        (Auth::Bearer(TokenSource::Credential(name)), _) | (_, Some(TokenSource::Credential(name)))
+            if credentials().is_none() =>
+        {
             findings.unknown(Probe::ServerAuth, only_in_the_unit(name));
         }
-        auth => match (auth.check(), auth.exposure()) {
+        (auth, _) => match (auth.check(), auth.exposure()) {
             (Err(error), _) => {
-                let remedy = error.remedy_of_rights().unwrap_or_else(|| {
-                    "put a token where `server.token_file` or `server.token_credential` points, or correct that"
-                        .to_owned()
-                });
+                let remedy = match &error {
+                    SignInError::Token(token) => token.remedy_of_rights().unwrap_or_else(|| {
+                        "put a token where `server.token_file` or `server.token_credential` points, or correct that"
+                            .to_owned()
+                    }),
+                    SignInError::Kerberos(_) => error.remedy(),
+                };
                 findings.failed(Probe::ServerAuth, error_text(&error), remedy);
             }
             (Ok(_), Some(exposure)) => {

@@ -2,7 +2,7 @@
 
 use super::finding::{Findings, Probe};
 use crate::error_text::error_text;
-use crate::server::auth::{Auth, Offered, SPOKEN};
+use crate::server::auth::{Auth, Offered, SPOKEN, SignInError};
 use crate::server::{Client, Look, ServerProblem};
 
 /// Gives whether the server lets us in.
@@ -35,6 +35,9 @@ pub(super) async fn tell(client: &Client, auth: &Auth, look: &Look, findings: &m
             "have this user given rights in MIM CM (read profile templates and requests); IIS answers 403, too, where it wants a client \
              certificate or does not take this machine's address",
         ),
+        ServerProblem::SignIn(error @ SignInError::Kerberos(_)) => {
+            findings.failed(Probe::SignIn, format!("{}; {offer}", error_text(error)), error.remedy());
+        }
         // Told of as the setting that it is, or given by systemd to the unit alone.
         ServerProblem::SignIn(_) => {
             findings.skipped(Probe::SignIn, format!("there is nothing here to sign in with (server.auth); {offer}"));

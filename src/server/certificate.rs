@@ -111,6 +111,19 @@ impl Certificate {
         })
     }
 
+    /// Why it is not valid at this moment, as the end of a sentence; `None`: it is, or does not say.
+    pub fn is_not_valid(&self, now: SystemTime) -> Option<String> {
+        let (first, last) = self.validity?;
+        let day = |moment: SystemTime| {
+            humantime::format_rfc3339_seconds(moment).to_string().chars().take(10).collect::<String>()
+        };
+        match () {
+            () if now > last => Some(format!("expired on {}", day(last))),
+            () if now < first => Some(format!("is not valid before {}", day(first))),
+            () => None,
+        }
+    }
+
     /// Whether it names itself as its issuer.
     pub fn is_self_issued(&self) -> bool {
         self.subject == self.issuer

@@ -8,8 +8,9 @@ use super::call::Call;
 use super::connect::ClientError;
 use super::error::{ServerError, ServerProblem};
 use super::http::Http;
+use super::identity::IdentityError;
 use super::settings::Settings;
-use super::tls;
+use super::tls::{self, TlsError};
 use super::verifier::ShownChains;
 use super::wire::{self, FromObject};
 
@@ -19,6 +20,9 @@ pub enum SetupError {
     /// Trust.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// Our own certificate.
+    #[error("the client certificate can't be shown")]
+    Identity(#[from] IdentityError),
     /// The HTTP client.
     #[error(transparent)]
     Http(#[from] ClientError),
@@ -30,14 +34,23 @@ pub struct Client {
     pub(super) shown: ShownChains,
 }
 
+impl From<TlsError> for SetupError {
+    fn from(error: TlsError) -> Self {
+        match error {
+            TlsError::Trust(error) => Self::Trust(error),
+            TlsError::Identity(error) => Self::Identity(error),
+        }
+    }
+}
+
 impl Client {
     /// Makes a client; nothing is sent yet.
     ///
     /// # Errors
-    /// The authorities' file can't be read, or the libraries refuse.
+    /// The authorities' file or the client certificate can't be used, or the libraries refuse.
     pub fn new(settings: &Settings) -> Result<Self, SetupError> {
-        let tls = tls::configuration(settings.ca_file.as_deref())?;
-        Ok(Self { http: Http::new(tls, settings)?, shown: ShownChains::default() })
+        let tls = tls::configuration(settings.ca_file.as_deref(), settings.identity.as_ref());
+        Ok(Self { http: Http::new(tls.map_err(SetupError::from)?, settings)?, shown: ShownChains::default() })
     }
 
     /// The same, for one who wants to see what the server shows: see [`Client::chain`].
@@ -46,8 +59,8 @@ impl Client {
     /// As [`Client::new`].
     pub fn noting(settings: &Settings) -> Result<Self, SetupError> {
         let shown = ShownChains::default();
-        let tls = tls::noting(settings.ca_file.as_deref(), Some(shown.clone()))?;
-        Ok(Self { http: Http::new(tls, settings)?, shown })
+        let tls = tls::noting(settings.ca_file.as_deref(), settings.identity.as_ref(), Some(shown.clone()));
+        Ok(Self { http: Http::new(tls.map_err(SetupError::from)?, settings)?, shown })
     }
 
     /// Forgets the connections: what they have read goes with the runtime that drives them. The next call opens a new one.

@@ -2,31 +2,49 @@
 
 mod anonymous;
 mod bearer;
+mod challenge;
+mod kerberos_error;
+mod keytab;
 mod lifetime;
+#[cfg(feature = "kerberos")]
+mod negotiate;
 mod offered;
 mod sign_in;
 mod token;
 
 use self::anonymous::Anonymous;
 use self::bearer::Bearer;
+pub use self::challenge::Challenge;
+pub(super) use self::kerberos_error::NTLM;
+pub use self::kerberos_error::{KerberosError, LibraryError, Reason, Sought};
+pub use self::keytab::{KERBEROS_VARIABLES, KeytabError, kerberos_environment, look as look_at_keytab};
 pub use self::lifetime::Lifetime;
+#[cfg(feature = "kerberos")]
+pub use self::negotiate::{ChannelBindings, Negotiate};
 pub use self::offered::Offered;
-pub(super) use self::sign_in::{Next, SignIn};
+pub(super) use self::sign_in::{FRESH_TOKEN, Next, SignIn};
 pub use self::sign_in::{SignInError, Stop};
 pub use self::token::{TokenError, TokenSource};
 use crate::os::files::Exposure;
 
 /// The kind of authentication that the server's administrator has chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Auth {
     /// None: for servers that know us by other means.
     None,
     /// `Authorization: Bearer`, with a token that another program renews.
     Bearer(TokenSource),
+    /// `Authorization: Negotiate`, with Kerberos.
+    #[cfg(feature = "kerberos")]
+    Negotiate(Negotiate),
 }
 
 /// The schemes of `WWW-Authenticate` that this program can answer, with the value of `server.auth` for each.
-pub const SPOKEN: [(&str, &str); 1] = [("Bearer", "bearer")];
+pub const SPOKEN: &[(&str, &str)] = &[
+    ("Bearer", "bearer"),
+    #[cfg(feature = "kerberos")]
+    ("Negotiate", "negotiate"),
+];
 
 impl Auth {
     /// The value of `server.auth`.
@@ -35,6 +53,8 @@ impl Auth {
         match self {
             Self::None => "none",
             Self::Bearer(_) => "bearer",
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(_) => "negotiate",
         }
     }
 
@@ -44,6 +64,8 @@ impl Auth {
         match self {
             Self::None => None,
             Self::Bearer(_) => Some("Bearer"),
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(_) => Some("Negotiate"),
         }
     }
 
@@ -55,6 +77,8 @@ impl Auth {
         match self {
             Self::None => Ok(None),
             Self::Bearer(source) => source.lifetime().map(Some),
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(_) => Ok(None),
         }
     }
 
@@ -63,6 +87,8 @@ impl Auth {
         match self {
             Self::None => Box::new(Anonymous),
             Self::Bearer(source) => Box::new(Bearer::new(source.clone())),
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(negotiate) => negotiate.sign_in(),
         }
     }
 
@@ -72,17 +98,63 @@ impl Auth {
         match self {
             Self::None => None,
             Self::Bearer(source) => source.warning(),
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(_) => None,
         }
     }
 
-    /// Whether there is something to prove it with now, and what, in words.
+    /// Whether a call that changes the server can be sent with its credentials at once. Otherwise a call that changes nothing has to be
+    /// made first, from which the sign-in learns what it needs.
+    pub(super) fn is_prepared(&self) -> bool {
+        match self {
+            Self::None | Self::Bearer(_) => true,
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(negotiate) => negotiate.is_prepared(),
+        }
+    }
+
+    /// Whether the sign-in has to see the server's certificate.
+    pub(super) fn is_bound_to_tls(&self) -> bool {
+        match self {
+            Self::None | Self::Bearer(_) => false,
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(negotiate) => negotiate.is_bound_to_tls(),
+        }
+    }
+
+    /// The same for the agent, which has a keytab of its own and no person's tickets.
+    #[must_use]
+    pub fn with_keytab(self, keytab: &TokenSource, principal: Option<&str>) -> Self {
+        match self {
+            Self::None | Self::Bearer(_) => {
+                let _ = (keytab, principal);
+                self
+            }
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(negotiate) => Self::Negotiate(negotiate.with_keytab(keytab.clone(), principal)),
+        }
+    }
+
+    /// The keytab, where it is one that signs in.
+    #[must_use]
+    pub fn keytab(&self) -> Option<&TokenSource> {
+        match self {
+            Self::None | Self::Bearer(_) => None,
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(negotiate) => negotiate.keytab(),
+        }
+    }
+
+    /// Whether there is something to prove it with now, and what, in words. Nobody is asked for a ticket.
     ///
     /// # Errors
-    /// The token can't be read or is none.
-    pub fn check(&self) -> Result<String, TokenError> {
+    /// Token or keytab can't be read, or are none.
+    pub fn check(&self) -> Result<String, SignInError> {
         match self {
             Self::None => Ok("none".to_owned()),
-            Self::Bearer(source) => source.header().map(|_| "a bearer token is there".to_owned()),
+            Self::Bearer(source) => Ok(source.header().map(|_| "a bearer token is there".to_owned())?),
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(negotiate) => negotiate.check(),
         }
     }
 }
