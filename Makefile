@@ -4,7 +4,9 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 CARGO_TARGET_DIR ?= target
 # What is built in beyond the default, for `make install` and the packages: features of Cargo.toml with commas.
-FEATURES ?=
+ifeq ($(shell uname -s),Linux)
+FEATURES ?= kerberos
+endif
 # What the scripts of packaging/ read.
 SETTINGS = PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' DESTDIR='$(DESTDIR)' FEATURES='$(FEATURES)' \
 	CARGO_TARGET_DIR='$(abspath $(CARGO_TARGET_DIR))'
