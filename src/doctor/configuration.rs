@@ -7,7 +7,7 @@ use super::running_as::RunningAs;
 use crate::config::{Config, ConfigError};
 use crate::error_text::error_text;
 use crate::os::service::credentials;
-use crate::server::auth::{Auth, SignInError, TokenSource};
+use crate::server::auth::{Auth, SignInError, TokenError, TokenSource};
 use crate::server::{self, Client, Proxy, SetupError, TrustError};
 
 /// The configuration as a whole, and the files that it was read from, where they are known. A warning of it is one.
@@ -104,14 +104,11 @@ fn tell_of_sign_in(auth: &Auth, keytab: Option<&TokenSource>, running_as: &Runni
         }
         (auth, _) => match (auth.check(), auth.exposure()) {
             (Err(error), _) => {
-                let remedy = match &error {
-                    SignInError::Token(token) => token.remedy_of_rights().unwrap_or_else(|| {
-                        "put a token where `server.token_file` or `server.token_credential` points, or correct that"
-                            .to_owned()
-                    }),
-                    SignInError::Kerberos(_) => error.remedy(),
+                let (reason, remedy) = match &error {
+                    SignInError::Token(token) => (error_text(token), remedy_of_token(token)),
+                    SignInError::Kerberos(_) => (error_text(&error), error.remedy()),
                 };
-                findings.failed(Probe::ServerAuth, error_text(&error), remedy);
+                findings.failed(Probe::ServerAuth, reason, remedy);
             }
             (Ok(_), Some(exposure)) => {
                 findings.warning(Probe::ServerAuth, format!("the bearer token: {exposure}"), exposure.remedy());
@@ -119,6 +116,12 @@ fn tell_of_sign_in(auth: &Auth, keytab: Option<&TokenSource>, running_as: &Runni
             (Ok(told), None) => findings.ok(Probe::ServerAuth, told),
         },
     }
+}
+
+fn remedy_of_token(error: &TokenError) -> String {
+    error.remedy_of_rights().unwrap_or_else(|| {
+        "put a token where `server.token_file` or `server.token_credential` points, or correct that".to_owned()
+    })
 }
 
 /// Why a credential is not looked at.
