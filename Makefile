@@ -4,7 +4,9 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 CARGO_TARGET_DIR ?= target
 # What is built in beyond the default, for `make install` and the packages: features of Cargo.toml with commas.
-FEATURES ?=
+ifeq ($(shell uname -s),Linux)
+FEATURES ?= kerberos
+endif
 # What the scripts of packaging/ read.
 SETTINGS = PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' DESTDIR='$(DESTDIR)' FEATURES='$(FEATURES)' \
 	CARGO_TARGET_DIR='$(abspath $(CARGO_TARGET_DIR))'
@@ -124,11 +126,6 @@ docs:
 picture:
 	@packaging/system-packages $@
 	cargo test --locked --features sim --test book --test agent -- --ignored draw
-
-# On Linux with sign-in by Kerberos, elsewhere without: its library was not tried there.
-ifeq ($(shell uname -s),Linux)
-install: FEATURES := $(or $(FEATURES),kerberos)
-endif
 
 # Into a tree (DESTDIR) nothing is installed that this system lacks: that is the packager's.
 install:

@@ -7,7 +7,7 @@ use super::running_as::RunningAs;
 use crate::config::{Config, ConfigError};
 use crate::error_text::error_text;
 use crate::os::service::credentials;
-use crate::server::auth::{Auth, SignInError, TokenSource};
+use crate::server::auth::{Auth, SignInError, TokenError, TokenSource};
 use crate::server::{self, Client, Proxy, SetupError, TrustError};
 
 /// The configuration as a whole, and the files that it was read from, where they are known. A warning of it is one.
@@ -47,12 +47,15 @@ pub(super) fn tell_of_server(
     let found = files(settings, running_as);
     let is_usable = found.is_ok();
     findings.result(Probe::Server, found);
-    tell_of_sign_in(&settings.auth, running_as, findings);
+    tell_of_sign_in(&settings.auth, settings.auth.keytab(), running_as, findings);
     is_usable
 }
 
 fn files(settings: &server::Settings, running_as: &RunningAs) -> Result<String, Fault> {
     settings.ca_file.as_deref().map_or(Ok(()), |file| running_as.sees(file))?;
+    if let Some(Proxy { credentials: Some((_, TokenSource::File(file))), .. }) = &settings.proxy {
+        running_as.sees(file)?;
+    }
     if let Some(identity) = &settings.identity {
         running_as.sees(&identity.certificate)?;
         match &identity.key {
@@ -60,9 +63,6 @@ fn files(settings: &server::Settings, running_as: &RunningAs) -> Result<String, 
             TokenSource::Credential(name) if credentials().is_none() => return Ok(only_in_the_unit(name)),
             TokenSource::Credential(_) => {}
         }
-    }
-    if let Some(Proxy { credentials: Some((_, TokenSource::File(file))), .. }) = &settings.proxy {
-        running_as.sees(file)?;
     }
     Client::new(settings).map_err(|error| {
         let remedy = match &error {
@@ -85,27 +85,30 @@ pub(super) fn trusted(settings: &server::Settings) -> String {
     settings.ca_file.as_ref().map_or("the system's authorities".to_owned(), |file| file.display().to_string())
 }
 
-fn tell_of_sign_in(auth: &Auth, running_as: &RunningAs, findings: &mut Findings) {
+fn tell_of_sign_in(auth: &Auth, keytab: Option<&TokenSource>, running_as: &RunningAs, findings: &mut Findings) {
     if let Auth::Bearer(TokenSource::File(file)) = auth
         && let Err(Fault { reason, remedy }) = running_as.sees(file)
     {
         return findings.failed(Probe::ServerAuth, reason, remedy);
     }
-    match auth {
-        Auth::Bearer(TokenSource::Credential(name)) if credentials().is_none() => {
+    if let Some(TokenSource::File(file)) = keytab
+        && let Err(Fault { reason, remedy }) = running_as.sees(file)
+    {
+        return findings.failed(Probe::ServerAuth, reason, remedy);
+    }
+    match (auth, keytab) {
+        (Auth::Bearer(TokenSource::Credential(name)), _) | (_, Some(TokenSource::Credential(name)))
+            if credentials().is_none() =>
+        {
             findings.unknown(Probe::ServerAuth, only_in_the_unit(name));
         }
-        auth => match (auth.check(), auth.exposure()) {
+        (auth, _) => match (auth.check(), auth.exposure()) {
             (Err(error), _) => {
-                let (told, remedy) = match &error {
-                    SignInError::Token(token) => (error_text(token), token.remedy_of_rights()),
-                    SignInError::Kerberos(_) => (error_text(&error), Some(error.remedy())),
+                let (reason, remedy) = match &error {
+                    SignInError::Token(token) => (error_text(token), remedy_of_token(token)),
+                    SignInError::Kerberos(_) => (error_text(&error), error.remedy()),
                 };
-                let remedy = remedy.unwrap_or_else(|| {
-                    "put a token where `server.token_file` or `server.token_credential` points, or correct that"
-                        .to_owned()
-                });
-                findings.failed(Probe::ServerAuth, told, remedy);
+                findings.failed(Probe::ServerAuth, reason, remedy);
             }
             (Ok(_), Some(exposure)) => {
                 findings.warning(Probe::ServerAuth, format!("the bearer token: {exposure}"), exposure.remedy());
@@ -113,6 +116,12 @@ fn tell_of_sign_in(auth: &Auth, running_as: &RunningAs, findings: &mut Findings)
             (Ok(told), None) => findings.ok(Probe::ServerAuth, told),
         },
     }
+}
+
+fn remedy_of_token(error: &TokenError) -> String {
+    error.remedy_of_rights().unwrap_or_else(|| {
+        "put a token where `server.token_file` or `server.token_credential` points, or correct that".to_owned()
+    })
 }
 
 /// Why a credential is not looked at.

@@ -34,6 +34,7 @@ pub use self::finding::{Finding, Findings, Group, Name, Probe, State};
 use self::running_as::RunningAs;
 use crate::config::{Config, ConfigError, Explained};
 use crate::reader::Readers;
+use crate::server::Settings;
 
 /// The PC/SC service that the readers are of.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +61,7 @@ pub fn of_person(explained: Result<&Explained, &ConfigError>, card_side: CardSid
     match explained {
         Ok(Explained { config, files, .. }) => {
             configuration::tell(config, files, &mut findings);
-            common(config, card_side, &RunningAs::here(), &mut findings);
+            common(config, config.server.as_ref(), card_side, &RunningAs::here(), &mut findings);
         }
         Err(error) => {
             configuration::tell_of_error(error, &mut findings);
@@ -76,15 +77,20 @@ pub fn of_agent(config: &Config, running_as: &RunningAs, card_side: CardSide<'_>
     let mut findings = Findings::of_waiting();
     configuration::tell(config, &[], &mut findings);
     if agent::tell(config, running_as, &mut findings) {
-        let as_agent = Config { server: config.server_of_agent(), ..config.clone() };
-        common(&as_agent, card_side, running_as, &mut findings);
+        common(config, config.server_of_agent().as_ref(), card_side, running_as, &mut findings);
     }
     findings
 }
 
-fn common(config: &Config, card_side: CardSide<'_>, running_as: &RunningAs, findings: &mut Findings) {
+fn common(
+    config: &Config,
+    server: Option<&Settings>,
+    card_side: CardSide<'_>,
+    running_as: &RunningAs,
+    findings: &mut Findings,
+) {
     journal::tell(config.journal.as_ref(), running_as, findings);
-    let is_usable = configuration::tell_of_server(config.server.as_ref(), running_as, findings);
+    let is_usable = configuration::tell_of_server(server, running_as, findings);
     secret_files::tell(&config.sources, running_as, findings);
     match running_as.limits() {
         Some(limits) => process::tell_of_unit(limits, findings),
@@ -93,7 +99,7 @@ fn common(config: &Config, card_side: CardSide<'_>, running_as: &RunningAs, find
     if service::tell(card_side, findings) {
         cards::tell(config, card_side.readers, findings);
     }
-    match &config.server {
+    match server {
         Some(settings) if is_usable => server::tell(settings, findings),
         Some(_) => server::pass_over("what `[server]` names can't be used", findings),
         None => server::pass_over("no server is configured", findings),

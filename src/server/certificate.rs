@@ -7,10 +7,10 @@ use std::time::SystemTime;
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OBJECT_IDENTIFIER: u8 = 0x06;
-const SEQUENCE: u8 = 0x30;
-const SET: u8 = 0x31;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
+const SEQUENCE: u8 = 0x30;
+const SET: u8 = 0x31;
 const BMP_STRING: u8 = 0x1E;
 const CONTEXT_0: u8 = 0xA0;
 const CONTEXT_3: u8 = 0xA3;
@@ -115,8 +115,7 @@ impl Certificate {
     pub fn is_not_valid(&self, now: SystemTime) -> Option<String> {
         let (first, last) = self.validity?;
         let day = |moment: SystemTime| {
-            let moment = jiff::Timestamp::try_from(moment).map(|moment| moment.strftime("%Y-%m-%d").to_string());
-            moment.unwrap_or_else(|_| "another day".to_owned())
+            humantime::format_rfc3339_seconds(moment).to_string().chars().take(10).collect::<String>()
         };
         match () {
             () if now > last => Some(format!("expired on {}", day(last))),

@@ -34,13 +34,23 @@ pub struct Client {
     pub(super) shown: ShownChains,
 }
 
+impl From<TlsError> for SetupError {
+    fn from(error: TlsError) -> Self {
+        match error {
+            TlsError::Trust(error) => Self::Trust(error),
+            TlsError::Identity(error) => Self::Identity(error),
+        }
+    }
+}
+
 impl Client {
     /// Makes a client; nothing is sent yet.
     ///
     /// # Errors
     /// The authorities' file or the client certificate can't be used, or the libraries refuse.
     pub fn new(settings: &Settings) -> Result<Self, SetupError> {
-        Self::with(settings, None)
+        let tls = tls::configuration(settings.ca_file.as_deref(), settings.identity.as_ref());
+        Ok(Self { http: Http::new(tls.map_err(SetupError::from)?, settings)?, shown: ShownChains::default() })
     }
 
     /// The same, for one who wants to see what the server shows: see [`Client::chain`].
@@ -48,16 +58,9 @@ impl Client {
     /// # Errors
     /// As [`Client::new`].
     pub fn noting(settings: &Settings) -> Result<Self, SetupError> {
-        Self::with(settings, Some(ShownChains::default()))
-    }
-
-    fn with(settings: &Settings, shown: Option<ShownChains>) -> Result<Self, SetupError> {
-        let tls = tls::configuration(settings.ca_file.as_deref(), settings.identity.as_ref(), shown.clone());
-        let tls = tls.map_err(|error| match error {
-            TlsError::Trust(error) => SetupError::Trust(error),
-            TlsError::Identity(error) => SetupError::Identity(error),
-        })?;
-        Ok(Self { http: Http::new(tls, settings)?, shown: shown.unwrap_or_default() })
+        let shown = ShownChains::default();
+        let tls = tls::noting(settings.ca_file.as_deref(), settings.identity.as_ref(), Some(shown.clone()));
+        Ok(Self { http: Http::new(tls.map_err(SetupError::from)?, settings)?, shown })
     }
 
     /// Forgets the connections: what they have read goes with the runtime that drives them. The next call opens a new one.

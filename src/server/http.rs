@@ -379,7 +379,7 @@ mod tests {
             http_versions: HttpVersions::auto(),
             proxy: None,
         };
-        let http = Http::new(tls::configuration(None, None, None).unwrap(), &settings).unwrap();
+        let http = Http::new(tls::configuration(None, None).unwrap(), &settings).unwrap();
         let call = Call::get("GET smartcards/{id}", Repeat::Safe, &["smartcards", "x"])
             .with("challenge", "1hFD+cz/0so=")
             .with("atr", "3b80");

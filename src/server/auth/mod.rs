@@ -41,9 +41,9 @@ pub enum Auth {
 
 /// The schemes of `WWW-Authenticate` that this program can answer, with the value of `server.auth` for each.
 pub const SPOKEN: &[(&str, &str)] = &[
+    ("Bearer", "bearer"),
     #[cfg(feature = "kerberos")]
     ("Negotiate", "negotiate"),
-    ("Bearer", "bearer"),
 ];
 
 impl Auth {
@@ -77,7 +77,6 @@ impl Auth {
         match self {
             Self::None => Ok(None),
             Self::Bearer(source) => source.lifetime().map(Some),
-            // Its library keeps it, and gets another one where it can.
             #[cfg(feature = "kerberos")]
             Self::Negotiate(_) => Ok(None),
         }
@@ -90,6 +89,17 @@ impl Auth {
             Self::Bearer(source) => Box::new(Bearer::new(source.clone())),
             #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.sign_in(),
+        }
+    }
+
+    /// How others can read what it signs in with; `None` where they can't.
+    #[must_use]
+    pub fn exposure(&self) -> Option<Exposure> {
+        match self {
+            Self::None => None,
+            Self::Bearer(source) => source.warning(),
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(_) => None,
         }
     }
 
@@ -125,14 +135,13 @@ impl Auth {
         }
     }
 
-    /// How others can read what it signs in with; `None` where they can't.
+    /// The keytab, where it is one that signs in.
     #[must_use]
-    pub fn exposure(&self) -> Option<Exposure> {
+    pub fn keytab(&self) -> Option<&TokenSource> {
         match self {
-            Self::None => None,
-            Self::Bearer(source) => source.warning(),
+            Self::None | Self::Bearer(_) => None,
             #[cfg(feature = "kerberos")]
-            Self::Negotiate(_) => None,
+            Self::Negotiate(negotiate) => negotiate.keytab(),
         }
     }
 
