@@ -61,7 +61,7 @@ fn tickets_that_end_are_got_anew_in_the_middle_of_a_job() {
     assert_eq!(bed.users(), ["AGENT1$@LAB.TEST"; 7]);
 }
 
-/// `agent --check` looks at the keytab, and asks nobody for a ticket.
+/// The line on `server.auth` is about the file alone: it is the same where no KDC can be asked.
 #[test]
 fn a_check_of_the_agent_names_its_keytab() {
     let Some(mut bed) = Bed::start(&Site::default()) else { return };

@@ -30,6 +30,10 @@ struct CheckedObject<'a> {
 /// # Errors
 /// [`AgentError::Check`] where the agent could not work, and [`CliError::Output`].
 pub(super) fn run(config: &Config, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
+    // What can be known without the credentials of the unit is told all the same.
+    if config.agent.keytab.as_ref().is_some_and(|keytab| keytab.location().is_some()) {
+        super::keytab::settle(config)?;
+    }
     // Of stand-ins for readers no unit knows.
     let running_as = if context.readers.is_none() { RunningAs::of(config) } else { RunningAs::here() };
     let config = &running_as.configured(config, &context.environment)?;

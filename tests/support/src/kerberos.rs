@@ -45,12 +45,18 @@ pub fn is_here() -> bool {
     }
 }
 
-/// A port that nobody listens on now. Tests of other processes choose at the same time, so whoever takes one tries again.
+/// A port that nobody has now, of either kind. Tests of other processes choose at the same time, so whoever takes one tries again.
 fn a_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let step = NEXT.fetch_add(1, Ordering::Relaxed);
     let own = u16::try_from(std::process::id() % u32::from(PORTS)).unwrap_or_default();
-    FIRST_PORT + (own.wrapping_mul(7).wrapping_add(step.wrapping_mul(131))) % PORTS
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = FIRST_PORT + (own.wrapping_mul(7).wrapping_add(step.wrapping_mul(131))) % PORTS;
+        let address = ("127.0.0.1", port);
+        if std::net::TcpListener::bind(address).is_ok() && std::net::UdpSocket::bind(address).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A program in the foreground; ended when dropped.
