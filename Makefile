@@ -9,7 +9,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .PHONY: help demo test compare interop soak lint advisories msrv bench fuzz residue mutants docs picture install
 
-# libclang has no C headers of its own; those of gcc serve (tests/vcard makes bindings of C code).
+# libclang has no C headers of its own; those of gcc serve (tests/vcard and the feature `kerberos` make bindings of C code).
 BINDGEN_EXTRA_CLANG_ARGS ?= $(shell gcc -print-file-name=include 2>/dev/null | sed -n 's|^/|-I/|p')
 export BINDGEN_EXTRA_CLANG_ARGS
 
@@ -116,9 +116,14 @@ picture:
 # A folder that is there keeps its rights: that of polkit's rules is not everybody's.
 folders = for folder in $(1); do [ -d "$$folder" ] || install -d -m 755 "$$folder" || exit 1; done
 
+# On Linux with sign-in by Kerberos, elsewhere without: its library was not tried there.
+ifeq ($(shell uname -s),Linux)
+INSTALLED := --features kerberos
+endif
+
 install:
 	@packaging/system-packages $@
-	cargo build --release --locked
+	cargo build --release --locked $(INSTALLED)
 	$(call folders,'$(DESTDIR)$(PREFIX)/bin')
 	install -m 755 '$(CARGO_TARGET_DIR)/release/pinwright' '$(DESTDIR)$(PREFIX)/bin/pinwright'
 	$(call folders,'$(DESTDIR)$(PREFIX)/share/man/man1' '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \

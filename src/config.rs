@@ -12,13 +12,13 @@ mod origins;
 mod paths;
 mod profiles;
 mod raw;
+mod server;
+mod sign_in;
 mod text;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use url::Url;
 
 pub use self::error::ConfigError;
 use self::error::value;
@@ -34,13 +34,12 @@ use crate::job::journal::Journal;
 use crate::job::secrets::Need;
 use crate::os::files::configuration_folder;
 use crate::provision::Rules;
-use crate::server;
 
 /// Everything that the program was told.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The server; `None` where no `server.url` is set.
-    pub server: Option<server::Settings>,
+    pub server: Option<crate::server::Settings>,
     /// How the PIN step decides.
     pub rules: Rules,
     /// What is known of cards.
@@ -100,6 +99,16 @@ pub enum SecretFile {
 }
 
 impl Config {
+    /// The server as the agent signs in to it: with its keytab, where it has one.
+    #[must_use]
+    pub fn server_of_agent(&self) -> Option<crate::server::Settings> {
+        let mut server = self.server.clone()?;
+        if let Some(keytab) = &self.agent.keytab {
+            server.auth = server.auth.with_keytab(keytab, self.agent.principal.as_deref());
+        }
+        Some(server)
+    }
+
     /// Reads `config.toml` of the machine's folder, its `config.d/*.toml` in the order of their names, and the user's own, or
     /// `file` instead of all, then `PINWRIGHT_*` of the environment. Missing default files are passed over; a missing `file` is an error. Files that hold secrets are named
     /// and not opened.
@@ -163,7 +172,7 @@ impl Config {
         let profiles = profiles::unite(profiles)?;
         profiles::check_preferred(&raw.card.prefer, &profiles)?;
         Ok(Self {
-            server: server_settings(&raw.server)?,
+            server: self::server::settings(&raw.server, &raw.agent)?,
             rules: rules(&raw)?,
             sources: sources(&raw.card)?,
             families: Families {
@@ -230,116 +239,6 @@ fn rules(raw: &Raw) -> Result<Rules, ConfigError> {
         pin_route: raw.server.pin_route,
         pin_makers,
     })
-}
-
-fn server_settings(raw: &raw::Server) -> Result<Option<server::Settings>, ConfigError> {
-    let Some(text) = &raw.url else { return Ok(None) };
-    let url = server_url(text)?;
-    let token = secret_file(
-        raw.token_file.clone(),
-        raw.token_credential.clone(),
-        "set only one of server.token_file and server.token_credential",
-    )?;
-    let auth = match (raw.auth, token) {
-        (raw::Auth::None, None) => server::auth::Auth::None,
-        (raw::Auth::None, Some(_)) => {
-            return Err(ConfigError::Conflict(
-                "a token is configured, but server.auth is \"none\": set it to \"bearer\"",
-            ));
-        }
-        (raw::Auth::Bearer, Some(SecretFile::Path(path))) => {
-            server::auth::Auth::Bearer(server::auth::TokenSource::File(path))
-        }
-        (raw::Auth::Bearer, Some(SecretFile::Credential(name))) => {
-            server::auth::Auth::Bearer(server::auth::TokenSource::Credential(name))
-        }
-        (raw::Auth::Bearer, None) => {
-            return Err(ConfigError::Conflict(
-                "server.auth is \"bearer\": set server.token_file or server.token_credential",
-            ));
-        }
-        (raw::Auth::Negotiate | raw::Auth::Adfs, _) => {
-            return Err(value("server.auth", "this version knows \"none\" and \"bearer\" only"));
-        }
-    };
-    let timeout = duration("server.timeout", &raw.timeout)?;
-    let proxy = proxy(raw, &url)?;
-    let http_versions = match raw.http_version {
-        raw::HttpVersion::Auto => server::HttpVersions::auto(),
-        raw::HttpVersion::Only11 => server::HttpVersions::only_1_1(),
-    };
-    Ok(Some(server::Settings { url, ca_file: raw.ca_file.clone(), auth, timeout, http_versions, proxy }))
-}
-
-/// The proxy on the way to the server.
-fn proxy(raw: &raw::Server, server: &Url) -> Result<Option<server::Proxy>, ConfigError> {
-    let password = secret_file(
-        raw.proxy_password_file.clone(),
-        raw.proxy_password_credential.clone(),
-        "set only one of server.proxy_password_file and server.proxy_password_credential",
-    )?;
-    let credentials = match (raw.proxy_user.clone(), password) {
-        (None, None) => None,
-        (Some(user), Some(SecretFile::Path(path))) => Some((user, server::auth::TokenSource::File(path))),
-        (Some(user), Some(SecretFile::Credential(name))) => Some((user, server::auth::TokenSource::Credential(name))),
-        _ => {
-            return Err(ConfigError::Conflict(
-                "a proxy's name and password go together: server.proxy_user with server.proxy_password_file or \
-                 server.proxy_password_credential",
-            ));
-        }
-    };
-    let Some(text) = &raw.proxy else {
-        return match credentials {
-            None => Ok(None),
-            Some(_) => Err(ConfigError::Conflict("a proxy's name and password are set, and server.proxy is not")),
-        };
-    };
-    // The text is not quoted in the error, since it may hold a password.
-    let url = Url::parse(text).map_err(|error| value("server.proxy", &error.to_string()))?;
-    let refused = match () {
-        () if server.scheme() != "https" => Some("a proxy is for an https server.url alone"),
-        () if !matches!(url.scheme(), "http" | "https") => Some("an http or https URL is needed"),
-        () if !url.username().is_empty() || url.password().is_some() => {
-            Some("no user name or password in the URL: see server.proxy_user")
-        }
-        () if url.path() != "/" || url.query().is_some() || url.fragment().is_some() => {
-            Some("host and port only, with nothing behind them")
-        }
-        () => None,
-    };
-    match refused {
-        Some(message) => Err(value("server.proxy", message)),
-        None => Ok(Some(server::Proxy { url, credentials })),
-    }
-}
-
-/// The virtual folder's URL: HTTPS, or HTTP to this machine alone.
-fn server_url(text: &str) -> Result<Url, ConfigError> {
-    // The text is not quoted in the error, since it may hold a password.
-    let url = Url::parse(text).map_err(|error| value("server.url", &error.to_string()))?;
-    let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    let refused = match url.scheme() {
-        "https" => None,
-        "http" if loopback => None,
-        "http" => Some("plain http would show PINs to the network: use https (http is for this machine alone)"),
-        _ => Some("an https URL is needed"),
-    };
-    let refused = refused.or_else(|| {
-        (!url.username().is_empty() || url.password().is_some())
-            .then_some("no user name or password in the URL: see server.auth")
-    });
-    let refused =
-        refused.or_else(|| (url.query().is_some() || url.fragment().is_some()).then_some("no query and no fragment"));
-    match refused {
-        Some(message) => Err(value("server.url", message)),
-        None => Ok(url),
-    }
 }
 
 fn secret_file(

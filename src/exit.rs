@@ -8,6 +8,7 @@ use crate::job::records::ResolveError;
 use crate::job::secrets::SecretError;
 use crate::job::{Cause, Failure};
 use crate::reader::ReaderError;
+use crate::server::auth::SignInError;
 use crate::server::{ServerError, ServerProblem};
 
 /// How a command ended.
@@ -128,10 +129,13 @@ impl From<&ServerError> for Exit {
         match &error.problem {
             ServerProblem::Unauthorized { .. }
             | ServerProblem::Forbidden { .. }
+            | ServerProblem::ClientCertificate { .. }
             | ServerProblem::Rejected { .. }
             | ServerProblem::Nothing
             | ServerProblem::UnknownId => Self::ServerRefused,
             ServerProblem::Pin(_) => Self::PinMisfit,
+            ServerProblem::SignIn(SignInError::Kerberos(error)) if error.may_pass() => Self::ServerFailed,
+            ServerProblem::SignIn(SignInError::Kerberos(error)) if !error.is_of_configuration() => Self::ServerRefused,
             ServerProblem::SignIn(_) | ServerProblem::Request(_) | ServerProblem::Client(_) => Self::Usage,
             ServerProblem::Unwritable(_) => Self::Defect,
             _ => Self::ServerFailed,

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::server::auth::TokenSource;
+
 /// What the agent does with a card of a known family.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -60,6 +62,10 @@ pub struct Settings {
     pub user: Option<String>,
     /// Where metrics can be fetched; off where `None`.
     pub metrics: Option<MetricsAddress>,
+    /// The keytab that the agent signs in to Kerberos with, instead of a ticket cache.
+    pub keytab: Option<TokenSource>,
+    /// Which principal of the keytab; its first where `None`.
+    pub principal: Option<String>,
 }
 
 impl Default for Settings {
@@ -80,6 +86,8 @@ impl Default for Settings {
             control_group: None,
             user: None,
             metrics: None,
+            keytab: None,
+            principal: None,
         }
     }
 }

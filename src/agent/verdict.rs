@@ -14,6 +14,7 @@ use crate::job::secrets::{Need, SecretError};
 use crate::job::{CardState, Cause, Failure, Step};
 use crate::operation::Operation;
 use crate::reader::ReaderError;
+use crate::server::auth::SignInError;
 use crate::server::{ServerError, ServerProblem};
 
 /// What comes next for a card.
@@ -104,6 +105,9 @@ fn server(error: &ServerError) -> Verdict {
         | ServerProblem::Http11Wanted(_)
         | ServerProblem::Timeout { .. }
         | ServerProblem::Failed { .. } => Verdict::new(Phase::ServerDown, Next::Retry(None)),
+        ServerProblem::SignIn(SignInError::Kerberos(error)) if error.may_pass() => {
+            Verdict::new(Phase::ServerDown, Next::Retry(None))
+        }
         ServerProblem::Pin(_) => FAILED,
         // The server knows nothing of the card, or of what was asked for.
         ServerProblem::Nothing | ServerProblem::UnknownId => LATER,

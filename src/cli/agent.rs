@@ -1,12 +1,13 @@
 //! `pinwright agent`: the daemon, a check of its configuration, and commands that ask a running one.
 //!
-//! It starts in this order: configuration → logs → sockets → privileges dropped → signals and clock → serve. What needs root
+//! It starts in this order: configuration → anew, where a keytab needs it → logs → sockets → privileges dropped → signals and clock → serve. What needs root
 //! is over before anything is read from a card or a server.
 
 mod ask;
 mod check;
 mod configured;
 mod feed;
+mod keytab;
 mod wording;
 
 use std::io;
@@ -99,6 +100,8 @@ pub fn run(config: &Config, args: &AgentArgs, json: bool, context: &mut CommandC
 }
 
 fn start(config: &Config, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
+    // Before anything is opened.
+    keytab::settle(config)?;
     let Opened { group, endpoint, metrics } = open_and_become_user(&config.agent)?;
     let journal = config.journal.as_ref().ok_or(JournalError::NoFolder)?;
     look_at(journal)?;

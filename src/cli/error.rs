@@ -174,6 +174,7 @@ impl CliError {
         Some(match self {
             Self::Config(error) => error.remedy(),
             Self::Setup(SetupError::Trust(TrustError::Exposed { source, .. })) => source.remedy(),
+            Self::Setup(SetupError::Identity(error)) => error.remedy(),
             Self::Setup(SetupError::Http(error)) => error.remedy(),
             Self::Setup(_) => {
                 "correct the configuration: /etc/pinwright/config.toml, your own, PINWRIGHT_* or --config".to_owned()

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{ConfigError, value};
 use super::folders::Environment;
+use super::secret_file;
 use crate::agent::settings::{MetricsAddress, OnInsert, Settings};
 use crate::os::account::is_root;
 
@@ -47,6 +48,9 @@ pub(super) struct Agent {
     pub control_group: Option<String>,
     pub user: Option<String>,
     pub metrics: Option<String>,
+    pub keytab_file: Option<PathBuf>,
+    pub keytab_credential: Option<String>,
+    pub principal: Option<String>,
 }
 
 impl Default for Agent {
@@ -65,6 +69,9 @@ impl Default for Agent {
             control_group: None,
             user: None,
             metrics: None,
+            keytab_file: None,
+            keytab_credential: None,
+            principal: None,
         }
     }
 }
@@ -87,6 +94,17 @@ impl Agent {
         // Its folder is a person's own: no other member could get there, and the person need not be one.
         let is_of_person = environment.folder("XDG_RUNTIME_DIR").zip(control.as_ref());
         let is_of_person = is_of_person.is_some_and(|(folder, socket)| socket.starts_with(folder));
+        let keytab = secret_file(
+            self.keytab_file,
+            self.keytab_credential,
+            "set only one of agent.keytab_file and agent.keytab_credential",
+        )?;
+        if self.principal.is_some() && keytab.is_none() {
+            return Err(value(
+                "agent.principal",
+                "it is for a keytab: set agent.keytab_file or agent.keytab_credential",
+            ));
+        }
         Ok(Settings {
             on_insert: self.on_insert,
             visible_requests: self.requests == Requests::Visible,
@@ -104,6 +122,8 @@ impl Agent {
             control_group: control_group.filter(|_| !is_of_person),
             user: self.user.map(|name| account("agent.user", name)).transpose()?,
             metrics: self.metrics.as_deref().map(metrics).transpose()?,
+            keytab: keytab.map(Into::into),
+            principal: self.principal.map(principal).transpose()?,
         })
     }
 }
@@ -147,6 +167,14 @@ fn account(key: &'static str, name: String) -> Result<String, ConfigError> {
     let starts = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit() && byte != b'-');
     if !starts || name.len() > 255 || name.bytes().any(|byte| byte <= b' ' || matches!(byte, b':' | b'/' | 0x7F)) {
         return Err(value(key, "the name of an account"));
+    }
+    Ok(name)
+}
+
+/// Checks the name of a principal as far as it is one word.
+fn principal(name: String) -> Result<String, ConfigError> {
+    if name.is_empty() || name.chars().any(|character| character.is_whitespace() || character.is_control()) {
+        return Err(value("agent.principal", "a principal as `klist -k` lists it, HOST$@CONTOSO.COM"));
     }
     Ok(name)
 }

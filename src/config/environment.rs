@@ -9,9 +9,10 @@ use super::layers::Layers;
 use super::message;
 use super::origins::Origin;
 use super::raw::Raw;
+use crate::os::start_anew::GUARD;
 
 /// Variables that name no key.
-const OTHERS: [&str; 1] = ["PINWRIGHT_CONFIG"];
+const OTHERS: [&str; 2] = ["PINWRIGHT_CONFIG", GUARD];
 
 /// How the text of a variable is read.
 #[derive(Clone, Copy)]
@@ -25,12 +26,18 @@ enum Kind {
 }
 
 /// Section, key and the kind of value.
-const KEYS: [(&str, &str, Kind); 47] = [
+const KEYS: [(&str, &str, Kind); 56] = [
     ("server", "url", Kind::Text),
     ("server", "ca_file", Kind::Text),
+    ("server", "client_certificate_file", Kind::Text),
+    ("server", "client_key_file", Kind::Text),
+    ("server", "client_key_credential", Kind::Text),
     ("server", "auth", Kind::Text),
     ("server", "token_file", Kind::Text),
     ("server", "token_credential", Kind::Text),
+    ("server", "spn", Kind::Text),
+    ("server", "principal", Kind::Text),
+    ("server", "channel_bindings", Kind::Text),
     ("server", "pin_route", Kind::Text),
     ("server", "timeout", Kind::Text),
     ("server", "http_version", Kind::Text),
@@ -71,6 +78,9 @@ const KEYS: [(&str, &str, Kind); 47] = [
     ("agent", "control_group", Kind::Text),
     ("agent", "user", Kind::Text),
     ("agent", "metrics", Kind::Text),
+    ("agent", "keytab_file", Kind::Text),
+    ("agent", "keytab_credential", Kind::Text),
+    ("agent", "principal", Kind::Text),
     ("journal", "dir", Kind::Text),
     ("journal", "keep", Kind::Text),
 ];

@@ -10,14 +10,16 @@ use super::raw::Raw;
 use super::text::text_of;
 
 /// Section and name of each secret: its sources are the keys `NAME_file` and `NAME_credential`.
-const SECRETS: [(&str, &str); 7] = [
+const SECRETS: [(&str, &str); 9] = [
     ("server", "token"),
     ("server", "proxy_password"),
+    ("server", "client_key"),
     ("card", "admin_key"),
     ("card", "puk"),
     ("card", "admin_pin"),
     ("card", "resetting_code"),
     ("card", "current_pin"),
+    ("agent", "keytab"),
 ];
 
 /// One layer, or several laid over each other, before they are checked as a whole.

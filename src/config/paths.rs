@@ -14,6 +14,8 @@ pub(super) fn resolve(raw: &mut Raw, environment: Environment<'_>) -> Result<(),
     let (server, card, agent) = (&mut raw.server, &mut raw.card, &mut raw.agent);
     for (key, path) in [
         ("server.ca_file", &mut server.ca_file),
+        ("server.client_certificate_file", &mut server.client_certificate_file),
+        ("server.client_key_file", &mut server.client_key_file),
         ("server.token_file", &mut server.token_file),
         ("server.proxy_password_file", &mut server.proxy_password_file),
         ("card.admin_key_file", &mut card.admin_key_file),
@@ -21,6 +23,7 @@ pub(super) fn resolve(raw: &mut Raw, environment: Environment<'_>) -> Result<(),
         ("card.admin_pin_file", &mut card.admin_pin_file),
         ("card.resetting_code_file", &mut card.resetting_code_file),
         ("card.current_pin_file", &mut card.current_pin_file),
+        ("agent.keytab_file", &mut agent.keytab_file),
         ("agent.control", &mut agent.control),
         ("journal.dir", &mut raw.journal.dir),
     ] {

@@ -31,9 +31,15 @@ pub(super) struct Raw {
 pub(super) struct Server {
     pub url: Option<String>,
     pub ca_file: Option<PathBuf>,
+    pub client_certificate_file: Option<PathBuf>,
+    pub client_key_file: Option<PathBuf>,
+    pub client_key_credential: Option<String>,
     pub auth: Auth,
     pub token_file: Option<PathBuf>,
     pub token_credential: Option<String>,
+    pub spn: Option<String>,
+    pub principal: Option<String>,
+    pub channel_bindings: ChannelBindings,
     pub pin_route: PinRouteRule,
     pub user_pin_options: BTreeMap<String, PinMaker>,
     pub timeout: String,
@@ -49,9 +55,15 @@ impl Default for Server {
         Self {
             url: None,
             ca_file: None,
+            client_certificate_file: None,
+            client_key_file: None,
+            client_key_credential: None,
             auth: Auth::None,
             token_file: None,
             token_credential: None,
+            spn: None,
+            principal: None,
+            channel_bindings: ChannelBindings::Auto,
             pin_route: PinRouteRule::Auto,
             user_pin_options: BTreeMap::new(),
             timeout: "10s".to_owned(),
@@ -64,13 +76,20 @@ impl Default for Server {
     }
 }
 
-#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Auth {
     None,
     Bearer,
     Negotiate,
     Adfs,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ChannelBindings {
+    Auto,
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, Serialize)]

@@ -17,6 +17,7 @@ pub mod prompt;
 pub mod service;
 pub mod signals;
 pub mod socket_clients;
+pub mod start_anew;
 pub mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;

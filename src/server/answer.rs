@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 
-use super::auth::Offered;
+use super::auth::Challenge;
 use super::body::{self, Body, OfErrors};
 use super::call::{Call, Route};
 use super::detail::Detail;
@@ -20,7 +20,43 @@ pub(super) enum Answer<B> {
     /// 204.
     Empty,
     /// 401: nothing was carried out.
-    Unauthorized(Offered),
+    Unauthorized {
+        /// What it asks for.
+        challenge: Challenge,
+        /// The answer, whose body is unread.
+        rest: Response,
+    },
+}
+
+/// The most that is read of a page that comes with a 401.
+const PAGE_MAX: usize = 64 * 1024;
+
+/// Reads a body to its end, so that the next request goes over the same connection. A long one costs a connection instead.
+pub(super) async fn drain(mut response: Response) {
+    let mut left = PAGE_MAX;
+    while let Ok(Some(piece)) = response.chunk().await {
+        match left.checked_sub(piece.len()) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}
+
+/// What pages say where a client certificate is missing: those of IIS (403.7), and Apache's.
+const CERTIFICATE_WANTED: [&str; 5] =
+    ["403.7", "client certificate", "ssl certificate", "post-handshake authentication", "renegotiation"];
+
+/// Whether a web server's page says that it wants a client certificate. It comes from before the API, and holds no secret.
+async fn wants_certificate(mut response: Response) -> bool {
+    let mut page = Vec::new();
+    while let Ok(Some(piece)) = response.chunk().await {
+        page.extend_from_slice(&piece);
+        if page.len() > PAGE_MAX {
+            break;
+        }
+    }
+    let page = String::from_utf8_lossy(&page).to_ascii_lowercase();
+    CERTIFICATE_WANTED.iter().any(|words| page.contains(words))
 }
 
 /// Whether a status says that nothing was carried out.
@@ -43,7 +79,11 @@ pub(super) async fn read<B: Body>(
         _ if status == success && is_html(&response) => Err(ServerProblem::Html),
         _ if status == success => body::read(response).await.map(Answer::Content),
         StatusCode::NO_CONTENT => Ok(Answer::Empty),
-        StatusCode::UNAUTHORIZED => Ok(Answer::Unauthorized(Offered::of(response.headers()))),
+        StatusCode::UNAUTHORIZED => Ok(Answer::Unauthorized { challenge: Challenge::of(&response), rest: response }),
+        StatusCode::FORBIDDEN if is_html(&response) => Err(match wants_certificate(response).await {
+            true => ServerProblem::ClientCertificate { was_asked: false },
+            false => ServerProblem::Forbidden { detail: Detail::default() },
+        }),
         StatusCode::FORBIDDEN => Err(ServerProblem::Forbidden { detail: detail::<B>(response, call).await }),
         StatusCode::NOT_FOUND => Err(ServerProblem::NotFound {
             api_answered: api_answered.load(Ordering::Relaxed),

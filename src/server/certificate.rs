@@ -7,6 +7,8 @@ const BIT_STRING: u8 = 0x03;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
+const UTC_TIME: u8 = 0x17;
+const GENERALIZED_TIME: u8 = 0x18;
 const BMP_STRING: u8 = 0x1E;
 const CONTEXT_0: u8 = 0xA0;
 const CONTEXT_3: u8 = 0xA3;
@@ -57,6 +59,8 @@ pub(super) struct Certificate {
     pub signature: Signature,
     /// CA:TRUE; `None` in a certificate of version 1, which can't say.
     pub is_authority: Option<bool>,
+    /// First and last moment, as `YYYYMMDDhhmmss`; `None` where it is written in no known form.
+    validity: Option<[String; 2]>,
 }
 
 impl Certificate {
@@ -70,7 +74,7 @@ impl Certificate {
         body.expect(INTEGER)?;
         body.expect(SEQUENCE)?;
         let issuer = body.expect(SEQUENCE)?.to_vec();
-        body.expect(SEQUENCE)?;
+        let validity = validity(body.expect(SEQUENCE)?);
         let subject = body.expect(SEQUENCE)?.to_vec();
         let key = key(body.expect(SEQUENCE)?)?;
         let extensions = std::iter::from_fn(|| body.next()).find(|(tag, _)| *tag == CONTEXT_3);
@@ -91,7 +95,20 @@ impl Certificate {
                 _ => Signature::Other,
             },
             is_authority,
+            validity,
         })
+    }
+
+    /// Why it is not valid at this moment, as the end of a sentence; `None`: it is, or does not say.
+    pub fn is_not_valid(&self, now: jiff::Timestamp) -> Option<String> {
+        let [first, last] = self.validity.as_ref()?;
+        let now = now.strftime("%Y%m%d%H%M%S").to_string();
+        let day = |moment: &str| format!("{}-{}-{}", &moment[..4], &moment[4..6], &moment[6..8]);
+        match () {
+            () if now > *last => Some(format!("expired on {}", day(last))),
+            () if now < *first => Some(format!("is not valid before {}", day(first))),
+            () => None,
+        }
     }
 
     /// Whether it names itself as its issuer.
@@ -123,6 +140,23 @@ pub(super) fn of_pkcs7(der: &[u8]) -> Option<Vec<Vec<u8>>> {
         found.push(before.get(..before.len() - all.0.len())?.to_vec());
     }
     Some(found)
+}
+
+/// Two moments in UTC (RFC 5280 §4.1.2.5), as text that is in order of time.
+fn validity(content: &[u8]) -> Option<[String; 2]> {
+    let mut both = Der(content);
+    let mut moment = || {
+        let (tag, text) = both.next()?;
+        let digits = str::from_utf8(text).ok()?.strip_suffix('Z')?;
+        let is_of = |length| digits.len() == length && digits.bytes().all(|digit| digit.is_ascii_digit());
+        match tag {
+            // Two digits of the year: 50 to 99 are of the 20th century.
+            UTC_TIME if is_of(12) => Some(format!("{}{digits}", if digits >= "50" { "19" } else { "20" })),
+            GENERALIZED_TIME if is_of(14) => Some(digits.to_owned()),
+            _ => None,
+        }
+    };
+    Some([moment()?, moment()?])
 }
 
 fn key(info: &[u8]) -> Option<Key> {

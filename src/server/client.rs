@@ -8,8 +8,9 @@ use super::call::Call;
 use super::connect::ClientError;
 use super::error::{ServerError, ServerProblem};
 use super::http::Http;
+use super::identity::IdentityError;
 use super::settings::Settings;
-use super::tls;
+use super::tls::{self, TlsError};
 use super::wire::{self, FromObject};
 
 /// No client can be made of the settings.
@@ -18,6 +19,9 @@ pub enum SetupError {
     /// Trust.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// Our own certificate.
+    #[error("the client certificate can't be shown")]
+    Identity(#[from] IdentityError),
     /// The HTTP client.
     #[error(transparent)]
     Http(#[from] ClientError),
@@ -32,9 +36,13 @@ impl Client {
     /// Makes a client; nothing is sent yet.
     ///
     /// # Errors
-    /// The authorities' file can't be read, or the libraries refuse.
+    /// The authorities' file or the client certificate can't be used, or the libraries refuse.
     pub fn new(settings: &Settings) -> Result<Self, SetupError> {
-        let tls = tls::configuration(settings.ca_file.as_deref())?;
+        let tls = tls::configuration(settings.ca_file.as_deref(), settings.identity.as_ref());
+        let tls = tls.map_err(|error| match error {
+            TlsError::Trust(error) => SetupError::Trust(error),
+            TlsError::Identity(error) => SetupError::Identity(error),
+        })?;
         Ok(Self { http: Http::new(tls, settings)? })
     }
 

@@ -10,12 +10,13 @@ use super::proxy::{Proxy, ProxyError};
 
 /// A client without redirects, repeats and proxies but the configured one. Both versions of HTTP leave nothing behind once closed, and the
 /// second one takes both secret calls over one connection. `alpn` is what the TLS handshake offers; plain HTTP reaches this
-/// machine alone.
+/// machine alone. `shows_certificate`: each answer comes with the certificate of its connection.
 pub(super) fn client(
     tls: &rustls::ClientConfig,
     alpn: Vec<Vec<u8>>,
     is_plain: bool,
     proxy: Option<&Proxy>,
+    shows_certificate: bool,
 ) -> Result<reqwest::Client, ClientError> {
     let mut tls = tls.clone();
     tls.alpn_protocols = alpn;
@@ -24,6 +25,7 @@ pub(super) fn client(
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .no_proxy()
+        .tls_info(shows_certificate)
         .user_agent(concat!("pinwright/", env!("CARGO_PKG_VERSION")));
     let builder = match proxy {
         Some(proxy) => builder.proxy(proxy.for_library()?),

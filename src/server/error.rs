@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::auth::{Offered, SignInError, Stop};
+use super::auth::{FRESH_TOKEN, NTLM, Offered, SignInError, Stop};
 use super::connect::{ClientError, is_elsewhere};
 pub use super::connection::FailedConnection;
 pub use super::detail::Detail;
@@ -63,6 +63,12 @@ pub enum ServerProblem {
     Forbidden {
         /// The server's own words.
         detail: Detail,
+    },
+    /// 403 from the web server before the API, which lacks a client certificate.
+    #[error("the server wants a client certificate{} (403)", if *.was_asked { "" } else { LATE })]
+    ClientCertificate {
+        /// It has asked for one in the handshake.
+        was_asked: bool,
     },
     /// 404 on every route, or on one that this server lacks.
     #[error("the server knows no such route (404)")]
@@ -205,6 +211,15 @@ pub enum TlsReason {
     /// TLS 1.1 or older.
     #[error("the server speaks neither TLS 1.2 nor TLS 1.3")]
     OldVersion,
+    /// The server wants a client certificate, and there is none.
+    #[error("the server wants a client certificate")]
+    NoClientCertificate,
+    /// The server does not take our certificate.
+    #[error("the server does not take the client certificate")]
+    ClientCertificateRefused,
+    /// The server asks for a certificate after the handshake.
+    #[error("the server wants a client certificate{LATE}")]
+    AskedTooLate,
     /// Any other fault of the certificate.
     #[error("the server's certificate is not acceptable")]
     BadCertificate,
@@ -236,11 +251,20 @@ impl ServerProblem {
             Self::Http11Wanted(_) => "set `server.http_version` to \"1.1\"",
             Self::Timeout { .. } => return with_proxy("run the command again, or raise `server.timeout`".to_owned()),
             Self::Unauthorized { stop: Stop::SameToken, .. } => FRESH_TOKEN,
+            Self::Unauthorized { stop: Stop::NtlmAlone, .. } => NTLM,
+            Self::Unauthorized { stop: Stop::TicketRefused, .. } => {
+                "have the server's log looked at: clock, SPN (`setspn -Q`) and the application pool's account"
+            }
+            Self::Unauthorized { stop: Stop::UserRefused, .. } => {
+                "sign in as a user whom the server lets in, or have this one added there"
+            }
             Self::Unauthorized { .. } => "renew the credentials, or set `server.auth` to a kind that the server offers",
             Self::Forbidden { .. } => {
                 "check that the request is approved and bound to this card, and that this user may execute it (secret \
                  calls also need the sensitive-API group of the server's Web.config)"
             }
+            Self::ClientCertificate { was_asked: true } => SHOW_CERTIFICATE,
+            Self::ClientCertificate { was_asked: false } => ASK_EARLY,
             Self::NotFound { api_answered: false, .. } => {
                 "check the virtual folder in `server.url`, and that the API is switched on: `Clm.WebApi.Enabled` in the \
                  server's Web.config is false by default, and a change needs `iisreset`"
@@ -290,9 +314,7 @@ impl ServerProblem {
             }
             Self::Pin(_) => "have the PIN policy of the profile template corrected",
             Self::Unconfirmed => "look in the MIM CM portal what became of it before it is done again",
-            Self::SignIn(SignInError::Token(error)) => {
-                return error.remedy_of_rights().unwrap_or_else(|| FRESH_TOKEN.to_owned());
-            }
+            Self::SignIn(error) => return error.remedy(),
             Self::Unwritable(_) => "report this: it is a defect in pinwright",
             Self::Request(_) => "check `server.url`",
             Self::Client(error) => return error.remedy(),
@@ -301,6 +323,14 @@ impl ServerProblem {
         fixed.to_owned()
     }
 }
+
+const LATE: &str = ", and asks for it only after the handshake, which can't be answered";
+
+const SHOW_CERTIFICATE: &str =
+    "set `server.client_certificate_file`, and `server.client_key_file` or `server.client_key_credential`";
+
+const ASK_EARLY: &str = "have \"Negotiate Client Certificate\" switched on for the site's binding (`netsh http update sslcert … \
+                         clientcertnegotiation=enable`), and set `server.client_certificate_file` and `server.client_key_file`";
 
 /// Variables that other programs take a proxy from.
 const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
@@ -314,21 +344,26 @@ fn with_proxy(remedy: String) -> String {
     }
 }
 
-const FRESH_TOKEN: &str = "put a fresh token where `server.token_file` or `server.token_credential` points";
-
 /// What was tried after the refusal.
 fn after_401(stop: Stop) -> &'static str {
     match stop {
         Stop::NoCredentials | Stop::NotOffered => "",
         Stop::SameToken => "; the token was read anew and is still the refused one",
         Stop::NewTokenRefused => "; the token was read anew, and that one is refused too",
+        Stop::NtlmAlone => "; it offers NTLM and not Kerberos, and NTLM does not prove who the server is",
+        Stop::TicketRefused => "; it does not take the Kerberos ticket, and does not say why",
+        Stop::UserRefused => "; it knows by Kerberos who we are, and does not let this user in",
     }
 }
 
 /// What the library says beside our words, where it says more: dates, names, alerts.
 fn in_the_librarys_words(reason: &TlsReason, connection: &FailedConnection) -> String {
     match reason {
-        TlsReason::Expired | TlsReason::NotYetValid | TlsReason::WrongHost | TlsReason::Handshake => {
+        TlsReason::Expired
+        | TlsReason::NotYetValid
+        | TlsReason::WrongHost
+        | TlsReason::ClientCertificateRefused
+        | TlsReason::Handshake => {
             format!(" ({})", connection.reason())
         }
         _ => String::new(),
@@ -360,6 +395,12 @@ fn tls_remedy(reason: &TlsReason) -> &'static str {
             "have TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM, switched on at the server (Windows Server 2012 has only CBC with \
              RSA certificates); if it has that, its certificate needs an RSA key of 2048 bits or more, or P-256 or P-384"
         }
+        TlsReason::NoClientCertificate => SHOW_CERTIFICATE,
+        TlsReason::ClientCertificateRefused => {
+            "have the server trust the authority of `server.client_certificate_file` (intermediate certificates go into that file, \
+             too), or take a certificate that is made for clients"
+        }
+        TlsReason::AskedTooLate => ASK_EARLY,
         TlsReason::OldVersion => "have TLS 1.2 or TLS 1.3 switched on at the server",
         TlsReason::Handshake => {
             "check that `server.url` has the right port, and that the server speaks TLS 1.2 or later"

@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderValue};
 use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
 use super::answer::{self, Answer};
-use super::auth::{Auth, Next};
+use super::auth::{Auth, Next, SignIn};
 use super::body::Body;
 use super::call::{Call, Repeat, Route};
 use super::connect::{self, ClientError};
@@ -20,6 +21,7 @@ use super::gate::{Gate, Reach};
 use super::posted::Posted;
 use super::proxy::Proxy;
 use super::settings::Settings;
+use super::tls::Tls;
 use super::versions::HttpVersions;
 
 /// How often one call is tried at most, where repeating it is harmless.
@@ -33,7 +35,7 @@ const PAUSE: Duration = Duration::from_millis(300);
 
 /// The connection to one server.
 pub(super) struct Http {
-    tls: rustls::ClientConfig,
+    tls: Tls,
     /// `None` between [`Http::close`] and the next call.
     client: Mutex<Option<reqwest::Client>>,
     base: Url,
@@ -48,7 +50,7 @@ pub(super) struct Http {
 
 impl Http {
     /// `tls` says whom we trust; which versions of HTTP are offered is set anew for each client.
-    pub(super) fn new(tls: rustls::ClientConfig, settings: &Settings) -> Result<Self, ClientError> {
+    pub(super) fn new(tls: Tls, settings: &Settings) -> Result<Self, ClientError> {
         let http = Self {
             tls,
             client: Mutex::default(),
@@ -87,7 +89,9 @@ impl Http {
     }
 
     fn new_client(&self) -> Result<reqwest::Client, ClientError> {
-        connect::client(&self.tls, self.versions.offered(), self.base.scheme() == "http", self.proxy.as_ref())
+        let is_plain = self.base.scheme() == "http";
+        let shows_certificate = self.auth.is_bound_to_tls();
+        connect::client(&self.tls.client, self.versions.offered(), is_plain, self.proxy.as_ref(), shows_certificate)
     }
 
     /// HTTP requests sent, repeats included: the call's name and its URL. A URL holds no secret.
@@ -126,7 +130,7 @@ impl Http {
         read: impl FnOnce(&B) -> Result<T, ServerProblem>,
     ) -> Result<Posted<T>, ServerError> {
         let gate = Gate::default();
-        if let Err(problem) = self.settle_version().await {
+        if let Err(problem) = self.prepare().await {
             return Ok(Posted::NotSent(ServerError { call: call.name(), problem }));
         }
         let done = match self.within_deadline::<B>(call, &gate).await {
@@ -146,38 +150,54 @@ impl Http {
     }
 
     /// Has a safe call answered before the first one that changes the server. That one is not repeated, so it can't be the one
-    /// that learns which version of HTTP the server answers over. Whatever the answer says, it has come.
-    async fn settle_version(&self) -> Result<(), ServerProblem> {
-        if self.versions.are_settled() {
+    /// that learns which version of HTTP the server answers over, or what the sign-in has to show. Whatever the answer says, it has come.
+    async fn prepare(&self) -> Result<(), ServerProblem> {
+        let knows_sign_in = self.auth.is_prepared();
+        if self.versions.are_settled() && knows_sign_in {
             return Ok(());
         }
-        let looked = self.within_deadline::<Vec<u8>>(&safe(), &Gate::default()).await.map(drop);
-        if self.versions.are_settled() { Ok(()) } else { looked }
+        match self.within_deadline::<Vec<u8>>(&safe(), &Gate::default()).await {
+            // Who can't sign in for that one can't for this one.
+            Err(problem @ (ServerProblem::SignIn(_) | ServerProblem::Unauthorized { .. })) if !knows_sign_in => {
+                Err(problem)
+            }
+            _ if self.versions.are_settled() && self.auth.is_prepared() => Ok(()),
+            looked => looked.map(drop),
+        }
     }
 
     async fn within_deadline<B: Body>(&self, call: &Call, gate: &Gate) -> Result<Option<B>, ServerProblem> {
         let after = call.deadline(self.timeout);
         let deadline = Instant::now() + after;
-        match timeout_at(deadline, self.attempts(call, gate, deadline)).await {
+        let mut sign_in = self.auth.sign_in();
+        match timeout_at(deadline, self.attempts(call, gate, &mut *sign_in, deadline)).await {
             Ok(result) => result,
-            Err(_) => Err(ServerProblem::Timeout { after }),
+            Err(_) => Err(sign_in.overdue(after).map_or(ServerProblem::Timeout { after }, ServerProblem::SignIn)),
         }
     }
 
-    async fn attempts<B: Body>(&self, call: &Call, gate: &Gate, deadline: Instant) -> Result<Option<B>, ServerProblem> {
+    async fn attempts<B: Body>(
+        &self,
+        call: &Call,
+        gate: &Gate,
+        sign_in: &mut dyn SignIn,
+        deadline: Instant,
+    ) -> Result<Option<B>, ServerProblem> {
         let mut client = self.client(call)?;
-        let mut sign_in = self.auth.sign_in();
-        let mut credentials = sign_in.first()?;
+        let mut credentials = sign_in.first().await?;
         let mut attempt = 1;
         loop {
-            let problem = match self.once(&client, call, gate, credentials).await {
+            let problem = match self.once(&client, call, gate, sign_in, credentials).await {
                 Ok(Answer::Content(body)) => return Ok(Some(body)),
                 Ok(Answer::Empty) => return Ok(None),
-                Ok(Answer::Unauthorized(offered)) => {
+                Ok(Answer::Unauthorized { challenge, rest }) => {
                     self.cookies.forget();
-                    match sign_in.refused(&offered)? {
-                        Next::Stop(stop) => return Err(ServerProblem::Unauthorized { offered, stop }),
+                    match sign_in.refused(&challenge).await? {
+                        Next::Stop(stop) => {
+                            return Err(ServerProblem::Unauthorized { offered: challenge.offered, stop });
+                        }
                         Next::Show(renewed) => {
+                            answer::drain(rest).await;
                             tracing::debug!(call = call.name(), "signing in anew");
                             credentials = Some(renewed);
                             continue;
@@ -206,7 +226,7 @@ impl Http {
                 false => sleep(pause).await,
             }
             attempt += 1;
-            credentials = sign_in.first()?;
+            credentials = sign_in.first().await?;
         }
     }
 
@@ -223,9 +243,10 @@ impl Http {
         let asks = call.route() == Route::Only && call.repeat() != Repeat::Never && call.name() != SAFE;
         if !api_answered && asks {
             let safe = safe();
-            if let Ok(credentials) = self.auth.sign_in().first() {
+            let mut sign_in = self.auth.sign_in();
+            if let Ok(credentials) = sign_in.first().await {
                 // Its answer is noted on its way.
-                let _ = self.once::<Vec<u8>>(client, &safe, &Gate::default(), credentials).await;
+                let _ = self.once::<Vec<u8>>(client, &safe, &Gate::default(), &mut *sign_in, credentials).await;
             }
         }
         let api_answered = self.api_answered.load(Ordering::Relaxed);
@@ -240,6 +261,7 @@ impl Http {
         client: &reqwest::Client,
         call: &Call,
         gate: &Gate,
+        sign_in: &mut dyn SignIn,
         credentials: Option<HeaderValue>,
     ) -> Result<Answer<B>, ServerProblem> {
         let url = self.url(call);
@@ -260,14 +282,27 @@ impl Http {
             request = request.header(CONTENT_TYPE, "application/json").body(gate.body(body));
         }
         let proxy = self.proxy.as_ref().map(|proxy| &proxy.url);
-        let response = request.send().await.map_err(|error| failed::problem(error, proxy))?;
+        let response = request.send().await.map_err(|error| match failed::problem(error, proxy) {
+            ServerProblem::Tls { reason, connection } => {
+                ServerProblem::Tls { reason: self.tls.explained(reason), connection }
+            }
+            problem => problem,
+        })?;
         tracing::debug!(call = call.name(), status = response.status().as_u16(), "answer");
         self.versions.answered();
         self.cookies.keep(&url, response.headers());
         if answer::is_refusal(response.status()) {
             gate.refused();
         }
-        answer::read(response, call, &self.api_answered).await
+        if response.status() != StatusCode::UNAUTHORIZED {
+            sign_in.answered(response.headers(), response.status().is_success()).await?;
+        }
+        answer::read(response, call, &self.api_answered).await.map_err(|problem| match problem {
+            ServerProblem::ClientCertificate { .. } => {
+                ServerProblem::ClientCertificate { was_asked: self.tls.was_asked() }
+            }
+            problem => problem,
+        })
     }
 }
 
@@ -311,12 +346,13 @@ mod tests {
         let settings = Settings {
             url: Url::parse("https://cm.contoso.com/CertificateManagement").unwrap(),
             ca_file: None,
+            identity: None,
             auth: Auth::None,
             timeout: Duration::from_secs(1),
             http_versions: HttpVersions::auto(),
             proxy: None,
         };
-        let http = Http::new(tls::configuration(None).unwrap(), &settings).unwrap();
+        let http = Http::new(tls::configuration(None, None).unwrap(), &settings).unwrap();
         let call = Call::get("GET smartcards/{id}", Repeat::Safe, &["smartcards", "x"])
             .with("challenge", "1hFD+cz/0so=")
             .with("atr", "3b80");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::auth::Auth;
+use super::identity::Identity;
 use super::proxy::Proxy;
 use super::versions::HttpVersions;
 
@@ -16,6 +17,8 @@ pub struct Settings {
     pub url: Url,
     /// Certificates of the authorities to trust, in PEM; the system's store where missing.
     pub ca_file: Option<PathBuf>,
+    /// The certificate that we show in TLS, where the server asks for one.
+    pub identity: Option<Identity>,
     /// Who we are.
     pub auth: Auth,
     /// The deadline of one call, repeats included.

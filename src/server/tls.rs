@@ -1,20 +1,70 @@
-//! Whom we trust: one configured authority, or the system's store. TLS 1.2 and later, ring as the provider.
+//! Whom we trust, one configured authority or the system's store, and which certificate we show. TLS 1.2 and later, ring as the provider.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::{AlertDescription, RootCertStore};
+use rustls::client::{WantsClientCert, WebPkiServerVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::{AlertDescription, ConfigBuilder, PeerMisbehaved, RootCertStore};
 use rustls_platform_verifier::Verifier;
+use thiserror::Error;
 
 use super::anchors::{self, TrustError};
 use super::error::TlsReason;
+use super::identity::{self, Identity, IdentityError, Shown};
 use super::verifier::{Explaining, Unacceptable};
 
-/// A client configuration that trusts the authorities in `ca_file` and no others, or the system's.
-pub(super) fn configuration(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, TrustError> {
+/// No TLS can be set up.
+#[derive(Debug, Error)]
+pub(super) enum TlsError {
+    /// Whom to trust.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// Whom to be.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+}
+
+/// A client's configuration, and whether a server has asked for a certificate.
+#[derive(Clone)]
+pub(super) struct Tls {
+    pub client: rustls::ClientConfig,
+    was_asked: Arc<AtomicBool>,
+    has_identity: bool,
+}
+
+impl Tls {
+    /// Whether a server has asked for a client certificate in a handshake.
+    pub fn was_asked(&self) -> bool {
+        self.was_asked.load(Ordering::Relaxed)
+    }
+
+    /// The reason with what is known of this client: a server of TLS 1.2 ends the handshake without a word on the certificate that it
+    /// lacks.
+    pub fn explained(&self, reason: TlsReason) -> TlsReason {
+        match reason {
+            TlsReason::NothingInCommon if self.was_asked() && !self.has_identity => TlsReason::NoClientCertificate,
+            reason => reason,
+        }
+    }
+}
+
+/// A client configuration that trusts the authorities in `ca_file` and no others, or the system's, and shows `identity`.
+pub(super) fn configuration(ca_file: Option<&Path>, identity: Option<&Identity>) -> Result<Tls, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = identity.map(|identity| identity::read(identity, &provider)).transpose()?;
+    let was_asked = Arc::new(AtomicBool::new(false));
+    let shown = Arc::new(Shown { key, was_asked: Arc::clone(&was_asked) });
+    let client = trusting(ca_file, provider)?.with_client_cert_resolver(shown);
+    Ok(Tls { client, was_asked, has_identity: identity.is_some() })
+}
+
+fn trusting(
+    ca_file: Option<&Path>,
+    provider: Arc<CryptoProvider>,
+) -> Result<ConfigBuilder<rustls::ClientConfig, WantsClientCert>, TrustError> {
     let mut known = Vec::new();
     let inner: Arc<dyn ServerCertVerifier> = match ca_file {
         Some(path) => {
@@ -33,7 +83,7 @@ pub(super) fn configuration(ca_file: Option<&Path>) -> Result<rustls::ClientConf
         .map_err(TrustError::Setup)?;
     // "Dangerous" is what the library calls any other verifier; this one decides nothing by itself.
     let verifier = Arc::new(Explaining { inner, anchors: known });
-    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
 }
 
 /// Finds out whether a failed request failed in TLS, and how.
@@ -76,6 +126,18 @@ fn classify(error: &rustls::Error) -> TlsReason {
         rustls::Error::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity) => {
             TlsReason::NothingInCommon
         }
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => TlsReason::NoClientCertificate,
+        // The server says it of the one certificate that it was shown.
+        rustls::Error::AlertReceived(
+            AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied,
+        ) => TlsReason::ClientCertificateRefused,
+        rustls::Error::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => TlsReason::AskedTooLate,
         rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) | rustls::Error::PeerIncompatible(_) => {
             TlsReason::OldVersion
         }

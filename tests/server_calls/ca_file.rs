@@ -16,6 +16,7 @@ fn client(server: &StandIn, ca_file: &Path, auth: Auth) -> Result<Client, String
     let settings = Settings {
         url: server.base_url().parse().unwrap(),
         ca_file: Some(ca_file.to_owned()),
+        identity: None,
         auth,
         timeout: Duration::from_secs(8),
         http_versions: HttpVersions::auto(),

@@ -5,6 +5,7 @@
 
 mod answers;
 mod ca_file;
+mod client_certificate;
 mod http_1_1;
 mod listener;
 mod plain_http;
@@ -68,6 +69,7 @@ fn caller_over(http_versions: HttpVersions, url: &str, ca_pem: &str, auth: Auth,
     let settings = pinwright::server::Settings {
         url: url.parse().unwrap(),
         ca_file: Some(PathBuf::from(ca.path())),
+        identity: None,
         auth,
         timeout,
         http_versions,

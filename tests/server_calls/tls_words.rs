@@ -16,15 +16,15 @@ pub fn openssl(folder: &Path, arguments: &str) {
 }
 
 /// `openssl s_server` with the folder's `leaf.pem`.
-struct Server {
+pub struct Server {
     child: Child,
-    port: u16,
+    pub port: u16,
     /// Kept open: it writes there.
     _output: BufReader<ChildStdout>,
 }
 
 impl Server {
-    fn start(folder: &Path, arguments: &str) -> Self {
+    pub fn start(folder: &Path, arguments: &str) -> Self {
         let mut command = Command::new("openssl");
         command.args("s_server -accept 127.0.0.1:0 -cert leaf.pem -key leaf.key -naccept 9".split_whitespace());
         command.args(arguments.split_whitespace()).current_dir(folder);
@@ -50,7 +50,7 @@ impl Drop for Server {
 }
 
 /// An authority with one kind of key, and a leaf with another, signed with this hash.
-fn make(folder: &Path, ca_key: &str, leaf_key: &str, hash: &str) {
+pub fn make(folder: &Path, ca_key: &str, leaf_key: &str, hash: &str) {
     std::fs::write(folder.join("ext"), "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n").unwrap();
     openssl(
         folder,

@@ -10,7 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::os::service;
+use crate::os::start_anew::GUARD;
 use crate::secret::SecretBytes;
+use crate::server::auth::KERBEROS_VARIABLES;
 
 /// The longest line of the protocol, its end included.
 const LINE_MAX: usize = 1002;
@@ -57,6 +59,12 @@ impl Connection {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         for name in service::VARIABLES {
             command.env_remove(name);
+        }
+        // Nor is it told of our keytab and ticket cache, where we were started for one.
+        if std::env::var_os(GUARD).is_some() {
+            [GUARD].iter().chain(&KERBEROS_VARIABLES).for_each(|name| {
+                command.env_remove(name);
+            });
         }
         let mut process = command.spawn()?;
         let (Some(requests), Some(answers)) = (process.stdin.take(), process.stdout.take()) else {

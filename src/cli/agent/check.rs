@@ -22,7 +22,7 @@ use crate::os::files::{self, can_create_in, open_regular, refuse_readable, refus
 use crate::os::service::credentials;
 use crate::reader::pcsc::PcscReaders;
 use crate::reader::{ReaderError, Readers};
-use crate::server::auth::{Auth, TokenSource};
+use crate::server::auth::{Auth, SignInError, TokenSource};
 use crate::server::{self, Client, Proxy, SetupError, TrustError};
 
 pub(super) const SCHEMA: &str = "pinwright.agent-check/1";
@@ -116,9 +116,10 @@ fn look(config: &Config, running_as: &RunningAs, readers: Option<&dyn Readers>) 
             report.add("agent.metrics", found);
         }
         report.add("journal", journal(config.journal.as_ref(), running_as));
-        report.add("server", server(config.server.as_ref(), running_as));
-        if let Some(server) = &config.server {
-            report.add("server.auth", auth(&server.auth, running_as));
+        let of_agent = config.server_of_agent();
+        report.add("server", server(of_agent.as_ref(), running_as));
+        if let Some(server) = &of_agent {
+            report.add("server.auth", auth(&server.auth, settings.keytab.as_ref(), running_as));
         }
         for (name, need) in SECRETS {
             if let Some(file) = config.sources.of(need) {
@@ -192,11 +193,20 @@ fn journal(journal: Option<&Journal>, running_as: &RunningAs) -> Result<String, 
 fn server(settings: Option<&server::Settings>, running_as: &RunningAs) -> Result<String, String> {
     let settings = settings.ok_or("none: set `server.url`")?;
     settings.ca_file.as_deref().map_or(Ok(()), |file| running_as.sees(file))?;
+    if let Some(identity) = &settings.identity {
+        running_as.sees(&identity.certificate)?;
+        match &identity.key {
+            TokenSource::File(file) => running_as.sees(file)?,
+            TokenSource::Credential(name) if credentials().is_none() => return Ok(only_in_the_unit(name)),
+            TokenSource::Credential(_) => {}
+        }
+    }
     if let Some(Proxy { credentials: Some((_, TokenSource::File(file))), .. }) = &settings.proxy {
         running_as.sees(file)?;
     }
     Client::new(settings).map_err(|error| match &error {
         SetupError::Trust(TrustError::Exposed { source, .. }) => with_remedy(&error, source.remedy()),
+        SetupError::Identity(cause) => with_remedy(&error, cause.remedy()),
         SetupError::Http(cause) => with_remedy(&error, cause.remedy()),
         SetupError::Trust(_) => error_text(&error),
     })?;
@@ -205,17 +215,23 @@ fn server(settings: Option<&server::Settings>, running_as: &RunningAs) -> Result
     Ok(format!("{} (trusting {trust}; not called)", settings.url))
 }
 
-fn auth(auth: &Auth, running_as: &RunningAs) -> Result<String, String> {
-    if let Auth::Bearer(TokenSource::File(file)) = auth {
-        running_as.sees(file)?;
+fn auth(auth: &Auth, keytab: Option<&TokenSource>, running_as: &RunningAs) -> Result<String, String> {
+    let source = match auth {
+        Auth::Bearer(source) => Some(source),
+        _ => keytab,
+    };
+    match source {
+        Some(TokenSource::Credential(name)) if credentials().is_none() => return Ok(only_in_the_unit(name)),
+        Some(TokenSource::File(file)) => running_as.sees(file)?,
+        Some(TokenSource::Credential(_)) | None => {}
     }
-    match auth {
-        Auth::Bearer(TokenSource::Credential(name)) if credentials().is_none() => Ok(only_in_the_unit(name)),
-        auth => auth.check().map_err(|error| match error.remedy_of_rights() {
+    auth.check().map_err(|error| match &error {
+        SignInError::Token(token) => match token.remedy_of_rights() {
             Some(remedy) => with_remedy(&error, remedy),
             None => error_text(&error),
-        }),
-    }
+        },
+        SignInError::Kerberos(_) => with_remedy(&error, error.remedy()),
+    })
 }
 
 fn only_in_the_unit(credential: &str) -> String {

@@ -33,7 +33,7 @@ impl ConfiguredServices {
     /// # Errors
     /// [`CliError::NoServer`] where none is configured, [`CliError::Setup`] where no client can be made for it.
     pub fn new(config: &Config) -> Result<Self, CliError> {
-        let server = config.server.clone().ok_or(CliError::NoServer)?;
+        let server = config.server_of_agent().ok_or(CliError::NoServer)?;
         Client::new(&server)?;
         Ok(Self {
             server,

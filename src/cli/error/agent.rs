@@ -29,6 +29,20 @@ pub enum AgentError {
     /// The metrics.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
+    /// The Kerberos library would not look at what it is told of the keytab.
+    #[error(
+        "the Kerberos library is told of `agent.keytab_file` by the environment, which it passes over in a program with capabilities"
+    )]
+    RightsOfFile,
+    /// Not under systemd, or the unit has no credentials.
+    #[error("systemd gave this process no credentials, and `agent.keytab_credential` names one")]
+    NoCredentials,
+    /// The environment is another one than was set.
+    #[error("the environment in which the Kerberos library finds `agent.keytab_file` was changed on the way")]
+    KeytabEnvironment,
+    /// The program can't be started anew.
+    #[error("the agent can't start itself anew for its keytab")]
+    StartAnew(#[source] io::Error),
     /// A running agent gives no answer.
     #[error(transparent)]
     Ask(#[from] AskError),
@@ -101,7 +115,9 @@ impl AgentError {
                 _ => Exit::NoCard,
             },
             Self::Unfinished(_) => Exit::Attention,
-            Self::Json(_) | Self::MonitorFailed | Self::Ended => Exit::Defect,
+            Self::Json(_) | Self::MonitorFailed | Self::Ended | Self::KeytabEnvironment => Exit::Defect,
+            Self::RightsOfFile | Self::NoCredentials => Exit::Usage,
+            Self::StartAnew(_) => Exit::NoCard,
         }
     }
 
@@ -109,6 +125,13 @@ impl AgentError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::RightsOfFile => {
+                "take the capabilities from the program's file (`setcap -r`), or leave out `agent.keytab_file` and keep a ticket cache \
+                 with `k5start`"
+                    .to_owned()
+            }
+            Self::NoCredentials => "add LoadCredential= with that name to the unit, or set `agent.keytab_file`".to_owned(),
+            Self::StartAnew(_) => "look at the limits of this process, and whether its program is still there".to_owned(),
             Self::NotHere(_) | Self::Account(AccountError::NotHere(_)) | Self::Endpoint(EndpointError::NotHere(_)) => {
                 format!("use `{}`, or run the agent on Linux", Operation::SetPin)
             }
@@ -147,7 +170,7 @@ impl AgentError {
             Self::Unfinished(_) => {
                 format!("look at those cards with `{}` and `{}`", Operation::Inspect, Operation::History)
             }
-            Self::Json(_) | Self::MonitorFailed | Self::Ended => "report this, with the log".to_owned(),
+            Self::Json(_) | Self::MonitorFailed | Self::Ended | Self::KeytabEnvironment => "report this, with the log".to_owned(),
         })
     }
 }

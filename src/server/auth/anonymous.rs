@@ -2,18 +2,18 @@
 
 use reqwest::header::HeaderValue;
 
-use super::offered::Offered;
-use super::sign_in::{Next, SignIn, SignInError, Stop};
+use super::challenge::Challenge;
+use super::sign_in::{Awaited, Next, SignIn, Stop};
 
 /// The sign-in of one call without credentials.
 pub(super) struct Anonymous;
 
 impl SignIn for Anonymous {
-    fn first(&mut self) -> Result<Option<HeaderValue>, SignInError> {
-        Ok(None)
+    fn first(&mut self) -> Awaited<'_, Option<HeaderValue>> {
+        Box::pin(async { Ok(None) })
     }
 
-    fn refused(&mut self, _: &Offered) -> Result<Next, SignInError> {
-        Ok(Next::Stop(Stop::NoCredentials))
+    fn refused<'a>(&'a mut self, _: &'a Challenge) -> Awaited<'a, Next> {
+        Box::pin(async { Ok(Next::Stop(Stop::NoCredentials)) })
     }
 }

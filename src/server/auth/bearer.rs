@@ -2,8 +2,9 @@
 
 use reqwest::header::HeaderValue;
 
+use super::challenge::Challenge;
 use super::offered::Offered;
-use super::sign_in::{Credentials, Next, SignIn, SignInError, Stop};
+use super::sign_in::{Awaited, Credentials, Next, SignIn, SignInError, Stop};
 use super::token::TokenSource;
 
 /// The sign-in of one call with a token.
@@ -18,17 +19,15 @@ impl Bearer {
     pub(super) fn new(source: TokenSource) -> Self {
         Self { source, shown: None, renewed: false }
     }
-}
 
-impl SignIn for Bearer {
-    fn first(&mut self) -> Result<Option<HeaderValue>, SignInError> {
+    fn read(&mut self) -> Result<HeaderValue, SignInError> {
         let read = Credentials::new(self.source.header()?);
-        Ok(Some(self.shown.insert(read).header()))
+        Ok(self.shown.insert(read).header())
     }
 
     /// Read anew once whatever is offered: a token that was replaced meanwhile is the likely reason, and proxies drop or change
     /// the offer.
-    fn refused(&mut self, offered: &Offered) -> Result<Next, SignInError> {
+    fn read_anew(&mut self, offered: &Offered) -> Result<Next, SignInError> {
         if self.renewed {
             return Ok(Next::Stop(Stop::NewTokenRefused));
         }
@@ -38,6 +37,18 @@ impl SignIn for Bearer {
             return Ok(Next::Stop(if offered.lacks("Bearer") { Stop::NotOffered } else { Stop::SameToken }));
         }
         Ok(Next::Show(self.shown.insert(anew).header()))
+    }
+}
+
+impl SignIn for Bearer {
+    fn first(&mut self) -> Awaited<'_, Option<HeaderValue>> {
+        let read = self.read();
+        Box::pin(async { read.map(Some) })
+    }
+
+    fn refused<'a>(&'a mut self, challenge: &'a Challenge) -> Awaited<'a, Next> {
+        let next = self.read_anew(&challenge.offered);
+        Box::pin(async { next })
     }
 }
 
@@ -67,20 +78,20 @@ mod tests {
 
         write("one");
         let mut same = begin();
-        assert_eq!(same.first().unwrap().unwrap(), "Bearer one");
-        assert_eq!(shows(same.refused(&none)), Err(Stop::SameToken));
+        assert_eq!(same.read().unwrap(), "Bearer one");
+        assert_eq!(shows(same.read_anew(&none)), Err(Stop::SameToken));
 
         let mut rotated = begin();
-        rotated.first().unwrap();
+        rotated.read().unwrap();
         write("two");
-        assert_eq!(shows(rotated.refused(&none)), Ok("Bearer two".to_owned()));
+        assert_eq!(shows(rotated.read_anew(&none)), Ok("Bearer two".to_owned()));
         write("three");
-        assert_eq!(shows(rotated.refused(&none)), Err(Stop::NewTokenRefused));
+        assert_eq!(shows(rotated.read_anew(&none)), Err(Stop::NewTokenRefused));
 
         let mut lost = begin();
-        lost.first().unwrap();
+        lost.read().unwrap();
         std::fs::remove_file(&path).unwrap();
-        assert!(lost.refused(&none).is_err());
+        assert!(lost.read_anew(&none).is_err());
     }
 
     #[test]
@@ -91,7 +102,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Negotiate"));
         let mut bearer = Bearer::new(TokenSource::File(path));
-        bearer.first().unwrap();
-        assert_eq!(shows(bearer.refused(&Offered::of(&headers))), Err(Stop::NotOffered));
+        bearer.read().unwrap();
+        assert_eq!(shows(bearer.read_anew(&Offered::of(&headers))), Err(Stop::NotOffered));
     }
 }

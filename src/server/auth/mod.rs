@@ -2,24 +2,38 @@
 
 mod anonymous;
 mod bearer;
+mod challenge;
+mod kerberos_error;
+mod keytab;
+#[cfg(feature = "kerberos")]
+mod negotiate;
 mod offered;
 mod sign_in;
 mod token;
 
 use self::anonymous::Anonymous;
 use self::bearer::Bearer;
+pub use self::challenge::Challenge;
+pub(super) use self::kerberos_error::NTLM;
+pub use self::kerberos_error::{KerberosError, LibraryError, Reason, Sought};
+pub use self::keytab::{KERBEROS_VARIABLES, KeytabError, kerberos_environment, look as look_at_keytab};
+#[cfg(feature = "kerberos")]
+pub use self::negotiate::{ChannelBindings, Negotiate};
 pub use self::offered::Offered;
-pub(super) use self::sign_in::{Next, SignIn};
+pub(super) use self::sign_in::{FRESH_TOKEN, Next, SignIn};
 pub use self::sign_in::{SignInError, Stop};
 pub use self::token::{TokenError, TokenSource};
 
 /// The kind of authentication that the server's administrator has chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Auth {
     /// None: for servers that know us by other means.
     None,
     /// `Authorization: Bearer`, with a token that another program renews.
     Bearer(TokenSource),
+    /// `Authorization: Negotiate`, with Kerberos.
+    #[cfg(feature = "kerberos")]
+    Negotiate(Negotiate),
 }
 
 impl Auth {
@@ -28,22 +42,58 @@ impl Auth {
         match self {
             Self::None => Box::new(Anonymous),
             Self::Bearer(source) => Box::new(Bearer::new(source.clone())),
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(negotiate) => negotiate.sign_in(),
         }
     }
 
-    /// Whether there is something to prove it with now, and what, in words.
+    /// Whether a call that changes the server can be sent with its credentials at once. Otherwise a call that changes nothing has to be
+    /// made first, from which the sign-in learns what it needs.
+    pub(super) fn is_prepared(&self) -> bool {
+        match self {
+            Self::None | Self::Bearer(_) => true,
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(negotiate) => negotiate.is_prepared(),
+        }
+    }
+
+    /// Whether the sign-in has to see the server's certificate.
+    pub(super) fn is_bound_to_tls(&self) -> bool {
+        match self {
+            Self::None | Self::Bearer(_) => false,
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(negotiate) => negotiate.is_bound_to_tls(),
+        }
+    }
+
+    /// The same for the agent, which has a keytab of its own and no person's tickets.
+    #[must_use]
+    pub fn with_keytab(self, keytab: &TokenSource, principal: Option<&str>) -> Self {
+        match self {
+            Self::None | Self::Bearer(_) => {
+                let _ = (keytab, principal);
+                self
+            }
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(negotiate) => Self::Negotiate(negotiate.with_keytab(keytab.clone(), principal)),
+        }
+    }
+
+    /// Whether there is something to prove it with now, and what, in words. Nobody is asked for a ticket.
     ///
     /// # Errors
-    /// The token can't be read or is none.
-    pub fn check(&self) -> Result<String, TokenError> {
+    /// Token or keytab can't be read, or are none.
+    pub fn check(&self) -> Result<String, SignInError> {
         match self {
             Self::None => Ok("none".to_owned()),
-            Self::Bearer(source) => source.header().map(|_| match source.warning() {
+            Self::Bearer(source) => Ok(source.header().map(|_| match source.warning() {
                 None => "a bearer token is there".to_owned(),
                 Some(exposure) => {
                     format!("a bearer token is there (warning: {exposure}: {})", exposure.remedy())
                 }
-            }),
+            })?),
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(negotiate) => negotiate.check(),
         }
     }
 }

@@ -85,11 +85,17 @@ impl TokenError {
 }
 
 impl TokenSource {
-    fn path(&self) -> Result<PathBuf, TokenError> {
+    /// The file; `None` where systemd gave this process no credentials.
+    #[must_use]
+    pub fn location(&self) -> Option<PathBuf> {
         match self {
-            Self::File(path) => Ok(path.clone()),
-            Self::Credential(name) => credentials().map(|folder| folder.join(name)).ok_or(TokenError::NoCredentials),
+            Self::File(path) => Some(path.clone()),
+            Self::Credential(name) => credentials().map(|folder| folder.join(name)),
         }
+    }
+
+    fn path(&self) -> Result<PathBuf, TokenError> {
+        self.location().ok_or(TokenError::NoCredentials)
     }
 
     /// What a person should know of the file: everybody can read it.

@@ -162,7 +162,7 @@ async fn read(mut body: Incoming) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 /// Headers worth asserting; none of them can hold a secret (a cookie could).
-const RECORDED: [&str; 8] = [
+const RECORDED: [&str; 9] = [
     "accept",
     "accept-encoding",
     "cache-control",
@@ -171,6 +171,8 @@ const RECORDED: [&str; 8] = [
     "host",
     "transfer-encoding",
     "user-agent",
+    // The user whom a server before this one has found out.
+    "x-remote-user",
 ];
 
 fn seen(request: &Request<Incoming>, connection: usize) -> SeenRequest {

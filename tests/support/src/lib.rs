@@ -18,6 +18,8 @@ pub mod waiting;
 #[cfg(target_os = "linux")]
 pub mod journald;
 #[cfg(target_os = "linux")]
+pub mod kerberos;
+#[cfg(target_os = "linux")]
 pub mod worker;
 
 #[cfg(all(feature = "sim", target_os = "linux"))]

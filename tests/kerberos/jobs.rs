@@ -1,0 +1,122 @@
+//! Whole jobs on a card: by a person's command with tickets of `kinit`, and by the agent with its keytab.
+
+use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use pinwright::sim::server::{Settings, TlsKind};
+use support::agent_process::Daemon;
+use support::installation::Installation;
+use support::kerberos::{Apache, Ccache, Realm, Site};
+use support::numbered_cards::{assert_done, assert_untouched, card, id, insert};
+use support::pcscd::Pcscd;
+
+/// pcscd, pinwright's installation with a plain stand-in, and Apache before it.
+struct Place {
+    pcscd: Pcscd,
+    installation: Installation,
+    realm: Realm,
+    apache: Apache,
+}
+
+impl Place {
+    fn start() -> Option<Self> {
+        if !support::kerberos::is_here() {
+            return None;
+        }
+        let pcscd = Pcscd::start_or_skip(2)?;
+        let settings = pinwright::sim::gids::GidsSettings::default();
+        let mut numbered = settings.clone();
+        numbered.card_id[..4].copy_from_slice(&0_u32.to_be_bytes());
+        let server = Settings { tls: TlsKind::PlainHttp, ..support::installation::server_for(&numbered) };
+        let installation = Installation::new(server);
+        let realm = Realm::start();
+        let apache = Apache::start(&realm, &installation.server.base_url(), &Site::default());
+        Some(Self { pcscd, installation, realm, apache })
+    }
+
+    /// Writes the configuration: Apache instead of the stand-in, and more.
+    fn configure(&self, server: &str, sections: &str) {
+        let url = self.apache.url(&self.installation.server.base_url());
+        let text = format!(
+            "[server]\nauth = \"negotiate\"\nurl = \"{url}\"\nca_file = \"{}\"\n{server}\n{sections}\n",
+            self.apache.ca_file().display()
+        );
+        std::fs::write(self.installation.path("config.toml"), text).unwrap();
+    }
+
+    fn command(&self, tickets: &Ccache, config: &str) -> support::installation::Run {
+        let words = format!("export KRB5_CONFIG='{config}' KRB5CCNAME='{}'", tickets.0);
+        let arguments = ["--json", "set-pin", "--yes"];
+        self.installation.start_by(&self.pcscd.socket(), &words, &arguments).finish()
+    }
+
+    fn users(&self) -> Vec<String> {
+        let seen = self.installation.server.requests();
+        seen.iter().map(|seen| seen.header("x-remote-user").unwrap_or("nobody").to_owned()).collect()
+    }
+}
+
+#[test]
+fn a_person_sets_a_pin_with_the_tickets_of_kinit() {
+    let Some(place) = Place::start() else { return };
+    place.configure("timeout = \"5s\"", "");
+    let alice = place.realm.person("alice", "1h");
+    let virtual_card = card(0);
+    let _inserted = insert(&place.pcscd, 0, &virtual_card, Duration::ZERO);
+    place.pcscd.wait_for_card(0, true);
+    // Nobody has signed in, and a KDC that says nothing: the card is as it was, and the command ends in its time.
+    let config = place.realm.path("krb5.conf").display().to_string();
+    let nobody = Ccache("FILE:/nonexistent/tickets".to_owned());
+    place.command(&nobody, &config).exits(5).says("kinit");
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = place.realm.configuration("silent.conf", silent.local_addr().unwrap().port(), "");
+    let run = place.command(&alice, &other.display().to_string());
+    run.exits(6).says("no KDC has answered within 5 s").within(Duration::from_secs(20));
+    assert_untouched(&virtual_card);
+    assert!(place.users().is_empty());
+
+    let run = place.command(&alice, &config);
+    assert_eq!(run.exits(0).json()["outcome"], "done", "{run}");
+    assert_done(&virtual_card, &place.installation.server);
+    let users = place.users();
+    assert!(users.len() >= 4 && users.iter().all(|user| user == "alice@LAB.TEST"), "{users:?}");
+    println!("kerberos: a job with {} calls in {:?}", users.len(), run.elapsed);
+}
+
+/// The agent starts itself anew for its keytab: same process, same name, and the service manager is told as before.
+#[test]
+fn the_agent_sets_a_pin_with_its_keytab() {
+    let Some(place) = Place::start() else { return };
+    let alice = place.realm.person("alice", "1h");
+    place.realm.add("AGENT1$");
+    let keytab = place.realm.keytab("AGENT1$", "agent.keytab");
+    place.configure("", &format!("[agent]\nkeytab_file = \"{}\"", keytab.display()));
+    let notified = place.installation.path("notify.sock");
+    let notices = UnixDatagram::bind(&notified).unwrap();
+    notices.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let variables = [
+        ("KRB5_CONFIG", place.realm.path("krb5.conf").display().to_string()),
+        // Somebody else's tickets are in the way.
+        ("KRB5CCNAME", alice.0.clone()),
+        ("NOTIFY_SOCKET", notified.display().to_string()),
+    ];
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let mut agent = Daemon::start_with(&place.installation, &place.pcscd.socket(), "agent", &variables);
+    let mut said = [0; 256];
+    while !said.starts_with(b"READY=1") {
+        notices.recv(&mut said).expect("READY=1 comes");
+    }
+    let process = |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", agent.id())).unwrap();
+    assert_eq!(process("comm").trim(), "pinwright");
+    assert!(process("cmdline").ends_with("agent\0"), "{:?}", process("cmdline"));
+
+    let virtual_card = card(0);
+    let _inserted = insert(&place.pcscd, 0, &virtual_card, Duration::ZERO);
+    agent.finishes(&id(0));
+    assert_done(&virtual_card, &place.installation.server);
+    let users = place.users();
+    assert!(users.len() >= 4 && users.iter().all(|user| user == "AGENT1$@LAB.TEST"), "{users:?}");
+    // Tickets are in its memory and nowhere else.
+    assert!(!place.realm.path("no-tickets").exists());
+}
