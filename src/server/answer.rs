@@ -24,7 +24,7 @@ pub(super) enum Answer<B> {
         /// What it asks for.
         challenge: Challenge,
         /// The answer, whose body is unread.
-        rest: Response,
+        rest: Box<Response>,
     },
 }
 
@@ -79,7 +79,9 @@ pub(super) async fn read<B: Body>(
         _ if status == success && is_html(&response) => Err(ServerProblem::Html),
         _ if status == success => body::read(response).await.map(Answer::Content),
         StatusCode::NO_CONTENT => Ok(Answer::Empty),
-        StatusCode::UNAUTHORIZED => Ok(Answer::Unauthorized { challenge: Challenge::of(&response), rest: response }),
+        StatusCode::UNAUTHORIZED => {
+            Ok(Answer::Unauthorized { challenge: Challenge::of(&response), rest: Box::new(response) })
+        }
         StatusCode::FORBIDDEN if is_html(&response) => Err(match wants_certificate(response).await {
             true => ServerProblem::ClientCertificate { was_asked: false },
             false => ServerProblem::Forbidden { detail: Detail::default() },

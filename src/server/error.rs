@@ -251,6 +251,7 @@ impl ServerProblem {
             Self::Http11Wanted(_) => "set `server.http_version` to \"1.1\"",
             Self::Timeout { .. } => return with_proxy("run the command again, or raise `server.timeout`".to_owned()),
             Self::Unauthorized { stop: Stop::SameToken, .. } => FRESH_TOKEN,
+            Self::Unauthorized { stop: Stop::SignInRefused | Stop::NewSignInRefused, .. } => SIGN_IN_REFUSED,
             Self::Unauthorized { stop: Stop::NtlmAlone, .. } => NTLM,
             Self::Unauthorized { stop: Stop::TicketRefused, .. } => {
                 "have the server's log looked at: clock, SPN (`setspn -Q`) and the application pool's account"
@@ -326,6 +327,9 @@ impl ServerProblem {
 
 const LATE: &str = ", and asks for it only after the handshake, which can't be answered";
 
+const SIGN_IN_REFUSED: &str = "look with `pinwright whoami` who is signed in; check that `server.adfs_resource` is the identifier that MIM CM \
+                               expects, and that AD FS's clock and signing certificate are what MIM CM knows";
+
 const SHOW_CERTIFICATE: &str =
     "set `server.client_certificate_file`, and `server.client_key_file` or `server.client_key_credential`";
 
@@ -350,6 +354,8 @@ fn after_401(stop: Stop) -> &'static str {
         Stop::NoCredentials | Stop::NotOffered => "",
         Stop::SameToken => "; the token was read anew and is still the refused one",
         Stop::NewTokenRefused => "; the token was read anew, and that one is refused too",
+        Stop::SignInRefused => "; the token is AD FS's, and there is nothing to renew it with",
+        Stop::NewSignInRefused => "; the token of AD FS was renewed, and the new one is refused too",
         Stop::NtlmAlone => "; it offers NTLM and not Kerberos, and NTLM does not prove who the server is",
         Stop::TicketRefused => "; it does not take the Kerberos ticket, and does not say why",
         Stop::UserRefused => "; it knows by Kerberos who we are, and does not let this user in",

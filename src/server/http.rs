@@ -197,7 +197,7 @@ impl Http {
                             return Err(ServerProblem::Unauthorized { offered: challenge.offered, stop });
                         }
                         Next::Show(renewed) => {
-                            answer::drain(rest).await;
+                            answer::drain(*rest).await;
                             tracing::debug!(call = call.name(), "signing in anew");
                             credentials = Some(renewed);
                             continue;

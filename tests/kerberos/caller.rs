@@ -16,7 +16,7 @@ const TEMPLATE: Uuid = uuid!("a039b4d0-5ce8-4eff-8651-181c6576fda3");
 #[ignore = "played by a process of its own"]
 fn plays_the_caller() {
     let Some(config) = std::env::var_os("CALLER_CONFIG") else { return };
-    telemetry::start(tracing::level_filters::LevelFilter::TRACE, false);
+    telemetry::start(tracing::level_filters::LevelFilter::TRACE, false, false);
     let config = Config::load(Some(config.as_ref()), &[]).unwrap_or_else(|error| panic!("{}", error_text(&error)));
     let client = Client::new(&config.server_of_agent().unwrap()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -216,6 +216,9 @@ fn server(settings: Option<&server::Settings>, running_as: &RunningAs) -> Result
 }
 
 fn auth(auth: &Auth, keytab: Option<&TokenSource>, running_as: &RunningAs) -> Result<String, String> {
+    if let Auth::Adfs(adfs) = auth {
+        running_as.sees(adfs.token_file())?;
+    }
     let source = match auth {
         Auth::Bearer(source) => Some(source),
         _ => keytab,
@@ -230,7 +233,7 @@ fn auth(auth: &Auth, keytab: Option<&TokenSource>, running_as: &RunningAs) -> Re
             Some(remedy) => with_remedy(&error, remedy),
             None => error_text(&error),
         },
-        SignInError::Kerberos(_) => with_remedy(&error, error.remedy()),
+        SignInError::Kerberos(_) | SignInError::Adfs(_) => with_remedy(&error, error.remedy()),
     })
 }
 

@@ -1,5 +1,7 @@
 //! How we prove to the server who we are.
 
+mod adfs;
+mod adfs_error;
 mod anonymous;
 mod bearer;
 mod challenge;
@@ -11,6 +13,8 @@ mod offered;
 mod sign_in;
 mod token;
 
+pub use self::adfs::{Adfs, AdfsSettings, Authorization, Device, Listener, Reply, Replying, Tokens, Transport};
+pub use self::adfs_error::{AdfsError, Refusal, RefusalKind};
 use self::anonymous::Anonymous;
 use self::bearer::Bearer;
 pub use self::challenge::Challenge;
@@ -31,17 +35,32 @@ pub enum Auth {
     None,
     /// `Authorization: Bearer`, with a token that another program renews.
     Bearer(TokenSource),
+    /// `Authorization: Bearer`, with a token of AD FS that is renewed here.
+    Adfs(Box<Adfs>),
     /// `Authorization: Negotiate`, with Kerberos.
     #[cfg(feature = "kerberos")]
     Negotiate(Negotiate),
 }
 
 impl Auth {
+    /// The kind as the configuration names it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Bearer(_) => "bearer",
+            Self::Adfs(_) => "adfs",
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(_) => "negotiate",
+        }
+    }
+
     /// Begins the sign-in of one call.
     pub(super) fn sign_in(&self) -> Box<dyn SignIn> {
         match self {
             Self::None => Box::new(Anonymous),
             Self::Bearer(source) => Box::new(Bearer::new(source.clone())),
+            Self::Adfs(adfs) => adfs.sign_in(),
             #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.sign_in(),
         }
@@ -51,7 +70,7 @@ impl Auth {
     /// made first, from which the sign-in learns what it needs.
     pub(super) fn is_prepared(&self) -> bool {
         match self {
-            Self::None | Self::Bearer(_) => true,
+            Self::None | Self::Bearer(_) | Self::Adfs(_) => true,
             #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.is_prepared(),
         }
@@ -60,7 +79,7 @@ impl Auth {
     /// Whether the sign-in has to see the server's certificate.
     pub(super) fn is_bound_to_tls(&self) -> bool {
         match self {
-            Self::None | Self::Bearer(_) => false,
+            Self::None | Self::Bearer(_) | Self::Adfs(_) => false,
             #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.is_bound_to_tls(),
         }
@@ -70,7 +89,7 @@ impl Auth {
     #[must_use]
     pub fn with_keytab(self, keytab: &TokenSource, principal: Option<&str>) -> Self {
         match self {
-            Self::None | Self::Bearer(_) => {
+            Self::None | Self::Bearer(_) | Self::Adfs(_) => {
                 let _ = (keytab, principal);
                 self
             }
@@ -92,6 +111,7 @@ impl Auth {
                     format!("a bearer token is there (warning: {exposure}: {})", exposure.remedy())
                 }
             })?),
+            Self::Adfs(adfs) => adfs.check(),
             #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.check(),
         }
