@@ -1,13 +1,20 @@
 # What people and CI call. Each target first sees to the system's packages (packaging/system-packages).
 
 PREFIX ?= /usr/local
-# Older versions of polkit look for rules here and in /usr/share only.
 SYSCONFDIR ?= /etc
 CARGO_TARGET_DIR ?= target
+# What is built in beyond the default, for `make install` and the packages: features of Cargo.toml with commas.
+ifeq ($(shell uname -s),Linux)
+FEATURES ?= kerberos
+endif
+# What the scripts of packaging/ read.
+SETTINGS = PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' DESTDIR='$(DESTDIR)' FEATURES='$(FEATURES)' \
+	CARGO_TARGET_DIR='$(abspath $(CARGO_TARGET_DIR))'
 # A fresh rustup is not yet on the path of shells that were there before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test compare interop soak lint advisories msrv bench fuzz residue mutants docs picture install
+.PHONY: help demo test compare interop soak lint advisories msrv bench fuzz residue mutants docs picture install uninstall deb rpm sbom \
+	reproducible dist
 
 # libclang has no C headers of its own; those of gcc serve (tests/vcard and the feature `kerberos` make bindings of C code).
 BINDGEN_EXTRA_CLANG_ARGS ?= $(shell gcc -print-file-name=include 2>/dev/null | sed -n 's|^/|-I/|p')
@@ -35,6 +42,12 @@ help:
 	@echo 'make docs     the book of docs/ as web pages, in target/book; builds mdbook there, where it is missing'
 	@echo 'make picture  draws the pictures of README and book anew, from what the program prints and tells now'
 	@echo 'make install  release build into $$(DESTDIR)$$(PREFIX) (now: $(DESTDIR)$(PREFIX)), units and polkit rule with it'
+	@echo 'make uninstall  removes what make install has put there; a changed configuration and the journal stay'
+	@echo 'make deb      packages of Debian in target/packages: pinwright, and pinwright-sim with the stand-ins'
+	@echo 'make rpm      the same two as RPM'
+	@echo 'make sbom     what they are made of, as CycloneDX JSON'
+	@echo 'make reproducible  builds twice in two folders, and compares program and packages'
+	@echo 'make dist     a release: checks, packages, SBOM, checksums and notes in target/dist; see CONTRIBUTING.md'
 
 demo:
 	@packaging/system-packages $@
@@ -88,6 +101,7 @@ bench:
 	cargo bench --locked --features sim --bench enroll --bench agent --bench fleet --bench journal_of_many
 	cargo build $(VCARD)
 	cargo test --locked --all-features --test interop counts -- --nocapture
+	cargo test --locked --all-features --test kerberos figures -- --ignored --nocapture
 
 fuzz:
 	@packaging/system-packages $@
@@ -113,39 +127,34 @@ picture:
 	@packaging/system-packages $@
 	cargo test --locked --features sim --test book --test agent -- --ignored draw
 
-# A folder that is there keeps its rights: that of polkit's rules is not everybody's.
-folders = for folder in $(1); do [ -d "$$folder" ] || install -d -m 755 "$$folder" || exit 1; done
-
-# On Linux with sign-in by Kerberos, elsewhere without: its library was not tried there.
-ifeq ($(shell uname -s),Linux)
-INSTALLED := --features kerberos
-endif
-
+# Into a tree (DESTDIR) nothing is installed that this system lacks: that is the packager's.
 install:
-	@packaging/system-packages $@
-	cargo build --release --locked $(INSTALLED)
-	$(call folders,'$(DESTDIR)$(PREFIX)/bin')
-	install -m 755 '$(CARGO_TARGET_DIR)/release/pinwright' '$(DESTDIR)$(PREFIX)/bin/pinwright'
-	$(call folders,'$(DESTDIR)$(PREFIX)/share/man/man1' '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
-		'$(DESTDIR)$(PREFIX)/share/zsh/site-functions' '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d')
-	'$(CARGO_TARGET_DIR)/release/pinwright' man --dir '$(DESTDIR)$(PREFIX)/share/man/man1' >/dev/null
-	'$(CARGO_TARGET_DIR)/release/pinwright' completions bash > '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/pinwright'
-	'$(CARGO_TARGET_DIR)/release/pinwright' completions zsh > '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_pinwright'
-	'$(CARGO_TARGET_DIR)/release/pinwright' completions fish > '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pinwright.fish'
-ifeq ($(shell uname -s),Linux)
-	$(call folders,'$(DESTDIR)$(PREFIX)/lib/systemd/system' '$(DESTDIR)$(PREFIX)/lib/systemd/user' \
-		'$(DESTDIR)$(PREFIX)/lib/sysusers.d' '$(DESTDIR)$(PREFIX)/lib/tmpfiles.d' '$(DESTDIR)$(SYSCONFDIR)/polkit-1/rules.d')
-	for unit in system/pinwright-agent.service user/pinwright-agent.service; do \
-		sed 's|/usr/local/bin/pinwright|$(PREFIX)/bin/pinwright|' "packaging/systemd/$${unit#system/}" \
-			> '$(DESTDIR)$(PREFIX)/lib/systemd/'"$$unit" && \
-		chmod 644 '$(DESTDIR)$(PREFIX)/lib/systemd/'"$$unit" || exit 1; \
-	done
-	install -m 644 packaging/sysusers.d/pinwright.conf '$(DESTDIR)$(PREFIX)/lib/sysusers.d/pinwright.conf'
-	install -m 644 packaging/tmpfiles.d/pinwright.conf '$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/pinwright.conf'
-	install -m 644 packaging/polkit/50-pinwright.rules '$(DESTDIR)$(SYSCONFDIR)/polkit-1/rules.d/50-pinwright.rules'
+	@$(if $(DESTDIR),,packaging/system-packages $@)
+	cargo build --release --locked --features '$(FEATURES)'
+	$(SETTINGS) PROGRAM='$(abspath $(CARGO_TARGET_DIR))/release/pinwright' RECORD=yes packaging/install install
+ifeq ($(shell uname -s)$(DESTDIR),Linux)
 	@echo 'The agent is installed and not enabled. For the machine, as root:'
 	@echo '  systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload'
 	@echo '  $(PREFIX)/bin/pinwright agent --check'
 	@echo '  systemctl enable --now pinwright-agent'
 	@echo 'Or for one person, who is asked for PINs by a pinentry: systemctl --user enable --now pinwright-agent'
 endif
+
+uninstall:
+	$(SETTINGS) packaging/install uninstall
+
+deb rpm:
+	@packaging/system-packages $@
+	$(SETTINGS) packaging/$@
+
+sbom:
+	@packaging/system-packages $@
+	$(SETTINGS) packaging/sbom
+
+reproducible:
+	@packaging/system-packages $@
+	$(SETTINGS) packaging/reproducible
+
+dist:
+	@packaging/system-packages $@
+	$(SETTINGS) packaging/dist

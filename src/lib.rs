@@ -9,7 +9,8 @@
 //! Start reading at [`provision`]: the job of setting a card's PIN, step by step. Imports go one way, from the readers up:
 //! [`reader`] moves bytes, [`apdu`] knows ISO 7816-4, [`card`] knows card families, [`server`] knows MIM CM's REST API, [`job`]
 //! has what every job on a card shares, and only [`provision`] knows what comes next. [`cli`] is the technician's command, [`agent`]
-//! the workstation's daemon. [`secret`] holds the types whose content nothing can print. What differs between operating systems is in [`os`] and nowhere else (but in `reader/pcsc`, where
+//! the workstation's daemon, [`doctor`] looks at
+//! everything and changes nothing. [`secret`] holds the types whose content nothing can print. What differs between operating systems is in [`os`] and nowhere else (but in `reader/pcsc`, where
 //! PC/SC itself differs).
 
 pub mod agent;
@@ -17,6 +18,7 @@ pub mod apdu;
 pub mod card;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod error_text;
 pub mod exit;
 pub mod foreign_text;

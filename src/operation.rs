@@ -19,6 +19,8 @@ pub enum Operation {
     SetPin,
     /// Do the whole enrollment; so far the PIN step of it.
     Enroll,
+    /// Look at everything between plug and server.
+    Doctor,
     /// List the journal.
     History,
     /// Serve cards as they are inserted.
@@ -65,6 +67,7 @@ impl Operation {
         Self::Plan,
         Self::SetPin,
         Self::Enroll,
+        Self::Doctor,
         Self::History,
         Self::Agent,
         Self::AgentStatus,
@@ -95,6 +98,7 @@ impl Operation {
             Self::Plan => "plan",
             Self::SetPin => "set-pin",
             Self::Enroll => "enroll",
+            Self::Doctor => "doctor",
             Self::History | Self::AgentHistory => "history",
             Self::Agent => "agent",
             Self::AgentStatus => "status",
@@ -125,6 +129,7 @@ impl Operation {
             Self::Plan => "pinwright.plan/1",
             Self::SetPin => "pinwright.set-pin/1",
             Self::Enroll => "pinwright.enroll/1",
+            Self::Doctor => "pinwright.doctor/1",
             Self::History | Self::AgentHistory => "pinwright.history/1",
             Self::Agent => "pinwright.agent/1",
             Self::AgentStatus => "pinwright.agent-status/1",

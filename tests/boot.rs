@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     let begun = Instant::now();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/boot");
     let mut boot = Command::new(script);
-    boot.arg("/").arg(env!("CARGO_BIN_EXE_pinwright")).stdin(Stdio::null());
+    boot.args(["/", "boot-cases", env!("CARGO_BIN_EXE_pinwright")]).stdin(Stdio::null());
     let output = boot.output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let (mut passed, mut failed, mut ignored) = (0, 0, 0);

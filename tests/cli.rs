@@ -57,7 +57,7 @@ fn every_case_prints_what_its_file_says() {
 /// No option takes a secret: what help offers is read by everybody who can list processes.
 #[test]
 fn no_option_takes_a_secret() {
-    for command in ["set-pin", "plan", "record", "inspect", "readers"] {
+    for command in ["set-pin", "plan", "record", "inspect", "readers", "doctor"] {
         let help = case::run_arguments(&["pinwright", command, "--help"]).out;
         let options: Vec<&str> = help.split_whitespace().filter(|word| word.starts_with("--")).collect();
         assert!(options.len() > 3, "{help}");
@@ -71,7 +71,7 @@ fn no_option_takes_a_secret() {
 /// What every command takes stands by itself, and each example is a command line that can be typed.
 #[test]
 fn help_separates_global_options_and_its_examples_can_be_typed() {
-    for command in ["", "readers", "inspect", "plan", "set-pin", "enroll", "history", "agent", "record"] {
+    for command in ["", "readers", "inspect", "plan", "set-pin", "enroll", "doctor", "history", "agent", "record"] {
         let arguments: Vec<&str> =
             ["pinwright", command, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
         let help = case::run_arguments(&arguments).out;

@@ -224,9 +224,25 @@ const DEBIAN: [&str; 5] = ["apt-get", "dpkg", "pkg-config", "id", "cargo"];
 
 #[test]
 fn no_package_is_named_by_its_version() {
-    for target in
-        ["demo", "test", "ci", "compare", "interop", "lint", "soak", "bench", "fuzz", "residue", "mutants", "install"]
-    {
+    for target in [
+        "demo",
+        "test",
+        "ci",
+        "compare",
+        "interop",
+        "lint",
+        "soak",
+        "bench",
+        "fuzz",
+        "residue",
+        "mutants",
+        "install",
+        "deb",
+        "rpm",
+        "sbom",
+        "reproducible",
+        "dist",
+    ] {
         let (output, packages) = system_packages(target, "-", &DEBIAN);
         assert!(output.status.success(), "{target}: {}", said(&output));
         assert!(packages.iter().any(|package| package == "libpcsclite-dev"), "{target}: {packages:?}");
@@ -258,53 +274,170 @@ fn debians_own_rust_is_named_where_there_is_none() {
     }
 }
 
+/// A tree to install into, and a release build that is there already.
+struct Installation {
+    folder: tempfile::TempDir,
+    root: PathBuf,
+}
+
+impl Installation {
+    fn new() -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let (programs, release) = (folder.path().join("bin"), folder.path().join("target/release"));
+        let root = folder.path().join("root");
+        for made in [&programs, &release, &root] {
+            fs::create_dir_all(made).unwrap();
+        }
+        fs::copy(env!("CARGO_BIN_EXE_pinwright"), release.join("pinwright")).unwrap();
+        // Nothing is built, and who wants a package fails.
+        let refuses = "echo a package is wanted >&2; exit 1";
+        for (name, script) in [("cargo", ":"), ("apt-get", refuses), ("dpkg", refuses), ("sudo", refuses)] {
+            fs::write(programs.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(programs.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Self { folder, root }
+    }
+
+    /// `None`, said aloud, where there is no make.
+    fn make(&self, words: &[&str]) -> Option<Output> {
+        let mut make = Command::new("make");
+        make.args(words).current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
+        make.env("PATH", format!("{}:/usr/bin:/bin", self.folder.path().join("bin").display()));
+        make.env("HOME", self.folder.path()).env("DESTDIR", &self.root);
+        make.env("CARGO_TARGET_DIR", self.folder.path().join("target"));
+        match make.output() {
+            Ok(output) => Some(output),
+            Err(error) => {
+                skip(&format!("make: {error}"));
+                None
+            }
+        }
+    }
+
+    fn mode(&self, path: &str) -> u32 {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::metadata(self.root.join(path)).unwrap().permissions().mode() & 0o7777
+    }
+
+    /// All that is below the root, folders with `/` at the end.
+    fn content(&self) -> Vec<String> {
+        fn below(folder: &Path, root: &Path, found: &mut Vec<String>) {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.strip_prefix(root).unwrap().display().to_string();
+                if path.is_dir() {
+                    found.push(format!("{name}/"));
+                    below(&path, root, found);
+                } else {
+                    found.push(name);
+                }
+            }
+        }
+        let mut found = Vec::new();
+        below(&self.root, &self.root, &mut found);
+        found.sort();
+        found
+    }
+}
+
 #[test]
 fn an_installation_leaves_the_rights_of_folders_that_are_there() {
     use std::os::unix::fs::PermissionsExt as _;
-    let folder = tempfile::tempdir().unwrap();
-    let (programs, target, root) =
-        (folder.path().join("bin"), folder.path().join("target"), folder.path().join("root"));
-    for made in [&programs, &target.join("release"), &root.join("etc/polkit-1/rules.d"), &root.join("usr/local/bin")] {
-        fs::create_dir_all(made).unwrap();
+    let installation = Installation::new();
+    let root = &installation.root;
+    for (made, mode) in [("etc/polkit-1/rules.d", 0o700), ("usr/local/bin", 0o2775)] {
+        fs::create_dir_all(root.join(made)).unwrap();
+        fs::set_permissions(root.join(made), fs::Permissions::from_mode(mode)).unwrap();
     }
-    fs::copy(env!("CARGO_BIN_EXE_pinwright"), target.join("release/pinwright")).unwrap();
-    // Nothing is built, and no package is wanted.
-    for (name, script) in
-        [("cargo", ":"), ("apt-get", ":"), ("pkg-config", ":"), ("dpkg", "echo Status: install ok installed")]
-    {
-        fs::write(programs.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(programs.join(name), fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    let mode = |path: &str| fs::metadata(root.join(path)).unwrap().permissions().mode() & 0o7777;
-    fs::set_permissions(root.join("etc/polkit-1/rules.d"), fs::Permissions::from_mode(0o700)).unwrap();
-    fs::set_permissions(root.join("usr/local/bin"), fs::Permissions::from_mode(0o2775)).unwrap();
-    let mut make = Command::new("make");
-    make.arg("install").current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
-    make.env("PATH", format!("{}:/usr/bin:/bin", programs.display())).env("HOME", folder.path());
-    make.env("DESTDIR", &root).env("CARGO_TARGET_DIR", &target);
-    let output = match make.output() {
-        Ok(output) => output,
-        Err(error) => return skip(&format!("make: {error}")),
-    };
+    let Some(output) = installation.make(&["install"]) else { return };
     assert!(output.status.success(), "{}", said(&output));
-    assert_eq!((mode("etc/polkit-1/rules.d"), mode("usr/local/bin")), (0o700, 0o2775));
-    assert_eq!(mode("usr/local/lib/systemd/system"), 0o755, "one that was not there");
+    assert_eq!((installation.mode("etc/polkit-1/rules.d"), installation.mode("usr/local/bin")), (0o700, 0o2775));
+    assert_eq!(installation.mode("usr/local/lib/systemd/system"), 0o755, "one that was not there");
     assert!(root.join("etc/polkit-1/rules.d/50-pinwright.rules").is_file());
     for (file, holds) in [
         ("man/man1/pinwright-set-pin.1", "risk\\-uncounted"),
         ("bash-completion/completions/pinwright", "complete -F _pinwright"),
         ("zsh/site-functions/_pinwright", "#compdef pinwright"),
         ("fish/vendor_completions.d/pinwright.fish", "complete -c pinwright"),
+        ("doc/pinwright/LICENSE", "Apache License"),
+        ("doc/pinwright/README.md", "(book/getting-started.md)"),
+        ("doc/pinwright/CHANGELOG.md", "## Unreleased"),
+        ("doc/pinwright/book/getting-started.md", "# Getting started"),
+        ("pinwright/profiles/generic-iso7816.toml", "[[card.profile]]"),
     ] {
         let text = fs::read_to_string(root.join("usr/local/share").join(file)).unwrap();
         assert!(text.contains(holds), "{file}");
     }
+    let unit = fs::read_to_string(root.join("usr/local/lib/systemd/system/pinwright-agent.service")).unwrap();
+    assert!(unit.contains("ExecStart=/usr/local/bin/pinwright agent"));
+}
+
+#[test]
+fn what_is_installed_can_be_used_and_sets_nothing() {
+    let installation = Installation::new();
+    let Some(output) = installation.make(&["install", "PREFIX=/usr"]) else { return };
+    assert!(output.status.success(), "{}", said(&output));
+    let root = &installation.root;
+    // A package's rule belongs where Debian 12's polkit looks, too.
+    assert!(
+        root.join("usr/share/polkit-1/rules.d/50-pinwright.rules").is_file() && !root.join("etc/polkit-1").exists()
+    );
+    for unit in ["system", "user"] {
+        let unit = root.join("usr/lib/systemd").join(unit).join("pinwright-agent.service");
+        assert!(fs::read_to_string(unit).unwrap().contains("ExecStart=/usr/bin/pinwright agent"));
+    }
+    let sample = Config::explained(Some(&root.join("etc/pinwright/config.toml")), &[]).unwrap().settings;
+    let empty = root.join("empty.toml");
+    fs::write(&empty, "").unwrap();
+    let defaults = Config::explained(Some(&empty), &[]).unwrap().settings;
+    let shown = |setting: &pinwright::config::Setting| format!("{} = {:?}", setting.key, setting.value);
+    let [sample, defaults] = [sample, defaults].map(|settings| settings.iter().map(shown).collect::<Vec<_>>());
+    assert_eq!(sample, defaults);
+    let text = fs::read_to_string(root.join("etc/pinwright/config.toml")).unwrap();
+    assert!(text.contains("#url = \"https://cm.contoso.com/CertificateManagement\""));
+    let profiles = text.lines().find_map(|line| line.strip_prefix("#profile_files = [\"")).unwrap();
+    assert!(root.join(profiles.trim_start_matches('/').trim_end_matches("\"]")).is_file(), "{profiles}");
+}
+
+#[test]
+fn what_was_installed_is_removed_and_what_was_not_stays() {
+    let installation = Installation::new();
+    let before = installation.content();
+    // Twice, as an upgrade is.
+    for _ in 0..2 {
+        let Some(output) = installation.make(&["install"]) else { return };
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    let output = installation.make(&["uninstall"]).unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(installation.content(), before);
+    let again = installation.make(&["uninstall"]).unwrap();
+    assert!(!again.status.success() && said(&again).contains("nothing is known to be installed"), "{}", said(&again));
+
+    assert!(installation.make(&["install"]).unwrap().status.success());
+    let stay = ["etc/pinwright/config.toml", "etc/pinwright/secrets/token", "usr/local/bin/another"];
+    for (file, text) in stay.iter().zip(["[server]\n", "token", "another"]) {
+        fs::create_dir_all(installation.root.join(file).parent().unwrap()).unwrap();
+        fs::write(installation.root.join(file), text).unwrap();
+    }
+    fs::create_dir_all(installation.root.join("var/lib/pinwright")).unwrap();
+    // A changed configuration is not overwritten either.
+    assert!(installation.make(&["install"]).unwrap().status.success());
+    let output = installation.make(&["uninstall"]).unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    for told in ["config.toml stays: it was changed", "the journal in"] {
+        assert!(said(&output).contains(told), "{told}: {}", said(&output));
+    }
+    let left: Vec<String> = installation.content().into_iter().filter(|path| !path.ends_with('/')).collect();
+    assert_eq!(left, stay);
+    assert_eq!(fs::read_to_string(installation.root.join(stay[0])).unwrap(), "[server]\n");
 }
 
 #[test]
 fn the_whole_check_names_tiers_that_there_are() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for script in ["run", "debian-13", "boot", "boot-guest", "boot-cases"] {
+    for script in ["run", "debian-13", "boot", "boot-guest", "boot-cases", "packages", "package-cases", "tree"] {
         let parsed = Command::new("bash").arg("-n").arg(root.join(".ci").join(script)).output().unwrap();
         assert!(parsed.status.success() && parsed.stderr.is_empty(), "{script}: {}", said(&parsed));
     }
@@ -313,6 +446,10 @@ fn the_whole_check_names_tiers_that_there_are() {
     let tiers = script.lines().filter_map(|line| line.trim_start().strip_prefix("tier "));
     let budgets: Vec<u32> = tiers.map(|tier| tier.rsplit(' ').nth(1).unwrap().parse().unwrap()).collect();
     assert!(budgets.len() >= 5 && budgets.iter().sum::<u32>() <= 90, "{budgets:?}");
+    for script in ["build", "deb", "dist", "install", "notices", "release", "reproducible", "rpm", "sbom", "tool"] {
+        let parsed = Command::new("sh").arg("-n").arg(root.join("packaging").join(script)).output().unwrap();
+        assert!(parsed.status.success() && parsed.stderr.is_empty(), "{script}: {}", said(&parsed));
+    }
     let script = fs::read_to_string(root.join(".ci/debian-13")).unwrap();
     let tiers = script.lines().find_map(|line| line.strip_prefix("tiers='")?.strip_suffix('\'')).unwrap();
     for needed in ["pcscd", "interop", "agent", "agent_pcscd"] {

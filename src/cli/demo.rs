@@ -13,7 +13,6 @@ use super::error::CliError;
 use super::inspect::{Detail, report, tries_text};
 use super::json::DoneObject;
 use super::output;
-use super::select::Chosen;
 use super::set_pin::{JobArgs, MeteredReaders, provision};
 use super::sim::Family;
 use crate::config::Config;
@@ -58,8 +57,7 @@ pub fn run(args: &DemoArgs, json: bool, context: &mut CommandContext<'_>) -> Res
     demonstration.show(
         "The job on stand-ins: a virtual card in a virtual reader, and a certificate server on this machine.\n",
     )?;
-    let before =
-        report(&readers, &Chosen { reader: READER.to_owned(), card_id: None }, &config.families, None, Detail::Line)?;
+    let before = report(&readers, READER, &config.families, None, Detail::Line)?;
     demonstration.show(&format!(
         "card     {}, ID {}, {}",
         before.title,

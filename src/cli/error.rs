@@ -1,6 +1,7 @@
 //! What a command can fail with: exit code and hint of each failure.
 
 pub mod agent;
+pub mod doctor;
 
 use std::path::PathBuf;
 
@@ -129,6 +130,9 @@ pub enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// `doctor` has found something that is not well.
+    #[error(transparent)]
+    Doctor(#[from] doctor::DoctorError),
     /// A result that can't be told as JSON.
     #[error("the result can't be told as JSON")]
     Json(#[source] serde_json::Error),
@@ -171,6 +175,7 @@ impl CliError {
             Self::Replay(_) | Self::OtherOutcome { .. } => Exit::CardRefused,
             Self::System { .. } | Self::Json(_) => Exit::Defect,
             Self::Agent(error) => error.exit(),
+            Self::Doctor(error) => error.exit(),
             #[cfg(feature = "sim")]
             Self::StandIn(_) | Self::Demo(_) => Exit::Defect,
         }
@@ -214,6 +219,7 @@ impl CliError {
             Self::Json(_) => "report this; the command without `--json` tells it as text".to_owned(),
             Self::System { .. } => return None,
             Self::Agent(error) => return error.hint(),
+            Self::Doctor(error) => error.hint(),
             #[cfg(feature = "sim")]
             Self::StandIn(_) | Self::Demo(_) => return None,
         })

@@ -14,6 +14,7 @@ pub fn of(command: Option<Operation>) -> String {
             (Operation::Plan, "", "what would be done, and whether it can be"),
             (Operation::SetPin, "", "do it, after a yes"),
             (Operation::History, " --open", "what is unsettled"),
+            (Operation::Doctor, "", "why something does not work, and what to do"),
         ],
         Some(Operation::Readers) => &[
             (Operation::Readers, " -v", "with ATRs"),
@@ -30,6 +31,14 @@ pub fn of(command: Option<Operation>) -> String {
             (Operation::SetPin, " --yes --pin-fd 3 3< /run/user/1000/pin", "the user's PIN from a descriptor"),
         ],
         Some(Operation::Enroll) => &[(Operation::Enroll, "", "so far the PIN step")],
+        Some(Operation::Doctor) => &[
+            (Operation::Doctor, "", "what is well, what is not, and what to do about it"),
+            (
+                Operation::Doctor,
+                " --bundle pinwright-report.txt",
+                "all of it with versions and log, names masked, for a ticket",
+            ),
+        ],
         Some(Operation::History) => &[
             (Operation::History, " --open", "what is unsettled"),
             (Operation::History, " --since 8h", "what was done since this morning"),

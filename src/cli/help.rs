@@ -97,10 +97,13 @@ pub fn man(args: &ManArgs, json: bool, context: &mut CommandContext<'_>) -> Resu
     }
 }
 
-/// The page of this command and those of the commands below it.
-fn write_commands(command: &Command, folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), CliError> {
+/// Writes the page of this command and those of the commands below it.
+pub(super) fn write_commands(command: &Command, folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), CliError> {
     files.push(write(folder, &format!("{}.1", name(command)), &page(command))?);
-    command.get_subcommands().try_for_each(|below| write_commands(below, folder, files))
+    command
+        .get_subcommands()
+        .filter(|below| !below.is_hide_set())
+        .try_for_each(|below| write_commands(below, folder, files))
 }
 
 fn write(folder: &Path, file: &str, page: &str) -> Result<PathBuf, CliError> {

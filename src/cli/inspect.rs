@@ -1,11 +1,7 @@
 //! `pinwright inspect`: one card in depth. Nothing is written and no try is spent.
 
-mod report;
-
 use serde::Serialize;
 
-use self::report::look;
-pub use self::report::{CardReport, Detail, report};
 use super::applications::{ApplicationObject, Applications, DetectionObject, doubted};
 use super::context::CommandContext;
 use super::error::CliError;
@@ -16,6 +12,8 @@ use crate::apdu::Channel;
 use crate::card::family::{DetectError, Found};
 use crate::card::{Family, PinCharacters, Proof, SecretReport, Tries};
 use crate::config::Config;
+use crate::job::card_report::look;
+pub use crate::job::card_report::{CardReport, Detail, report, tries_text};
 use crate::job::{Cause, Failure};
 use crate::operation::Operation;
 use crate::reader::Readers;
@@ -46,7 +44,7 @@ pub fn run(
     let after = &mut |found: &Found<'_>, channel: &mut Channel<'_>| {
         applications = Some(Applications::of(found, channel));
     };
-    let report = look(readers, &chosen, (&config.families, config.journal.as_ref()), Detail::Full, after);
+    let report = look(readers, &chosen.reader, (&config.families, config.journal.as_ref()), Detail::Full, after);
     let Some(applications) = applications else {
         if format.verbose
             && let Err(Failure { cause, .. }) = &report
@@ -173,17 +171,6 @@ impl TriesObject {
             Tries::Left { left, max } => Some(Self { left, max }),
             Tries::Untold => None,
         }
-    }
-}
-
-/// Tries in words.
-#[must_use]
-pub fn tries_text(tries: Tries) -> String {
-    match tries {
-        Tries::Left { left: 0, .. } => "blocked".to_owned(),
-        Tries::Left { left, max: Some(max) } => format!("{left} of {max} tries left"),
-        Tries::Left { left, max: None } => format!("{left} tries left"),
-        Tries::Untold => "tries left not told".to_owned(),
     }
 }
 

@@ -5,7 +5,9 @@ use uuid::Uuid;
 
 use super::error::CliError;
 use super::error::agent::{AgentError, Check};
+use super::error::doctor::DoctorError;
 use super::output::{Costs, millis};
+use crate::doctor::Finding;
 use crate::error_text;
 use crate::exit::Exit;
 use crate::job::consent::DoneBefore;
@@ -155,6 +157,10 @@ pub struct FailedObject<'a> {
     card: Option<FailedCard<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<&'a [Check]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probes: Option<&'a [Finding]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bundle: Option<String>,
     error: ErrorObject,
 }
 
@@ -196,6 +202,12 @@ impl<'a> FailedObject<'a> {
             CliError::Agent(AgentError::Check(checks)) => Some(checks.as_slice()),
             _ => None,
         };
+        let (probes, bundle) = match error {
+            CliError::Doctor(DoctorError::Failed { findings, bundle }) => {
+                (Some(findings.list()), bundle.as_ref().map(|path| path.display().to_string()))
+            }
+            _ => (None, None),
+        };
         let error = ErrorObject {
             exit_code: error.exit() as u8,
             message: error.to_string(),
@@ -203,14 +215,15 @@ impl<'a> FailedObject<'a> {
             hint: error.hint(),
             step,
         };
-        Self { head: Head { schema, outcome: FAILED }, card, checks, error }
+        Self { head: Head { schema, outcome: FAILED }, card, checks, probes, bundle, error }
     }
 
     /// A mistake on the command line, in the schema of the command that was meant.
     #[must_use]
     pub fn usage(schema: &'static str, message: String, hint: Option<String>) -> Self {
         let error = ErrorObject { exit_code: Exit::Usage as u8, message, causes: Vec::new(), hint, step: None };
-        Self { head: Head { schema, outcome: FAILED }, card: None, checks: None, error }
+        let head = Head { schema, outcome: FAILED };
+        Self { head, card: None, checks: None, probes: None, bundle: None, error }
     }
 }
 

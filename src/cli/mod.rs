@@ -6,6 +6,7 @@ mod applications;
 mod card_problem;
 mod config;
 pub mod context;
+mod doctor;
 pub mod error;
 mod examples;
 mod help;
@@ -15,6 +16,7 @@ mod json;
 mod login;
 mod output;
 mod plan;
+pub mod process;
 mod readers;
 mod record;
 mod replay;
@@ -29,6 +31,11 @@ mod whoami;
 mod demo;
 #[cfg(feature = "sim")]
 mod sim;
+#[cfg(feature = "sim")]
+mod sim_program;
+
+#[cfg(feature = "sim")]
+pub use self::sim_program::parse_sim;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -109,6 +116,9 @@ enum Command {
     /// error, and its JSON has the schema pinwright.enroll/1 with the same fields.
     #[command(name = Operation::Enroll.name(), after_help = examples::of(Some(Operation::Enroll)))]
     Enroll(JobArgs),
+    /// Look at everything between plug and server: what is well, what is not, what to do. Changes nothing.
+    #[command(name = Operation::Doctor.name(), after_help = examples::of(Some(Operation::Doctor)))]
+    Doctor(doctor::DoctorArgs),
     /// List what was done to which card, and what is unsettled.
     #[command(name = Operation::History.name(), after_help = examples::of(Some(Operation::History)))]
     History(HistoryArgs),
@@ -170,6 +180,7 @@ impl Command {
             Self::Plan(_) => Operation::Plan.schema(),
             Self::SetPin(_) => Operation::SetPin.schema(),
             Self::Enroll(_) => Operation::Enroll.schema(),
+            Self::Doctor(_) => Operation::Doctor.schema(),
             Self::History(_) => Operation::History.schema(),
             Self::Agent(args) => args.schema(),
             Self::Login(_) => Operation::Login.schema(),
@@ -209,6 +220,7 @@ impl Arguments {
             Command::Readers(_)
                 | Command::Inspect(_)
                 | Command::Plan(_)
+                | Command::Doctor(_)
                 | Command::History(_)
                 | Command::Agent(_)
                 | Command::Whoami
@@ -300,6 +312,9 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<E
     if let Command::Config(command) = &arguments.command {
         return config::run(*command, file.as_deref(), json, context).map(|()| Exit::Done);
     }
+    if let Command::Doctor(args) = &arguments.command {
+        return doctor::run(args, file.as_deref(), json, context).map(|()| Exit::Done);
+    }
     let config = Config::load(file.as_deref(), &context.environment)?;
     if !arguments.quiet {
         for warning in &config.warnings {
@@ -329,7 +344,7 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<E
         Command::Logout => login::logout(&config, json, context),
         Command::Whoami => whoami::run(&config, json, context),
         // Run before the configuration was loaded.
-        Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(()),
+        Command::Config(_) | Command::Doctor(_) | Command::Completions(_) | Command::Man(_) => Ok(()),
         #[cfg(feature = "sim")]
         Command::Demo(_) | Command::Sim(_) => Ok(()),
     }

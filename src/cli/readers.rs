@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::inspect::{CardReport, Detail, ReportFormat, TriesObject, report, tries_text, tries_tone};
 use super::json::Head;
 use super::screen::{Cell, Table, Tone};
-use super::select::{Chosen, Visible, all_hidden, by_name, visible};
+use super::select::{Visible, all_hidden, by_name, visible};
 use crate::card::Family;
 use crate::config::Config;
 use crate::job::Failure;
@@ -81,13 +81,10 @@ fn contents(config: &Config, readers: &dyn Readers, entries: &[ReaderEntry]) -> 
     let look = |entry: &ReaderEntry| match &entry.presence {
         presence if presence.mute => SlotContent::Mute,
         presence if presence.atr.is_none() => SlotContent::Empty,
-        _ => {
-            let chosen = Chosen { reader: entry.name.clone(), card_id: None };
-            match report(readers, &chosen, &config.families, config.journal.as_ref(), Detail::Line) {
-                Ok(report) => SlotContent::Card(Box::new(report)),
-                Err(failure) => SlotContent::Unusable(Box::new(failure)),
-            }
-        }
+        _ => match report(readers, &entry.name, &config.families, config.journal.as_ref(), Detail::Line) {
+            Ok(report) => SlotContent::Card(Box::new(report)),
+            Err(failure) => SlotContent::Unusable(Box::new(failure)),
+        },
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = entries.iter().map(|entry| scope.spawn(move || look(entry))).collect();

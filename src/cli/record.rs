@@ -161,7 +161,7 @@ fn operate(
             let report = choose(metered.readers, &config.ignored_readers, &args.job.choice, &config.families)
                 .map_err(CliError::from)
                 .and_then(|chosen| {
-                    Ok(inspect::report(metered.readers, &chosen, &config.families, None, inspect::Detail::Full)?)
+                    Ok(inspect::report(metered.readers, &chosen.reader, &config.families, None, inspect::Detail::Full)?)
                 });
             match report {
                 Ok(_) => {

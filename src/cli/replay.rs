@@ -13,7 +13,6 @@ use super::error::CliError;
 use super::inspect;
 use super::json::Head;
 use super::record::{RecordedOperation, failed};
-use super::select::Chosen;
 use crate::apdu::ApduError;
 use crate::card::family::{DetectError, Families};
 use crate::card::{CardError, PinLimits};
@@ -92,7 +91,7 @@ fn play(fixture: Fixture, families: &Families) -> Result<Option<String>, CliErro
     let Some(operation) = RecordedOperation::named(&operation) else { return Ok(None) };
     let result = match operation {
         RecordedOperation::Inspect => {
-            inspect::report(&replay, &Chosen { reader, card_id: None }, families, None, inspect::Detail::Full).map(drop)
+            inspect::report(&replay, &reader, families, None, inspect::Detail::Full).map(drop)
         }
         RecordedOperation::SetPin | RecordedOperation::Enroll => set_pin(&replay, reader, authority, lengths, families),
     };

@@ -1,16 +1,19 @@
 //! `pinwright sim`: the stand-ins as processes, for a real pcscd and for trials by hand.
 
-use std::path::PathBuf;
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Subcommand, ValueEnum};
 use uuid::Uuid;
 
 use super::context::CommandContext;
 use super::error::CliError;
+use crate::reader::pcsc::PcscReaders;
+use crate::reader::{ReaderEntry, Readers as _};
 use crate::sim::gids::{GidsCard, GidsSettings};
 use crate::sim::iso7816::{Iso7816Card, Iso7816Settings};
 use crate::sim::openpgp::{OpenPgpCard, OpenPgpSettings};
@@ -20,6 +23,9 @@ use crate::sim::vpcd::{VpcdHandle, VpcdOptions};
 
 /// How often a stand-in asks whether it was interrupted or its reader is gone.
 const POLL: Duration = Duration::from_millis(100);
+/// How often a virtual card asks pcscd for something, and how long it waits for the answer.
+const ASK_SERVICE: Duration = Duration::from_secs(20);
+const SERVICE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Which stand-in.
 #[derive(Debug, Subcommand)]
@@ -55,8 +61,12 @@ pub enum SimCommand {
         #[arg(long, default_value_t = 0)]
         port: u16,
         /// Where to write the certificate of its authority.
+        #[arg(long, value_name = "FILE", required_unless_present = "config_out")]
+        ca_out: Option<PathBuf>,
+        /// Where to write a configuration that names this server, for `pinwright --config`. Without `--ca-out` the certificate
+        /// is written beside it.
         #[arg(long, value_name = "FILE")]
-        ca_out: PathBuf,
+        config_out: Option<PathBuf>,
         /// The card ID that it knows.
         #[arg(long, value_name = "UUID", default_value_t = default_card_id())]
         card_id: Uuid,
@@ -99,20 +109,83 @@ pub fn run(command: &SimCommand, context: &mut CommandContext<'_>) -> Result<(),
         SimCommand::Card { family, port, host, blank, card_id, yubico, delay } => {
             let options = VpcdOptions { host: host.clone(), delay: *delay, ..VpcdOptions::local(*port) };
             let card_id = if *family == Family::OpenPgp { openpgp_card_id(*card_id) } else { *card_id };
+            let service = Awake::wake();
             let handle = insert(*family, *blank, *yubico, card_id, &options).map_err(failed)?;
+            service.wait_for_card(&context.interrupted);
             context.print(&format!("READY card={card_id} port={port}"))?;
-            wait(&context.interrupted, || handle.is_inserted());
+            wait(&context.interrupted, || service.keeps() && handle.is_inserted());
             drop(handle.remove());
             Ok(())
         }
-        SimCommand::Server { port, ca_out, card_id, user_pin } => {
+        SimCommand::Server { port, ca_out, config_out, card_id, user_pin } => {
             let server = start(*port, *card_id, *user_pin).map_err(failed)?;
-            std::fs::write(ca_out, server.ca_pem())
-                .map_err(|source| CliError::File { path: ca_out.clone(), source })?;
-            context.print(&format!("READY url={} ca={}", server.base_url(), ca_out.display()))?;
+            let beside = config_out.as_ref().map(|config| config.with_extension("pem"));
+            let mut ready = format!("READY url={}", server.base_url());
+            if let Some(ca) = ca_out.clone().or(beside) {
+                write(&ca, server.ca_pem())?;
+                ready += &format!(" ca={}", ca.display());
+                if let Some(config) = config_out {
+                    write(config, &configuration(&server.base_url(), &ca)?)?;
+                    ready += &format!(" config={}", config.display());
+                }
+            }
+            context.print(&ready)?;
             wait(&context.interrupted, || true);
             Ok(())
         }
+    }
+}
+
+/// The lines that make a pinwright on this machine talk to the stand-in.
+fn configuration(url: &str, ca: &Path) -> Result<String, CliError> {
+    // The configuration takes whole paths.
+    let ca = std::fs::canonicalize(ca).map_err(|source| CliError::File { path: ca.to_owned(), source })?;
+    let server = toml::Table::from_iter([
+        ("url".to_owned(), toml::Value::from(url)),
+        ("ca_file".to_owned(), toml::Value::from(ca.display().to_string())),
+    ]);
+    Ok(format!("# The stand-in of `sim server`, as long as it runs.\n[server]\n{server}"))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    std::fs::write(path, text).map_err(|source| CliError::File { path: path.to_owned(), source })
+}
+
+/// A pcscd that stays. Debian's is started by whoever asks it first, and ends after a minute without anybody, and the virtual card
+/// with it.
+struct Awake {
+    service: PcscReaders,
+    asked: Cell<Instant>,
+    /// The readers as they were before there was a card; `None` where pcscd can't be asked.
+    before: Option<Vec<ReaderEntry>>,
+}
+
+impl Awake {
+    fn wake() -> Self {
+        let service = PcscReaders::new(SERVICE_PATIENCE);
+        let before = service.list().map_err(|error| tracing::debug!("{error}")).ok();
+        Self { service, asked: Cell::new(Instant::now()), before }
+    }
+
+    /// Waits until pcscd, which looks into a virtual reader now and then, has seen the card.
+    fn wait_for_card(&self, interrupted: &Arc<AtomicBool>) {
+        let Some(before) = &self.before else { return };
+        let is_new = |entry: &ReaderEntry| entry.presence.atr.is_some() && !before.contains(entry);
+        let deadline = Instant::now() + SERVICE_PATIENCE;
+        wait(interrupted, || {
+            Instant::now() < deadline && self.service.list().is_ok_and(|entries| !entries.iter().any(is_new))
+        });
+    }
+
+    /// Asks again where it is time to. Always true: a service that is away takes the card with it, which is seen there.
+    fn keeps(&self) -> bool {
+        if self.asked.get().elapsed() >= ASK_SERVICE {
+            if let Err(error) = self.service.list() {
+                tracing::debug!("{error}");
+            }
+            self.asked.set(Instant::now());
+        }
+        true
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod authority;
 pub mod binding;
+pub mod card_report;
 pub mod cause;
 pub mod challenge;
 pub mod consent;

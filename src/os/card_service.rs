@@ -1,5 +1,7 @@
 //! The PC/SC service of this system: where it listens, and how people start it.
 
+pub mod process;
+
 use std::path::{Path, PathBuf};
 
 /// The socket of pcscd, by the variable that its library obeys or where it is by default; empty on Windows, which has none.
@@ -57,6 +59,15 @@ pub fn allow() -> &'static str {
 
 fn allow_with(buses: &[&str]) -> &'static str {
     if cfg!(windows) || buses.iter().any(|bus| Path::new(bus).exists()) { ALLOW } else { ALLOW_WITHOUT_BUS }
+}
+
+/// Whether there is a service here that may ask polkit.
+pub const MAY_ASK_POLKIT: bool = cfg!(not(windows));
+
+/// Whether the service can ask polkit whom it may take in: it does so over the system bus.
+#[must_use]
+pub fn can_ask_polkit() -> bool {
+    SYSTEM_BUSES.iter().any(|bus| Path::new(bus).exists())
 }
 
 /// Where the system bus listens.

@@ -11,7 +11,9 @@ pub mod clock;
 pub mod descriptor;
 pub mod endpoint;
 pub mod files;
+pub mod loaded;
 pub mod log;
+pub mod machine;
 pub mod other_agent;
 pub mod process;
 pub mod prompt;
@@ -23,6 +25,7 @@ pub mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod unit;
+pub mod unit_log;
 
 /// Something that this operating system lacks, or that pinwright can't use here yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

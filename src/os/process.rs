@@ -39,6 +39,34 @@ pub fn harden() -> Result<(), NotHardened> {
     undumpable.and(coreless)
 }
 
+/// Whether a crash of this process would write its memory to a core file; `None` where the system is not asked.
+#[must_use]
+pub fn may_write_core() -> Option<bool> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+        let is_dumpable = dumpable_behavior().is_ok_and(|found| found != DumpableBehavior::NotDumpable);
+        Some(is_dumpable && getrlimit(Resource::Core).current != Some(0))
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        None
+    }
+}
+
+/// How much memory this process may lock, in bytes; `None` where nothing limits it, or the system is not asked.
+#[must_use]
+pub fn lockable_memory() -> Option<u64> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        rustix::process::getrlimit(rustix::process::Resource::Memlock).current
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        None
+    }
+}
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn undumpable() -> std::io::Result<()> {
     Ok(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?)

@@ -71,6 +71,12 @@ impl Unit {
         variables
     }
 
+    /// A limit of the unit's as systemd tells it (`LimitCORE`): a number, or `infinity`; empty where it tells none.
+    #[must_use]
+    pub fn limit(&self, key: &str) -> &str {
+        self.get(key)
+    }
+
     /// The setting that keeps the agent from seeing a file, as it stands in the unit.
     #[must_use]
     pub fn hides(&self, file: &Path) -> Option<String> {

@@ -80,6 +80,19 @@ pub struct ReaderEntry {
     pub presence: Presence,
 }
 
+/// Whether programs have the card in a reader open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// None has.
+    Free,
+    /// One or more have, and others may.
+    Shared,
+    /// One has, for itself.
+    Exclusive,
+    /// These readers don't tell.
+    Untold,
+}
+
 /// The readers of this machine.
 pub trait Readers: Send + Sync {
     /// Every reader with what is in it, without touching a card.
@@ -87,6 +100,14 @@ pub trait Readers: Send + Sync {
     /// # Errors
     /// No service, no permission, no answer. No reader at all is an empty list.
     fn list(&self) -> Result<Vec<ReaderEntry>, ReaderError>;
+
+    /// Whether programs have the card in this reader open, without touching it.
+    ///
+    /// # Errors
+    /// As [`Readers::list`].
+    fn sharing(&self, _reader: &str) -> Result<Sharing, ReaderError> {
+        Ok(Sharing::Untold)
+    }
 
     /// Opens the card in the reader that has this text in the list, shared, inside a transaction that is held until [`Connection::end`].
     ///

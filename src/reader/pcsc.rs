@@ -18,7 +18,9 @@ use std::time::Duration;
 
 use self::stuck_threads::{Running, RunningProbe, StuckIn, StuckThreads};
 use self::worker::{Facts, Job, Opening, Reply, SHARING_PATIENCE, Worker};
-use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers, holders, name};
+use super::{
+    Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers, Sharing, holders, name,
+};
 use crate::os::card_service;
 use crate::secret::SecretBytes;
 
@@ -48,6 +50,13 @@ impl Readers for PcscReaders {
         let (reply, answer) = sync_channel(1);
         spawn("pcsc-list", SERVICE, move || drop(reply.send(list_now())))?;
         receive(&answer, SERVICE, "listing the readers", self.deadline)?
+    }
+
+    fn sharing(&self, reader: &str) -> Result<Sharing, ReaderError> {
+        let (reply, answer) = sync_channel(1);
+        let name = reader.to_owned();
+        spawn("pcsc-look", reader, move || drop(reply.send(sharing_now(name))))?;
+        receive(&answer, reader, "asking who uses the card", self.deadline)?
     }
 
     fn open(&self, reader: &str) -> Result<Box<dyn Connection>, ReaderError> {
@@ -126,6 +135,21 @@ fn is_in_use(reader: &str, deadline: Duration) -> bool {
         }
     };
     spawn("pcsc-look", reader, look).is_ok() && answer.recv_timeout(deadline).unwrap_or(false)
+}
+
+fn sharing_now(reader: String) -> Result<Sharing, ReaderError> {
+    let context = establish()?;
+    let name = name::of_text(&reader).ok_or_else(|| ReaderError::NoSuchReader { reader: reader.clone() })?;
+    let mut states = [pcsc::ReaderState::new(name, pcsc::State::UNAWARE)];
+    let looked = context.get_status_change(Duration::ZERO, &mut states);
+    looked.map_err(|code| failure(&reader, "asking who uses the card", code))?;
+    let [state] = states;
+    let flags = state.event_state();
+    Ok(match (flags.contains(pcsc::State::EXCLUSIVE), flags.contains(pcsc::State::INUSE)) {
+        (true, _) => Sharing::Exclusive,
+        (false, true) => Sharing::Shared,
+        (false, false) => Sharing::Free,
+    })
 }
 
 /// A card opened by [`PcscReaders`]; its worker thread owns the PC/SC handle.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::answer_mask::AnswerMask;
-use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers};
+use super::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers, Sharing};
 
 /// What passed through the readers that it was given to.
 #[derive(Debug, Default)]
@@ -57,6 +57,10 @@ impl<'a> Traffic<'a> {
 impl Readers for Traffic<'_> {
     fn list(&self) -> Result<Vec<ReaderEntry>, ReaderError> {
         self.meter.timed(|| self.inner.list())
+    }
+
+    fn sharing(&self, reader: &str) -> Result<Sharing, ReaderError> {
+        self.meter.timed(|| self.inner.sharing(reader))
     }
 
     fn open(&self, reader: &str) -> Result<Box<dyn Connection>, ReaderError> {

@@ -26,6 +26,14 @@ pub use zeroizing_alloc::ZeroAlloc;
 use self::pages::Locked;
 pub use code::{Code, CodeError};
 
+/// Whether memory that holds secrets can be kept out of swap now.
+///
+/// # Errors
+/// The system refuses to lock a page for this process.
+pub fn can_lock_memory() -> Result<(), region::Error> {
+    pages::can_lock()
+}
+
 /// Bytes of a secret: a heap buffer of fixed capacity that never grows (growing would leave a copy behind), is kept out of
 /// swap where the system allows it, and is zeroed when dropped.
 #[derive(Zeroize, ZeroizeOnDrop)]

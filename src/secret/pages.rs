@@ -58,6 +58,15 @@ impl Locked {
     }
 }
 
+/// Whether the system locks a page for this process now. Nothing stays locked.
+///
+/// # Errors
+/// It refused.
+pub(super) fn can_lock() -> Result<(), region::Error> {
+    let page = vec![0_u8; region::page::size()];
+    region::lock(page.as_ptr(), page.len()).map(drop)
+}
+
 impl Drop for Locked {
     fn drop(&mut self) {
         let mut pages = PAGES.lock().unwrap_or_else(PoisonError::into_inner);

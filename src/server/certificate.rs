@@ -1,20 +1,25 @@
-//! What is said about an X.509 certificate (RFC 5280): whose it is, who may have issued it, its key and its signature. For words
-//! and for the choice of anchors only: whether a chain holds is decided by the TLS library.
+//! What is said about an X.509 certificate (RFC 5280): whose it is, who may have issued it, how long and for which hosts it is
+//! made, its key and its signature. For words and for the choice of anchors only: whether a chain holds is decided by the TLS library.
+
+use std::time::SystemTime;
 
 /// Tags of DER.
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OBJECT_IDENTIFIER: u8 = 0x06;
-const SEQUENCE: u8 = 0x30;
-const SET: u8 = 0x31;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
+const SEQUENCE: u8 = 0x30;
+const SET: u8 = 0x31;
 const BMP_STRING: u8 = 0x1E;
 const CONTEXT_0: u8 = 0xA0;
 const CONTEXT_3: u8 = 0xA3;
+const DNS_NAME: u8 = 0x82;
+const OCTET_STRING: u8 = 0x04;
 
 const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1D, 19];
+const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1D, 17];
 const RSA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 13, 1, 1, 1];
 const EC: &[u8] = &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 2, 1];
 const P_256: &[u8] = &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 3, 1, 7];
@@ -53,14 +58,18 @@ pub(super) enum Signature {
 pub(super) struct Certificate {
     /// The common name, or what stands for it; untrusted text.
     pub name: String,
+    /// The issuer's, untrusted likewise.
+    pub issuer_name: String,
+    /// Its beginning and end; `None` where they can't be read.
+    pub validity: Option<(SystemTime, SystemTime)>,
+    /// The hosts that it is made for; untrusted text.
+    pub hosts: Vec<String>,
     subject: Vec<u8>,
     issuer: Vec<u8>,
     pub key: Key,
     pub signature: Signature,
     /// CA:TRUE; `None` in a certificate of version 1, which can't say.
     pub is_authority: Option<bool>,
-    /// First and last moment, as `YYYYMMDDhhmmss`; `None` where it is written in no known form.
-    validity: Option<[String; 2]>,
 }
 
 impl Certificate {
@@ -83,8 +92,12 @@ impl Certificate {
             None => Some(false),
             Some((_, extensions)) => Some(is_authority(extensions)?),
         };
+        let named = |name: &[u8]| common_name(name).unwrap_or_else(|| "without a common name".to_owned());
         Some(Self {
-            name: common_name(&subject).unwrap_or_else(|| "without a common name".to_owned()),
+            name: named(&subject),
+            issuer_name: named(&issuer),
+            validity,
+            hosts: extensions.map(|(_, extensions)| hosts(extensions)).unwrap_or_default(),
             subject,
             issuer,
             key,
@@ -95,18 +108,18 @@ impl Certificate {
                 _ => Signature::Other,
             },
             is_authority,
-            validity,
         })
     }
 
     /// Why it is not valid at this moment, as the end of a sentence; `None`: it is, or does not say.
-    pub fn is_not_valid(&self, now: jiff::Timestamp) -> Option<String> {
-        let [first, last] = self.validity.as_ref()?;
-        let now = now.strftime("%Y%m%d%H%M%S").to_string();
-        let day = |moment: &str| format!("{}-{}-{}", &moment[..4], &moment[4..6], &moment[6..8]);
+    pub fn is_not_valid(&self, now: SystemTime) -> Option<String> {
+        let (first, last) = self.validity?;
+        let day = |moment: SystemTime| {
+            humantime::format_rfc3339_seconds(moment).to_string().chars().take(10).collect::<String>()
+        };
         match () {
-            () if now > *last => Some(format!("expired on {}", day(last))),
-            () if now < *first => Some(format!("is not valid before {}", day(first))),
+            () if now > last => Some(format!("expired on {}", day(last))),
+            () if now < first => Some(format!("is not valid before {}", day(first))),
             () => None,
         }
     }
@@ -142,23 +155,6 @@ pub(super) fn of_pkcs7(der: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(found)
 }
 
-/// Two moments in UTC (RFC 5280 §4.1.2.5), as text that is in order of time.
-fn validity(content: &[u8]) -> Option<[String; 2]> {
-    let mut both = Der(content);
-    let mut moment = || {
-        let (tag, text) = both.next()?;
-        let digits = str::from_utf8(text).ok()?.strip_suffix('Z')?;
-        let is_of = |length| digits.len() == length && digits.bytes().all(|digit| digit.is_ascii_digit());
-        match tag {
-            // Two digits of the year: 50 to 99 are of the 20th century.
-            UTC_TIME if is_of(12) => Some(format!("{}{digits}", if digits >= "50" { "19" } else { "20" })),
-            GENERALIZED_TIME if is_of(14) => Some(digits.to_owned()),
-            _ => None,
-        }
-    };
-    Some([moment()?, moment()?])
-}
-
 fn key(info: &[u8]) -> Option<Key> {
     let mut info = Der(info);
     let mut algorithm = Der(info.expect(SEQUENCE)?);
@@ -177,6 +173,54 @@ fn key(info: &[u8]) -> Option<Key> {
         },
         _ => Key::Other,
     })
+}
+
+fn validity(times: &[u8]) -> Option<(SystemTime, SystemTime)> {
+    let mut times = Der(times);
+    let (from, until) = (times.next()?, times.next()?);
+    Some((time(from)?, time(until)?))
+}
+
+/// A time in the forms of RFC 5280 §4.1.2.5: whole seconds, UTC.
+fn time((tag, text): (u8, &[u8])) -> Option<SystemTime> {
+    let digits = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let (year, rest) = match tag {
+        GENERALIZED_TIME => digits.split_at_checked(4).map(|(year, rest)| (year.to_owned(), rest))?,
+        UTC_TIME => {
+            let (year, rest) = digits.split_at_checked(2)?;
+            let century = if year < "50" { "20" } else { "19" };
+            (format!("{century}{year}"), rest)
+        }
+        _ => return None,
+    };
+    let part = |at: usize| rest.get(at..at + 2);
+    let text = format!("{year}-{}-{}T{}:{}:{}Z", part(0)?, part(2)?, part(4)?, part(6)?, part(8)?);
+    humantime::parse_rfc3339(&text).ok()
+}
+
+/// The DNS names of the subject's alternative names.
+fn hosts(extensions: &[u8]) -> Vec<String> {
+    let Some(mut names) = extension(extensions, SUBJECT_ALT_NAME).and_then(|value| Der(value).only(SEQUENCE)).map(Der)
+    else {
+        return Vec::new();
+    };
+    let dns = std::iter::from_fn(|| names.next()).filter(|(tag, _)| *tag == DNS_NAME);
+    dns.map(|(_, name)| String::from_utf8_lossy(name).into_owned()).collect()
+}
+
+/// The value of the extension with this identifier.
+fn extension<'a>(extensions: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
+    let mut list = Der(Der(extensions).only(SEQUENCE)?);
+    while let Some((SEQUENCE, one)) = list.next() {
+        let mut one = Der(one);
+        if one.expect(OBJECT_IDENTIFIER)? == wanted {
+            return std::iter::from_fn(|| one.next()).find(|(tag, _)| *tag == OCTET_STRING).map(|(_, value)| value);
+        }
+    }
+    None
 }
 
 fn is_authority(extensions: &[u8]) -> Option<bool> {
@@ -252,5 +296,38 @@ impl<'a> Der<'a> {
     /// The content of the only element.
     fn only(mut self, tag: u8) -> Option<&'a [u8]> {
         self.expect(tag).filter(|_| self.0.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_in_both_forms() {
+        let told =
+            |tag, text: &str| time((tag, text.as_bytes())).map(|time| humantime::format_rfc3339(time).to_string());
+        for (tag, text, read) in [
+            (UTC_TIME, "261129013000Z", Some("2026-11-29T01:30:00Z")),
+            (UTC_TIME, "491231235959Z", Some("2049-12-31T23:59:59Z")),
+            (GENERALIZED_TIME, "20500101000000Z", Some("2050-01-01T00:00:00Z")),
+            (UTC_TIME, "2611290130Z", None),
+            (UTC_TIME, "261129013000", None),
+            (UTC_TIME, "26112901300\u{e4}Z", None),
+            (GENERALIZED_TIME, "20261340000000Z", None),
+            (GENERALIZED_TIME, "Z", None),
+            (OCTET_STRING, "261129013000Z", None),
+        ] {
+            assert_eq!(told(tag, text).as_deref(), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_hosts_are_those_of_the_extension() {
+        let san = b"\x30\x1b\x30\x19\x06\x03\x55\x1d\x11\x04\x12\x30\x10\x82\x02cm\x87\x04\x7f\x00\x00\x01\x82\x04cm.x";
+        assert_eq!(hosts(san), ["cm", "cm.x"]);
+        for end in 0..san.len() {
+            assert!(hosts(&san[..end]).is_empty(), "{end}");
+        }
     }
 }

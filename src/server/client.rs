@@ -11,6 +11,7 @@ use super::http::Http;
 use super::identity::IdentityError;
 use super::settings::Settings;
 use super::tls::{self, TlsError};
+use super::verifier::ShownChains;
 use super::wire::{self, FromObject};
 
 /// No client can be made of the settings.
@@ -30,6 +31,16 @@ pub enum SetupError {
 /// A MIM CM server.
 pub struct Client {
     pub(super) http: Http,
+    pub(super) shown: ShownChains,
+}
+
+impl From<TlsError> for SetupError {
+    fn from(error: TlsError) -> Self {
+        match error {
+            TlsError::Trust(error) => Self::Trust(error),
+            TlsError::Identity(error) => Self::Identity(error),
+        }
+    }
 }
 
 impl Client {
@@ -39,11 +50,17 @@ impl Client {
     /// The authorities' file or the client certificate can't be used, or the libraries refuse.
     pub fn new(settings: &Settings) -> Result<Self, SetupError> {
         let tls = tls::configuration(settings.ca_file.as_deref(), settings.identity.as_ref());
-        let tls = tls.map_err(|error| match error {
-            TlsError::Trust(error) => SetupError::Trust(error),
-            TlsError::Identity(error) => SetupError::Identity(error),
-        })?;
-        Ok(Self { http: Http::new(tls, settings)? })
+        Ok(Self { http: Http::new(tls.map_err(SetupError::from)?, settings)?, shown: ShownChains::default() })
+    }
+
+    /// The same, for one who wants to see what the server shows: see [`Client::chain`].
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn noting(settings: &Settings) -> Result<Self, SetupError> {
+        let shown = ShownChains::default();
+        let tls = tls::noting(settings.ca_file.as_deref(), settings.identity.as_ref(), Some(shown.clone()));
+        Ok(Self { http: Http::new(tls.map_err(SetupError::from)?, settings)?, shown })
     }
 
     /// Forgets the connections: what they have read goes with the runtime that drives them. The next call opens a new one.

@@ -240,7 +240,7 @@ impl ServerProblem {
                 "check `server.proxy`, the name and password for it, and that the proxy lets this server through"
             }
             Self::Unreachable(_) => {
-                return with_proxy("check `server.url`, name resolution, network and firewall".to_owned());
+                return with_unasked_proxy("check `server.url`, name resolution, network and firewall".to_owned());
             }
             Self::Tls { connection, .. } if connection.is_of_proxy() => {
                 "check `server.proxy`: a certificate of a proxy is trusted by `server.ca_file` like the server's, else by the \
@@ -249,7 +249,9 @@ impl ServerProblem {
             Self::Tls { reason, .. } => return tls_remedy(reason).to_owned(),
             Self::Broken(_) => "run the command again; if it stays, look at proxies and at the server's log",
             Self::Http11Wanted(_) => "set `server.http_version` to \"1.1\"",
-            Self::Timeout { .. } => return with_proxy("run the command again, or raise `server.timeout`".to_owned()),
+            Self::Timeout { .. } => {
+                return with_unasked_proxy("run the command again, or raise `server.timeout`".to_owned());
+            }
             Self::Unauthorized { stop: Stop::SameToken, .. } => FRESH_TOKEN,
             Self::Unauthorized { stop: Stop::SignInRefused | Stop::NewSignInRefused, .. } => SIGN_IN_REFUSED,
             Self::Unauthorized { stop: Stop::NtlmAlone, .. } => NTLM,
@@ -340,7 +342,8 @@ const ASK_EARLY: &str = "have \"Negotiate Client Certificate\" switched on for t
 const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 /// The same with a word on a proxy that the environment names: it is not asked.
-fn with_proxy(remedy: String) -> String {
+#[must_use]
+pub fn with_unasked_proxy(remedy: String) -> String {
     let is_set = |name: &&&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     match PROXY_VARIABLES.iter().find(is_set) {
         Some(name) => format!("{remedy}; {name} is set and has no effect: only `server.proxy` names a proxy"),

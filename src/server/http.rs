@@ -94,6 +94,33 @@ impl Http {
         connect::client(&self.tls.client, self.versions.offered(), is_plain, self.proxy.as_ref(), shows_certificate)
     }
 
+    /// The virtual folder.
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// The answer to one request without credentials, as it came, and over HTTP/1.1 where the server wants that.
+    pub(super) async fn bare(&self, name: &'static str, url: &Url) -> Result<reqwest::Response, ServerProblem> {
+        let ask = async {
+            loop {
+                let client = self.new_client()?;
+                self.sent.lock().unwrap_or_else(PoisonError::into_inner).push((name, url.clone()));
+                let request = client.get(url.clone()).header(ACCEPT, "application/json");
+                let answer = request.header(ACCEPT_ENCODING, "identity").send().await;
+                match answer.map_err(|error| failed::problem(error, self.proxy.as_ref().map(|proxy| &proxy.url))) {
+                    Err(ServerProblem::Http11Wanted(_)) if self.versions.offers_2() => self.versions.want_1_1(),
+                    Err(problem) => return Err(problem),
+                    Ok(response) => {
+                        self.versions.answered();
+                        return Ok(response);
+                    }
+                }
+            }
+        };
+        let after = self.timeout;
+        timeout_at(Instant::now() + after, ask).await.unwrap_or(Err(ServerProblem::Timeout { after }))
+    }
+
     /// HTTP requests sent, repeats included: the call's name and its URL. A URL holds no secret.
     pub(super) fn sent(&self) -> Vec<(&'static str, Url)> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -152,7 +152,7 @@ pub(super) fn read(identity: &Identity, provider: &CryptoProvider) -> Result<Arc
         CertificateDer::pem_slice_iter(text.expose()).collect::<Result<_, _>>().unwrap_or_default();
     let leaf = chain.first().and_then(|leaf| Certificate::read(leaf));
     let leaf = leaf.ok_or_else(|| IdentityError::NoCertificate { path: path.clone() })?;
-    if let Some(when) = leaf.is_not_valid(jiff::Timestamp::now()) {
+    if let Some(when) = leaf.is_not_valid(std::time::SystemTime::now()) {
         return Err(IdentityError::NotNow { path, name: leaf.name, when });
     }
     let key_path = identity.key.location().ok_or(IdentityError::NoCredentials)?;

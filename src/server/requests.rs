@@ -178,7 +178,15 @@ impl Client {
         self.list(&call.with("targetuser", "current").with("status", status)).await
     }
 
-    /// The same with requests that can't be read passed over where they are bound to none of these card objects; one that may be
+    /// GET `requests?targetuser=current`: the caller's requests, whatever became of them.
+    ///
+    /// # Errors
+    /// See [`ServerProblem`](crate::server::ServerProblem).
+    pub async fn own_requests(&self) -> Result<Vec<Request>, ServerError> {
+        self.list(&Call::get("GET requests", Repeat::Safe, &["requests"]).with("targetuser", "current")).await
+    }
+
+    /// The caller's requests in this status, with those that can't be read passed over where they are bound to none of these card objects; one that may be
     /// bound to them is an error.
     ///
     /// # Errors

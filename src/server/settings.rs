@@ -28,3 +28,18 @@ pub struct Settings {
     /// The proxy on the way; none, whatever the environment says, where missing.
     pub proxy: Option<Proxy>,
 }
+
+impl Settings {
+    /// Hands over what it signs in with, as far as it can be read now, for who has to make sure that it is nowhere.
+    pub fn hand_over_secrets(&self, hide: &mut dyn FnMut(&[u8])) {
+        if let Auth::Bearer(source) = &self.auth {
+            source.hand_over(hide);
+        }
+        if let Auth::Adfs(adfs) = &self.auth {
+            adfs.hand_over(hide);
+        }
+        if let Some(Proxy { credentials: Some((_, source)), .. }) = &self.proxy {
+            source.hand_over(hide);
+        }
+    }
+}

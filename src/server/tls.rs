@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::anchors::{self, TrustError};
 use super::error::TlsReason;
 use super::identity::{self, Identity, IdentityError, Shown};
-use super::verifier::{Explaining, Unacceptable};
+use super::verifier::{Explaining, ShownChains, Unacceptable};
 
 /// No TLS can be set up.
 #[derive(Debug, Error)]
@@ -53,17 +53,27 @@ impl Tls {
 
 /// A client configuration that trusts the authorities in `ca_file` and no others, or the system's, and shows `identity`.
 pub(super) fn configuration(ca_file: Option<&Path>, identity: Option<&Identity>) -> Result<Tls, TlsError> {
+    noting(ca_file, identity, None)
+}
+
+/// The same, with every chain that a server shows noted.
+pub(super) fn noting(
+    ca_file: Option<&Path>,
+    identity: Option<&Identity>,
+    noted: Option<ShownChains>,
+) -> Result<Tls, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let key = identity.map(|identity| identity::read(identity, &provider)).transpose()?;
     let was_asked = Arc::new(AtomicBool::new(false));
     let shown = Arc::new(Shown { key, was_asked: Arc::clone(&was_asked) });
-    let client = trusting(ca_file, provider)?.with_client_cert_resolver(shown);
+    let client = trusting(ca_file, provider, noted)?.with_client_cert_resolver(shown);
     Ok(Tls { client, was_asked, has_identity: identity.is_some() })
 }
 
 fn trusting(
     ca_file: Option<&Path>,
     provider: Arc<CryptoProvider>,
+    noted: Option<ShownChains>,
 ) -> Result<ConfigBuilder<rustls::ClientConfig, WantsClientCert>, TrustError> {
     let mut known = Vec::new();
     let inner: Arc<dyn ServerCertVerifier> = match ca_file {
@@ -82,7 +92,7 @@ fn trusting(
         .with_safe_default_protocol_versions()
         .map_err(TrustError::Setup)?;
     // "Dangerous" is what the library calls any other verifier; this one decides nothing by itself.
-    let verifier = Arc::new(Explaining { inner, anchors: known });
+    let verifier = Arc::new(Explaining { inner, anchors: known, shown: noted });
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
 }
 

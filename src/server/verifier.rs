@@ -1,7 +1,7 @@
 //! The library's check of the server's certificate, with words for what it refuses: it decides, and this says why.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::CertificateError;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -50,11 +50,36 @@ pub enum Unacceptable {
     },
 }
 
+/// The name that was called, and the certificates that it has shown, in the order in which they came.
+type ShownChain = (String, Vec<Certificate>);
+
+/// The chains that servers have shown.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ShownChains(Arc<Mutex<Vec<ShownChain>>>);
+
+impl ShownChains {
+    fn add(&self, name: &ServerName<'_>, chain: &[&CertificateDer<'_>]) {
+        let name = name.to_str().into_owned();
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.retain(|(earlier, _)| *earlier != name);
+        shown.push((name, chain.iter().filter_map(|der| Certificate::read(der)).collect()));
+    }
+
+    /// The last one of the server of this name; empty where it has shown none.
+    pub fn of(&self, name: &str) -> Vec<Certificate> {
+        let shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_name = |(shown, _): &&ShownChain| shown.eq_ignore_ascii_case(name);
+        shown.iter().find(of_name).map(|(_, chain)| chain.clone()).unwrap_or_default()
+    }
+}
+
 /// A verifier that lets another one decide.
 pub(super) struct Explaining {
     pub inner: Arc<dyn ServerCertVerifier>,
     /// The authorities, where they are ours to know.
     pub anchors: Vec<Certificate>,
+    /// Where every chain is noted, whether it is taken or not; `None` where nobody asks.
+    pub shown: Option<ShownChains>,
 }
 
 impl fmt::Debug for Explaining {
@@ -131,10 +156,12 @@ impl ServerCertVerifier for Explaining {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now).map_err(|error| {
-            let chain: Vec<&CertificateDer<'_>> = std::iter::once(end_entity).chain(intermediates).collect();
-            self.explain(error, &chain)
-        })
+        let chain = || std::iter::once(end_entity).chain(intermediates).collect::<Vec<_>>();
+        if let Some(shown) = &self.shown {
+            shown.add(server_name, &chain());
+        }
+        let verified = self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        verified.map_err(|error| self.explain(error, &chain()))
     }
 
     fn verify_tls12_signature(

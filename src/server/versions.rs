@@ -38,6 +38,11 @@ impl HttpVersions {
         self.0.load(Ordering::Relaxed) != OPEN
     }
 
+    /// Whether HTTP/2 is offered.
+    pub(super) fn offers_2(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != ONLY_1_1
+    }
+
     /// What the TLS handshake offers (ALPN), the preferred one first.
     pub(super) fn offered(&self) -> Vec<Vec<u8>> {
         match self.0.load(Ordering::Relaxed) {

@@ -74,9 +74,9 @@ struct ServerSpec {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FaultSpec {
-    /// pin, answer, cards, requests, policy.
+    /// pin, answer, cards, requests, policy, templates, any.
     on: String,
-    /// An HTTP status, or html, garbage, oversize, truncated, redirect, drop.
+    /// An HTTP status, 401-negotiate, 502-via, old-date, or html, garbage, oversize, truncated, redirect, drop.
     kind: String,
 }
 
@@ -303,9 +303,19 @@ impl FaultSpec {
             "cards" => Endpoint::Smartcards.into(),
             "requests" => Endpoint::Requests.into(),
             "policy" => Endpoint::CardPolicy.into(),
+            "templates" => Endpoint::Templates.into(),
+            "any" => Pattern::Any,
             other => panic!("unknown call {other:?}"),
         };
         let kind = match self.kind.as_str() {
+            "401-negotiate" => FaultKind::status_with(401, "WWW-Authenticate", "Negotiate, NTLM"),
+            "407" => FaultKind::status_with(407, "Proxy-Authenticate", "Basic realm=\"proxy\""),
+            "502-via" => FaultKind::status_with(502, "Via", "1.1 proxy.contoso.com (squid)"),
+            "old-date" => FaultKind::Status {
+                code: 200,
+                headers: vec![("Date".to_owned(), "Tue, 24 Nov 2015 08:00:00 GMT".to_owned())],
+                body: Some("[]".to_owned()),
+            },
             "html" => FaultKind::Html,
             "garbage" => FaultKind::Garbage,
             "oversize" => FaultKind::Oversize { declared: false },
@@ -334,6 +344,8 @@ struct Surface {
 }
 
 fn run_in(args: &[String], environment: Vec<(String, OsString)>, readers: &dyn Readers, surface: Surface) -> Got {
+    // As `main` does: whether this process may write a core is a line of `doctor`.
+    pinwright::os::process::harden().unwrap();
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut context = CommandContext {
         readers: Some(readers),

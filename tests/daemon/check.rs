@@ -55,7 +55,7 @@ fn what_the_unit_would_fail_at_is_a_failure() {
     let said = check(
         &user,
         "",
-        "[server]\nurl = \"https://cm.contoso.com/x\"\nauth = \"bearer\"\ntoken_file = \"/home/anna/token\"\n[card]\n\
+        "[server]\nurl = \"https://localhost:9/x\"\nauth = \"bearer\"\ntoken_file = \"/home/anna/token\"\n[card]\n\
          puk_file = \"/run/user/1000/puk\"\nadmin_key_file = \"/var/tmp/key\"\n[agent]\ncontrol_group = \"root\"\n\
          [journal]\ndir = \"/srv/pinwright\"\n",
     );
@@ -83,7 +83,7 @@ fn what_the_unit_opens_is_none() {
 
 #[test]
 fn the_unit_has_the_environment_that_it_has() {
-    let said = check(&user(), "", "[server]\nurl = \"https://cm.contoso.com/x\"\n");
+    let said = check(&user(), "", "[server]\nurl = \"https://localhost:9/x\"\n");
     assert_eq!(said("agent.control"), Some((true, "/run/pinwright/agent.sock".to_owned())));
     let (_, journal) = said("journal").unwrap();
     assert!(journal.contains("/var/lib/pinwright"), "{journal}");

@@ -37,17 +37,21 @@ impl Place {
 
     /// Writes the configuration: Apache instead of the stand-in, and more.
     fn configure(&self, server: &str, sections: &str) {
-        let url = self.apache.url(&self.installation.server.base_url());
+        self.configure_for(&self.apache, "negotiate", server, sections);
+    }
+
+    fn configure_for(&self, apache: &Apache, auth: &str, server: &str, sections: &str) {
+        let url = apache.url(&self.installation.server.base_url());
         let text = format!(
-            "[server]\nauth = \"negotiate\"\nurl = \"{url}\"\nca_file = \"{}\"\n{server}\n{sections}\n",
-            self.apache.ca_file().display()
+            "[server]\nauth = \"{auth}\"\nurl = \"{url}\"\nca_file = \"{}\"\n{server}\n{sections}\n",
+            apache.ca_file().display()
         );
         std::fs::write(self.installation.path("config.toml"), text).unwrap();
     }
 
     fn command(&self, tickets: &Ccache, config: &str) -> support::installation::Run {
         let words = format!("export KRB5_CONFIG='{config}' KRB5CCNAME='{}'", tickets.0);
-        let arguments = ["--json", "set-pin", "--yes"];
+        let arguments = ["--json", "set-pin", "--yes", "--again"];
         self.installation.start_by(&self.pcscd.socket(), &words, &arguments).finish()
     }
 
@@ -119,4 +123,42 @@ fn the_agent_sets_a_pin_with_its_keytab() {
     assert!(users.len() >= 4 && users.iter().all(|user| user == "AGENT1$@LAB.TEST"), "{users:?}");
     // Tickets are in its memory and nowhere else.
     assert!(!place.realm.path("no-tickets").exists());
+}
+
+/// `make bench`: what the sign-in costs a job, against the same site that asks nobody. In turns, so that whatever else the machine does
+/// meets both alike.
+#[test]
+#[ignore = "make bench"]
+fn figures() {
+    const ROUNDS: usize = 9;
+    let Some(place) = Place::start() else { return };
+    let open =
+        Apache::start(&place.realm, &place.installation.server.base_url(), &Site { is_open: true, ..Site::default() });
+    let alice = place.realm.person("alice", "1h");
+    let config = place.realm.path("krb5.conf").display().to_string();
+    let virtual_card = card(0);
+    let _inserted = insert(&place.pcscd, 0, &virtual_card, Duration::ZERO);
+    place.pcscd.wait_for_card(0, true);
+    let (mut signed_in, mut open_to_all) = (Vec::new(), Vec::new());
+    for round in 0..=ROUNDS {
+        for (apache, auth, samples) in [(&place.apache, "negotiate", &mut signed_in), (&open, "none", &mut open_to_all)]
+        {
+            // The same version of HTTP for both.
+            place.configure_for(apache, auth, "http_version = \"1.1\"", "");
+            let run = place.command(&alice, &config);
+            let took = run.exits(0).json()["elapsed_ms"]["server"].as_f64().unwrap();
+            // The first ticket for the server is got once, and is no part of a job's usual cost.
+            if round > 0 {
+                samples.push(took);
+            }
+        }
+    }
+    let median = |mut samples: Vec<f64>| {
+        samples.sort_by(f64::total_cmp);
+        samples[samples.len() / 2]
+    };
+    let (signed_in, open_to_all) = (median(signed_in), median(open_to_all));
+    println!(
+        "kerberos: the server's part of a job takes {signed_in:.1} ms with a ticket, {open_to_all:.1} ms without a sign-in ({ROUNDS} runs)"
+    );
 }

@@ -20,7 +20,7 @@ fn a_keytab_signs_in_without_kinit_and_over_nobody_elses_tickets() {
     assert_eq!(bed.users(), ["AGENT1$@LAB.TEST", "AGENT2$@LAB.TEST"]);
     // A process that was not started for it, and has somebody's tickets: it would be that somebody.
     let failed = bed.caller().keytab(&keytab).tickets(&alice).fails();
-    failed.says("this process was not started for it", "pinwright agent", 2);
+    failed.says("this process was not started for it", "let the agent use it", 2);
     assert_eq!(bed.users().len(), 2);
 }
 
@@ -59,4 +59,35 @@ fn tickets_that_end_are_got_anew_in_the_middle_of_a_job() {
     bed.server.state().change(|settings| settings.latency = Duration::from_millis(1100));
     bed.caller().keytab(&keytab).calls("requests requests requests requests requests requests requests").succeed();
     assert_eq!(bed.users(), ["AGENT1$@LAB.TEST"; 7]);
+}
+
+/// `agent --check` looks at the keytab, and asks nobody for a ticket.
+#[test]
+fn a_check_of_the_agent_names_its_keytab() {
+    let Some(mut bed) = Bed::start(&Site::default()) else { return };
+    bed.realm.add("AGENT1$");
+    let keytab = bed.realm.keytab("AGENT1$", "agent.keytab");
+    bed.realm.stop_kdc();
+    let config = bed.realm.path("config.toml");
+    let told = |keytab: &std::path::Path| {
+        let text = format!(
+            "[server]\nauth = \"negotiate\"\nurl = \"https://localhost:1/cm\"\nca_file = \"{}\"\n[agent]\nkeytab_file = \"{}\"\n",
+            bed.apache.ca_file().display(),
+            keytab.display()
+        );
+        std::fs::write(&config, text).unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pinwright"));
+        bed.realm.furnish(&mut command);
+        command.env("PCSCLITE_CSOCK_NAME", bed.realm.path("no-pcscd")).env("XDG_STATE_HOME", bed.realm.path("state"));
+        let output = command.arg("--config").arg(&config).args(["agent", "--check"]).output().unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        out.lines().find(|line| line.contains("server.auth")).unwrap_or_else(|| panic!("{out}")).to_owned()
+    };
+    let line = told(&keytab);
+    assert!(line.starts_with("ok ") && line.contains("agent.keytab (no KDC was asked)"), "{line}");
+    let line = told(&bed.realm.path("missing.keytab"));
+    assert!(
+        line.starts_with("FAIL ") && line.contains("missing.keytab can't be read") && line.contains("0600"),
+        "{line}"
+    );
 }

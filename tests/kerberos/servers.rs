@@ -108,3 +108,18 @@ fn a_proxy_is_not_shown_a_ticket() {
     failed.says("407", "server.proxy", 5);
     assert_eq!(front.tokens(), [None]);
 }
+
+#[test]
+fn a_redirect_takes_no_ticket_along() {
+    let Some(bed) = Bed::start(&Site::default()) else { return };
+    let alice = bed.realm.person("alice", "1h");
+    let stranger = Scripted::start(|_, _| "200 OK");
+    let location = format!("302 Found\r\nLocation: {}/", stranger.url);
+    let front = Scripted::start(move |number, _| match number {
+        0 => "401 Unauthorized\r\nWWW-Authenticate: Negotiate".to_owned(),
+        _ => location.clone(),
+    });
+    let failed = Caller::of(&bed.realm, &front.url, None).tickets(&alice).fails();
+    failed.says("the server redirects (302)", "server.url", 6);
+    assert_eq!((front.received().len(), stranger.received().len()), (2, 0));
+}

@@ -20,7 +20,7 @@ pub struct Scripted {
 
 impl Scripted {
     /// `answer` gives the status line and headers for each request, by its number and head; an empty one cuts the connection.
-    pub fn start(answer: impl Fn(usize, &str) -> &'static str + Send + 'static) -> Self {
+    pub fn start<A: AsRef<str>>(answer: impl Fn(usize, &str) -> A + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://localhost:{}/cm", listener.local_addr().unwrap().port());
         let received = Arc::<Mutex<Vec<String>>>::default();
@@ -41,6 +41,7 @@ impl Scripted {
                     let number = kept.lock().unwrap().len();
                     kept.lock().unwrap().push(head.clone());
                     let answer = answer(number, &head);
+                    let answer = answer.as_ref();
                     if answer.is_empty() {
                         break;
                     }

@@ -14,6 +14,7 @@
 mod admin_key;
 mod choosing;
 mod descriptors;
+mod doctor;
 mod enroll;
 mod faults;
 mod holder;

@@ -58,6 +58,10 @@ fn the_rule_lets_the_agents_user_in_and_nobody_else() {
     let refused = inspect(true).output().unwrap();
     assert_refused(&refused);
     assert!(said(&refused).contains("allow this user in polkit"), "{}", said(&refused));
+    let doctor = arguments(pcscd.pinwright(true), &["doctor"]).output().unwrap();
+    assert_eq!(doctor.status.code(), Some(3), "{}", said(&doctor));
+    let rule = "org.debian.pcsc-lite.access_card\") && subject.user == \"pinwright\"";
+    assert!(said(&doctor).contains(rule) && said(&doctor).contains("ok   polkit"), "{}", said(&doctor));
     pcscd.allow(true);
     let inspected = until_exit(|| inspect(true), 0);
     assert!(said(&inspected).contains("33221100-5544-7766-8899-aabbccddeeff"), "{}", said(&inspected));

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::agent::control::client::AskError;
 use crate::agent::control::protocol::Reason;
 use crate::agent::metrics::MetricsError;
+use crate::doctor::{Finding, State};
 use crate::exit::Exit;
 use crate::operation::Operation;
 use crate::os::NotHere;
@@ -72,6 +73,27 @@ pub struct Check {
     pub ok: bool,
     /// What was found, and what to do where it is not well.
     pub detail: String,
+    /// How it stands, in more than a yes or no.
+    pub state: State,
+    /// What was found.
+    pub reason: String,
+    /// What to do where it is not well.
+    pub remedy: Option<String>,
+}
+
+impl From<&Finding> for Check {
+    fn from(finding: &Finding) -> Self {
+        let Finding { probe, state, reason, remedy, .. } = finding;
+        let detail = remedy.as_ref().map_or_else(|| reason.clone(), |remedy| format!("{reason}; {remedy}"));
+        Self {
+            check: probe.name(),
+            ok: *state != State::Failed,
+            detail,
+            state: *state,
+            reason: reason.clone(),
+            remedy: remedy.clone(),
+        }
+    }
 }
 
 /// Whether the socket can be had later, with the same configuration.

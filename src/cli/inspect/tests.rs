@@ -4,7 +4,7 @@ use uuid::uuid;
 
 use super::*;
 use crate::card::family::Families;
-use crate::cli::select::Chosen;
+
 use crate::job::effect::ProofState;
 use crate::job::journal::{Facts, JobKind, Journal, Moment, Phase, Stage};
 use crate::reader::fixture::Fixture;
@@ -32,8 +32,8 @@ fn read_with(
     let lines: String = script.iter().map(|(command, answer)| format!("> {command}\n< {answer}\n")).collect();
     let text = format!("# fixture: 1\n# atr: 3B80800101\n\n{lines}");
     let replay = Replay::new(text.parse::<Fixture>().unwrap()).unwrap();
-    let chosen = Chosen { reader: replay.list().unwrap()[0].name.clone(), card_id: None };
-    let report = report(&replay, &chosen, families, journal, detail);
+    let reader = replay.list().unwrap()[0].name.clone();
+    let report = report(&replay, &reader, families, journal, detail);
     replay.finish().unwrap_or_else(|left| panic!("{left:?}: {report:?}"));
     report
 }

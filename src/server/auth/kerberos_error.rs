@@ -168,7 +168,7 @@ impl KerberosError {
         match self {
             Self::Keytab(error) => error.remedy(),
             Self::NotStartedForKeytab => {
-                "run it as `pinwright agent`, which starts itself anew for its keytab; commands of persons use the tickets of `kinit`"
+                "let the agent use it, which starts itself anew for its keytab; commands of persons use the tickets of `kinit`"
                     .to_owned()
             }
             Self::Failed { reason, sought, .. } => remedy(*reason, sought),

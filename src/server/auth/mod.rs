@@ -7,6 +7,7 @@ mod bearer;
 mod challenge;
 mod kerberos_error;
 mod keytab;
+mod lifetime;
 #[cfg(feature = "kerberos")]
 mod negotiate;
 mod offered;
@@ -21,12 +22,14 @@ pub use self::challenge::Challenge;
 pub(super) use self::kerberos_error::NTLM;
 pub use self::kerberos_error::{KerberosError, LibraryError, Reason, Sought};
 pub use self::keytab::{KERBEROS_VARIABLES, KeytabError, kerberos_environment, look as look_at_keytab};
+pub use self::lifetime::Lifetime;
 #[cfg(feature = "kerberos")]
 pub use self::negotiate::{ChannelBindings, Negotiate};
 pub use self::offered::Offered;
 pub(super) use self::sign_in::{FRESH_TOKEN, Next, SignIn};
 pub use self::sign_in::{SignInError, Stop};
 pub use self::token::{TokenError, TokenSource};
+use crate::os::files::Exposure;
 
 /// The kind of authentication that the server's administrator has chosen.
 #[derive(Debug, Clone)]
@@ -42,8 +45,15 @@ pub enum Auth {
     Negotiate(Negotiate),
 }
 
+/// The schemes of `WWW-Authenticate` that this program can answer, with the value of `server.auth` for each.
+pub const SPOKEN: &[(&str, &str)] = &[
+    ("Bearer", "bearer"),
+    #[cfg(feature = "kerberos")]
+    ("Negotiate", "negotiate"),
+];
+
 impl Auth {
-    /// The kind as the configuration names it.
+    /// The value of `server.auth`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -55,6 +65,32 @@ impl Auth {
         }
     }
 
+    /// The scheme of `WWW-Authenticate` that it answers; `None` where it answers none.
+    #[must_use]
+    pub fn scheme(&self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Bearer(_) | Self::Adfs(_) => Some("Bearer"),
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(_) => Some("Negotiate"),
+        }
+    }
+
+    /// How long what it signs in with is valid; `None` where there is nothing that could end.
+    ///
+    /// # Errors
+    /// The token can't be read or is none.
+    pub fn lifetime(&self) -> Result<Option<Lifetime>, TokenError> {
+        match self {
+            Self::None => Ok(None),
+            Self::Bearer(source) => source.lifetime().map(Some),
+            // It is renewed: the end of one token is not that of the sign-in.
+            Self::Adfs(_) => Ok(None),
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(_) => Ok(None),
+        }
+    }
+
     /// Begins the sign-in of one call.
     pub(super) fn sign_in(&self) -> Box<dyn SignIn> {
         match self {
@@ -63,6 +99,19 @@ impl Auth {
             Self::Adfs(adfs) => adfs.sign_in(),
             #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.sign_in(),
+        }
+    }
+
+    /// How others can read what it signs in with; `None` where they can't.
+    #[must_use]
+    pub fn exposure(&self) -> Option<Exposure> {
+        match self {
+            Self::None => None,
+            Self::Bearer(source) => source.warning(),
+            // A file that others can read is not used.
+            Self::Adfs(_) => None,
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(_) => None,
         }
     }
 
@@ -98,6 +147,16 @@ impl Auth {
         }
     }
 
+    /// The keytab, where it is one that signs in.
+    #[must_use]
+    pub fn keytab(&self) -> Option<&TokenSource> {
+        match self {
+            Self::None | Self::Bearer(_) | Self::Adfs(_) => None,
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(negotiate) => negotiate.keytab(),
+        }
+    }
+
     /// Whether there is something to prove it with now, and what, in words. Nobody is asked for a ticket.
     ///
     /// # Errors
@@ -105,12 +164,7 @@ impl Auth {
     pub fn check(&self) -> Result<String, SignInError> {
         match self {
             Self::None => Ok("none".to_owned()),
-            Self::Bearer(source) => Ok(source.header().map(|_| match source.warning() {
-                None => "a bearer token is there".to_owned(),
-                Some(exposure) => {
-                    format!("a bearer token is there (warning: {exposure}: {})", exposure.remedy())
-                }
-            })?),
+            Self::Bearer(source) => Ok(source.header().map(|_| "a bearer token is there".to_owned())?),
             Self::Adfs(adfs) => adfs.check(),
             #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.check(),

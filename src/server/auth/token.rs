@@ -7,6 +7,7 @@ use std::sync::Once;
 use reqwest::header::HeaderValue;
 use thiserror::Error;
 
+use super::lifetime::{self, Lifetime};
 use crate::os::files::{Exposure, open_regular, refuse_readable, refuse_writable};
 use crate::os::service::credentials;
 use crate::secret::SecretBytes;
@@ -96,6 +97,29 @@ impl TokenSource {
 
     fn path(&self) -> Result<PathBuf, TokenError> {
         self.location().ok_or(TokenError::NoCredentials)
+    }
+
+    /// What it holds now, a token or a password; nothing where it can't be read.
+    pub(in crate::server) fn hand_over(&self, to: &mut dyn FnMut(&[u8])) {
+        static TOLD: Once = Once::new();
+        if let Ok((_, text, _)) = self.read("a secret of the server's", &TOLD) {
+            to(bare(text.expose()));
+        }
+    }
+
+    /// How long the token is valid that is there now, by its own word and by its file.
+    ///
+    /// # Errors
+    /// It can't be read or is none.
+    pub(super) fn lifetime(&self) -> Result<Lifetime, TokenError> {
+        let header = self.header()?;
+        let token = header.as_bytes().get(BEARER.len() + 1..).unwrap_or_default();
+        let written = self.path().and_then(|path| {
+            std::fs::metadata(&path)
+                .and_then(|file| file.modified())
+                .map_err(|source| TokenError::Unreadable { path, source })
+        });
+        Ok(Lifetime { written: written.ok(), told: lifetime::told(token) })
     }
 
     /// What a person should know of the file: everybody can read it.

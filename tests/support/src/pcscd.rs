@@ -64,6 +64,7 @@ impl fmt::Display for Skip {
 pub struct Pcscd {
     daemon: Child,
     home: Home,
+    options: &'static [&'static str],
     folder: tempfile::TempDir,
     readers: Vec<VirtualReader>,
 }
@@ -103,14 +104,31 @@ impl Pcscd {
         Self::start_in(Home::find, readers, name)
     }
 
+    /// The same, told to log every APDU.
+    ///
+    /// # Errors
+    /// As [`Pcscd::start`].
+    pub fn start_logging_apdus(readers: u16) -> Result<Self, Skip> {
+        Self::start_with(Home::find, readers, b"Virtual", &["--apdu"])
+    }
+
     pub(crate) fn start_in(home: impl Fn() -> Result<Home, Skip>, readers: u16, name: &[u8]) -> Result<Self, Skip> {
+        Self::start_with(home, readers, name, &[])
+    }
+
+    fn start_with(
+        home: impl Fn() -> Result<Home, Skip>,
+        readers: u16,
+        name: &[u8],
+        options: &'static [&'static str],
+    ) -> Result<Self, Skip> {
         if !Path::new(DRIVER).exists() {
             return Err(Skip(format!("no {DRIVER} (Debian: vsmartcard-vpcd)")));
         }
         // A port taken between choice and use costs one more attempt, with others.
         let mut last = Skip("no free ports".to_owned());
         for _ in 0..3 {
-            match home().and_then(|home| Self::attempt(home, readers, name)) {
+            match home().and_then(|home| Self::attempt(home, readers, name, options)) {
                 Ok(started) => return Ok(started),
                 Err(skip) => last = skip,
             }
@@ -123,7 +141,7 @@ impl Pcscd {
         Self::start(readers).inspect_err(|reason| waiting::skip(&format!("no pcscd: {reason}"))).ok()
     }
 
-    fn attempt(home: Home, wanted: u16, name: &[u8]) -> Result<Self, Skip> {
+    fn attempt(home: Home, wanted: u16, name: &[u8], options: &'static [&'static str]) -> Result<Self, Skip> {
         let cannot = |what: &'static str| move |error: io::Error| Skip(format!("{what}: {error}"));
         let folder = tempfile::Builder::new().prefix("pcscd").tempdir().map_err(cannot("no temporary folder"))?;
         fs::create_dir(folder.path().join("run")).map_err(cannot("no folder for the socket"))?;
@@ -145,12 +163,13 @@ impl Pcscd {
         let stderr = log.try_clone().map_err(cannot("no log"))?;
         let daemon = home
             .command(folder.path())
+            .args(options)
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(stderr)
             .spawn()
             .map_err(cannot("pcscd can't be run"))?;
-        let mut started = Self { daemon, home, folder, readers };
+        let mut started = Self { daemon, home, options, folder, readers };
         started.wait_until_ready()?;
         Ok(started)
     }
@@ -252,7 +271,7 @@ impl Pcscd {
         let log = File::options().append(true).open(self.folder.path().join("log")).expect("the log is there");
         let stderr = log.try_clone().expect("a handle");
         let mut command = self.home.command(self.folder.path());
-        command.stdin(Stdio::null()).stdout(log).stderr(stderr);
+        command.args(self.options).stdin(Stdio::null()).stdout(log).stderr(stderr);
         self.daemon = command.spawn().expect("pcscd runs again");
         self.wait_until_ready().unwrap_or_else(|skip| panic!("{skip}"));
     }

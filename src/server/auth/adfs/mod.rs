@@ -237,6 +237,13 @@ impl Adfs {
         Ok(renewed.header())
     }
 
+    /// Hands over the tokens as far as they can be read now.
+    pub(in crate::server) fn hand_over(&self, hide: &mut dyn FnMut(&[u8])) {
+        if let Ok(kept) = self.kept() {
+            kept.hand_over(hide);
+        }
+    }
+
     pub(super) fn check(&self) -> Result<String, SignInError> {
         let kept = self.kept()?;
         match (kept.is_fresh(now()), kept.is_renewable()) {

@@ -180,6 +180,14 @@ impl Tokens {
         Some(header)
     }
 
+    /// Hands over both tokens.
+    pub(super) fn hand_over(&self, hide: &mut dyn FnMut(&[u8])) {
+        hide(self.access.expose());
+        if let Some(refresh) = &self.refresh {
+            hide(refresh.expose());
+        }
+    }
+
     /// When the access token ends.
     #[must_use]
     pub fn expires(&self) -> SystemTime {

@@ -73,6 +73,10 @@ impl Negotiate {
         Self { keytab: Some(keytab), principal, learned: Arc::default(), ..self }
     }
 
+    pub(super) fn keytab(&self) -> Option<&TokenSource> {
+        self.keytab.as_ref()
+    }
+
     pub(super) fn is_prepared(&self) -> bool {
         self.learned().is_some()
     }

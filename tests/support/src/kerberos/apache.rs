@@ -34,6 +34,8 @@ pub struct Site {
     pub keytab: Option<PathBuf>,
     /// What becomes of the header with which it proves who it is.
     pub proof: Proof,
+    /// Everybody is let in, and nobody is asked who they are.
+    pub is_open: bool,
     /// The only user who is let in; any where missing.
     pub lets_in: Option<&'static str>,
 }
@@ -96,7 +98,7 @@ impl Apache {
         self.folder.path().join("ca.pem")
     }
 
-    /// Its calls in the order in which they ended: version of HTTP, user (`-` for none), status, method and path.
+    /// Its calls in the order in which they ended: how many came before it over the same connection, version of HTTP, user (`-` for none), status, method and path.
     pub fn calls(&self) -> Vec<String> {
         let log = fs::read_to_string(self.folder.path().join("calls.log")).unwrap_or_default();
         log.lines().map(str::to_owned).collect()
@@ -129,6 +131,11 @@ fn configuration(folder: &std::path::Path, port: u16, behind: &str, site: &Site)
     };
     // Apache leaves root behind, and has no user to become otherwise.
     let user = if rustix::process::geteuid().is_root() { "User www-data\nGroup www-data\n" } else { "" };
+    let user_let_in = site.lets_in.map_or("Require valid-user".to_owned(), |name| format!("Require user {name}"));
+    let sign_in = match site.is_open {
+        true => "Require all granted".to_owned(),
+        false => format!("AuthType GSSAPI\nAuthName \"MIM CM\"\nGssapiSSLonly On\n{mechanisms}\n{user_let_in}"),
+    };
     let protocols = if site.http2 { "Protocols h2 http/1.1\n" } else { "" };
     // Only with a success: a 401 is needed for the sign-in to begin.
     let proof = match site.proof {
@@ -138,13 +145,12 @@ fn configuration(folder: &std::path::Path, port: u16, behind: &str, site: &Site)
             "Header always edit WWW-Authenticate \"^(Negotiate .{80}).{8}\" \"$1AAAAAAAA\" \"expr=%{REQUEST_STATUS} =~ /^2/\"\n"
         }
     };
-    let user_let_in = site.lets_in.map_or("Require valid-user".to_owned(), |name| format!("Require user {name}"));
     let origin = behind.trim_end_matches(path_of(behind));
     format!(
         "ServerRoot {here}\nServerName localhost\nListen 127.0.0.1:{port}\nPidFile {here}/pid\nMutex file:{here} default\n\
-         ErrorLog {here}/error.log\nLogLevel warn auth_gssapi:info\nLogFormat \"%H %u %>s %m %U\" calls\nCustomLog {here}/calls.log calls\n{modules}{user}{protocols}StartServers 1\nThreadsPerChild 64\n\
+         ErrorLog {here}/error.log\nLogLevel warn auth_gssapi:info\nLogFormat \"%k %H %u %>s %m %U\" calls\nCustomLog {here}/calls.log calls\n{modules}{user}{protocols}StartServers 1\nThreadsPerChild 64\n\
          ServerLimit 2\nMaxRequestWorkers 128\nSSLEngine on\nSSLCertificateFile {here}/ca.pem\nSSLCertificateKeyFile {here}/key.pem\n\
-         {proof}<Location />\nAuthType GSSAPI\nAuthName \"MIM CM\"\nGssapiSSLonly On\n{mechanisms}\n{user_let_in}\n\
+         {proof}<Location />\n{sign_in}\n\
          RequestHeader unset Authorization\nRequestHeader set X-Remote-User \"expr=%{{REMOTE_USER}}\"\nProxyPass {origin}/\n</Location>\n"
     )
 }

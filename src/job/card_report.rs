@@ -1,11 +1,10 @@
 //! What a card says of itself, read without a try.
 
+use super::journal::{Journal, Record};
+use super::{CardIdentity, Cause, Failure, Step, record_atr};
 use crate::apdu::Channel;
 use crate::card::family::{self, Families, Found};
 use crate::card::{CardError, ChallengeUse, PinLimits, SecretReport, Tries};
-use crate::cli::select::Chosen;
-use crate::job::journal::{Journal, Record};
-use crate::job::{CardIdentity, Cause, Failure, Step, record_atr};
 use crate::reader::{Atr, EndAction, ReaderError, Readers};
 
 /// What a card says of itself.
@@ -45,28 +44,28 @@ pub enum Detail {
 /// At [`Step::Open`] the reader's failure, at [`Step::Identify`] the card's. The card is untouched either way.
 pub fn report(
     readers: &dyn Readers,
-    chosen: &Chosen,
+    reader: &str,
     families: &Families,
     journal: Option<&Journal>,
     detail: Detail,
 ) -> Result<CardReport, Failure> {
-    look(readers, chosen, (families, journal), detail, &mut |_, _| {})
+    look(readers, reader, (families, journal), detail, &mut |_, _| {})
 }
 
 /// Reads a card, and then hands what was found to `after`, even where the card could not be read to the end.
-pub(super) fn look(
+pub fn look(
     readers: &dyn Readers,
-    chosen: &Chosen,
+    reader: &str,
     (families, journal): (&Families, Option<&Journal>),
     detail: Detail,
     after: &mut dyn FnMut(&Found<'_>, &mut Channel<'_>),
 ) -> Result<CardReport, Failure> {
-    let failure = |step, cause: Cause| Failure::before_any_effect(step, &chosen.reader, None, cause);
-    let mut connection = readers.open(&chosen.reader).map_err(|error| failure(Step::Open, error.into()))?;
+    let failure = |step, cause: Cause| Failure::before_any_effect(step, reader, None, cause);
+    let mut connection = readers.open(reader).map_err(|error| failure(Step::Open, error.into()))?;
     let atr = connection.atr().clone();
     let protocol = connection.protocol().to_string();
     let mut channel = Channel::new(connection.as_mut());
-    let found = identified(&chosen.reader, &atr, &mut channel, families, journal);
+    let found = identified(reader, &atr, &mut channel, families, journal);
     let read = found.and_then(|(mut found, card)| {
         let report = card.and_then(|card| read(&mut found, card, protocol, &mut channel, detail));
         if !matches!(report, Err(CardError::NoAnswer { .. })) {
@@ -159,5 +158,16 @@ fn told<T>(answer: Result<T, CardError>) -> Result<Option<T>, CardError> {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if error.is_mere_refusal() => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// Tries in words.
+#[must_use]
+pub fn tries_text(tries: Tries) -> String {
+    match tries {
+        Tries::Left { left: 0, .. } => "blocked".to_owned(),
+        Tries::Left { left, max: Some(max) } => format!("{left} of {max} tries left"),
+        Tries::Left { left, max: None } => format!("{left} tries left"),
+        Tries::Untold => "tries left not told".to_owned(),
     }
 }
