@@ -10,6 +10,7 @@ use super::connect::{ClientError, is_elsewhere};
 pub use super::connection::FailedConnection;
 pub use super::detail::Detail;
 pub use super::verifier::Unacceptable;
+use crate::operation::Operation;
 use crate::secret::PinError;
 
 /// A call that did not give what it is for.
@@ -253,7 +254,13 @@ impl ServerProblem {
                 return with_unasked_proxy("run the command again, or raise `server.timeout`".to_owned());
             }
             Self::Unauthorized { stop: Stop::SameToken, .. } => FRESH_TOKEN,
-            Self::Unauthorized { stop: Stop::SignInRefused | Stop::NewSignInRefused, .. } => SIGN_IN_REFUSED,
+            Self::Unauthorized { stop: Stop::SignInRefused | Stop::NewSignInRefused, .. } => {
+                return format!(
+                    "look with `{}` who is signed in; check that `server.adfs_resource` is the identifier that MIM CM expects, and \
+                     that AD FS's clock and signing certificate are what MIM CM knows",
+                    Operation::Whoami
+                );
+            }
             Self::Unauthorized { stop: Stop::NtlmAlone, .. } => NTLM,
             Self::Unauthorized { stop: Stop::TicketRefused, .. } => {
                 "have the server's log looked at: clock, SPN (`setspn -Q`) and the application pool's account"
@@ -328,9 +335,6 @@ impl ServerProblem {
 }
 
 const LATE: &str = ", and asks for it only after the handshake, which can't be answered";
-
-const SIGN_IN_REFUSED: &str = "look with `pinwright whoami` who is signed in; check that `server.adfs_resource` is the identifier that MIM CM \
-                               expects, and that AD FS's clock and signing certificate are what MIM CM knows";
 
 const SHOW_CERTIFICATE: &str =
     "set `server.client_certificate_file`, and `server.client_key_file` or `server.client_key_credential`";
