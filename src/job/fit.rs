@@ -76,8 +76,9 @@ mod tests {
     fn each_rule_is_named() {
         let card = PinLimits { min: 4, max: 8, characters: PinCharacters::Digits };
         let policy = PolicyLengths { min: Some(6), max: Some(7) };
-        let cases: [(&[u8], Result<(), FitError>); 6] = [
+        let cases: [(&[u8], Result<(), FitError>); 7] = [
             (b"123456", Ok(())),
+            (b"1234567", Ok(())),
             (b"123", Err(FitError::ShortForCard(4))),
             (b"123456789", Err(FitError::LongForCard(8))),
             (b"12345a", Err(FitError::NotDigits)),
@@ -87,5 +88,18 @@ mod tests {
         for (pin, expected) in cases {
             assert_eq!(check(&Pin::new(pin).unwrap(), card, policy), expected);
         }
+    }
+
+    #[test]
+    fn the_policy_narrows_what_the_card_takes_unless_nothing_would_be_left() {
+        let card = PinLimits { min: 4, max: 8, characters: PinCharacters::Digits };
+        let narrowed = |min, max| {
+            let PinLimits { min, max, .. } = PolicyLengths { min, max }.narrow(card);
+            (min, max)
+        };
+        assert_eq!(narrowed(Some(6), Some(7)), (6, 7));
+        assert_eq!(narrowed(Some(6), Some(6)), (6, 6));
+        assert_eq!(narrowed(Some(2), Some(20)), (4, 8));
+        assert_eq!(narrowed(Some(9), None), (4, 8));
     }
 }

@@ -90,12 +90,13 @@ pub(super) fn enough_tries(
     card: &HeldCard,
     log: &Log<'_>,
 ) -> Result<(), Cause> {
+    let min = job.rules.min_tries_left;
     match authority {
         Authority::CurrentPin => {
             let doubt = log.pin_is_uncertain().map(|earlier| Doubt { earlier, others: others(card, authority) });
-            enough_pin_tries(tries, job, doubt)
+            enough_pin_tries(tries, min, job.risk, doubt)
         }
-        _ => enough_code_tries(authority, tries, job, log.code_try_in_doubt(authority)),
+        _ => enough_code_tries(authority, (tries, min), job.risk, log.code_try_in_doubt(authority)),
     }
 }
 
@@ -129,14 +130,13 @@ struct Doubt<'a> {
 }
 
 /// Where an earlier job may have changed the PIN, one try is risked only if the next job could still risk one.
-fn enough_pin_tries(tries: Tries, job: &Job, doubt: Option<Doubt<'_>>) -> Result<(), Cause> {
-    let min = job.rules.min_tries_left;
+fn enough_pin_tries(tries: Tries, min: u8, risk: Option<RiskedProof>, doubt: Option<Doubt<'_>>) -> Result<(), Cause> {
     match (tries, doubt) {
         (Tries::Left { left, .. }, _) if left < min => {
             Err(Cause::FewTries { what: Proof::CurrentPin.what(), left, min })
         }
         (Tries::Left { left, .. }, Some(doubt)) if left == min => Err(uncertain_pin(doubt)),
-        (Tries::Untold, Some(doubt)) if job.risk != Some(RiskedProof::Pin) => Err(uncertain_pin(doubt)),
+        (Tries::Untold, Some(doubt)) if risk != Some(RiskedProof::Pin) => Err(uncertain_pin(doubt)),
         (Tries::Left { .. } | Tries::Untold, _) => Ok(()),
     }
 }
@@ -145,14 +145,14 @@ fn enough_pin_tries(tries: Tries, job: &Job, doubt: Option<Doubt<'_>>) -> Result
 /// journal that leaves a try of it in doubt forbids the next.
 fn enough_code_tries(
     authority: Authority,
-    tries: Tries,
-    job: &Job,
+    (tries, min): (Tries, u8),
+    risk: Option<RiskedProof>,
     in_doubt: Option<Earlier<'_>>,
 ) -> Result<(), Cause> {
-    let (what, min) = (authority.proof().what(), job.rules.min_tries_left);
+    let what = authority.proof().what();
     match (tries, in_doubt) {
         (Tries::Left { left, .. }, _) if left < min => Err(Cause::FewTries { what, left, min }),
-        (Tries::Untold, Some(earlier)) if job.risk != Some(RiskedProof::Puk) => {
+        (Tries::Untold, Some(earlier)) if risk != Some(RiskedProof::Puk) => {
             Err(Cause::UncountedTry { what, journal: earlier.named() })
         }
         (Tries::Left { .. } | Tries::Untold, _) => Ok(()),
@@ -167,4 +167,53 @@ fn uncertain_pin(Doubt { earlier, others }: Doubt<'_>) -> Cause {
 fn others(card: &HeldCard, authority: Authority) -> String {
     let other = |other: &Authority| *other != authority && card.takes(other.proof());
     names(&Authority::ALL.into_iter().filter(other).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::effect::ProofState;
+    use crate::job::journal::{Entry, Facts, JobKind, Phase, Record, Stage, Version};
+
+    /// A job that may have changed the PIN.
+    fn record() -> Record {
+        let at = "2026-11-29T00:00:00Z".to_owned();
+        let (stage, phase, proof) = (Stage::Pin, Phase::Unknown, ProofState::Accepted);
+        let entries = vec![Entry { at: at.clone(), stage, phase, proof, facts: Facts::default() }];
+        Record { version: Version::Two, id: "1-2".to_owned(), job: JobKind::SetPin, started: at, entries }
+    }
+
+    fn left(left: u8) -> Tries {
+        Tries::Left { left, max: None }
+    }
+
+    #[test]
+    fn in_doubt_of_the_pin_a_try_is_risked_where_another_is_left_or_a_person_says_so() {
+        let earlier = record();
+        let doubt = || Some(Doubt { earlier: Earlier::own(&earlier), others: String::new() });
+        let is_uncertain = |result| matches!(result, Err(Cause::UncertainPin { .. }));
+        assert!(matches!(enough_pin_tries(left(1), 2, None, None), Err(Cause::FewTries { left: 1, min: 2, .. })));
+        assert!(enough_pin_tries(left(2), 2, None, None).is_ok());
+        assert!(is_uncertain(enough_pin_tries(left(2), 2, None, doubt())));
+        assert!(enough_pin_tries(left(3), 2, None, doubt()).is_ok());
+        assert!(enough_pin_tries(Tries::Untold, 2, None, None).is_ok());
+        for risk in [None, Some(RiskedProof::Puk)] {
+            assert!(is_uncertain(enough_pin_tries(Tries::Untold, 2, risk, doubt())));
+        }
+        assert!(enough_pin_tries(Tries::Untold, 2, Some(RiskedProof::Pin), doubt()).is_ok());
+    }
+
+    #[test]
+    fn an_untold_code_is_tried_once_unless_a_person_risks_more() {
+        let earlier = record();
+        let doubt = || Some(Earlier::own(&earlier));
+        let tries = |tries, risk, doubt| enough_code_tries(Authority::Puk, (tries, 2), risk, doubt);
+        assert!(matches!(tries(left(1), None, None), Err(Cause::FewTries { left: 1, min: 2, .. })));
+        assert!(tries(left(2), None, doubt()).is_ok());
+        assert!(tries(Tries::Untold, None, None).is_ok());
+        for risk in [None, Some(RiskedProof::Pin)] {
+            assert!(matches!(tries(Tries::Untold, risk, doubt()), Err(Cause::UncountedTry { .. })));
+        }
+        assert!(tries(Tries::Untold, Some(RiskedProof::Puk), doubt()).is_ok());
+    }
 }

@@ -62,3 +62,39 @@ impl Drop for Network {
 fn start() -> std::io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A network on whose runtime something waits until the sender sends.
+    fn waiting() -> (Network, mpsc::Sender<()>) {
+        let mut network = Network::new().unwrap();
+        let (sender, receiver) = mpsc::channel::<()>();
+        let (began, begins) = tokio::sync::oneshot::channel();
+        let call = async {
+            tokio::task::spawn_blocking(move || {
+                let _ = began.send(());
+                receiver.recv()
+            });
+            begins.await.unwrap();
+            Ok(())
+        };
+        network.wait(call, &mut || Ok(())).unwrap();
+        (network, sender)
+    }
+
+    #[test]
+    fn a_name_that_is_still_being_resolved_is_not_waited_for() {
+        let (mut network, sender) = waiting();
+        network.close();
+        // Its connections are gone, with what they have read.
+        assert!(network.runtime.is_none());
+        assert!(sender.send(()).is_ok());
+        let (network, sender) = waiting();
+        drop(network);
+        assert!(sender.send(()).is_ok());
+    }
+}

@@ -99,6 +99,16 @@ mod tests {
     }
 
     #[test]
+    fn the_option_is_told_as_the_policy_writes_it() {
+        let name = |text: &str| option_name(Some(&UserPinOption::Name(text.to_owned())));
+        assert_eq!(name("ServerDistributed"), "ServerDistributed");
+        assert_eq!(name("\u{1b}[2JRandomized "), "2JRandomized");
+        assert_eq!(name(&"x".repeat(100)).len(), 40);
+        assert_eq!(option_name(Some(&UserPinOption::Number(7))), "UserPinOption 7");
+        assert_eq!(option_name(None), "not stated");
+    }
+
+    #[test]
     fn the_flag_says_which_key_is_on_the_card() {
         use AdminKeyVersion::{Default as D, Diversified as V};
         use CardStatus::{Active, Assigned, New};
