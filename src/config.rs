@@ -1,6 +1,7 @@
 //! Configuration: files, environment and flags become one validated [`Config`]. Unknown keys are refused; a secret is given
 //! by reference only.
 
+mod adfs;
 mod agent;
 mod environment;
 mod error;
@@ -172,7 +173,7 @@ impl Config {
         let profiles = profiles::unite(profiles)?;
         profiles::check_preferred(&raw.card.prefer, &profiles)?;
         Ok(Self {
-            server: self::server::settings(&raw.server, &raw.agent)?,
+            server: self::server::settings(&raw.server, &raw.agent, environment)?,
             rules: rules(&raw)?,
             sources: sources(&raw.card)?,
             families: Families {
@@ -268,11 +269,7 @@ fn duration(key: &'static str, text: &str) -> Result<Duration, ConfigError> {
 /// The configured folder, or the user's state folder.
 fn journal(raw: raw::Journal, environment: Environment<'_>) -> Result<Option<Journal>, ConfigError> {
     let keep = humantime::parse_duration(&raw.keep).map_err(|error| value("journal.keep", &error.to_string()))?;
-    let own = environment
-        .folder("XDG_STATE_HOME")
-        .or_else(|| environment.home().map(|home| home.join(".local/state")))
-        .map(|folder| folder.join("pinwright"));
-    Ok(raw.dir.or(own).map(|folder| Journal::new(folder, keep)))
+    Ok(raw.dir.or(environment.state_folder()).map(|folder| Journal::new(folder, keep)))
 }
 
 #[cfg(test)]

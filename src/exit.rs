@@ -124,6 +124,19 @@ impl From<&ReaderError> for Exit {
     }
 }
 
+impl From<&SignInError> for Exit {
+    fn from(error: &SignInError) -> Self {
+        match error {
+            SignInError::Kerberos(error) if error.may_pass() => Self::ServerFailed,
+            SignInError::Kerberos(error) if !error.is_of_configuration() => Self::ServerRefused,
+            SignInError::Adfs(error) if error.may_pass() => Self::ServerFailed,
+            SignInError::Adfs(error) if error.is_given_up() => Self::Interrupted,
+            SignInError::Adfs(error) if !error.is_of_configuration() => Self::ServerRefused,
+            SignInError::Token(_) | SignInError::Kerberos(_) | SignInError::Adfs(_) => Self::Usage,
+        }
+    }
+}
+
 impl From<&ServerError> for Exit {
     fn from(error: &ServerError) -> Self {
         match &error.problem {
@@ -134,9 +147,8 @@ impl From<&ServerError> for Exit {
             | ServerProblem::Nothing
             | ServerProblem::UnknownId => Self::ServerRefused,
             ServerProblem::Pin(_) => Self::PinMisfit,
-            ServerProblem::SignIn(SignInError::Kerberos(error)) if error.may_pass() => Self::ServerFailed,
-            ServerProblem::SignIn(SignInError::Kerberos(error)) if !error.is_of_configuration() => Self::ServerRefused,
-            ServerProblem::SignIn(_) | ServerProblem::Request(_) | ServerProblem::Client(_) => Self::Usage,
+            ServerProblem::SignIn(error) => error.into(),
+            ServerProblem::Request(_) | ServerProblem::Client(_) => Self::Usage,
             ServerProblem::Unwritable(_) => Self::Defect,
             _ => Self::ServerFailed,
         }

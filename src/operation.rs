@@ -31,6 +31,12 @@ pub enum Operation {
     AgentHistory,
     /// Have the running agent ask the server now.
     AgentRecheck,
+    /// Sign in at AD FS.
+    Login,
+    /// Forget the sign-in.
+    Logout,
+    /// Say who is signed in.
+    Whoami,
     /// See how pinwright is configured.
     Config,
     /// Check the configuration.
@@ -67,6 +73,9 @@ impl Operation {
         Self::AgentStatus,
         Self::AgentHistory,
         Self::AgentRecheck,
+        Self::Login,
+        Self::Logout,
+        Self::Whoami,
         Self::Config,
         Self::ConfigCheck,
         Self::ConfigShow,
@@ -94,6 +103,9 @@ impl Operation {
             Self::Agent => "agent",
             Self::AgentStatus => "status",
             Self::AgentRecheck => "recheck",
+            Self::Login => "login",
+            Self::Logout => "logout",
+            Self::Whoami => "whoami",
             Self::Config => "config",
             Self::ConfigCheck => "check",
             Self::ConfigShow => "show",
@@ -122,6 +134,9 @@ impl Operation {
             Self::Agent => "pinwright.agent/1",
             Self::AgentStatus => "pinwright.agent-status/1",
             Self::AgentRecheck => "pinwright.agent-control/1",
+            Self::Login => "pinwright.login/1",
+            Self::Logout => "pinwright.logout/1",
+            Self::Whoami => "pinwright.whoami/1",
             Self::Config => "pinwright.config/1",
             Self::ConfigCheck => "pinwright.config-check/1",
             Self::ConfigShow => "pinwright.config-show/1",

@@ -108,6 +108,9 @@ fn server(error: &ServerError) -> Verdict {
         ServerProblem::SignIn(SignInError::Kerberos(error)) if error.may_pass() => {
             Verdict::new(Phase::ServerDown, Next::Retry(None))
         }
+        ServerProblem::SignIn(SignInError::Adfs(error)) if error.may_pass() => {
+            Verdict::new(Phase::ServerDown, Next::Retry(None))
+        }
         ServerProblem::Pin(_) => FAILED,
         // The server knows nothing of the card, or of what was asked for.
         ServerProblem::Nothing | ServerProblem::UnknownId => LATER,

@@ -15,6 +15,7 @@ use crate::job::journal::JournalError;
 use crate::reader::ReaderError;
 use crate::reader::fixture::FixtureError;
 use crate::reader::replay::ReplayError;
+use crate::server::auth::SignInError;
 use crate::server::{SetupError, TrustError};
 
 /// A command that did not do what it is for.
@@ -27,6 +28,12 @@ pub enum CliError {
     /// A command that needs a server, and none is configured.
     #[error("no server is configured")]
     NoServer,
+    /// A sign-in at AD FS, and another kind is configured.
+    #[error("there is nothing to sign in to: `server.auth` is not \"adfs\"")]
+    NotAdfs,
+    /// Who we are can't be proved.
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
     /// Two secrets from one descriptor.
     #[error("two secrets are to come from one file descriptor")]
     SharedDescriptor,
@@ -157,10 +164,11 @@ impl CliError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::NoServer | Self::Setup(_) | Self::Journal(_) => Exit::Usage,
+            Self::Config(_) | Self::NoServer | Self::NotAdfs | Self::Setup(_) | Self::Journal(_) => Exit::Usage,
             Self::File { .. } | Self::Fixture { .. } | Self::NoOperation { .. } => Exit::Usage,
             Self::SharedDescriptor | Self::TerminalDescriptor => Exit::Usage,
             Self::Output { .. } | Self::Untold { .. } | Self::Unrecorded { .. } => Exit::Usage,
+            Self::SignIn(error) => error.into(),
             Self::Choice(error) => error.exit(),
             Self::Reader(error) => error.into(),
             Self::Failure(failure) => failure.into(),
@@ -187,6 +195,10 @@ impl CliError {
             Self::NoServer => {
                 "set `server.url` in the configuration, or PINWRIGHT_SERVER_URL in the environment".to_owned()
             }
+            Self::NotAdfs => "set `server.auth` to \"adfs\", or sign in as the configured kind wants it: `kinit` for \"negotiate\", a token \
+                              file for \"bearer\""
+                .to_owned(),
+            Self::SignIn(error) => error.remedy(),
             Self::SharedDescriptor => "give each secret a descriptor of its own".to_owned(),
             Self::TerminalDescriptor => {
                 "leave `--pin-fd` (or its like) out: the secret is asked for on the terminal, without echo".to_owned()

@@ -47,6 +47,10 @@ pub fn of(command: Option<Operation>) -> String {
             (Operation::Agent, " --check", "what it would stumble over"),
             (Operation::AgentStatus, " --follow", "what it does now, and from now on"),
         ],
+        Some(Operation::Login) => &[
+            (Operation::Login, "", "in the browser of this machine"),
+            (Operation::Login, " --device", "with a code, on any device"),
+        ],
         Some(Operation::Record) => &[(Operation::Record, " card.apdu inspect", "what a card says, for a report")],
         Some(_) => &[],
     };

@@ -13,6 +13,7 @@ mod help;
 mod history;
 mod inspect;
 mod json;
+mod login;
 mod output;
 mod plan;
 pub mod process;
@@ -24,6 +25,7 @@ pub mod select;
 mod set_pin;
 mod supply;
 mod usage;
+mod whoami;
 
 #[cfg(feature = "sim")]
 mod demo;
@@ -123,6 +125,15 @@ enum Command {
     /// Watch the readers, and set the PIN of each card that is inserted and has an open request.
     #[command(name = Operation::Agent.name(), after_help = examples::of(Some(Operation::Agent)))]
     Agent(agent::AgentArgs),
+    /// Sign in at AD FS, once for all commands to come.
+    #[command(name = Operation::Login.name(), after_help = examples::of(Some(Operation::Login)))]
+    Login(login::LoginArgs),
+    /// Remove the sign-in at AD FS from this machine.
+    #[command(name = Operation::Logout.name())]
+    Logout,
+    /// Say who is signed in, as far as it can be known without asking the server.
+    #[command(name = Operation::Whoami.name())]
+    Whoami,
     /// Check the configuration, or show where each value comes from.
     #[command(subcommand, name = Operation::Config.name())]
     Config(config::ConfigCommand),
@@ -172,6 +183,9 @@ impl Command {
             Self::Doctor(_) => Operation::Doctor.schema(),
             Self::History(_) => Operation::History.schema(),
             Self::Agent(args) => args.schema(),
+            Self::Login(_) => Operation::Login.schema(),
+            Self::Logout => Operation::Logout.schema(),
+            Self::Whoami => Operation::Whoami.schema(),
             Self::Config(command) => command.schema(),
             Self::Record(_) => Operation::Record.schema(),
             Self::Replay { .. } => Operation::Replay.schema(),
@@ -209,6 +223,7 @@ impl Arguments {
                 | Command::Doctor(_)
                 | Command::History(_)
                 | Command::Agent(_)
+                | Command::Whoami
                 | Command::Config(_)
                 | Command::Replay { .. }
                 | Command::Completions(_)
@@ -325,6 +340,9 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<E
         Command::Agent(args) => agent::run(&config, args, json, context),
         Command::Record(args) => record::run(&config, args, json, MeteredReaders { readers, meter: &meter }, context),
         Command::Replay { file } => replay::run(&config, file, json, context),
+        Command::Login(args) => login::login(&config, *args, json, context),
+        Command::Logout => login::logout(&config, json, context),
+        Command::Whoami => whoami::run(&config, json, context),
         // Run before the configuration was loaded.
         Command::Config(_) | Command::Doctor(_) | Command::Completions(_) | Command::Man(_) => Ok(()),
         #[cfg(feature = "sim")]

@@ -26,7 +26,7 @@ enum Kind {
 }
 
 /// Section, key and the kind of value.
-const KEYS: [(&str, &str, Kind); 56] = [
+const KEYS: [(&str, &str, Kind); 62] = [
     ("server", "url", Kind::Text),
     ("server", "ca_file", Kind::Text),
     ("server", "client_certificate_file", Kind::Text),
@@ -38,6 +38,12 @@ const KEYS: [(&str, &str, Kind); 56] = [
     ("server", "spn", Kind::Text),
     ("server", "principal", Kind::Text),
     ("server", "channel_bindings", Kind::Text),
+    ("server", "adfs_url", Kind::Text),
+    ("server", "adfs_client_id", Kind::Text),
+    ("server", "adfs_resource", Kind::Text),
+    ("server", "adfs_redirect_port", Kind::Number),
+    ("server", "adfs_ca_file", Kind::Text),
+    ("server", "adfs_token_file", Kind::Text),
     ("server", "pin_route", Kind::Text),
     ("server", "timeout", Kind::Text),
     ("server", "http_version", Kind::Text),

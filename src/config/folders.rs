@@ -21,6 +21,12 @@ impl Environment<'_> {
         self.variable(name).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
+    /// Our folder among the user's states.
+    pub fn state_folder(&self) -> Option<PathBuf> {
+        let states = self.folder("XDG_STATE_HOME").or_else(|| self.home().map(|home| home.join(".local/state")));
+        states.map(|folder| folder.join("pinwright"))
+    }
+
     /// The user's home. A service may run without HOME, and its user still has one.
     pub fn home(&self) -> Option<PathBuf> {
         self.folder("HOME").or_else(|| std::env::home_dir().filter(|home| home.is_absolute()))

@@ -2,8 +2,10 @@
 
 use url::Url;
 
+use super::adfs::{self, Way};
 use super::agent::Agent;
 use super::error::{ConfigError, value};
+use super::folders::Environment;
 use super::{duration, raw, secret_file, sign_in};
 use crate::server;
 
@@ -11,12 +13,19 @@ use crate::server;
 ///
 /// # Errors
 /// [`ConfigError::Value`] and [`ConfigError::Conflict`].
-pub(super) fn settings(raw: &raw::Server, agent: &Agent) -> Result<Option<server::Settings>, ConfigError> {
+pub(super) fn settings(
+    raw: &raw::Server,
+    agent: &Agent,
+    environment: Environment<'_>,
+) -> Result<Option<server::Settings>, ConfigError> {
     let Some(text) = &raw.url else { return Ok(None) };
     let url = server_url(text)?;
-    let auth = sign_in::auth(raw, agent, &url)?;
     let timeout = duration("server.timeout", &raw.timeout)?;
     let proxy = proxy(raw, &url)?;
+    let auth = match raw.auth {
+        raw::Auth::Adfs => adfs::auth(raw, agent, &url, Way { timeout, proxy: proxy.clone() }, environment)?,
+        _ => sign_in::auth(raw, agent, &url)?,
+    };
     let http_versions = match raw.http_version {
         // IIS does not sign in with Windows' own kinds over HTTP/2.
         _ if raw.auth == raw::Auth::Negotiate => server::HttpVersions::only_1_1(),
@@ -88,8 +97,13 @@ fn proxy(raw: &raw::Server, server: &Url) -> Result<Option<server::Proxy>, Confi
 
 /// The virtual folder's URL: HTTPS, or HTTP to this machine alone.
 fn server_url(text: &str) -> Result<Url, ConfigError> {
+    https_url("server.url", text)
+}
+
+/// A URL that secrets go to.
+pub(super) fn https_url(key: &'static str, text: &str) -> Result<Url, ConfigError> {
     // The text is not quoted in the error, since it may hold a password.
-    let url = Url::parse(text).map_err(|error| value("server.url", &error.to_string()))?;
+    let url = Url::parse(text).map_err(|error| value(key, &error.to_string()))?;
     let loopback = match url.host() {
         Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
@@ -109,7 +123,7 @@ fn server_url(text: &str) -> Result<Url, ConfigError> {
     let refused =
         refused.or_else(|| (url.query().is_some() || url.fragment().is_some()).then_some("no query and no fragment"));
     match refused {
-        Some(message) => Err(value("server.url", message)),
+        Some(message) => Err(value(key, message)),
         None => Ok(url),
     }
 }

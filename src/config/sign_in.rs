@@ -4,7 +4,7 @@ use url::Url;
 
 use super::agent::Agent;
 use super::error::{ConfigError, value};
-use super::{SecretFile, raw, secret_file};
+use super::{SecretFile, adfs, raw, secret_file};
 use crate::server::auth::{Auth, TokenSource};
 
 impl From<SecretFile> for TokenSource {
@@ -24,6 +24,9 @@ pub(super) fn auth(raw: &raw::Server, agent: &Agent, url: &Url) -> Result<Auth, 
         "set only one of server.token_file and server.token_credential",
     )?;
     let conflict = |message| Err(ConfigError::Conflict(message));
+    if raw.auth != raw::Auth::Adfs && adfs::is_configured(raw) {
+        return conflict("server.adfs_… is configured, and server.auth is another kind: set it to \"adfs\"");
+    }
     if raw.auth != raw::Auth::Negotiate {
         let is_for_kerberos = raw.spn.is_some() || raw.principal.is_some();
         if is_for_kerberos || agent.keytab_file.is_some() || agent.keytab_credential.is_some() {
@@ -46,9 +49,11 @@ pub(super) fn auth(raw: &raw::Server, agent: &Agent, url: &Url) -> Result<Auth, 
             "a token is configured, but server.auth is \"negotiate\": remove the one or set the other to \"bearer\"",
         ),
         (raw::Auth::Negotiate, None) => negotiate(raw, url),
-        (raw::Auth::Adfs, _) => {
-            Err(value("server.auth", "this version knows \"none\", \"bearer\" and \"negotiate\" only"))
-        }
+        (raw::Auth::Adfs, Some(_)) => conflict(
+            "a token is configured, but server.auth is \"adfs\", which gets its own: remove the one or set the other to \"bearer\"",
+        ),
+        // Made by `config/adfs.rs`, which has asked here for what does not go with it.
+        (raw::Auth::Adfs, None) => Ok(Auth::None),
     }
 }
 
@@ -108,7 +113,7 @@ mod tests {
             assert!(message.contains("are for Kerberos") && message.contains("\"negotiate\""), "{keys}: {message}");
         }
         assert!(refused("auth = \"negotiate\"\ntoken_file = \"/t\"").contains("a token is configured"));
-        assert!(refused("auth = \"adfs\"").contains("this version knows"));
+        assert!(refused("auth = \"adfs\"\ntoken_file = \"/t\"").contains("a token is configured"));
     }
 
     #[cfg(not(feature = "kerberos"))]

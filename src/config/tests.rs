@@ -166,9 +166,9 @@ fn the_packaged_sample_is_taken_with_every_key_switched_on() {
     assert!(Config::from_toml(&sample).is_ok());
     // Switch everything on but the second of two keys that exclude each other, and prose.
     // The keys of one kind of sign-in exclude those of another.
-    let of_kerberos = ["#spn", "#principal", "#keytab_file"];
+    let of_others = ["#spn", "#principal", "#keytab_file", "#adfs_"];
     let prose = |line: &str| {
-        line.starts_with("# ") || line.contains("_credential") || of_kerberos.iter().any(|key| line.starts_with(key))
+        line.starts_with("# ") || line.contains("_credential") || of_others.iter().any(|key| line.starts_with(key))
     };
     let switched: String = sample
         .lines()

@@ -91,6 +91,11 @@ fn tell_of_sign_in(auth: &Auth, keytab: Option<&TokenSource>, running_as: &Runni
     {
         return findings.failed(Probe::ServerAuth, reason, remedy);
     }
+    if let Auth::Adfs(adfs) = auth
+        && let Err(Fault { reason, remedy }) = running_as.sees(adfs.token_file())
+    {
+        return findings.failed(Probe::ServerAuth, reason, remedy);
+    }
     if let Some(TokenSource::File(file)) = keytab
         && let Err(Fault { reason, remedy }) = running_as.sees(file)
     {
@@ -106,7 +111,7 @@ fn tell_of_sign_in(auth: &Auth, keytab: Option<&TokenSource>, running_as: &Runni
             (Err(error), _) => {
                 let (reason, remedy) = match &error {
                     SignInError::Token(token) => (error_text(token), remedy_of_token(token)),
-                    SignInError::Kerberos(_) => (error_text(&error), error.remedy()),
+                    SignInError::Kerberos(_) | SignInError::Adfs(_) => (error_text(&error), error.remedy()),
                 };
                 findings.failed(Probe::ServerAuth, reason, remedy);
             }

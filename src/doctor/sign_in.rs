@@ -35,7 +35,7 @@ pub(super) async fn tell(client: &Client, auth: &Auth, look: &Look, findings: &m
             "have this user given rights in MIM CM (read profile templates and requests); IIS answers 403, too, where it wants a client \
              certificate or does not take this machine's address",
         ),
-        ServerProblem::SignIn(error @ SignInError::Kerberos(_)) => {
+        ServerProblem::SignIn(error @ (SignInError::Kerberos(_) | SignInError::Adfs(_))) => {
             findings.failed(Probe::SignIn, format!("{}; {offer}", error_text(error)), error.remedy());
         }
         // Told of as the setting that it is, or given by systemd to the unit alone.

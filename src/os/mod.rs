@@ -5,6 +5,7 @@
 //! nothing.
 
 pub mod account;
+pub mod browser;
 pub mod card_service;
 pub mod clock;
 pub mod descriptor;

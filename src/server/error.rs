@@ -10,6 +10,7 @@ use super::connect::{ClientError, is_elsewhere};
 pub use super::connection::FailedConnection;
 pub use super::detail::Detail;
 pub use super::verifier::Unacceptable;
+use crate::operation::Operation;
 use crate::secret::PinError;
 
 /// A call that did not give what it is for.
@@ -253,6 +254,13 @@ impl ServerProblem {
                 return with_unasked_proxy("run the command again, or raise `server.timeout`".to_owned());
             }
             Self::Unauthorized { stop: Stop::SameToken, .. } => FRESH_TOKEN,
+            Self::Unauthorized { stop: Stop::SignInRefused | Stop::NewSignInRefused, .. } => {
+                return format!(
+                    "look with `{}` who is signed in; check that `server.adfs_resource` is the identifier that MIM CM expects, and \
+                     that AD FS's clock and signing certificate are what MIM CM knows",
+                    Operation::Whoami
+                );
+            }
             Self::Unauthorized { stop: Stop::NtlmAlone, .. } => NTLM,
             Self::Unauthorized { stop: Stop::TicketRefused, .. } => {
                 "have the server's log looked at: clock, SPN (`setspn -Q`) and the application pool's account"
@@ -353,6 +361,8 @@ fn after_401(stop: Stop) -> &'static str {
         Stop::NoCredentials | Stop::NotOffered => "",
         Stop::SameToken => "; the token was read anew and is still the refused one",
         Stop::NewTokenRefused => "; the token was read anew, and that one is refused too",
+        Stop::SignInRefused => "; the token is AD FS's, and there is nothing to renew it with",
+        Stop::NewSignInRefused => "; the token of AD FS was renewed, and the new one is refused too",
         Stop::NtlmAlone => "; it offers NTLM and not Kerberos, and NTLM does not prove who the server is",
         Stop::TicketRefused => "; it does not take the Kerberos ticket, and does not say why",
         Stop::UserRefused => "; it knows by Kerberos who we are, and does not let this user in",

@@ -32,6 +32,7 @@ mod requests;
 mod secret_body;
 mod settings;
 mod smartcards;
+mod sts;
 mod tls;
 mod verifier;
 mod versions;
@@ -52,4 +53,5 @@ pub use self::settings::Settings;
 pub use self::smartcards::{
     AdminKeyVersion, CardParameters, PinRoute, ProposedPin, authentication_response_call, server_proposed_pin_call,
 };
+pub use self::sts::Sts;
 pub use self::versions::HttpVersions;

@@ -35,6 +35,9 @@ impl Settings {
         if let Auth::Bearer(source) = &self.auth {
             source.hand_over(hide);
         }
+        if let Auth::Adfs(adfs) = &self.auth {
+            adfs.hand_over(hide);
+        }
         if let Some(Proxy { credentials: Some((_, source)), .. }) = &self.proxy {
             source.hand_over(hide);
         }

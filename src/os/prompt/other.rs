@@ -40,6 +40,18 @@ impl Terminal {
     ///
     /// # Errors
     /// None.
+    pub fn long_secret(
+        &mut self,
+        _question: &str,
+        _go_on: &mut dyn FnMut() -> bool,
+    ) -> io::Result<Option<SecretBytes>> {
+        match *self {}
+    }
+
+    /// Never called.
+    ///
+    /// # Errors
+    /// None.
     pub fn confirm(&mut self, _question: &str, _go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<bool>> {
         match *self {}
     }

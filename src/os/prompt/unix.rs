@@ -22,6 +22,9 @@ const NO_KEY: u8 = if cfg!(any(target_os = "linux", target_os = "android")) { 0 
 /// Longest entry: an admin key has 48 digits, a PIN at most 127 characters.
 const ENTRY_MAX: usize = 128;
 
+/// Longest pasted line: the kernel keeps no more of one (N_TTY_BUF_SIZE).
+const LINE_MAX: usize = 4096;
+
 /// Whether a person is there to be asked: standard input and the controlling terminal.
 #[must_use]
 pub fn is_interactive() -> bool {
@@ -61,9 +64,21 @@ impl Terminal {
     /// # Errors
     /// The terminal failed.
     pub fn secret(&mut self, question: &str, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<SecretBytes>> {
+        self.ask(question, ENTRY_MAX, go_on)
+    }
+
+    /// The same for an address with a code, which is pasted: up to 4,000 characters, as long as a line of a terminal can be.
+    ///
+    /// # Errors
+    /// As [`Terminal::secret`].
+    pub fn long_secret(&mut self, question: &str, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<SecretBytes>> {
+        self.ask(question, LINE_MAX, go_on)
+    }
+
+    fn ask(&mut self, question: &str, most: usize, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<SecretBytes>> {
         self.say(&shown(question))?;
         let mut silent = Silent::enter(&self.tty)?;
-        let entry = self.entry(silent.give_up, go_on)?;
+        let entry = self.entry(silent.give_up, most, go_on)?;
         if entry.is_some() {
             silent.leftovers = OptionalActions::Drain;
         }
@@ -75,8 +90,8 @@ impl Terminal {
     }
 
     /// One line, byte by byte: the kernel hands it over when it is ended, and keeps what follows.
-    fn entry(&self, give_up: u8, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<SecretBytes>> {
-        let mut entry = SecretBytes::with_capacity(ENTRY_MAX);
+    fn entry(&self, give_up: u8, most: usize, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<SecretBytes>> {
+        let mut entry = SecretBytes::with_capacity(most);
         let mut key = zeroize::Zeroizing::new([0_u8; 1]);
         loop {
             if !go_on() {
@@ -96,7 +111,7 @@ impl Terminal {
                 byte if byte == give_up => return Ok(None),
                 // Where the terminal's own keys for these are others.
                 BACKSPACE | DELETE => entry.pop(),
-                CTRL_U => entry = SecretBytes::with_capacity(ENTRY_MAX),
+                CTRL_U => entry = SecretBytes::with_capacity(most),
                 // An entry that is too long is refused later by its own rules; here it just stops growing.
                 byte => drop(entry.append(&[byte])),
             }

@@ -1,5 +1,7 @@
 //! How we prove to the server who we are.
 
+mod adfs;
+mod adfs_error;
 mod anonymous;
 mod bearer;
 mod challenge;
@@ -12,6 +14,8 @@ mod offered;
 mod sign_in;
 mod token;
 
+pub use self::adfs::{Adfs, AdfsSettings, Authorization, Device, Listener, Reply, Replying, Tokens, Transport};
+pub use self::adfs_error::{AdfsError, Refusal, RefusalKind};
 use self::anonymous::Anonymous;
 use self::bearer::Bearer;
 pub use self::challenge::Challenge;
@@ -34,6 +38,8 @@ pub enum Auth {
     None,
     /// `Authorization: Bearer`, with a token that another program renews.
     Bearer(TokenSource),
+    /// `Authorization: Bearer`, with a token of AD FS that is renewed here.
+    Adfs(Box<Adfs>),
     /// `Authorization: Negotiate`, with Kerberos.
     #[cfg(feature = "kerberos")]
     Negotiate(Negotiate),
@@ -53,6 +59,7 @@ impl Auth {
         match self {
             Self::None => "none",
             Self::Bearer(_) => "bearer",
+            Self::Adfs(_) => "adfs",
             #[cfg(feature = "kerberos")]
             Self::Negotiate(_) => "negotiate",
         }
@@ -63,7 +70,7 @@ impl Auth {
     pub fn scheme(&self) -> Option<&'static str> {
         match self {
             Self::None => None,
-            Self::Bearer(_) => Some("Bearer"),
+            Self::Bearer(_) | Self::Adfs(_) => Some("Bearer"),
             #[cfg(feature = "kerberos")]
             Self::Negotiate(_) => Some("Negotiate"),
         }
@@ -77,6 +84,8 @@ impl Auth {
         match self {
             Self::None => Ok(None),
             Self::Bearer(source) => source.lifetime().map(Some),
+            // It is renewed: the end of one token is not that of the sign-in.
+            Self::Adfs(_) => Ok(None),
             #[cfg(feature = "kerberos")]
             Self::Negotiate(_) => Ok(None),
         }
@@ -87,6 +96,7 @@ impl Auth {
         match self {
             Self::None => Box::new(Anonymous),
             Self::Bearer(source) => Box::new(Bearer::new(source.clone())),
+            Self::Adfs(adfs) => adfs.sign_in(),
             #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.sign_in(),
         }
@@ -98,6 +108,8 @@ impl Auth {
         match self {
             Self::None => None,
             Self::Bearer(source) => source.warning(),
+            // A file that others can read is not used.
+            Self::Adfs(_) => None,
             #[cfg(feature = "kerberos")]
             Self::Negotiate(_) => None,
         }
@@ -107,7 +119,7 @@ impl Auth {
     /// made first, from which the sign-in learns what it needs.
     pub(super) fn is_prepared(&self) -> bool {
         match self {
-            Self::None | Self::Bearer(_) => true,
+            Self::None | Self::Bearer(_) | Self::Adfs(_) => true,
             #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.is_prepared(),
         }
@@ -116,7 +128,7 @@ impl Auth {
     /// Whether the sign-in has to see the server's certificate.
     pub(super) fn is_bound_to_tls(&self) -> bool {
         match self {
-            Self::None | Self::Bearer(_) => false,
+            Self::None | Self::Bearer(_) | Self::Adfs(_) => false,
             #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.is_bound_to_tls(),
         }
@@ -126,7 +138,7 @@ impl Auth {
     #[must_use]
     pub fn with_keytab(self, keytab: &TokenSource, principal: Option<&str>) -> Self {
         match self {
-            Self::None | Self::Bearer(_) => {
+            Self::None | Self::Bearer(_) | Self::Adfs(_) => {
                 let _ = (keytab, principal);
                 self
             }
@@ -139,7 +151,7 @@ impl Auth {
     #[must_use]
     pub fn keytab(&self) -> Option<&TokenSource> {
         match self {
-            Self::None | Self::Bearer(_) => None,
+            Self::None | Self::Bearer(_) | Self::Adfs(_) => None,
             #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.keytab(),
         }
@@ -153,6 +165,7 @@ impl Auth {
         match self {
             Self::None => Ok("none".to_owned()),
             Self::Bearer(source) => Ok(source.header().map(|_| "a bearer token is there".to_owned())?),
+            Self::Adfs(adfs) => adfs.check(),
             #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.check(),
         }

@@ -8,6 +8,7 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
+use super::adfs_error::AdfsError;
 use super::challenge::Challenge;
 use super::kerberos_error::KerberosError;
 use super::token::TokenError;
@@ -64,6 +65,10 @@ pub enum Stop {
     SameToken,
     /// The token was read anew, was another one, and was refused as well.
     NewTokenRefused,
+    /// The token of AD FS is refused before its time, and there is nothing to renew it with.
+    SignInRefused,
+    /// The token of AD FS was renewed, and the new one was refused as well.
+    NewSignInRefused,
     /// The server offers NTLM and not Kerberos.
     NtlmAlone,
     /// The server does not take a Kerberos ticket, and does not say why.
@@ -78,6 +83,9 @@ pub enum SignInError {
     /// Token file or credential.
     #[error("the bearer token can't be used")]
     Token(#[from] TokenError),
+    /// AD FS.
+    #[error("the sign-in at AD FS can't be used")]
+    Adfs(#[from] AdfsError),
     /// Kerberos.
     #[error(transparent)]
     Kerberos(#[from] KerberosError),
@@ -89,6 +97,7 @@ impl SignInError {
     pub fn remedy(&self) -> String {
         match self {
             Self::Token(error) => error.remedy_of_rights().unwrap_or_else(|| FRESH_TOKEN.to_owned()),
+            Self::Adfs(error) => error.remedy(),
             Self::Kerberos(error) => error.remedy(),
         }
     }

@@ -1,0 +1,273 @@
+//! What can go wrong with a sign-in at AD FS: each says what is true and what to do.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::operation::Operation;
+use crate::os::files::Exposure;
+
+/// An error that AD FS has answered with (RFC 6749 §4.1.2.1 and §5.2, RFC 8628 §3.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which.
+    pub kind: RefusalKind,
+    /// AD FS's own words, escaped and bounded; they may be empty.
+    pub words: String,
+}
+
+/// The errors that we know by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// Code or refresh token is not taken (any more).
+    InvalidGrant,
+    /// MSIS9611: this AD FS does not know this way to sign in.
+    UnsupportedGrantType,
+    /// The person or a rule of AD FS says no.
+    AccessDenied,
+    /// Nobody has entered the code yet.
+    AuthorizationPending,
+    /// We ask too often.
+    SlowDown,
+    /// The device's code is past its time.
+    ExpiredToken,
+    /// AD FS does not know the client, or does not let it do this.
+    InvalidClient,
+    /// AD FS does not know the resource.
+    InvalidResource,
+    /// AD FS is overloaded or broken.
+    ServerError,
+    /// Any other: its name is among the words.
+    Other,
+}
+
+impl RefusalKind {
+    /// Reads the name of an error.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        match name {
+            "invalid_grant" => Self::InvalidGrant,
+            "unsupported_grant_type" | "unsupported_response_type" => Self::UnsupportedGrantType,
+            "access_denied" => Self::AccessDenied,
+            "authorization_pending" => Self::AuthorizationPending,
+            "slow_down" => Self::SlowDown,
+            "expired_token" => Self::ExpiredToken,
+            "invalid_client" | "unauthorized_client" => Self::InvalidClient,
+            "invalid_resource" => Self::InvalidResource,
+            "server_error" | "temporarily_unavailable" => Self::ServerError,
+            _ => Self::Other,
+        }
+    }
+
+    fn told(self) -> &'static str {
+        match self {
+            Self::InvalidGrant => "AD FS does not take the code or refresh token (any more): invalid_grant",
+            Self::UnsupportedGrantType => "this AD FS does not know this way to sign in: unsupported_grant_type",
+            Self::AccessDenied => "AD FS has denied the sign-in: access_denied",
+            Self::AuthorizationPending => "nobody has entered the code yet: authorization_pending",
+            Self::SlowDown => "AD FS wants to be asked less often: slow_down",
+            Self::ExpiredToken => "the code was not entered in time: expired_token",
+            Self::InvalidClient => "AD FS does not know this client, or does not let it do this",
+            Self::InvalidResource => "AD FS does not know the resource: invalid_resource",
+            Self::ServerError => "AD FS can't do it now",
+            Self::Other => "AD FS refuses",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.words.is_empty() {
+            true => f.write_str(self.kind.told()),
+            false => write!(f, "{} ({})", self.kind.told(), self.words),
+        }
+    }
+}
+
+/// Why there is no token of AD FS.
+#[derive(Debug, Error)]
+pub enum AdfsError {
+    /// No token is kept.
+    #[error("nobody is signed in: {} is not there", .path.display())]
+    NotSignedIn {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// The token is another sign-in's.
+    #[error("the sign-in in {} is for another AD FS, client or resource than the configured one", .path.display())]
+    OtherSignIn {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The access token has expired, and AD FS has given nothing to renew it with.
+    #[error("the sign-in is over, and AD FS has given no refresh token")]
+    NoRefreshToken,
+    /// AD FS says no.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// No answer.
+    #[error("AD FS ({host}) could not be asked")]
+    Unreachable {
+        /// Its host.
+        host: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+        /// What to do.
+        remedy: String,
+    },
+    /// The call's time is over, and AD FS was what it waited for.
+    #[error("AD FS did not answer within {}", humantime::format_duration(*.after))]
+    Silent {
+        /// The time of the call.
+        after: Duration,
+    },
+    /// An answer that is none of AD FS's endpoints.
+    #[error("{host} answers with HTTP status {status} and not as AD FS does")]
+    NotAdfs {
+        /// The host.
+        host: String,
+        /// The status.
+        status: u16,
+    },
+    /// The token file can't be read or written.
+    #[error("{} can't be used", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Others can get at the token file.
+    #[error("{} is not used", .path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        #[source]
+        source: Exposure,
+    },
+    /// The file holds something else.
+    #[error("{} holds no sign-in", .path.display())]
+    NotASignIn {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another program listens where the browser is to come back to.
+    #[error("port {port} of this machine, where the browser comes back to, is taken")]
+    PortTaken {
+        /// The port.
+        port: u16,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What was pasted is not the address that the browser ended at.
+    #[error("that is not the address that the browser ended at: it has no code")]
+    NoCode,
+    /// The answer belongs to another sign-in.
+    #[error("the answer is not to this sign-in: its state is another one")]
+    WrongState,
+    /// Nobody has signed in in time.
+    #[error("nobody has signed in within {}", humantime::format_duration(*.after))]
+    NobodyCame {
+        /// How long it was waited.
+        after: Duration,
+    },
+    /// Ctrl-C, or a no.
+    #[error("the sign-in was given up")]
+    GivenUp,
+    /// There is no terminal to paste the answer into.
+    #[error("there is no terminal to ask for the address on")]
+    NoTerminal,
+    /// The system refused something.
+    #[error("the system gave no random numbers, network or terminal")]
+    System(#[source] std::io::Error),
+}
+
+impl AdfsError {
+    /// What to do next, as an imperative sentence without a full stop.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        let login = Operation::Login;
+        match self {
+            Self::NotSignedIn { .. } | Self::NoRefreshToken | Self::OtherSignIn { .. } => {
+                format!("sign in with `{login}`")
+            }
+            Self::NobodyCame { .. } | Self::WrongState => {
+                format!("run `{login}` again, and sign in in the window that it opens")
+            }
+            Self::NotASignIn { path } => format!("remove {} and sign in with `{login}`", path.display()),
+            Self::Refused(refusal) => of_refusal(refusal.kind),
+            Self::Unreachable { remedy, .. } => remedy.clone(),
+            Self::Silent { .. } => "run the command again, or raise `server.timeout`".to_owned(),
+            Self::NotAdfs { .. } => "check `server.adfs_url`, and that no proxy answers in AD FS's place".to_owned(),
+            Self::File { path, .. } => format!("let this user read and write {} and its folder", path.display()),
+            Self::Exposed { source, .. } => source.remedy(),
+            Self::PortTaken { .. } => format!(
+                "end the other program or the other `{login}`; or have another port registered at AD FS and set \
+                 `server.adfs_redirect_port` to it; or use `{login} --no-browser`"
+            ),
+            Self::NoCode => format!("run `{login} --no-browser` again and paste the whole address, with `code=` in it"),
+            Self::GivenUp => format!("run `{login}` when you want to sign in"),
+            Self::NoTerminal => format!("run `{login}` on a terminal"),
+            Self::System(_) => "check the limits of open files and memory of this process".to_owned(),
+        }
+    }
+
+    /// Whether it may pass by itself: the card is untouched, and AD FS was the one that failed.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Silent { .. } | Self::NotAdfs { .. } => true,
+            Self::Refused(refusal) => refusal.kind == RefusalKind::ServerError,
+            _ => false,
+        }
+    }
+
+    /// Whether configuration, files or this machine are to be put right.
+    #[must_use]
+    pub fn is_of_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::File { .. }
+                | Self::Exposed { .. }
+                | Self::NotASignIn { .. }
+                | Self::PortTaken { .. }
+                | Self::System(_)
+        )
+    }
+
+    /// Whether a person has backed out, or was not there.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        matches!(self, Self::GivenUp | Self::NobodyCame { .. } | Self::NoTerminal)
+    }
+}
+
+fn of_refusal(kind: RefusalKind) -> String {
+    let login = Operation::Login;
+    match kind {
+        RefusalKind::InvalidGrant | RefusalKind::ExpiredToken => format!("sign in again with `{login}`"),
+        RefusalKind::UnsupportedGrantType => format!(
+            "leave `--device` out: `{login}` works with AD FS of Windows Server 2012 R2, too; a device code needs 2019, or \
+             `Set-AdfsProperties -EnableOAuthDeviceFlow`"
+        ),
+        RefusalKind::AccessDenied => {
+            "sign in as a user whom AD FS lets use MIM CM, or have the access policy of the relying party changed".to_owned()
+        }
+        RefusalKind::AuthorizationPending | RefusalKind::SlowDown => format!("run `{login} --device` again"),
+        RefusalKind::InvalidClient => {
+            "check `server.adfs_client_id`, and have the client registered (`Add-AdfsClient`, `Grant-AdfsApplicationPermission`)"
+                .to_owned()
+        }
+        RefusalKind::InvalidResource => {
+            "set `server.adfs_resource` to the identifier of MIM CM's relying party (`Get-AdfsRelyingPartyTrust`)".to_owned()
+        }
+        RefusalKind::ServerError => "wait a while and run the command again".to_owned(),
+        RefusalKind::Other => "give these words to the administrator of AD FS: more is in its event log".to_owned(),
+    }
+}
