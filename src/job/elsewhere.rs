@@ -211,4 +211,18 @@ mod tests {
             assert!(agents.open().is_empty());
         }
     }
+
+    #[test]
+    fn a_try_that_the_agent_may_have_spent_is_told_and_leaves_the_pin_alone() {
+        let begun = |authority: Authority| {
+            let mut record = record(5, &[SHOWN]);
+            record.entries[0].facts.authority = Some(authority.name().to_owned());
+            record
+        };
+        let agents = AgentsRecords::new(vec![begun(Authority::Puk), finished(6)], &[]);
+        assert_eq!(agents.open().iter().map(|record| record.id.as_str()).collect::<Vec<_>>(), ["00000000005-0"]);
+        assert!(agents.pin_is_uncertain().is_none(), "a proof alone has changed no PIN");
+        let told = |authority| agents.try_in_doubt(authority).map(|earlier| earlier.whose);
+        assert_eq!((told(Authority::Puk), told(Authority::AdminPin)), (Some(Whose::Agent), None));
+    }
 }

@@ -182,3 +182,14 @@ impl ResolveError {
 fn list(ids: &[Uuid]) -> String {
     ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_listed_with_commas() {
+        let [one, other] = [Uuid::from_u128(1), Uuid::from_u128(2)];
+        assert_eq!(list(&[one, other]), format!("{one}, {other}"));
+    }
+}

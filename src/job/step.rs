@@ -83,3 +83,28 @@ impl Step {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_secrets_are_here_from_the_fit_on() {
+        let steps = [
+            Step::Open,
+            Step::Identify,
+            Step::Resolve,
+            Step::Consent,
+            Step::Supply,
+            Step::Challenge,
+            Step::Ask,
+            Step::Fit,
+            Step::Bind,
+            Step::Authorize,
+            Step::SetPin,
+            Step::Verify,
+        ];
+        assert_eq!(steps.iter().position(|step| step.follows_the_servers_secrets()), Some(7));
+        assert!(steps[7..].iter().all(|step| step.follows_the_servers_secrets()));
+    }
+}

@@ -317,3 +317,68 @@ pub fn new_id() -> String {
 pub(super) fn is_plain(id: &str) -> bool {
     !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(stage: Stage, phase: Phase) -> Entry {
+        Entry { at: String::new(), stage, phase, proof: ProofState::Accepted, facts: Facts::default() }
+    }
+
+    #[test]
+    fn a_point_has_its_name_and_is_open_or_not() {
+        let points = [
+            (Point::Authorizing, "authorizing", true),
+            (Point::Setting, "setting", true),
+            (Point::Set, "set", true),
+            (Point::Unclear, "unclear", true),
+            (Point::Done, "done", false),
+            (Point::Untouched, "untouched", false),
+            (Point::Resolved, "resolved", false),
+        ];
+        for (point, name, open) in points {
+            assert_eq!((point.name(), point.is_open()), (name, open));
+        }
+    }
+
+    #[test]
+    fn facts_are_found_in_whatever_entry_they_stand() {
+        let [user, template] = [Uuid::from_u128(4), Uuid::from_u128(5)];
+        let facts = Facts {
+            target_user: Some(user),
+            template: Some(template),
+            template_name: Some("Contoso card".to_owned()),
+            ..Facts::default()
+        };
+        let entries = vec![Entry { facts, ..entry(Stage::Prove, Phase::AboutTo) }, entry(Stage::Pin, Phase::Done)];
+        let (id, started) = ("1-2".to_owned(), String::new());
+        let record = Record { version: Version::Two, id, job: JobKind::SetPin, started, entries };
+        assert_eq!((record.target_user(), record.template()), (Some(user), Some(template)));
+        assert_eq!(record.template_name(), Some("Contoso card"));
+    }
+
+    #[test]
+    fn what_the_server_has_completed_is_proved() {
+        let before = Effect {
+            admin_key: Change::New { verified: false },
+            certificate: Change::New { verified: false },
+            ..Effect::default()
+        };
+        let completed = |phase| after(before, &entry(Stage::Completion, phase));
+        let verified = Change::New { verified: true };
+        assert_eq!((completed(Phase::Done).admin_key, completed(Phase::Done).certificate), (verified, verified));
+        assert_eq!(completed(Phase::Done).key_slot, Change::AsBefore);
+        for phase in [Phase::AboutTo, Phase::Refused, Phase::Unknown] {
+            assert_eq!(completed(phase).admin_key, before.admin_key);
+        }
+    }
+
+    #[test]
+    fn an_id_is_letters_digits_and_hyphens() {
+        assert!(is_plain("19a1b2c3d4e-0f0f0f0f") && is_plain("A"));
+        for id in ["", "a/b", "..", "a b", "\u{e4}", "a\0"] {
+            assert!(!is_plain(id), "{id:?}");
+        }
+    }
+}

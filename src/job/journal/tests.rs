@@ -354,3 +354,27 @@ fn a_folder_that_others_can_write_to_is_refused_behind_a_link_too() {
     crate::os::testing::open_to_others(&elsewhere, false);
     assert!(journal.claim(CARD).is_ok());
 }
+
+#[test]
+fn a_record_of_a_later_version_is_none_though_it_looks_like_one() {
+    let (_folder, journal) = journal();
+    let claim = journal.claim(CARD).unwrap();
+    let job = run(&claim, [setting(), verified()]);
+    let path = file_of(&journal, CARD, &job);
+    assert_eq!(job.size().unwrap(), fs::read(&path).unwrap().len());
+    assert_eq!(claim.done(REQUEST).unwrap().map(|record| record.id), Some(job.id().to_owned()));
+    assert_eq!(claim.done(OTHER).unwrap(), None);
+    let later = fs::read_to_string(&path).unwrap().replace(v2::SCHEMA, "pinwright.journal/3");
+    assert!(matches!(v2::parse(later.as_bytes()), Err(v2::Unread::Closed)));
+}
+
+#[test]
+fn what_is_too_old_goes_when_the_result_is_told() {
+    let (_folder, journal) = journal();
+    let claim = journal.claim(CARD).unwrap();
+    let jobs = [run(&claim, [setting(), verified()]), run(&claim, [setting(), verified()])];
+    let files = jobs.map(|job| file_of(&journal, CARD, &job));
+    files.iter().for_each(|file| age(file, 400));
+    journal.tidy(CARD);
+    assert_eq!(files.map(|file| file.exists()), [false, true], "the newest done record stays");
+}

@@ -249,4 +249,25 @@ mod tests {
             assert_eq!(record.proof(), proof, "{authority:?} {point:?} {stopped_at:?} {word:?}");
         }
     }
+
+    #[test]
+    fn where_a_job_stopped_and_how_is_its_last_entry() {
+        let (untouched, unclear) = (Point::Untouched, Point::Unclear);
+        let cases = [
+            (untouched, "authorize", Some("6982"), Stage::Prove, Phase::Refused),
+            (untouched, "authorize", None, Stage::Prove, Phase::Unknown),
+            (untouched, "set-pin", Some("6A80"), Stage::Pin, Phase::Refused),
+            (unclear, "set-pin", None, Stage::Pin, Phase::Unknown),
+            (unclear, "verify", Some("63C2"), Stage::Verify, Phase::Refused),
+            (unclear, "verify", None, Stage::Verify, Phase::Unknown),
+        ];
+        for (point, stopped_at, word, stage, phase) in cases {
+            let record = file(Authority::Server, point, Some(stopped_at), word).record();
+            let last = record.entries.last().unwrap();
+            assert_eq!((last.stage, last.phase), (stage, phase), "{point:?} {stopped_at} {word:?}");
+            // The PIN was set before it was to be verified.
+            let was_set = record.entries.iter().any(|entry| (entry.stage, entry.phase) == (Stage::Pin, Phase::Done));
+            assert_eq!(was_set, stopped_at == "verify");
+        }
+    }
 }
