@@ -70,3 +70,38 @@ impl Failure {
         reset && self.effect.is_none()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::card::IdOrder;
+    use crate::job::effect::ProofState;
+
+    const OPERATION: &str = "a command";
+
+    fn reset() -> ReaderError {
+        ReaderError::CardReset { reader: "Reader".to_owned(), operation: OPERATION }
+    }
+
+    fn failed(card_id: Option<CardId>, cause: impl Into<Cause>) -> Failure {
+        Failure::before_any_effect(Step::Authorize, "Reader", card_id, cause.into())
+    }
+
+    #[test]
+    fn a_reset_by_another_program_is_one_before_anything_was_shown() {
+        let lost = || CardError::NoAnswer { command: "GENERAL AUTHENTICATE", source: ApduError::Reader(reset()) };
+        assert!(failed(None, reset()).is_reset_before_write() && failed(None, lost()).is_reset_before_write());
+        let mut shown = failed(None, lost());
+        shown.effect.proof = ProofState::Shown;
+        assert!(!shown.is_reset_before_write());
+        assert!(!failed(None, Cause::Interrupted).is_reset_before_write());
+    }
+
+    #[test]
+    fn a_card_without_its_application_was_reset_only_if_it_had_one() {
+        let deselected = || CardError::Refused { command: "GET DATA", status: Status::NOTHING_SELECTED };
+        let card_id = CardId::new(&[7; 16], IdOrder::Raw).ok();
+        assert!(card_id.is_some() && failed(card_id, deselected()).is_reset_before_write());
+        assert!(!failed(None, deselected()).is_reset_before_write());
+    }
+}

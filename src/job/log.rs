@@ -288,3 +288,52 @@ fn end(failure: &Failure) -> Moment {
     };
     Moment { facts, ..Moment::new(stage, phase, effect.proof) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::job::effect::Effect;
+
+    fn ended(step: Step, pin: Change, proof: ProofState) -> (Stage, Phase, ProofState) {
+        let mut failure = Failure::before_any_effect(step, "Reader", None, Cause::Interrupted);
+        failure.effect = Effect { pin, proof, ..Effect::default() };
+        let moment = end(&failure);
+        assert_eq!(moment.facts.stopped_at.as_deref(), Some(step.name()));
+        (moment.stage, moment.phase, moment.proof)
+    }
+
+    #[test]
+    fn the_last_entry_says_what_is_known_of_the_card() {
+        use Change::{AsBefore, Unknown};
+        use ProofState::{Accepted, NotShown, Refused, Shown};
+        let new = Change::New { verified: false };
+        let cases = [
+            (Step::Authorize, AsBefore, Shown, (Stage::Prove, Phase::Unknown)),
+            (Step::Authorize, AsBefore, Refused, (Stage::Prove, Phase::Refused)),
+            (Step::Authorize, AsBefore, NotShown, (Stage::Prove, Phase::Refused)),
+            (Step::SetPin, AsBefore, Accepted, (Stage::Pin, Phase::Refused)),
+            (Step::SetPin, Unknown, Accepted, (Stage::Pin, Phase::Unknown)),
+            (Step::SetPin, new, Accepted, (Stage::Pin, Phase::Done)),
+            (Step::Verify, Unknown, Accepted, (Stage::Verify, Phase::Refused)),
+            (Step::Verify, new, Accepted, (Stage::Verify, Phase::Unknown)),
+        ];
+        for (step, pin, proof, (stage, phase)) in cases {
+            assert_eq!(ended(step, pin, proof), (stage, phase, proof), "{step:?} {pin:?} {proof:?}");
+        }
+    }
+
+    #[test]
+    fn card_and_request_are_free_once_the_job_lets_go_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::new(folder.path().join("journal"), std::time::Duration::from_secs(3600));
+        let card_id = CardId::new(&[7; 16], crate::card::IdOrder::Raw).unwrap();
+        let request = Uuid::from_u128(1);
+        let mut log = Log::new(Some(&journal), None);
+        log.claim(card_id).unwrap();
+        log.claim_request(Some(request)).unwrap();
+        assert!(journal.claim(card_id.guid()).is_err() && journal.claim_request(request).is_err());
+        log.release();
+        assert!(journal.claim(card_id.guid()).is_ok() && journal.claim_request(request).is_ok());
+    }
+}

@@ -164,3 +164,43 @@ pub(super) fn is_agreed_to(assignment: &Assignment, is_odd: bool, supplier: &dyn
     let is_typed = assignment.pin_maker == PinMaker::User && !supplier.at_hand(Need::NewPin);
     (is_typed && !is_odd && !user_is_untold(assignment)) || supplier.standing() == Standing::Given
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reader::{Connection, ReaderEntry};
+
+    const READER: &str = "Reader";
+
+    /// One reader, with or without a card that gives no answer.
+    struct OneReader {
+        has_card: bool,
+    }
+
+    impl Readers for OneReader {
+        fn list(&self) -> Result<Vec<ReaderEntry>, ReaderError> {
+            let presence = Presence { generation: 0, atr: None, mute: self.has_card };
+            Ok(vec![ReaderEntry { name: READER.to_owned(), presence }])
+        }
+
+        fn open(&self, reader: &str) -> Result<Box<dyn Connection>, ReaderError> {
+            Err(ReaderError::NoCard { reader: reader.to_owned() })
+        }
+    }
+
+    fn look(was_there: bool, since: Duration, has_card: bool) -> Result<(), Cause> {
+        let last = Instant::now().checked_sub(since).unwrap();
+        Looks { readers: &OneReader { has_card }, reader: READER, was_there, last }.look()
+    }
+
+    #[test]
+    fn a_card_that_was_there_is_looked_for_now_and_then() {
+        let (long, short) = (LOOK_EVERY * 2, Duration::ZERO);
+        assert!(matches!(look(true, long, false), Err(Cause::Reader(ReaderError::CardRemoved { .. }))));
+        assert!(look(true, long, true).is_ok());
+        assert!(look(true, short, false).is_ok(), "it was looked at just now");
+        assert!(look(false, long, false).is_ok(), "there was none when the person was asked");
+        assert!(Looks::begin(&OneReader { has_card: true }, READER).was_there);
+        assert!(!Looks::begin(&OneReader { has_card: false }, READER).was_there);
+    }
+}

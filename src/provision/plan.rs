@@ -296,3 +296,17 @@ fn calls(
     }
     calls
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_stops_has_come_to_what_is_before_that_step() {
+        let steps = |count| (0..count).map(|_| PlannedStep::Prompt { purpose: "a PIN" }).collect();
+        let stages = Stages { asked: steps(1), calls: steps(2), tries: steps(4), rest: steps(8) };
+        assert_eq!(stages.reached(Step::Supply), 0);
+        assert_eq!(stages.reached(Step::Ask), 1);
+        assert_eq!(stages.reached(Step::Fit), 7);
+    }
+}
