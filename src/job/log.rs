@@ -336,4 +336,46 @@ mod tests {
         log.release();
         assert!(journal.claim(card_id.guid()).is_ok() && journal.claim_request(request).is_ok());
     }
+
+    /// Notes these jobs in the card's journal, all with the PUK and for one request.
+    fn note_jobs(journal: &Journal, card_id: CardId, jobs: &[&[(Stage, Phase, ProofState)]]) {
+        let claim = journal.claim(card_id.guid()).unwrap();
+        for moments in jobs {
+            let mut moments = moments.iter().map(|(stage, phase, proof)| Moment::new(*stage, *phase, *proof));
+            let facts = Facts {
+                request: Some(Uuid::from_u128(1)),
+                authority: Some(Authority::Puk.name().to_owned()),
+                ..Facts::default()
+            };
+            let mut job = claim.begin(JobKind::SetPin, Moment { facts, ..moments.next().unwrap() }).unwrap();
+            moments.for_each(|moment| job.note(moment).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_earlier_jobs_left_in_doubt_is_found_in_the_cards_journal() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::new(folder.path().join("journal"), std::time::Duration::from_secs(3600));
+        let card_id = CardId::new(&[7; 16], crate::card::IdOrder::Raw).unwrap();
+        let look = || Log::look(Some(&journal), None, card_id).unwrap();
+        let shown = (Stage::Prove, Phase::AboutTo, ProofState::Shown);
+        note_jobs(&journal, card_id, &[&[shown]]);
+        let log = look();
+        assert!(
+            log.code_try_in_doubt(Authority::Puk).is_some() && log.code_try_in_doubt(Authority::AdminPin).is_none()
+        );
+        assert!(log.pin_is_uncertain().is_none(), "a proof alone has changed no PIN");
+        assert_eq!(log.open().len(), 1);
+        assert!(log.knows(Uuid::from_u128(1)) && !log.knows(Uuid::from_u128(2)));
+
+        note_jobs(&journal, card_id, &[&[shown, (Stage::Pin, Phase::AboutTo, ProofState::Shown)]]);
+        let log = look();
+        assert_eq!(log.pin_is_uncertain().map(|earlier| earlier.whose), Some(Whose::Own));
+        assert_eq!(log.open().len(), 2);
+
+        note_jobs(&journal, card_id, &[&[shown, (Stage::Prove, Phase::Refused, ProofState::Refused)]]);
+        let unasked = look().may_be_shown_unasked(Authority::Puk, Some(Uuid::from_u128(1)));
+        assert!(matches!(unasked, Err(Cause::RefusedBefore { .. })));
+        assert!(look().may_be_shown_unasked(Authority::Puk, Some(Uuid::from_u128(2))).is_ok());
+    }
 }

@@ -232,4 +232,12 @@ mod tests {
         let cause = Cause::UncertainPin { journal: String::new(), meaning: "", others: String::new() };
         assert!(cause.remedy().contains("with nothing else"), "{}", cause.remedy());
     }
+
+    #[test]
+    fn an_answer_that_is_none_is_the_cards_or_the_readers_fault() {
+        let told = |source| Cause::Card(CardError::NoAnswer { command: "SELECT", source }).remedy();
+        for fault in [ApduError::NoStatusWord { length: 1 }, ApduError::Endless { length: 70_000, rounds: 300 }] {
+            assert!(told(fault).starts_with("pull the card out and insert it again"));
+        }
+    }
 }

@@ -341,6 +341,8 @@ fn a_folder_that_others_can_write_to_is_refused_behind_a_link_too() {
     }
     for refused in [journal.probe(), journal.claim(CARD).map(drop), journal.claim_request(REQUEST).map(drop)] {
         assert!(matches!(&refused, Err(JournalError::Exposed { path, .. }) if *path == folder), "{refused:?}");
+        // Another folder would not mend this one.
+        assert!(refused.unwrap_err().remedy().contains("chmod"));
     }
     crate::os::testing::open_to_others(&folder, false);
     journal.probe().unwrap();
