@@ -59,7 +59,7 @@ pub fn run(
             context.print("The configuration can be used.")
         }
         ConfigCommand::Show => {
-            explained.settings.iter().try_for_each(|setting| context.print(&line(setting)))?;
+            explained.settings.iter().try_for_each(|setting| context.print(&setting.to_string()))?;
             let profiles = explained.profiles.iter();
             profiles
                 .map(|(name, origin)| format!("card.profile {name:?}  # {origin}"))
@@ -125,17 +125,5 @@ impl<'a> From<&'a Setting> for SettingObject<'a> {
             Origin::Variable(name) => ("variable", None, Some(name.as_str())),
         };
         Self { key: &setting.key, value: setting.value.as_ref(), origin, file, variable }
-    }
-}
-
-fn line(setting: &Setting) -> String {
-    let origin = match &setting.origin {
-        Origin::Default => "default".to_owned(),
-        Origin::File(path) => path.display().to_string(),
-        Origin::Variable(name) => name.clone(),
-    };
-    match &setting.value {
-        Some(value) => format!("{} = {value}  # {origin}", setting.key),
-        None => format!("{}  # not set ({origin})", setting.key),
     }
 }

@@ -1,6 +1,7 @@
 //! Which layer each key's value comes from.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 /// Where a value comes from.
@@ -23,6 +24,21 @@ pub struct Setting {
     pub value: Option<toml::Value>,
     /// Where the value comes from.
     pub origin: Origin,
+}
+
+impl fmt::Display for Setting {
+    /// As a line of TOML, with where the value comes from as its comment.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin = match &self.origin {
+            Origin::Default => "default".to_owned(),
+            Origin::File(path) => path.display().to_string(),
+            Origin::Variable(name) => name.clone(),
+        };
+        match &self.value {
+            Some(value) => write!(f, "{} = {value}  # {origin}", self.key),
+            None => write!(f, "{}  # not set ({origin})", self.key),
+        }
+    }
 }
 
 /// By section and key.

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::finding::{Finding, Findings, Name, State};
 use super::mask::Mask;
-use crate::config::{Explained, Origin, Setting};
+use crate::config::{Explained, Setting};
 use crate::error_text::error_text;
 use crate::foreign_text::escaped;
 use crate::operation::Operation;
@@ -140,19 +140,7 @@ fn finding_lines(finding: &Finding) -> Vec<String> {
 fn configuration(explained: &Explained) -> Vec<String> {
     let files = explained.files.iter().map(|file| format!("read: {}", file.display()));
     let profiles = explained.profiles.iter().map(|(name, origin)| format!("card.profile {name:?}  # {origin}"));
-    files.chain(explained.settings.iter().map(setting)).chain(profiles).collect()
-}
-
-fn setting(setting: &Setting) -> String {
-    let origin = match &setting.origin {
-        Origin::Default => "default".to_owned(),
-        Origin::File(path) => path.display().to_string(),
-        Origin::Variable(name) => name.clone(),
-    };
-    match &setting.value {
-        Some(value) => format!("{} = {value}  # {origin}", setting.key),
-        None => format!("{}  # not set ({origin})", setting.key),
-    }
+    files.chain(explained.settings.iter().map(Setting::to_string)).chain(profiles).collect()
 }
 
 fn log() -> Vec<String> {

@@ -9,6 +9,8 @@ use super::auth::{FRESH_TOKEN, NTLM, Offered, SignInError, Stop};
 use super::connect::{ClientError, is_elsewhere};
 pub use super::connection::FailedConnection;
 pub use super::detail::Detail;
+pub use super::tls_reason::TlsReason;
+use super::tls_reason::{ASK_EARLY, LATE, SHOW_CERTIFICATE};
 pub use super::verifier::Unacceptable;
 use crate::operation::Operation;
 use crate::secret::PinError;
@@ -182,53 +184,6 @@ pub enum ServerProblem {
     Runtime(#[source] std::io::Error),
 }
 
-/// Why TLS failed.
-#[derive(Debug, Error, Clone, PartialEq, Eq)]
-pub enum TlsReason {
-    /// The chain ends in no trusted authority.
-    #[error("the server's certificate is from an unknown authority")]
-    UnknownAuthority,
-    /// Past its end.
-    #[error("the server's certificate has expired")]
-    Expired,
-    /// Before its start.
-    #[error("the server's certificate is not valid yet")]
-    NotYetValid,
-    /// For another name.
-    #[error("the server's certificate is for another host name")]
-    WrongHost,
-    /// Revoked.
-    #[error("the server's certificate is revoked")]
-    Revoked,
-    /// Not for servers.
-    #[error("the server's certificate is not made for servers (extended key usage)")]
-    WrongPurpose,
-    /// A fault of one certificate that has a name.
-    #[error("{0}")]
-    Unacceptable(Unacceptable),
-    /// The server has ended the handshake since it found nothing that both sides take.
-    #[error("the server found nothing that both sides take: cipher suite, curve or signature algorithm")]
-    NothingInCommon,
-    /// TLS 1.1 or older.
-    #[error("the server speaks neither TLS 1.2 nor TLS 1.3")]
-    OldVersion,
-    /// The server wants a client certificate, and there is none.
-    #[error("the server wants a client certificate")]
-    NoClientCertificate,
-    /// The server does not take our certificate.
-    #[error("the server does not take the client certificate")]
-    ClientCertificateRefused,
-    /// The server asks for a certificate after the handshake.
-    #[error("the server wants a client certificate{LATE}")]
-    AskedTooLate,
-    /// Any other fault of the certificate.
-    #[error("the server's certificate is not acceptable")]
-    BadCertificate,
-    /// The server sent an alert, or something that is not TLS.
-    #[error("the handshake failed")]
-    Handshake,
-}
-
 impl ServerProblem {
     /// What to do next, as an imperative sentence without a full stop.
     #[must_use]
@@ -247,7 +202,7 @@ impl ServerProblem {
                 "check `server.proxy`: a certificate of a proxy is trusted by `server.ca_file` like the server's, else by the \
                  system"
             }
-            Self::Tls { reason, .. } => return tls_remedy(reason).to_owned(),
+            Self::Tls { reason, .. } => return reason.remedy().to_owned(),
             Self::Broken(_) => "run the command again; if it stays, look at proxies and at the server's log",
             Self::Http11Wanted(_) => "set `server.http_version` to \"1.1\"",
             Self::Timeout { .. } => {
@@ -334,14 +289,6 @@ impl ServerProblem {
     }
 }
 
-const LATE: &str = ", and asks for it only after the handshake, which can't be answered";
-
-const SHOW_CERTIFICATE: &str =
-    "set `server.client_certificate_file`, and `server.client_key_file` or `server.client_key_credential`";
-
-const ASK_EARLY: &str = "have \"Negotiate Client Certificate\" switched on for the site's binding (`netsh http update sslcert … \
-                         clientcertnegotiation=enable`), and set `server.client_certificate_file` and `server.client_key_file`";
-
 /// Variables that other programs take a proxy from.
 const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
@@ -380,43 +327,5 @@ fn in_the_librarys_words(reason: &TlsReason, connection: &FailedConnection) -> S
             format!(" ({})", connection.reason())
         }
         _ => String::new(),
-    }
-}
-
-fn tls_remedy(reason: &TlsReason) -> &'static str {
-    match reason {
-        TlsReason::UnknownAuthority => "set `server.ca_file` to the certificate of the authority that issued it",
-        TlsReason::Expired | TlsReason::NotYetValid => {
-            "check this machine's clock; if it is right, the server needs a new certificate"
-        }
-        TlsReason::WrongHost => "use in `server.url` the host name that the certificate is made for",
-        TlsReason::Revoked | TlsReason::BadCertificate => "have the server's certificate replaced",
-        TlsReason::WrongPurpose => "have the server given a certificate whose extended key usage has serverAuth",
-        TlsReason::Unacceptable(Unacceptable::IsAuthority { .. }) => {
-            "have the server given a certificate that says CA:FALSE, and set `server.ca_file` to its issuer's"
-        }
-        TlsReason::Unacceptable(Unacceptable::ShortKey { .. }) => {
-            "have it replaced by one with an RSA key of 2048 bits or more, or on P-256 or P-384"
-        }
-        TlsReason::Unacceptable(Unacceptable::Curve { .. }) => {
-            "have it replaced by one on P-256 or P-384, or with an RSA key of 2048 bits or more"
-        }
-        TlsReason::Unacceptable(Unacceptable::WeakHash { .. } | Unacceptable::EcdsaSha512 { .. }) => {
-            "have it issued anew, signed with SHA-256 or SHA-384"
-        }
-        TlsReason::NothingInCommon => {
-            "have TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM, switched on at the server (Windows Server 2012 has only CBC with \
-             RSA certificates); if it has that, its certificate needs an RSA key of 2048 bits or more, or P-256 or P-384"
-        }
-        TlsReason::NoClientCertificate => SHOW_CERTIFICATE,
-        TlsReason::ClientCertificateRefused => {
-            "have the server trust the authority of `server.client_certificate_file` (intermediate certificates go into that file, \
-             too), or take a certificate that is made for clients"
-        }
-        TlsReason::AskedTooLate => ASK_EARLY,
-        TlsReason::OldVersion => "have TLS 1.2 or TLS 1.3 switched on at the server",
-        TlsReason::Handshake => {
-            "check that `server.url` has the right port, and that the server speaks TLS 1.2 or later"
-        }
     }
 }

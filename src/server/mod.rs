@@ -34,6 +34,7 @@ mod settings;
 mod smartcards;
 mod sts;
 mod tls;
+mod tls_reason;
 mod verifier;
 mod versions;
 pub mod wire;
