@@ -19,11 +19,41 @@ pub(super) fn clients(path: &Path) -> io::Result<Clients> {
     let (major, minor) = (rustix::fs::major(file.st_dev()), rustix::fs::minor(file.st_dev()));
     // The kernel tells the lower 32 bits of an inode.
     let place = (major << 20 | minor, file.st_ino() as u32);
-    let mut far_ends = far_ends(place)?;
-    if far_ends.is_empty() {
+    lasting(|| look(place))
+}
+
+/// What one look finds: who has connections, and the far ends that nobody was seen to have.
+#[derive(Default)]
+struct Look {
+    processes: BTreeSet<u32>,
+    unseen: HashSet<u32>,
+}
+
+/// How often it is looked at most.
+const LOOKS: usize = 4;
+
+/// Connections come and go between the kernel's list and the look at the processes: one that only a single look left
+/// without a process is none that can't be seen.
+fn lasting(mut look: impl FnMut() -> io::Result<Look>) -> io::Result<Clients> {
+    let mut last = look()?;
+    for _ in 1..LOOKS {
+        if last.unseen.is_empty() {
+            break;
+        }
+        let next = look()?;
+        last = Look { processes: next.processes, unseen: &last.unseen & &next.unseen };
+    }
+    let others = last.processes.into_iter().filter(|id| *id != std::process::id());
+    Ok(Clients { processes: others.collect(), unseen: last.unseen.len() })
+}
+
+fn look(place: Place) -> io::Result<Look> {
+    let mut unseen = far_ends(place)?;
+    if unseen.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "the kernel knows of no connection to that socket"));
     }
     let mut processes = BTreeSet::new();
+    let listed = unseen.clone();
     for process in fs::read_dir("/proc")?.flatten() {
         let Some(id) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
         // Its descriptors are shown to root and to its own user.
@@ -31,18 +61,14 @@ pub(super) fn clients(path: &Path) -> io::Result<Clients> {
         for descriptor in descriptors.flatten() {
             let target = fs::read_link(descriptor.path()).unwrap_or_default();
             if let Some(inode) = socket_inode(&target)
-                && far_ends.contains(&inode)
+                && listed.contains(&inode)
             {
-                processes.insert((id, inode));
+                processes.insert(id);
+                unseen.remove(&inode);
             }
         }
     }
-    for (_, inode) in &processes {
-        far_ends.remove(inode);
-    }
-    let processes: BTreeSet<u32> = processes.into_iter().map(|(id, _)| id).collect();
-    let others = processes.into_iter().filter(|id| *id != std::process::id());
-    Ok(Clients { processes: others.collect(), unseen: far_ends.len() })
+    Ok(Look { processes, unseen })
 }
 
 /// `socket:[123]`.
@@ -171,6 +197,25 @@ mod tests {
 
         drop((own, near, other_near, unseen_near));
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_connection_that_comes_or_goes_while_it_is_looked_for_is_not_told_as_one_that_cannot_be_seen() {
+        let told = |looks: &[&[u32]]| {
+            let mut left = looks.iter();
+            let clients = lasting(|| {
+                let unseen = left.next().unwrap().iter().copied().collect();
+                Ok(Look { processes: BTreeSet::from([1, std::process::id()]), unseen })
+            });
+            assert_eq!(left.len(), 0, "each look was needed: {looks:?}");
+            clients.unwrap()
+        };
+        let seen = |unseen| Clients { processes: vec![1], unseen };
+        assert_eq!(told(&[&[]]), seen(0));
+        assert_eq!(told(&[&[7], &[]]), seen(0));
+        assert_eq!(told(&[&[7], &[8]]), seen(0), "another one each time");
+        assert_eq!(told(&[&[7, 8], &[8, 9], &[8], &[8]]), seen(1));
+        assert!(lasting(|| Err(io::ErrorKind::NotFound.into())).is_err());
     }
 
     #[test]
