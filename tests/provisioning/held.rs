@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use pinwright::card::Credential;
 use pinwright::job::effect::{Change, Effect, ProofState};
 use pinwright::job::held::{HeldCard, OpenCard};
-use pinwright::job::journal::{Journal, Phase, Stage};
+use pinwright::job::journal::{Facts, Journal, Phase, Stage};
 use pinwright::job::{CardState, Cause};
 use pinwright::secret::{AdminResponse, Code, Pin};
 use pinwright::sim::fault::Fault;
-use support::provisioning::{CODE, InsertedCard, JobSetup, Kind, OLD, Person, READER, told};
+use support::provisioning::{CARD_A, CODE, InsertedCard, JobSetup, Kind, Lines, OLD, Person, READER, told};
+use uuid::Uuid;
 
 fn journal(folder: &tempfile::TempDir) -> Journal {
     Journal::new(folder.path().join("journal"), Duration::from_secs(3600))
@@ -165,4 +166,43 @@ fn a_card_is_kept_while_the_server_is_awaited() {
     };
     assert!(matches!(cause, Cause::Reader(_)), "{cause}");
     assert!(begun.elapsed() >= Duration::from_secs(2), "the system is asked at once");
+}
+
+/// What a later job, a person and a SIEM read of a job is in its record: which card, for whom, how, and where it stopped.
+#[test]
+fn a_record_says_which_card_for_whom_and_how() {
+    let employee = Uuid::from_u128(0x50);
+    let folder = tempfile::tempdir().unwrap();
+    let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), |settings| {
+        (settings.requests[0].user, settings.cards[0].user) = (employee, employee);
+    });
+    setup.wanted.visible = true;
+    setup.journal = Some(journal(&folder));
+    let inserted = InsertedCard::new(Kind::Gids);
+    let outcome = setup.run(&inserted, &mut Person::default()).ok("an employee's");
+    let records = journal(&folder).history().unwrap().records;
+    let facts = Facts {
+        reader: Some(READER.to_owned()),
+        atr: Some(Kind::Gids.atr()),
+        card_id: Some(Kind::Gids.guid(CARD_A)),
+        request: outcome.request,
+        smartcard: Some(outcome.smartcard),
+        target_user: Some(employee),
+        template: outcome.template,
+        template_name: outcome.template_name,
+        authority: Some("server".to_owned()),
+        admin_key: Some("default".to_owned()),
+        pin_source: Some("server".to_owned()),
+        ..Facts::default()
+    };
+    assert!(facts.request.is_some() && facts.template.is_some() && facts.template_name.is_some());
+    assert_eq!(records[0].entries[0].facts, facts);
+
+    inserted.instead(|command| is_admin_answer(command).then(|| vec![0x69, 0x82]));
+    setup.run(&inserted, &mut Person::default()).failed("refused");
+    let records = journal(&folder).history().unwrap().records;
+    let last = records[1].entries.last().unwrap();
+    let stopped =
+        Facts { stopped_at: Some("authorize".to_owned()), status_word: Some("6982".to_owned()), ..Facts::default() };
+    assert_eq!((&last.facts, last.phase), (&stopped, Phase::Refused));
 }
