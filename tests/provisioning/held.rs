@@ -41,6 +41,10 @@ fn is_verify(command: &[u8]) -> bool {
     command[1] == 0x20 && command.len() > 5
 }
 
+fn is_write(command: &[u8]) -> bool {
+    command[1] == 0x2C
+}
+
 fn is_admin_answer(command: &[u8]) -> bool {
     command.starts_with(&[0x00, 0x87, 0x00, 0x00, 0x0C, 0x7C, 0x0A, 0x82])
 }
@@ -51,7 +55,7 @@ fn a_lost_answer_is_no_refusal() {
     type IsIt = fn(&[u8]) -> bool;
     use {Change::*, ProofState::*};
     let unverified = New { verified: false };
-    let cases: [(&str, IsIt, Fault, Effect, CardState); 4] = [
+    let cases: [(&str, IsIt, Fault, Effect, CardState); 5] = [
         (
             "proof refused",
             is_admin_answer,
@@ -65,6 +69,13 @@ fn a_lost_answer_is_no_refusal() {
             Fault::LostAnswer,
             Effect { proof: Shown, ..Effect::default() },
             CardState::TrySpent,
+        ),
+        (
+            "write lost",
+            is_write,
+            Fault::LostAnswer,
+            Effect { proof: Accepted, pin: Unknown, ..Effect::default() },
+            CardState::Unknown,
         ),
         (
             "verification refused",
