@@ -143,12 +143,12 @@ impl<'a> Channel<'a> {
 
     fn exchange(&mut self, frame: &Frame) -> Result<(SecretBytes, Status), ApduError> {
         self.exchanges += 1;
-        let response = self.connection.transmit(frame)?;
-        let bytes = response.expose();
-        match bytes.split_last_chunk::<2>() {
-            Some((data, word)) => Ok((SecretBytes::copy_of(data), Status::new(u16::from_be_bytes(*word)))),
-            None => Err(ApduError::NoStatusWord { length: bytes.len() }),
-        }
+        let mut bytes = self.connection.transmit(frame)?.into_bytes();
+        let Some(word) = bytes.expose().last_chunk::<2>().copied() else {
+            return Err(ApduError::NoStatusWord { length: bytes.len() });
+        };
+        word.iter().for_each(|_| bytes.pop());
+        Ok((bytes, Status::new(u16::from_be_bytes(word))))
     }
 }
 
