@@ -158,6 +158,8 @@ pub struct Said {
     pub card: CardSays,
     /// A person's word.
     pub allowed: Allowed,
+    /// Whether the card's PIN is at hand: set in this run, by this process.
+    pub pin_at_hand: bool,
 }
 
 /// What to do now.
@@ -234,7 +236,9 @@ pub fn next(said: &Said) -> Next {
         status => return Next::Stop(Why::Closed(status)),
     }
     let stages = [bind, admin_key, pin, pairs, submission, certificates, retirement];
-    stages.iter().find_map(|stage| stage(said, request)).unwrap_or(Next::Complete)
+    let wanted = || stages.iter().filter_map(|stage| stage(said, request));
+    // What would stop a later stage stops the job before anything more is changed.
+    wanted().find(|next| matches!(next, Next::Stop(_))).or_else(|| wanted().next()).unwrap_or(Next::Complete)
 }
 
 fn without_request(said: &Said) -> Next {
@@ -286,7 +290,10 @@ fn admin_key(said: &Said, request: RequestSays) -> Option<Next> {
 }
 
 fn pin(said: &Said, request: RequestSays) -> Option<Next> {
-    (request.purpose != Purpose::Retire && !said.journal.pin_verified).then_some(Next::SetPin)
+    // Keys and certificates are written under the PIN, which no run leaves to the next: it is set once more, and no try is
+    // spent on guessing which one the card has.
+    let is_needed = || !said.pin_at_hand && wanted(said, request).any(|(_, _, slot)| !slot.has_our_certificate);
+    (request.purpose != Purpose::Retire && (!said.journal.pin_verified || is_needed())).then_some(Next::SetPin)
 }
 
 /// Each key pair with its slot, in the server's order.

@@ -16,6 +16,7 @@ fn begun() -> Said {
         },
         card: CardSays { admin_key: AdminKeyOnCard::Default, slots: vec![SlotSays::default()] },
         allowed: Allowed::default(),
+        pin_at_hand: false,
     }
 }
 
@@ -25,7 +26,7 @@ fn request(purpose: Purpose, status: RequestStatus, bound: BoundTo) -> RequestSa
 
 /// What a stage changes, where it is carried out.
 fn carry_out(said: &mut Said, stage: Next) {
-    let Said { journal, server, card, .. } = said;
+    let Said { journal, server, card, pin_at_hand, .. } = said;
     journal.pairs.resize(card.slots.len(), NotedPair::default());
     match stage {
         Next::Create => {
@@ -42,7 +43,7 @@ fn carry_out(said: &mut Said, stage: Next) {
             card.admin_key = AdminKeyOnCard::Diversified;
         }
         Next::ProveAdminKey => (journal.admin_key, journal.admin_key_proved) = (Noted::Done, true),
-        Next::SetPin => journal.pin_verified = true,
+        Next::SetPin => (journal.pin_verified, *pin_at_hand) = (true, true),
         Next::Generate(index) => {
             journal.pairs[index] = NotedPair {
                 generation: Noted::Done,
@@ -201,7 +202,7 @@ fn each_word_has_its_consequence() {
     let keyed = |change: fn(&mut Said)| {
         let mut said = begun();
         said.server.request.as_mut().unwrap().bound = BoundTo::ThisCard;
-        (said.server.diversifies, said.journal.pin_verified) = (false, true);
+        (said.server.diversifies, said.journal.pin_verified, said.pin_at_hand) = (false, true, true);
         change(&mut said);
         next(&said)
     };
@@ -216,7 +217,7 @@ fn each_word_has_its_consequence() {
     let gone = |key, submission| {
         let mut said = begun();
         said.server.request.as_mut().unwrap().bound = BoundTo::ThisCard;
-        (said.server.diversifies, said.journal.pin_verified) = (false, true);
+        (said.server.diversifies, said.journal.pin_verified, said.pin_at_hand) = (false, true, true);
         made(&mut said, key);
         said.journal.submission = submission;
         next(&said)
@@ -261,10 +262,14 @@ fn a_job_cut_off_in_any_stage_goes_on_where_the_truth_is_or_stops() {
                 carry_out(&mut cut_off, *stage);
                 // What the world did shows, and the journal has only the beginning.
                 cut_off.journal = noted;
+                cut_off.journal.pin_verified |= *stage == Next::SetPin;
                 if *stage == Next::ReplaceAdminKey {
                     cut_off.card.admin_key = AdminKeyOnCard::Unknown;
                 }
             }
+            // A new process has no PIN.
+            cut_off.pin_at_hand = false;
+            let needs_pin = cut_off.card.slots.iter().any(|slot| !slot.has_our_certificate);
             let course = course(cut_off);
             let case = format!("{stage:?}, done: {was_done}: {course:?}");
             let stop = match (stage, was_done) {
@@ -275,6 +280,7 @@ fn a_job_cut_off_in_any_stage_goes_on_where_the_truth_is_or_stops() {
                 _ => None,
             };
             assert_eq!(course.last(), Some(&stop.map_or(Next::Done, Next::Stop)), "{case}");
+            assert_eq!(course.contains(&Next::SetPin), needs_pin && stop.is_none(), "{case}");
             if matches!(stage, Next::Create | Next::Bind | Next::Submit) {
                 assert!(!course.contains(stage), "a second POST: {case}");
             }
