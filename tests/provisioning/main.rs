@@ -10,6 +10,7 @@ mod codes;
 mod consent;
 mod elsewhere;
 mod good;
+mod held;
 mod identity;
 mod last_tries;
 mod misbehaving;
