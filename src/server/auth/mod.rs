@@ -1,31 +1,30 @@
 //! How we prove to the server who we are.
 
 mod adfs;
-mod adfs_error;
 mod anonymous;
 mod bearer;
 mod challenge;
-mod kerberos_error;
-mod keytab;
+mod kerberos;
 mod lifetime;
-#[cfg(feature = "kerberos")]
-mod negotiate;
 mod offered;
+mod secret_file;
 mod sign_in;
 mod token;
 
+pub use self::adfs::error::{AdfsError, Refusal, RefusalKind};
 pub use self::adfs::{Adfs, AdfsSettings, Authorization, Device, Listener, Reply, Replying, Tokens, Transport};
-pub use self::adfs_error::{AdfsError, Refusal, RefusalKind};
 use self::anonymous::Anonymous;
 use self::bearer::Bearer;
 pub use self::challenge::Challenge;
-pub(super) use self::kerberos_error::NTLM;
-pub use self::kerberos_error::{KerberosError, LibraryError, Reason, Sought};
-pub use self::keytab::{KERBEROS_VARIABLES, KeytabError, kerberos_environment, look as look_at_keytab};
-pub use self::lifetime::Lifetime;
+pub(super) use self::kerberos::error::NTLM;
+pub use self::kerberos::error::{KerberosError, LibraryError, Reason, Sought};
+pub use self::kerberos::keytab::{KERBEROS_VARIABLES, KeytabError, kerberos_environment, look as look_at_keytab};
 #[cfg(feature = "kerberos")]
-pub use self::negotiate::{ChannelBindings, Negotiate};
+pub use self::kerberos::negotiate::{ChannelBindings, Negotiate};
+pub use self::lifetime::Lifetime;
 pub use self::offered::Offered;
+pub use self::secret_file::SecretFileError;
+pub(super) use self::secret_file::{Others, open as open_secret_file};
 pub(super) use self::sign_in::{FRESH_TOKEN, Next, SignIn};
 pub use self::sign_in::{SignInError, Stop};
 pub use self::token::{TokenError, TokenSource};

@@ -8,9 +8,9 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
-use super::adfs_error::AdfsError;
+use super::adfs::error::AdfsError;
 use super::challenge::Challenge;
-use super::kerberos_error::KerberosError;
+use super::kerberos::error::KerberosError;
 use super::token::TokenError;
 
 /// What a sign-in gives once it has it: some kinds ask others first.

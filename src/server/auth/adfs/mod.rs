@@ -1,5 +1,6 @@
 //! Sign-in with AD FS: a person signs in once, in a browser; after that the refresh token renews the access token before it ends.
 
+pub(super) mod error;
 mod listener;
 mod request;
 mod store;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use reqwest::header::HeaderValue;
 use url::Url;
 
+use self::error::{AdfsError, RefusalKind};
 pub use self::listener::Listener;
 pub use self::request::{Authorization, Device};
 use self::request::{form, refusal_of};
@@ -20,7 +22,6 @@ use self::store::Store;
 pub use self::tokens::Tokens;
 use self::tokens::{Purpose, now};
 pub use self::transport::{Reply, Replying, Transport};
-use super::adfs_error::{AdfsError, RefusalKind};
 use super::challenge::Challenge;
 use super::sign_in::{Awaited, Credentials, Next, SignIn, SignInError, Stop};
 use crate::secret::SecretBytes;
@@ -124,7 +125,7 @@ impl Adfs {
         let reply = reply.await?;
         // One that does not have the endpoint says so as a web server does.
         let lacks_it = || {
-            AdfsError::Refused(super::adfs_error::Refusal {
+            AdfsError::Refused(error::Refusal {
                 kind: RefusalKind::UnsupportedGrantType,
                 words: "it has no endpoint devicecode".to_owned(),
             })

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::tokens::{MOST, Secret};
 use crate::foreign_text::escaped;
 use crate::secret::SecretBytes;
-use crate::server::auth::adfs_error::{AdfsError, Refusal, RefusalKind};
+use crate::server::auth::adfs::error::{AdfsError, Refusal, RefusalKind};
 
 /// The most that is told of what AD FS says, in characters.
 const WORDS: usize = 300;

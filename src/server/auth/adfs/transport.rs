@@ -7,7 +7,7 @@ use std::pin::Pin;
 use zeroize::Zeroizing;
 
 use crate::secret::SecretBytes;
-use crate::server::auth::adfs_error::AdfsError;
+use crate::server::auth::adfs::error::AdfsError;
 
 /// An answer of AD FS.
 pub struct Reply {

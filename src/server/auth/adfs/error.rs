@@ -1,13 +1,13 @@
 //! What can go wrong with a sign-in at AD FS: each says what is true and what to do.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::operation::Operation;
-use crate::os::files::Exposure;
+use crate::server::auth::secret_file::SecretFileError;
 
 /// An error that AD FS has answered with (RFC 6749 §4.1.2.1 and §5.2, RFC 8628 §3.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,15 +141,9 @@ pub enum AdfsError {
         #[source]
         source: std::io::Error,
     },
-    /// Others can get at the token file.
-    #[error("{} is not used", .path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// How.
-        #[source]
-        source: Exposure,
-    },
+    /// The token file, which others can get at.
+    #[error(transparent)]
+    TokenFile(#[from] SecretFileError),
     /// The file holds something else.
     #[error("{} holds no sign-in", .path.display())]
     NotASignIn {
@@ -205,8 +199,10 @@ impl AdfsError {
             Self::Unreachable { remedy, .. } => remedy.clone(),
             Self::Silent { .. } => "run the command again, or raise `server.timeout`".to_owned(),
             Self::NotAdfs { .. } => "check `server.adfs_url`, and that no proxy answers in AD FS's place".to_owned(),
-            Self::File { path, .. } => format!("let this user read and write {} and its folder", path.display()),
-            Self::Exposed { source, .. } => source.remedy(),
+            Self::File { path, .. } => of_file(path),
+            Self::TokenFile(SecretFileError::Exposed { source, .. }) => source.remedy(),
+            Self::TokenFile(SecretFileError::Unreadable { path, .. }) => of_file(path),
+            Self::TokenFile(SecretFileError::NoCredentials) => "set `server.adfs_token_file`".to_owned(),
             Self::PortTaken { .. } => format!(
                 "end the other program or the other `{login}`; or have another port registered at AD FS and set \
                  `server.adfs_redirect_port` to it; or use `{login} --no-browser`"
@@ -233,11 +229,7 @@ impl AdfsError {
     pub fn is_of_configuration(&self) -> bool {
         matches!(
             self,
-            Self::File { .. }
-                | Self::Exposed { .. }
-                | Self::NotASignIn { .. }
-                | Self::PortTaken { .. }
-                | Self::System(_)
+            Self::File { .. } | Self::TokenFile(_) | Self::NotASignIn { .. } | Self::PortTaken { .. } | Self::System(_)
         )
     }
 
@@ -246,6 +238,10 @@ impl AdfsError {
     pub fn is_given_up(&self) -> bool {
         matches!(self, Self::GivenUp | Self::NobodyCame { .. } | Self::NoTerminal)
     }
+}
+
+fn of_file(path: &Path) -> String {
+    format!("let this user read and write {} and its folder", path.display())
 }
 
 fn of_refusal(kind: RefusalKind) -> String {
