@@ -8,6 +8,9 @@ use pinwright::job::effect::{Change, Effect, ProofState};
 use pinwright::job::held::{HeldCard, OpenCard};
 use pinwright::job::journal::{Facts, Journal, Phase, Stage};
 use pinwright::job::{CardState, Cause};
+use pinwright::reader::Readers as _;
+use pinwright::reader::record::Recording;
+use pinwright::reader::replay::Replay;
 use pinwright::secret::{AdminResponse, Code, Pin};
 use pinwright::sim::fault::Fault;
 use support::provisioning::{CARD_A, CODE, InsertedCard, JobSetup, Kind, Lines, OLD, Person, READER, told};
@@ -38,6 +41,10 @@ fn is_verify(command: &[u8]) -> bool {
     command[1] == 0x20 && command.len() > 5
 }
 
+fn is_write(command: &[u8]) -> bool {
+    command[1] == 0x2C
+}
+
 fn is_admin_answer(command: &[u8]) -> bool {
     command.starts_with(&[0x00, 0x87, 0x00, 0x00, 0x0C, 0x7C, 0x0A, 0x82])
 }
@@ -48,7 +55,7 @@ fn a_lost_answer_is_no_refusal() {
     type IsIt = fn(&[u8]) -> bool;
     use {Change::*, ProofState::*};
     let unverified = New { verified: false };
-    let cases: [(&str, IsIt, Fault, Effect, CardState); 4] = [
+    let cases: [(&str, IsIt, Fault, Effect, CardState); 5] = [
         (
             "proof refused",
             is_admin_answer,
@@ -62,6 +69,13 @@ fn a_lost_answer_is_no_refusal() {
             Fault::LostAnswer,
             Effect { proof: Shown, ..Effect::default() },
             CardState::TrySpent,
+        ),
+        (
+            "write lost",
+            is_write,
+            Fault::LostAnswer,
+            Effect { proof: Accepted, pin: Unknown, ..Effect::default() },
+            CardState::Unknown,
         ),
         (
             "verification refused",
@@ -159,7 +173,7 @@ fn a_card_is_kept_while_the_server_is_awaited() {
     let mut watch = card.watch(&on);
     let cause = loop {
         match watch() {
-            Ok(()) => assert!(begun.elapsed() < Duration::from_secs(5), "the system is not asked"),
+            Ok(()) => assert!(begun.elapsed() < Duration::from_secs(60), "the system is not asked"),
             Err(cause) => break cause,
         }
         std::thread::yield_now();
@@ -205,4 +219,20 @@ fn a_record_says_which_card_for_whom_and_how() {
     let stopped =
         Facts { stopped_at: Some("authorize".to_owned()), status_word: Some("6982".to_owned()), ..Facts::default() };
     assert_eq!((&last.facts, last.phase), (&stopped, Phase::Refused));
+}
+
+/// What is played back ends before the write: no card was reached, and none is in doubt.
+#[test]
+fn a_recording_that_has_ended_leaves_no_card_in_doubt() {
+    let inserted = InsertedCard::new(Kind::Piv);
+    let families = JobSetup::new(Kind::Piv, "current-pin").config.families;
+    let recording = Recording::new(&inserted.readers);
+    OpenCard::open(&recording, READER).unwrap().identify(&families).unwrap().end().unwrap();
+    let replay = Replay::new(recording.fixture()).unwrap();
+    let reader = replay.list().unwrap().remove(0).name;
+    let mut card = OpenCard::open(&replay, &reader).unwrap().identify(&families).unwrap();
+    let (current, new) = (Pin::new(OLD).unwrap(), Pin::new(b"97531864").unwrap());
+    let cause = card.set_pin(&Credential::CurrentPin(&current), &new).unwrap_err();
+    let failure = card.failure(cause);
+    assert_eq!(failure.effect.pin, Change::AsBefore, "{}", told(&failure));
 }

@@ -12,12 +12,17 @@ use pinwright::sim::server::{Endpoint, UserPinOption};
 use support::provisioning::{InsertedCard, JobSetup, Kind, Lines, OLD, Person, TRIES, issuer};
 
 fn planned(setup: &JobSetup, inserted: &InsertedCard) -> Plan {
+    planned_where(setup, inserted, &|_| true)
+}
+
+/// The same where these secrets alone can be had.
+fn planned_where(setup: &JobSetup, inserted: &InsertedCard, can_supply: &dyn Fn(Need) -> bool) -> Plan {
     let mut client = issuer(&setup.config);
     let around = Surroundings {
         readers: &inserted.readers,
         journal: setup.journal.as_ref(),
         elsewhere: None,
-        can_supply: &|_| true,
+        can_supply,
         interrupted: &AtomicBool::new(false),
     };
     plan(&setup.job(), around, &mut client).unwrap()
@@ -255,6 +260,18 @@ fn a_plan_with_a_pin_of_the_user() {
     let mut person = Person { new_pin: Some(b"97531862".to_vec()), ..Person::default() };
     compare("the user's PIN", &mut setup, &inserted, &mut person);
     assert_eq!(person.asked, ["new PIN"]);
+}
+
+/// Without a terminal nobody types a PIN: that stops a job whose user makes it, and no other.
+#[test]
+fn a_plan_tells_that_nobody_can_type_the_pin() {
+    for (option, is_stopped) in [(2, false), (3, true)] {
+        let setup = JobSetup::with(Kind::Gids, "current-pin", &Lines::default(), |settings| {
+            settings.templates[0].user_pin_option = UserPinOption::Number(option);
+        });
+        let plan = planned_where(&setup, &InsertedCard::new(Kind::Gids), &|need| need != Need::NewPin);
+        assert_eq!(plan.obstacle.is_some(), is_stopped, "{option}: {:?}", plan.obstacle);
+    }
 }
 
 /// The route through a request needs one, whoever proves the right to set the PIN.
