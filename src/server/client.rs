@@ -4,11 +4,11 @@ use thiserror::Error;
 use url::Url;
 
 use super::anchors::TrustError;
+use super::auth::IdentityError;
 use super::call::Call;
 use super::connect::ClientError;
 use super::error::{ServerError, ServerProblem};
 use super::http::Http;
-use super::identity::IdentityError;
 use super::settings::Settings;
 use super::tls::{self, TlsError};
 use super::verifier::ShownChains;

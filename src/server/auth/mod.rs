@@ -4,27 +4,35 @@ mod adfs;
 mod anonymous;
 mod bearer;
 mod challenge;
+mod identity;
 mod kerberos;
 mod lifetime;
+mod means;
 mod offered;
 mod secret_file;
 mod sign_in;
 mod token;
 
-pub use self::adfs::error::{AdfsError, Refusal, RefusalKind};
-pub use self::adfs::{Adfs, AdfsSettings, Authorization, Device, Listener, Reply, Replying, Tokens, Transport};
+pub use self::adfs::error::AdfsError;
+pub use self::adfs::own_error::{OwnError, Showed};
+pub use self::adfs::refusal::{Refusal, RefusalKind};
+pub use self::adfs::{
+    Adfs, AdfsSettings, Authorization, Device, Listener, Page, Pages, Paging, Reply, Replying, Tokens, Transport,
+};
 use self::anonymous::Anonymous;
 use self::bearer::Bearer;
 pub use self::challenge::Challenge;
+pub use self::identity::{Identity, IdentityError};
+pub(super) use self::identity::{Shown, read as read_identity};
 pub(super) use self::kerberos::error::NTLM;
 pub use self::kerberos::error::{KerberosError, LibraryError, Reason, Sought};
 pub use self::kerberos::keytab::{KERBEROS_VARIABLES, KeytabError, kerberos_environment, look as look_at_keytab};
 #[cfg(feature = "kerberos")]
 pub use self::kerberos::negotiate::{ChannelBindings, Negotiate};
 pub use self::lifetime::Lifetime;
+pub use self::means::OwnMeans;
 pub use self::offered::Offered;
 pub use self::secret_file::SecretFileError;
-pub(super) use self::secret_file::{Others, open as open_secret_file};
 pub(super) use self::sign_in::{FRESH_TOKEN, Next, SignIn};
 pub use self::sign_in::{SignInError, Stop};
 pub use self::token::{TokenError, TokenSource};
@@ -133,16 +141,17 @@ impl Auth {
         }
     }
 
-    /// The same for the agent, which has a keytab of its own and no person's tickets.
+    /// The same for the agent, which signs in with what it has of its own, and without any person.
     #[must_use]
-    pub fn with_keytab(self, keytab: &TokenSource, principal: Option<&str>) -> Self {
+    pub fn of_agent(self, own: &OwnMeans) -> Self {
         match self {
-            Self::None | Self::Bearer(_) | Self::Adfs(_) => {
-                let _ = (keytab, principal);
-                self
-            }
+            Self::None | Self::Bearer(_) => self,
+            Self::Adfs(adfs) => Self::Adfs(Box::new(adfs.of_agent(own))),
             #[cfg(feature = "kerberos")]
-            Self::Negotiate(negotiate) => Self::Negotiate(negotiate.with_keytab(keytab.clone(), principal)),
+            Self::Negotiate(negotiate) => Self::Negotiate(match &own.keytab {
+                Some(keytab) => negotiate.with_keytab(keytab.clone(), own.principal.as_deref()),
+                None => negotiate,
+            }),
         }
     }
 
@@ -150,7 +159,8 @@ impl Auth {
     #[must_use]
     pub fn keytab(&self) -> Option<&TokenSource> {
         match self {
-            Self::None | Self::Bearer(_) | Self::Adfs(_) => None,
+            Self::None | Self::Bearer(_) => None,
+            Self::Adfs(adfs) => adfs.keytab(),
             #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.keytab(),
         }

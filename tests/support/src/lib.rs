@@ -3,6 +3,7 @@
 //! The features are pinwright's own (`sim`, `fuzzing`). What needs the stand-ins is there with `sim`, what needs a Linux with
 //! namespaces, pcscd or journald on Linux only.
 
+pub mod adfs;
 pub mod captured;
 pub mod forms;
 pub mod helper;

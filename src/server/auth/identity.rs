@@ -13,9 +13,10 @@ use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, SignatureScheme};
 use thiserror::Error;
 
-use super::auth::{Others, SecretFileError, TokenSource, open_secret_file};
-use super::certificate::Certificate;
+use super::secret_file::{self, Others, SecretFileError};
+use super::token::TokenSource;
 use crate::secret::SecretBytes;
+use crate::server::certificate::Certificate;
 
 /// More than a chain of certificates or a key has.
 const CERTIFICATES_MAX: usize = 256 * 1024;
@@ -109,7 +110,7 @@ impl IdentityError {
 
 /// Shows our certificate, where we have one, and notes whether the server has asked for one.
 #[derive(Debug)]
-pub(super) struct Shown {
+pub(in crate::server) struct Shown {
     pub key: Option<Arc<CertifiedKey>>,
     pub was_asked: Arc<AtomicBool>,
 }
@@ -126,7 +127,10 @@ impl ResolvesClientCert for Shown {
 }
 
 /// Reads certificate and key, and looks whether they can be used now.
-pub(super) fn read(identity: &Identity, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, IdentityError> {
+pub(in crate::server) fn read(
+    identity: &Identity,
+    provider: &CryptoProvider,
+) -> Result<Arc<CertifiedKey>, IdentityError> {
     let path = identity.certificate.clone();
     let text = content(&path, CERTIFICATES_MAX, Others::MayRead)?;
     let chain: Vec<CertificateDer<'static>> =
@@ -157,7 +161,7 @@ pub(super) fn read(identity: &Identity, provider: &CryptoProvider) -> Result<Arc
 /// What a file holds that is nobody else's to change, nor, where it is a secret, to read.
 fn content(path: &std::path::Path, most: usize, others: Others) -> Result<SecretBytes, IdentityError> {
     let unreadable = |source| SecretFileError::unreadable(path, source);
-    let mut file = open_secret_file(path, others)?;
+    let mut file = secret_file::open(path, others)?;
     let mut text = SecretBytes::with_capacity(most);
     let mut piece = zeroize::Zeroizing::new([0_u8; 1024]);
     loop {
