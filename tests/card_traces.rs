@@ -188,7 +188,7 @@ fn the_virtual_card_goes_through_a_measured_life() {
         "delete-certificate-ok.apdu",
         "delete-key-ok.apdu",
     ];
-    assert_eq!(play_on(&mut card, &sessions), 13);
+    assert_eq!(play_on(&mut card, &sessions), 12);
     assert!(!card.has_key(0x81));
 }
 
