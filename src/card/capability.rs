@@ -86,8 +86,8 @@ pub trait Keys {
     /// which a PIV card has none of. What stands in a place that was given up is erased first, the certificate before the key.
     ///
     /// On GIDS the key is made before the tables tell of it: after a power cut between any two commands the card has either no
-    /// key that a program would find, or a whole one, and the same call made again ends well. 10 commands and one for a long
-    /// answer; 1 and one for a long answer on PIV.
+    /// key that a program would find, or a whole one, and the same call made again ends well. 10 commands; 2 on PIV, and one more
+    /// where a certificate is erased.
     ///
     /// # Errors
     /// The card's refusal; no room left: nothing was made. No answer: the slot may have a key, or half of its registration.
@@ -106,8 +106,8 @@ pub trait Keys {
     /// No answer; an answer that holds no key.
     fn public_key(&mut self, channel: &mut Channel<'_>, slot: KeySlot) -> Result<Option<PublicKey>, CardError>;
 
-    /// Signs a digest: PKCS#1 v1.5 with an RSA key, the DER of `ECDSA-Sig-Value` with another. 2 commands on GIDS; on PIV 1, in two
-    /// blocks with an RSA key.
+    /// Signs a digest: PKCS#1 v1.5 with an RSA key, the DER of `ECDSA-Sig-Value` with another. 2 commands on GIDS; on PIV 1, and 3 with
+    /// an RSA key, whose block and answer are long.
     ///
     /// # Errors
     /// The card's refusal: `6982` without the PIN. An answer that holds no signature.
@@ -146,7 +146,8 @@ pub trait Certificates {
     /// Writes the certificate of a slot, in place of one that it has. It is not read back here.
     ///
     /// On GIDS the table tells of the new one when all of it is there, and of the old one until then: a power cut between any
-    /// two commands leaves one of the two, and the same call made again ends well. 4 commands, and one more for each 255 bytes.
+    /// two commands leaves one of the two, and the same call made again ends well. 4 commands, one more for each 255 bytes, and 2
+    /// where it replaces another.
     ///
     /// # Errors
     /// The card's refusal; no room left; a certificate that is too long. No answer: the slot has the old one or the new one.

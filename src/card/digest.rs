@@ -67,6 +67,12 @@ impl Digest {
         Self { hash, value: digest::digest(algorithm, message).as_ref().to_vec() }
     }
 
+    /// A digest that was recorded.
+    #[cfg(test)]
+    pub(super) fn of_value(hash: Hash, value: &[u8]) -> Self {
+        Self { hash, value: value.to_vec() }
+    }
+
     /// The hash function.
     #[must_use]
     pub fn hash(&self) -> Hash {

@@ -2,4 +2,5 @@
 //!
 //! [`next`] decides which stage comes next, and is the file to read first.
 
+pub mod csr;
 pub mod next;

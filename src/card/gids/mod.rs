@@ -342,4 +342,6 @@ fn read_master_file(channel: &mut Channel<'_>) -> Result<Option<Vec<u8>>, CardEr
 }
 
 #[cfg(test)]
+mod key_tests;
+#[cfg(test)]
 mod tests;

@@ -13,6 +13,8 @@ pub mod commands;
 mod counter;
 pub mod discovery;
 pub mod identity;
+#[cfg(test)]
+mod key_tests;
 mod keys;
 mod management;
 pub mod metadata;

@@ -8,6 +8,7 @@ pub mod captured;
 pub mod forms;
 pub mod helper;
 pub mod kept;
+pub mod openssl;
 #[cfg(feature = "sim")]
 pub mod provisioning;
 pub mod repository;
