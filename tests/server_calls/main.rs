@@ -102,6 +102,7 @@ fn enroll(comment: &str) -> NewRequest<'_> {
         data: &[],
         data_form: pinwright::server::DataForm::Text,
         comment,
+        target: None,
     }
 }
 
