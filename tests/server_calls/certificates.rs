@@ -56,7 +56,8 @@ fn openssl_verifies_chain_key_and_use() {
             let key = |command: &str| told(folder, command);
             assert_eq!(key("x509 -in our.pem -noout -pubkey"), key("pkey -in our.key -pubout"), "{case}");
             let text = told(folder, "x509 -in our.pem -noout -text");
-            for words in ["TLS Web Client Authentication", "Microsoft Smartcard Login", "Digital Signature", "CA:TRUE"] {
+            for words in ["TLS Web Client Authentication", "Microsoft Smartcard Login", "Digital Signature", "CA:TRUE"]
+            {
                 assert_eq!(text.contains(words), words != "CA:TRUE", "{case}: {words}: {text}");
             }
             // What is listed of it is what OpenSSL says.
