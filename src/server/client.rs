@@ -108,6 +108,14 @@ impl Client {
         }
     }
 
+    /// The names that a call reads, in lower case; none after 204.
+    pub(super) async fn words(&self, call: &Call) -> Result<Vec<String>, ServerError> {
+        match self.http.get::<Vec<u8>>(call).await? {
+            None => Ok(Vec::new()),
+            Some(body) => wire::words(&body).map_err(|problem| ServerError { call: call.name(), problem }),
+        }
+    }
+
     /// The object that a call reads; 204 is an error.
     pub(super) async fn one<T: FromObject>(&self, call: &Call) -> Result<T, ServerError> {
         let fail = |problem| ServerError { call: call.name(), problem };
