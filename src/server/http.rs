@@ -15,6 +15,7 @@ use super::body::Body;
 use super::call::{Call, Repeat, Route};
 use super::connect::{self, ClientError};
 use super::cookies::Cookies;
+use super::early::{EarlyConnections, Places};
 use super::error::{ServerError, ServerProblem};
 use super::failed;
 use super::gate::{Gate, Reach};
@@ -38,6 +39,8 @@ pub(super) struct Http {
     tls: Tls,
     /// `None` between [`Http::close`] and the next call.
     client: Mutex<Option<reqwest::Client>>,
+    /// What its first calls go over.
+    early: EarlyConnections,
     base: Url,
     auth: Auth,
     timeout: Duration,
@@ -54,6 +57,7 @@ impl Http {
         let http = Self {
             tls,
             client: Mutex::default(),
+            early: EarlyConnections::default(),
             base: settings.url.clone(),
             auth: settings.auth.clone(),
             timeout: settings.timeout,
@@ -63,7 +67,7 @@ impl Http {
             sent: Mutex::default(),
             api_answered: AtomicBool::new(false),
         };
-        let first = http.new_client()?;
+        let first = http.new_kept_client()?;
         *http.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(first);
         Ok(http)
     }
@@ -72,6 +76,33 @@ impl Http {
     /// runtime that drives it lets go of it.
     pub(super) fn close(&self) {
         drop(self.client.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.early.close();
+    }
+
+    /// Makes the connections that the first calls need, up to TLS, and has the sign-in get what it needs: no request is sent. What goes
+    /// wrong is told by the call that comes to it.
+    pub(super) fn connect_early(&self) -> impl Future<Output = ()> + Send + use<> {
+        // Two calls at the same time need two connections of HTTP/1.1.
+        let count = if self.versions.offers_2() && self.base.scheme() == "https" { 1 } else { 2 };
+        let places = Places::default();
+        let client = self.client_builder().and_then(|builder| Ok(builder.connector_layer(places.clone()).build()?)).ok();
+        if client.is_some() {
+            self.early.await_from(&places, count);
+        }
+        let (base, sign_in) = (self.base.clone(), self.auth.prepare());
+        async move {
+            let connect = async {
+                match client {
+                    Some(client) if count == 1 => drop(client.get(base).send().await),
+                    Some(client) => drop(tokio::join!(client.get(base.clone()).send(), client.get(base).send())),
+                    None => {}
+                }
+            };
+            let ((), prepared) = tokio::join!(connect, sign_in);
+            if let Err(error) = prepared {
+                tracing::debug!("the sign-in is not prepared: {error}");
+            }
+        }
     }
 
     /// The connections for a call. One that changes the server gets a connection of its own, which ends with it: an idle one
@@ -84,14 +115,22 @@ impl Http {
         let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         match &*kept {
             Some(client) => Ok(client.clone()),
-            None => Ok(kept.insert(self.new_client()?).clone()),
+            None => Ok(kept.insert(self.new_kept_client()?).clone()),
         }
     }
 
     fn new_client(&self) -> Result<reqwest::Client, ClientError> {
+        Ok(self.client_builder()?.build()?)
+    }
+
+    fn new_kept_client(&self) -> Result<reqwest::Client, ClientError> {
+        Ok(self.client_builder()?.connector_layer(self.early.clone()).build()?)
+    }
+
+    fn client_builder(&self) -> Result<reqwest::ClientBuilder, ClientError> {
         let is_plain = self.base.scheme() == "http";
         let shows_certificate = self.auth.is_bound_to_tls();
-        connect::client(&self.tls.client, self.versions.offered(), is_plain, self.proxy.as_ref(), shows_certificate)
+        connect::builder(&self.tls.client, self.versions.offered(), is_plain, self.proxy.as_ref(), shows_certificate)
     }
 
     /// The virtual folder.

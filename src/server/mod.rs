@@ -15,6 +15,7 @@ mod connect;
 mod connection;
 mod cookies;
 mod detail;
+mod early;
 pub mod error;
 mod failed;
 #[cfg(feature = "fuzzing")]

@@ -63,6 +63,7 @@ async fn speak<S>(stream: S, connection: usize, state: Arc<State>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    state.connected();
     let cut = Arc::new(Notify::new());
     let service = service_fn({
         let cut = Arc::clone(&cut);
@@ -118,6 +119,7 @@ async fn respond(
             pending().await
         }
         Delivery::Send(outgoing) => {
+            state.released().await;
             state.answered(number, outgoing.status);
             // The query stays out: a challenge is no secret, but it has no business in logs either.
             tracing::debug!(connection, number, method = %head.method, status = outgoing.status, "answered");
