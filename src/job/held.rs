@@ -171,7 +171,7 @@ impl HeldCard {
     /// Whether a challenge may be taken before it is known that there is something to answer it for.
     #[must_use]
     pub fn challenge_may_be_early(&self) -> bool {
-        self.card.challenge_may_be_early()
+        self.gives_challenge() && self.card.challenge_may_be_early()
     }
 
     /// The parameters that name this card to the server, by its record where that is known, with the challenge that it is

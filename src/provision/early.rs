@@ -13,26 +13,29 @@ use crate::job::{Cause, Step, challenge};
 
 /// What is known when the server begins to look up its records.
 #[derive(Debug, Clone, Copy)]
-struct Known {
+pub(super) struct Known {
     /// How the right to set the PIN will be proved.
-    authority: Authority,
+    pub authority: Authority,
     /// Where the yes comes from.
-    standing: Standing,
+    pub standing: Standing,
     /// The records are here: there is nothing to look up.
-    has_records: bool,
-    /// The journal has the card claimed, and earlier jobs have left nothing in doubt on it.
-    is_clear: bool,
+    pub has_records: bool,
+    /// The journal has the card claimed for this job.
+    pub is_claimed: bool,
+    /// Earlier jobs have left nothing in doubt on the card.
+    pub is_clear: bool,
     /// The card gives a challenge that may be early.
-    card_allows: bool,
+    pub card_allows: bool,
 }
 
 /// Whether the challenge may be taken while the server looks up its records. It costs no try, but ends with a reset of the card, whatever
 /// the records say: so only where the job will most likely go on, and where nobody has to be asked first. The server's answer needs
 /// nothing that a person types; a new PIN that a person is to make up is told by the records, and the card is let go of then.
-fn may_be_early(known: Known) -> bool {
+pub(super) fn may_be_early(known: Known) -> bool {
     known.authority == Authority::Server
         && known.standing == Standing::Given
         && !known.has_records
+        && known.is_claimed
         && known.is_clear
         && known.card_allows
 }
@@ -64,8 +67,9 @@ pub(super) fn look_up(
         authority,
         standing: desk.supplier.standing(),
         has_records: given.assignment.is_some(),
+        is_claimed: log.has_claim(),
         is_clear: log.is_clear(),
-        card_allows: card.gives_challenge() && card.challenge_may_be_early(),
+        card_allows: card.challenge_may_be_early(),
     };
     if !may_be_early(known) {
         return Ok(None);
@@ -131,6 +135,7 @@ mod tests {
         authority: Authority::Server,
         standing: Standing::Given,
         has_records: false,
+        is_claimed: true,
         is_clear: true,
         card_allows: true,
     };
@@ -143,6 +148,7 @@ mod tests {
             Known { standing: Standing::Ask, ..ALL },
             Known { standing: Standing::Nobody, ..ALL },
             Known { has_records: true, ..ALL },
+            Known { is_claimed: false, ..ALL },
             Known { is_clear: false, ..ALL },
             Known { card_allows: false, ..ALL },
         ]);

@@ -62,9 +62,8 @@ impl Network {
     /// Drives a call to its end, and whatever was begun with it, looking up for `watch` in between. Dropping the call closes what it had
     /// open.
     pub fn wait<T>(&mut self, call: impl Future<Output = Result<T, Cause>>, watch: Watch<'_>) -> Result<T, Cause> {
-        let runtime = self
-            .take()
-            .map_err(|source| ServerError { call: "any call", problem: ServerProblem::Runtime(source) })?;
+        let runtime =
+            self.take().map_err(|source| ServerError { call: "any call", problem: ServerProblem::Runtime(source) })?;
         let result = runtime.block_on(async {
             let mut call = pin!(call);
             loop {

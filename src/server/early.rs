@@ -233,7 +233,14 @@ mod tests {
         let failing = Places::default();
         early.await_from(&failing, 1);
         block_on(async {
-            assert!(!failing.layer(Counting { fails: true, ..Counting::default() }).call(()).await.unwrap_err().is::<Kept>());
+            assert!(
+                !failing
+                    .layer(Counting { fails: true, ..Counting::default() })
+                    .call(())
+                    .await
+                    .unwrap_err()
+                    .is::<Kept>()
+            );
             assert_eq!(using.call(()).await.unwrap(), 0);
 
             let old = Places::default();

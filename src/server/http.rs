@@ -85,7 +85,8 @@ impl Http {
         // Two calls at the same time need two connections of HTTP/1.1.
         let count = if self.versions.offers_2() && self.base.scheme() == "https" { 1 } else { 2 };
         let places = Places::default();
-        let client = self.client_builder().and_then(|builder| Ok(builder.connector_layer(places.clone()).build()?)).ok();
+        let client =
+            self.client_builder().and_then(|builder| Ok(builder.connector_layer(places.clone()).build()?)).ok();
         if client.is_some() {
             self.early.await_from(&places, count);
         }

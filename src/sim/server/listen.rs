@@ -66,7 +66,7 @@ where
     state.connected();
     let cut = Arc::new(Notify::new());
     let service = service_fn({
-        let cut = Arc::clone(&cut);
+        let (state, cut) = (Arc::clone(&state), Arc::clone(&cut));
         move |request| respond(request, connection, Arc::clone(&state), Arc::clone(&cut))
     });
     let builder = Builder::new(TokioExecutor::new());
@@ -78,6 +78,7 @@ where
         }
     })
     .await;
+    state.disconnected();
 }
 
 async fn respond(

@@ -66,6 +66,7 @@ pub(super) struct Inner {
     seen: Vec<SeenRequest>,
     faults: Vec<Fault>,
     connections: usize,
+    ended: usize,
 }
 
 /// A running stand-in's data; shared by the server thread and the test.
@@ -87,6 +88,7 @@ impl State {
             seen: Vec::new(),
             faults: Vec::new(),
             connections: 0,
+            ended: 0,
         };
         Self { inner: Mutex::new(inner), holds: watch::Sender::new(false) }
     }
@@ -201,9 +203,21 @@ impl State {
         self.lock().connections
     }
 
+    /// How many of them are open.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        let inner = self.lock();
+        inner.connections - inner.ended
+    }
+
     /// Note a connection.
     pub(super) fn connected(&self) {
         self.lock().connections += 1;
+    }
+
+    /// Note its end.
+    pub(super) fn disconnected(&self) {
+        self.lock().ended += 1;
     }
 
     /// Hold back all answers, or let them go. Calls are noted when they come.

@@ -9,6 +9,7 @@ pub mod helper;
 pub mod kept;
 #[cfg(feature = "sim")]
 pub mod provisioning;
+pub mod relay;
 pub mod repository;
 #[cfg(feature = "fuzzing")]
 pub mod seeds;

@@ -49,6 +49,8 @@ pub struct Lines {
     pub server: String,
     /// In `[card]`.
     pub card: String,
+    /// In the profile's `admin`.
+    pub admin: String,
 }
 
 impl JobSetup {
@@ -74,7 +76,7 @@ impl JobSetup {
             ca.path(),
             lines.server,
             lines.card,
-            kind.profile()
+            kind.profile().replace("admin = {}", &format!("admin = {{ {} }}", lines.admin))
         );
         let config = Config::from_toml(&text).unwrap();
         let issuer = issuer(&config);
