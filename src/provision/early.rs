@@ -45,7 +45,7 @@ pub(super) struct Early(Result<Option<Challenge>, Cause>);
 
 impl Early {
     /// What came of it, now that the job has come to the challenge.
-    pub(super) fn is_due(self, card: &mut HeldCard) -> Result<Option<Challenge>, Cause> {
+    pub(super) fn take(self, card: &mut HeldCard) -> Result<Option<Challenge>, Cause> {
         card.at(Step::Challenge);
         self.0
     }

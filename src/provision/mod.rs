@@ -257,7 +257,7 @@ fn steps(
 
     let question = Question { pin: !given.has_pin(), answer };
     let challenge = match early {
-        Some(early) => early.is_due(card)?,
+        Some(early) => early.take(card)?,
         None => {
             enter(desk, card, Step::Challenge)?;
             take_challenge(card, authority, question.pin)?

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use hyper_util::client::legacy::connect as library;
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tower_layer::Layer;
@@ -67,7 +68,22 @@ impl Places {
 /// What a client whose connections are kept for another one is told instead.
 #[derive(Debug, Error)]
 #[error("the connection is kept for a later request")]
-struct Kept;
+struct Kept {
+    /// HTTP/2 was agreed on: all calls go over this one.
+    is_http_2: bool,
+}
+
+/// Whether a connection was made and kept, over which one call at a time can go.
+pub(super) fn needs_another(ended: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(ended);
+    while let Some(error) = cause {
+        if let Some(kept) = error.downcast_ref::<Kept>() {
+            return !kept.is_http_2;
+        }
+        cause = error.source();
+    }
+    false
+}
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -92,7 +108,7 @@ pub(super) struct Making<S> {
 impl<S, R> Service<R> for Making<S>
 where
     S: Service<R, Error = BoxError>,
-    S::Response: Send + 'static,
+    S::Response: library::Connection + Send + 'static,
     S::Future: Send + 'static,
 {
     type Response = S::Response;
@@ -106,12 +122,13 @@ where
     fn call(&mut self, target: R) -> Self::Future {
         let (place, connect) = (self.places.list().pop_front(), self.inner.call(target));
         Box::pin(async move {
-            let stream: Box<dyn Any + Send> = Box::new(connect.await?);
+            let stream = connect.await?;
+            let is_http_2 = library::Connection::connected(&stream).is_negotiated_h2();
             if let Some(place) = place {
                 // Whoever does not wait for it any more has it closed.
-                let _ = place.send(Connection { made: Instant::now(), stream });
+                let _ = place.send(Connection { made: Instant::now(), stream: Box::new(stream) });
             }
-            Err(Kept.into())
+            Err(Kept { is_http_2 }.into())
         })
     }
 }
@@ -174,7 +191,19 @@ mod tests {
 
     use super::*;
 
-    /// Connects to a number: how often it was called.
+    /// A connection that knows its number.
+    #[derive(Debug, PartialEq)]
+    struct Numbered(usize);
+
+    impl library::Connection for Numbered {
+        fn connected(&self) -> library::Connected {
+            let connected = library::Connected::new();
+            // The second one speaks HTTP/2.
+            if self.0 == 1 { connected.negotiated_h2() } else { connected }
+        }
+    }
+
+    /// Makes connections.
     #[derive(Clone, Default)]
     struct Counting {
         calls: Arc<AtomicUsize>,
@@ -182,9 +211,9 @@ mod tests {
     }
 
     impl Service<()> for Counting {
-        type Response = usize;
+        type Response = Numbered;
         type Error = BoxError;
-        type Future = std::future::Ready<Result<usize, BoxError>>;
+        type Future = std::future::Ready<Result<Numbered, BoxError>>;
 
         fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
             Poll::Ready(Ok(()))
@@ -192,7 +221,7 @@ mod tests {
 
         fn call(&mut self, (): ()) -> Self::Future {
             let number = self.calls.fetch_add(1, Ordering::Relaxed);
-            std::future::ready(if self.fails { Err("no".into()) } else { Ok(number) })
+            std::future::ready(if self.fails { Err("no".into()) } else { Ok(Numbered(number)) })
         }
     }
 
@@ -206,11 +235,14 @@ mod tests {
         let (mut making, mut using) = (places.layer(counting.clone()), early.layer(counting.clone()));
         early.await_from(&places, 1);
         block_on(async {
-            assert!(making.call(()).await.unwrap_err().is::<Kept>());
-            assert_eq!(using.call(()).await.unwrap(), 0, "the early one");
-            assert_eq!(using.call(()).await.unwrap(), 1, "one of its own");
+            let ended = making.call(()).await.unwrap_err();
+            assert!(ended.is::<Kept>() && needs_another(&*ended));
+            assert_eq!(using.call(()).await.unwrap(), Numbered(0), "the early one");
+            let ended = making.call(()).await.unwrap_err();
+            assert!(ended.is::<Kept>() && !needs_another(&*ended), "nobody waits for it");
+            assert_eq!(using.call(()).await.unwrap(), Numbered(2), "one of its own");
         });
-        assert_eq!(counting.calls.load(Ordering::Relaxed), 2);
+        assert_eq!(counting.calls.load(Ordering::Relaxed), 3);
     }
 
     #[test]
@@ -220,7 +252,7 @@ mod tests {
         early.await_from(&places, 1);
         block_on(async {
             let (used, made) = tokio::join!(using.call(()), making.call(()));
-            assert_eq!(used.unwrap(), 0);
+            assert_eq!(used.unwrap(), Numbered(0));
             assert!(made.is_err());
         });
         assert_eq!(counting.calls.load(Ordering::Relaxed), 1);
@@ -233,27 +265,22 @@ mod tests {
         let failing = Places::default();
         early.await_from(&failing, 1);
         block_on(async {
-            assert!(
-                !failing
-                    .layer(Counting { fails: true, ..Counting::default() })
-                    .call(())
-                    .await
-                    .unwrap_err()
-                    .is::<Kept>()
-            );
-            assert_eq!(using.call(()).await.unwrap(), 0);
+            let mut making = failing.layer(Counting { fails: true, ..Counting::default() });
+            let ended = making.call(()).await.unwrap_err();
+            assert!(!ended.is::<Kept>() && !needs_another(&*ended));
+            assert_eq!(using.call(()).await.unwrap(), Numbered(0));
 
             let old = Places::default();
             early.await_from(&old, 1);
             let made = Instant::now().checked_sub(FRESH).unwrap();
-            assert!(old.list().pop_front().unwrap().send(Connection { made, stream: Box::new(77_usize) }).is_ok());
-            assert_eq!(using.call(()).await.unwrap(), 1);
+            assert!(old.list().pop_front().unwrap().send(Connection { made, stream: Box::new(Numbered(77)) }).is_ok());
+            assert_eq!(using.call(()).await.unwrap(), Numbered(1));
 
             let forgotten = Places::default();
             early.await_from(&forgotten, 1);
             early.close();
             assert!(forgotten.layer(Counting::default()).call(()).await.is_err());
-            assert_eq!(using.call(()).await.unwrap(), 2);
+            assert_eq!(using.call(()).await.unwrap(), Numbered(2));
         });
     }
 }

@@ -13,6 +13,7 @@ mod certificate;
 mod client;
 mod connect;
 mod connection;
+mod connections;
 mod cookies;
 mod detail;
 mod early;

@@ -55,11 +55,12 @@ fn at_challenges(inserted: &InsertedCard, setup: &JobSetup, holds: bool) -> Arc<
 
 #[test]
 fn the_connection_is_made_while_the_card_is_identified() {
-    for (version, needed) in [("auto", 1), ("1.1", 2)] {
+    // The server that has no HTTP/2 is only told by TLS.
+    for (version, http2, needed) in [("auto", true, 1), ("auto", false, 2), ("1.1", true, 2)] {
         for kind in [Kind::Gids, Kind::Piv] {
             let authority = if kind == Kind::Gids { "server" } else { "puk" };
             let lines = Lines { server: format!("http_version = \"{version}\""), ..Lines::default() };
-            let mut setup = JobSetup::with(kind, authority, &lines, |_| {});
+            let mut setup = JobSetup::with(kind, authority, &lines, |server| server.http2 = http2);
             let inserted = InsertedCard::new(kind);
             let (state, early) = (setup.server.shared_state(), Arc::new(Mutex::new(None)));
             let noted = Arc::clone(&early);
