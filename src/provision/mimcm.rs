@@ -65,18 +65,28 @@ impl MimCm {
         &self.client
     }
 
-    /// Time spent waiting for the server.
+    /// Time spent waiting for the server. What it does while nobody waits is no part of it.
     #[must_use]
     pub fn waited(&self) -> Duration {
         self.waited
+    }
+
+    /// Begins something that nobody waits for yet. Where that can't be, it is done when it is waited for.
+    fn begin<T: Send + 'static>(&mut self, work: impl Future<Output = T> + Send + 'static) -> Option<JoinHandle<T>> {
+        self.is_open = true;
+        let task = self.network.begin(work);
+        if task.is_none() {
+            // Its runtime is gone, and the connections with it.
+            self.client.close();
+        }
+        task
     }
 }
 
 impl Issuer for MimCm {
     fn connect(&mut self) {
         if !self.is_open {
-            self.is_open = true;
-            self.network.begin(self.client.connect_early());
+            self.begin(self.client.connect_early());
         }
     }
 
@@ -84,9 +94,8 @@ impl Issuer for MimCm {
         if self.begun.as_ref().is_some_and(|begun| begun.is_of(card, wanted)) {
             return;
         }
-        self.is_open = true;
         let (client, rules, of) = (Arc::clone(&self.client), self.rules.clone(), card.clone());
-        let task = self.network.begin(async move { resolve(&client, &rules, &of, wanted).await });
+        let task = self.begin(async move { resolve(&client, &rules, &of, wanted).await });
         self.begun = task.map(|task| LookUp { card: card.clone(), wanted, task });
     }
 

@@ -62,6 +62,8 @@ pub struct Surroundings<'a> {
     pub elsewhere: Option<&'a dyn OtherJournal>,
     /// Whether a secret could be had: from a file or descriptor, or from a person at a terminal.
     pub can_supply: &'a dyn Fn(Need) -> bool,
+    /// Whether the yes is said beforehand: then the challenge may be early, and the card sees it also where the records stop the job.
+    pub is_agreed: bool,
     /// Set by Ctrl-C.
     pub interrupted: &'a AtomicBool,
 }
@@ -121,7 +123,7 @@ fn draw(
     take_by_profile(held, job, log.known_atrs())?;
     let known = Known {
         authority: choose(&job.rules, held)?,
-        standing: Standing::Given,
+        standing: if around.is_agreed { Standing::Given } else { Standing::Ask },
         has_records: false,
         is_claimed: around.journal.is_some(),
         is_clear: log.is_clear(),

@@ -21,10 +21,10 @@ use tower_service::Service;
 /// One that was made longer ago is not used: servers close those on which nothing is asked.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// A connection, of the type that the library has for it and does not name.
+/// What has come of making a connection. It has the type that the library has for it and does not name.
 struct Connection {
-    made: Instant,
-    stream: Box<dyn Any + Send>,
+    ended: Instant,
+    made: Result<Box<dyn Any + Send>, BoxError>,
 }
 
 /// The connections of one client that are made before they are needed. Copies are the same.
@@ -69,16 +69,16 @@ impl Places {
 #[derive(Debug, Error)]
 #[error("the connection is kept for a later request")]
 struct Kept {
-    /// HTTP/2 was agreed on: all calls go over this one.
-    is_http_2: bool,
+    /// There is a connection, and one call at a time can go over it: no HTTP/2.
+    needs_another: bool,
 }
 
-/// Whether a connection was made and kept, over which one call at a time can go.
+/// Whether a connection was made and kept that can't serve two calls at the same time.
 pub(super) fn needs_another(ended: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(ended);
     while let Some(error) = cause {
         if let Some(kept) = error.downcast_ref::<Kept>() {
-            return !kept.is_http_2;
+            return kept.needs_another;
         }
         cause = error.source();
     }
@@ -122,13 +122,15 @@ where
     fn call(&mut self, target: R) -> Self::Future {
         let (place, connect) = (self.places.list().pop_front(), self.inner.call(target));
         Box::pin(async move {
-            let stream = connect.await?;
-            let is_http_2 = library::Connection::connected(&stream).is_negotiated_h2();
+            let stream = connect.await;
+            let is_http_2 = |stream| library::Connection::connected(stream).is_negotiated_h2();
+            let needs_another = stream.as_ref().is_ok_and(|stream| !is_http_2(stream));
             if let Some(place) = place {
+                let made = stream.map(|stream| Box::new(stream) as Box<dyn Any + Send>);
                 // Whoever does not wait for it any more has it closed.
-                let _ = place.send(Connection { made: Instant::now(), stream: Box::new(stream) });
+                let _ = place.send(Connection { ended: Instant::now(), made });
             }
-            Err(Kept { is_http_2 }.into())
+            Err(Kept { needs_another }.into())
         })
     }
 }
@@ -142,8 +144,8 @@ impl<S> Layer<S> for EarlyConnections {
     }
 }
 
-/// Uses an early connection, also one that has yet to come about. Connects where there is none, and where it has failed: what is wrong
-/// with the server is told by the call that comes to it.
+/// Uses an early connection, also one that has yet to come about. Why it did not come about is told as if it had been made now: a server
+/// or proxy that refuses us is not asked twice. Connects where there is none, or none that is fresh.
 #[derive(Clone)]
 pub(super) struct Using<S> {
     inner: S,
@@ -171,13 +173,19 @@ where
         let (mut inner, early) = (std::mem::replace(&mut self.inner, copy), self.early.clone());
         Box::pin(async move {
             while let Some(coming) = early.next() {
-                match coming.await {
-                    Ok(Connection { made, stream }) if made.elapsed() < FRESH => {
+                let fresh = coming.await.ok().filter(|connection| connection.ended.elapsed() < FRESH);
+                match fresh.map(|connection| connection.made) {
+                    Some(Ok(stream)) => {
                         if let Ok(stream) = stream.downcast::<S::Response>() {
                             return Ok(*stream);
                         }
                     }
-                    Ok(_) | Err(_) => {}
+                    Some(Err(error)) => {
+                        // The others were made in the same moment: a repeat makes its own.
+                        early.close();
+                        return Err(error);
+                    }
+                    None => {}
                 }
             }
             inner.call(target).await
@@ -259,28 +267,39 @@ mod tests {
     }
 
     #[test]
-    fn one_that_has_failed_or_is_old_or_forgotten_is_replaced_by_the_calls_own() {
+    fn one_that_is_old_or_forgotten_is_replaced_by_the_calls_own() {
         let (early, counting) = (EarlyConnections::default(), Counting::default());
         let mut using = early.layer(counting.clone());
-        let failing = Places::default();
-        early.await_from(&failing, 1);
         block_on(async {
-            let mut making = failing.layer(Counting { fails: true, ..Counting::default() });
-            let ended = making.call(()).await.unwrap_err();
-            assert!(!ended.is::<Kept>() && !needs_another(&*ended));
-            assert_eq!(using.call(()).await.unwrap(), Numbered(0));
-
             let old = Places::default();
             early.await_from(&old, 1);
-            let made = Instant::now().checked_sub(FRESH).unwrap();
-            assert!(old.list().pop_front().unwrap().send(Connection { made, stream: Box::new(Numbered(77)) }).is_ok());
-            assert_eq!(using.call(()).await.unwrap(), Numbered(1));
+            let ended = Instant::now().checked_sub(FRESH).unwrap();
+            let connection = Connection { ended, made: Ok(Box::new(Numbered(77))) };
+            assert!(old.list().pop_front().unwrap().send(connection).is_ok());
+            assert_eq!(using.call(()).await.unwrap(), Numbered(0));
 
             let forgotten = Places::default();
             early.await_from(&forgotten, 1);
             early.close();
             assert!(forgotten.layer(Counting::default()).call(()).await.is_err());
-            assert_eq!(using.call(()).await.unwrap(), Numbered(2));
+            assert_eq!(using.call(()).await.unwrap(), Numbered(1));
+        });
+    }
+
+    #[test]
+    fn why_one_did_not_come_about_is_told_once_and_by_the_call() {
+        let (early, places, counting) = (EarlyConnections::default(), Places::default(), Counting::default());
+        let (failing, mut using) = (Counting { fails: true, ..Counting::default() }, early.layer(counting.clone()));
+        let mut making = places.layer(failing);
+        early.await_from(&places, 2);
+        block_on(async {
+            for _ in 0..2 {
+                let ended = making.call(()).await.unwrap_err();
+                assert!(ended.is::<Kept>() && !needs_another(&*ended));
+            }
+            assert_eq!(using.call(()).await.unwrap_err().to_string(), "no");
+            assert_eq!(counting.calls.load(Ordering::Relaxed), 0, "the server was not asked again");
+            assert_eq!(using.call(()).await.unwrap(), Numbered(0), "a repeat is its own");
         });
     }
 }

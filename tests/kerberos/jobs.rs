@@ -109,7 +109,7 @@ fn a_person_sets_a_pin_with_the_tickets_of_kinit() {
     place.configure("timeout = \"50s\"", "");
     let stranger = place.pcscd.insert(1, Stranger);
     let run = place.command_on(&alice, &other.display().to_string(), &["--reader", "00 01"]);
-    run.exits(4).says("of no known family").within(Duration::from_secs(20));
+    run.exits(3).says("of no known family").within(Duration::from_secs(20));
     drop(stranger);
     place.pcscd.wait_for_card(1, false);
     place.configure("timeout = \"5s\"", "");

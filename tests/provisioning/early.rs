@@ -75,9 +75,10 @@ fn the_connection_is_made_while_the_card_is_identified() {
             });
             setup.run(&inserted, &mut Person { at_hand: vec![], ..Person::knowing() }).ok(version);
             assert_eq!(*early.lock().unwrap(), Some((0, 0)), "{kind:?} {version}");
-            // As many as ever, and none beside those.
-            let sessions = if kind == Kind::Gids { 1 } else { 2 };
-            assert_eq!(setup.server.state().connections(), needed * sessions, "{kind:?} {version}");
+            // As many as ever, and none beside those. A card that is let go of in between gets new ones.
+            let made = setup.server.state().connections();
+            let most = if kind == Kind::Gids { needed } else { 2 * needed };
+            assert!((needed..=most).contains(&made), "{kind:?} {version}: {made}");
             until("the end of each", || setup.server.state().open_connections() == 0);
             setup.assert_no_violations(version);
         }

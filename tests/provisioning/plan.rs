@@ -18,6 +18,7 @@ fn planned(setup: &JobSetup, inserted: &InsertedCard) -> Plan {
         journal: setup.journal.as_ref(),
         elsewhere: None,
         can_supply: &|_| true,
+        is_agreed: true,
         interrupted: &AtomicBool::new(false),
     };
     plan(&setup.job(), around, &mut client).unwrap()
