@@ -63,6 +63,12 @@ impl Client {
         Ok(Self { http: Http::new(tls.map_err(SetupError::from)?, settings)?, shown })
     }
 
+    /// What makes the connections that the first calls need, and gets what signs them in where others have to be asked for that: to be
+    /// driven by the runtime that drives the calls. It sends no request, and what goes wrong is told by the call that comes to it.
+    pub fn connect_early(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.http.connect_early()
+    }
+
     /// Forgets the connections: what they have read goes with the runtime that drives them. The next call opens a new one.
     pub fn close(&self) {
         self.http.close();

@@ -13,8 +13,10 @@ mod certificate;
 mod client;
 mod connect;
 mod connection;
+mod connections;
 mod cookies;
 mod detail;
+mod early;
 pub mod error;
 mod failed;
 #[cfg(feature = "fuzzing")]

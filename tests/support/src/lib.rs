@@ -11,6 +11,7 @@ pub mod kept;
 pub mod openssl;
 #[cfg(feature = "sim")]
 pub mod provisioning;
+pub mod relay;
 pub mod repository;
 #[cfg(feature = "fuzzing")]
 pub mod seeds;
