@@ -11,6 +11,8 @@
     missing_docs
 )]
 
+#[path = "early.rs"]
+mod early;
 #[path = "journal.rs"]
 mod journal;
 #[path = "spread.rs"]
@@ -94,8 +96,11 @@ impl Bench {
         let listed = Pair { name: "list the readers, one card", ..listing() };
         drop(inserted);
         self.pcscd.wait_for_card(0, false);
-        let _inserted = self.pcscd.insert_slow(0, self.card.clone(), CARD_DELAY);
+        let inserted = self.pcscd.insert_slow(0, self.card.clone(), CARD_DELAY);
         let slow = self.enroll("set the PIN, 10 ms per APDU");
+        drop(inserted);
+        self.pcscd.wait_for_card(0, false);
+        let overlap = early::measure(&self.pcscd, self.rounds);
 
         let parts = Parts::of(&enroll.ours);
         println!("{} rounds in turns; median (min to max)\n", self.rounds);
@@ -111,6 +116,7 @@ impl Bench {
             "admin key on its command line. `pinwright readers` also asks a card who it is; `opensc-tool -l` does not."
         );
 
+        overlap.print();
         let journal = journal::measure(self.rounds);
         journal.print();
         let report = json!({
@@ -119,12 +125,14 @@ impl Bench {
             "versions": self.versions(),
             "pairs": [slow.json(), enroll.json(), empty.json(), listed.json()],
             "enroll_parts_ms": parts.json(),
+            "overlap": overlap.json(),
             "journal": journal.json(),
         });
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench.json");
         std::fs::write(&path, format!("{report:#}\n")).expect("the report is written");
         println!("\n{}", path.display());
         journal.insist();
+        overlap.insist();
     }
 
     fn enroll(&self, name: &'static str) -> Pair {

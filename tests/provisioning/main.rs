@@ -8,6 +8,7 @@ mod already_done;
 mod card_answers;
 mod codes;
 mod consent;
+mod early;
 mod elsewhere;
 mod good;
 mod held;

@@ -23,6 +23,7 @@ fn planned_where(setup: &JobSetup, inserted: &InsertedCard, can_supply: &dyn Fn(
         journal: setup.journal.as_ref(),
         elsewhere: None,
         can_supply,
+        is_agreed: true,
         interrupted: &AtomicBool::new(false),
     };
     plan(&setup.job(), around, &mut client).unwrap()
@@ -242,7 +243,7 @@ fn a_plan_follows_the_rules() {
         ("user_pin_options = { 2 = \"server\" }", "", 2),
         ("", "admin_key = \"default\"", 2),
     ] {
-        let lines = Lines { server: server.to_owned(), card: card.to_owned() };
+        let lines = Lines { server: server.to_owned(), card: card.to_owned(), ..Lines::default() };
         let mut setup = JobSetup::with(Kind::Gids, "server", &lines, user(option));
         let inserted = InsertedCard::new(Kind::Gids);
         compare(&format!("{server} {card}"), &mut setup, &inserted, &mut Person::default());
@@ -277,7 +278,7 @@ fn a_plan_tells_that_nobody_can_type_the_pin() {
 /// The route through a request needs one, whoever proves the right to set the PIN.
 #[test]
 fn a_plan_tells_that_a_fixed_route_has_no_request() {
-    let lines = Lines { server: "pin_route = \"request\"".to_owned(), card: String::new() };
+    let lines = Lines { server: "pin_route = \"request\"".to_owned(), ..Lines::default() };
     let mut setup = JobSetup::with(Kind::Gids, "current-pin", &lines, |settings| settings.requests.clear());
     let inserted = InsertedCard::new(Kind::Gids);
     assert!(planned(&setup, &inserted).obstacle.is_some());

@@ -54,6 +54,8 @@ pub struct Lines {
     pub server: String,
     /// In `[card]`.
     pub card: String,
+    /// In the profile's `admin`.
+    pub admin: String,
 }
 
 impl JobSetup {
@@ -79,7 +81,7 @@ impl JobSetup {
             ca.path(),
             lines.server,
             lines.card,
-            kind.profile()
+            kind.profile().replace("admin = {}", &format!("admin = {{ {} }}", lines.admin))
         );
         let config = Config::from_toml(&text).unwrap();
         let issuer = issuer(&config);
