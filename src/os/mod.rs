@@ -24,6 +24,8 @@ pub mod start_anew;
 pub mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(feature = "kerberos")]
+pub mod tickets;
 pub mod unit;
 pub mod unit_log;
 

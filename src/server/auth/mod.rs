@@ -166,6 +166,17 @@ impl Auth {
         }
     }
 
+    /// Kerberos, where it has a part in it: at the server or at AD FS.
+    #[cfg(feature = "kerberos")]
+    #[must_use]
+    pub fn kerberos(&self) -> Option<&Negotiate> {
+        match self {
+            Self::None | Self::Bearer(_) => None,
+            Self::Adfs(adfs) => adfs.kerberos(),
+            Self::Negotiate(negotiate) => Some(negotiate),
+        }
+    }
+
     /// Whether there is something to prove it with now, and what, in words. Nobody is asked for a ticket.
     ///
     /// # Errors

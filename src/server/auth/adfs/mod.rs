@@ -16,7 +16,7 @@ mod transport;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::header::HeaderValue;
 use url::Url;
@@ -138,6 +138,23 @@ impl Adfs {
             #[cfg(feature = "kerberos")]
             Proof::Keytab(_) => None,
         }
+    }
+
+    /// Kerberos, where the agent proves by a keytab who it is.
+    #[cfg(feature = "kerberos")]
+    #[must_use]
+    pub fn kerberos(&self) -> Option<&Negotiate> {
+        match &self.own.as_ref()?.proof {
+            Proof::Certificate(_) => None,
+            Proof::Keytab(negotiate) => Some(negotiate),
+        }
+    }
+
+    /// Until when the agent's own token is valid, where it has one now.
+    #[must_use]
+    pub fn own_token_until(&self) -> Option<SystemTime> {
+        let kept = self.own.as_ref()?.kept.try_lock().ok()?;
+        kept.as_ref().map(Tokens::expires)
     }
 
     /// The keytab with which the agent proves who it is.
