@@ -57,7 +57,7 @@ pub(super) fn tell(auth: &Auth, now: SystemTime, findings: &mut Findings) {
 
 /// One line on a person's sign-in at AD FS. One that can't be read is told of as the setting that it is.
 fn tell_of_adfs(adfs: &Adfs, now: SystemTime, findings: &mut Findings) {
-    let Some(Ok(kept)) = adfs.token_file().map(|_| adfs.kept()) else { return };
+    let Some(Ok(kept)) = adfs.token_place().map(|_| adfs.kept()) else { return };
     if let Some(account) = kept.account() {
         findings.name(Name::User(account));
     }
@@ -97,7 +97,7 @@ fn login() -> String {
 /// One line on the agent's own token of AD FS, once the sign-in was tried.
 pub(super) fn tell_of_own(auth: &Auth, findings: &mut Findings) {
     let Auth::Adfs(adfs) = auth else { return };
-    if adfs.token_file().is_some() {
+    if adfs.token_place().is_some() {
         return;
     }
     match adfs.own_token_until().map(|until| from_now(until, SystemTime::now()).unwrap_or_default()) {

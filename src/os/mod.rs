@@ -11,6 +11,7 @@ pub mod clock;
 pub mod descriptor;
 pub mod endpoint;
 pub mod files;
+pub mod keyring;
 pub mod loaded;
 pub mod log;
 pub mod machine;

@@ -17,7 +17,7 @@ pub use self::adfs::error::AdfsError;
 pub use self::adfs::own_error::{OwnError, Showed};
 pub use self::adfs::refusal::{Refusal, RefusalKind};
 pub use self::adfs::{
-    Adfs, AdfsSettings, Authorization, Device, Listener, Page, Pages, Paging, Reply, Replying, Tokens, Transport,
+    Adfs, AdfsSettings, Authorization, Device, Listener, Page, Pages, Paging, Place, Reply, Replying, Tokens, Transport,
 };
 use self::anonymous::Anonymous;
 use self::bearer::Bearer;
