@@ -33,6 +33,7 @@ pub use self::lifetime::Lifetime;
 pub use self::means::OwnMeans;
 pub use self::offered::Offered;
 pub use self::secret_file::SecretFileError;
+use self::sign_in::Awaited;
 pub(super) use self::sign_in::{FRESH_TOKEN, Next, SignIn};
 pub use self::sign_in::{SignInError, Stop};
 pub use self::token::{TokenError, TokenSource};
@@ -106,6 +107,17 @@ impl Auth {
             Self::Adfs(adfs) => adfs.sign_in(),
             #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.sign_in(),
+        }
+    }
+
+    /// Gets what others have to be asked for before a call can be signed in. What goes wrong is told by the sign-in of a call.
+    pub(super) fn prepare(&self) -> Awaited<'static, ()> {
+        match self {
+            Self::None | Self::Bearer(_) => Box::pin(async { Ok(()) }),
+            // It is renewed by a call of its own, which is sent when there is one to sign in.
+            Self::Adfs(_) => Box::pin(async { Ok(()) }),
+            #[cfg(feature = "kerberos")]
+            Self::Negotiate(negotiate) => negotiate.prepare(),
         }
     }
 

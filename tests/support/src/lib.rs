@@ -8,8 +8,10 @@ pub mod captured;
 pub mod forms;
 pub mod helper;
 pub mod kept;
+pub mod openssl;
 #[cfg(feature = "sim")]
 pub mod provisioning;
+pub mod relay;
 pub mod repository;
 #[cfg(feature = "fuzzing")]
 pub mod seeds;

@@ -133,6 +133,14 @@ impl Negotiate {
         Box::new(Negotiating { settings: self.clone(), shown: None, has_renewed: false, waits: false })
     }
 
+    /// Has the library get the ticket for the server, which it keeps: the tokens of calls then need no KDC. The token that it makes
+    /// with it is dropped, since only the server's 401 tells what one has to be bound to.
+    pub(in crate::server) fn prepare(&self) -> Awaited<'static, ()> {
+        let settings = Self { bindings: ChannelBindings::Off, ..self.clone() };
+        let mut first = Negotiating { settings, shown: None, has_renewed: false, waits: false };
+        Box::pin(async move { first.begin(None).await.map(drop) })
+    }
+
     fn learned(&self) -> Option<Learned> {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -114,6 +114,32 @@ fn the_first_request_of_all_goes_without_a_token_and_all_others_with_a_new_one()
 }
 
 #[test]
+fn a_ticket_is_got_in_advance_and_nothing_is_shown_or_learned_by_it() {
+    let (settings, library) = settings(Scripted::default());
+    block_on(async {
+        settings.prepare().await.unwrap();
+        assert!(!settings.is_prepared() && settings.sign_in().first().await.unwrap().is_none());
+        let mut first = settings.sign_in();
+        assert_eq!(shown(first.refused(&challenge(NEGOTIATE, b"one")).await), Ok(token("token 2")));
+    });
+    // The first one is bound to nothing, and is dropped.
+    assert_eq!(*library.begun.lock().unwrap(), [None, Some(bindings::of(b"one"))]);
+}
+
+#[test]
+fn a_kdc_that_says_nothing_holds_up_neither_who_asks_for_a_ticket_nor_who_gives_up() {
+    let (says_nothing, hangs) = std::sync::mpsc::channel();
+    let (settings, _) = settings(Scripted { hangs: Some(Mutex::new(hangs)), ..Scripted::default() });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let asked = runtime.spawn(settings.prepare());
+    // Other things go on meanwhile.
+    runtime.block_on(tokio::task::yield_now());
+    assert!(!asked.is_finished());
+    runtime.shutdown_background();
+    drop(says_nothing);
+}
+
+#[test]
 fn bindings_that_are_off_bind_to_nothing() {
     let (settings, library) = settings(Scripted::default());
     let settings = Negotiate { bindings: ChannelBindings::Off, ..settings };
