@@ -86,8 +86,8 @@ pub trait Keys {
     /// which a PIV card has none of. What stands in a place that was given up is erased first, the certificate before the key.
     ///
     /// On GIDS the key is made before the tables tell of it: after a power cut between any two commands the card has either no
-    /// key that a program would find, or a whole one, and the same call made again ends well. 10 commands; 2 on PIV, and one more
-    /// where a certificate is erased.
+    /// key that a program would find, or a whole one, and the same call made again ends well. 10 commands, and 8 more from
+    /// the fourth container on, whose table one command does not hold; 2 on PIV, and one more where a certificate is erased.
     ///
     /// # Errors
     /// The card's refusal; no room left: nothing was made. No answer: the slot may have a key, or half of its registration.
@@ -146,7 +146,8 @@ pub trait Certificates {
     /// Writes the certificate of a slot, in place of one that it has. It is not read back here.
     ///
     /// On GIDS the table tells of the new one when all of it is there, and of the old one until then: a power cut between any
-    /// two commands leaves one of the two, and the same call made again ends well. 4 commands, one more for each 255 bytes, and 2
+    /// two commands leaves one of the two, and the same call made again ends well. (From the fourth certificate on one command does
+    /// not hold the table of files: between its two blocks it lacks the files at its end, as with every program that adds one.) 4 commands, one more for each 255 bytes, and 2
     /// where it replaces another.
     ///
     /// # Errors
