@@ -17,6 +17,13 @@ pub trait AdminKeyChange {
     /// The algorithms that the card's key can be of.
     fn key_algorithms(&self) -> &'static [KeyAlgorithm];
 
+    /// Whether the card's key can be replaced by one that a server knows, 24 bytes of Triple DES; asked after a challenge was taken.
+    /// Nothing on GIDS, up to 4 commands on PIV. Costs no try.
+    ///
+    /// # Errors
+    /// No answer.
+    fn hindrance(&mut self, channel: &mut Channel<'_>) -> Result<Option<AdminKeyHindrance>, CardError>;
+
     /// Writes the key, after the administrator has proved himself with the old one ([`super::PinJob::authorize`]); he stays
     /// authenticated. 1 command, and 1 before it where the card has to say that it knows it. Costs no try.
     ///
@@ -37,6 +44,41 @@ pub trait AdminKeyChange {
     /// The card's refusal: it has another key. A card that does not prove itself in a mutual authentication, a key that does
     /// not fit the challenge, no answer.
     fn prove_admin_key(&mut self, channel: &mut Channel<'_>, key: &AdminKey) -> Result<(), CardError>;
+}
+
+/// Why the administrator's key of a card is left as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdminKeyHindrance {
+    /// It is of another algorithm than a server's, which is never changed.
+    Algorithm(KeyAlgorithm),
+    /// The card keeps a copy of it behind the PIN, or it is derived from the PIN: who replaces the key alone locks out the tool that
+    /// has set the card up so.
+    PinProtected,
+    /// The card has no command that replaces it.
+    NoCommand,
+}
+
+impl AdminKeyHindrance {
+    /// As a clause.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Algorithm(KeyAlgorithm::TripleDes) => "its management key is of Triple DES",
+            Self::Algorithm(KeyAlgorithm::Aes128) => {
+                "its management key is of AES-128, and the server has Triple DES keys"
+            }
+            Self::Algorithm(KeyAlgorithm::Aes192) => {
+                "its management key is of AES-192, and the server has Triple DES keys"
+            }
+            Self::Algorithm(KeyAlgorithm::Aes256) => {
+                "its management key is of AES-256, and the server has Triple DES keys"
+            }
+            Self::PinProtected => {
+                "its management key is protected by the PIN, so that whoever knows the PIN has the key"
+            }
+            Self::NoCommand => "it has no command that sets the management key",
+        }
+    }
 }
 
 /// The code that sets a forgotten PIN can be replaced: the PUK of a PIV card, the admin PIN (PW3) of an OpenPGP card.
