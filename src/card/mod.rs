@@ -141,6 +141,12 @@ pub trait Card: Send {
     /// Whether a challenge is still good after the card ID was read again.
     fn challenge_survives_reading(&self) -> bool;
 
+    /// Whether a challenge may be taken before it is known that there is something to answer it for: the card keeps it meanwhile, and
+    /// nothing is lost with it.
+    fn challenge_may_be_early(&self) -> bool {
+        false
+    }
+
     /// Takes a challenge. Drops an earlier challenge and, on GIDS, an earlier authentication. Costs no try.
     ///
     /// # Errors

@@ -1,3 +1,6 @@
-//! What a whole enrollment needs beyond the PIN: the request that a certificate is issued for.
+//! A whole request, stage by stage: from an empty card to a certificate in use.
+//!
+//! [`next`] decides which stage comes next, and is the file to read first.
 
 pub mod csr;
+pub mod next;

@@ -4,11 +4,11 @@ use thiserror::Error;
 use url::Url;
 
 use super::anchors::TrustError;
+use super::auth::IdentityError;
 use super::call::Call;
 use super::connect::ClientError;
 use super::error::{ServerError, ServerProblem};
 use super::http::Http;
-use super::identity::IdentityError;
 use super::settings::Settings;
 use super::tls::{self, TlsError};
 use super::verifier::ShownChains;
@@ -63,6 +63,12 @@ impl Client {
         Ok(Self { http: Http::new(tls.map_err(SetupError::from)?, settings)?, shown })
     }
 
+    /// What makes the connections that the first calls need, and gets what signs them in where others have to be asked for that: to be
+    /// driven by the runtime that drives the calls. It sends no request, and what goes wrong is told by the call that comes to it.
+    pub fn connect_early(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.http.connect_early()
+    }
+
     /// Forgets the connections: what they have read goes with the runtime that drives them. The next call opens a new one.
     pub fn close(&self) {
         self.http.close();
@@ -105,6 +111,14 @@ impl Client {
             Some(body) => {
                 wire::list_beside(&body, is_another).map_err(|problem| ServerError { call: call.name(), problem })
             }
+        }
+    }
+
+    /// The names that a call reads, in lower case; none after 204.
+    pub(super) async fn words(&self, call: &Call) -> Result<Vec<String>, ServerError> {
+        match self.http.get::<Vec<u8>>(call).await? {
+            None => Ok(Vec::new()),
+            Some(body) => wire::words(&body).map_err(|problem| ServerError { call: call.name(), problem }),
         }
     }
 

@@ -204,6 +204,10 @@ impl Card for Gids {
         true
     }
 
+    fn challenge_may_be_early(&self) -> bool {
+        true
+    }
+
     fn challenge(&mut self, channel: &mut Channel<'_>) -> Result<Challenge, CardError> {
         self.nonces = None;
         let [environment, challenge] = Self::challenge_commands();

@@ -3,14 +3,17 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::StandInError;
+use super::authority::Authority;
 use super::fault::{Endpoint, Fault, FaultKind};
 use super::keys::{AdminKey, diversify};
 use super::records::RequestStatus;
 use super::reply::{Effects, Reply};
 use super::routes::{self, Call};
-use super::rules::Violation;
+use super::rules::{Rule, Violation};
 use super::settings::Settings;
 
 /// One call as the server saw it. The value of `Authorization` is never kept.
@@ -59,33 +62,50 @@ pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) stored_pins: HashMap<Uuid, Vec<u8>>,
     pub(super) challenges: HashMap<(Uuid, Vec<u8>), ChallengeHistory>,
+    /// The flag that an answer for a card object was last asked for with.
+    pub(super) flags: HashMap<Uuid, bool>,
+    authority: Option<Authority>,
+    /// Path and body of each POST whose answer was spoiled.
+    lost: Vec<(String, Vec<u8>)>,
     pins: Vec<Vec<u8>>,
     answers: Vec<Vec<u8>>,
     violations: Vec<Violation>,
     seen: Vec<SeenRequest>,
     faults: Vec<Fault>,
+    connections: usize,
+    ended: usize,
 }
 
 /// A running stand-in's data; shared by the server thread and the test.
-pub struct State(Mutex<Inner>);
+pub struct State {
+    inner: Mutex<Inner>,
+    /// Whether answers are held back.
+    holds: watch::Sender<bool>,
+}
 
 impl State {
     pub(super) fn new(settings: Settings) -> Self {
-        Self(Mutex::new(Inner {
+        let inner = Inner {
             settings,
             stored_pins: HashMap::new(),
             challenges: HashMap::new(),
+            flags: HashMap::new(),
+            authority: None,
+            lost: Vec::new(),
             pins: Vec::new(),
             answers: Vec::new(),
             violations: Vec::new(),
             seen: Vec::new(),
             faults: Vec::new(),
-        }))
+            connections: 0,
+            ended: 0,
+        };
+        Self { inner: Mutex::new(inner), holds: watch::Sender::new(false) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // A panic in a closure given to `change` must not hide the test's own failure.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Change settings while the server runs.
@@ -126,6 +146,14 @@ impl State {
         diversify(&self.lock().settings.diversification_secret, card_id)
     }
 
+    /// The authorities that certificates are issued by, the root first, as PEM.
+    ///
+    /// # Errors
+    /// They can't be made.
+    pub fn authorities_pem(&self) -> Result<String, StandInError> {
+        Ok(self.lock().authority()?.pem())
+    }
+
     /// Every rule that was broken, oldest first.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
@@ -162,6 +190,10 @@ impl State {
         let endpoint = routes::endpoint(&inner.settings, call);
         seen.endpoint = endpoint;
         let fault = inner.fault(endpoint, &format!("{}?{}", seen.path, seen.query));
+        inner.note_repeat(&seen, call, number);
+        if call.method == "POST" && fault.as_ref().is_some_and(|fault| !fault.is_refusal()) {
+            inner.lost.push((seen.path.clone(), call.body.to_vec()));
+        }
         inner.seen.push(seen);
         let is_left_undone = call.method != "GET" && fault.as_ref().is_some_and(FaultKind::is_refusal);
         let result = if is_left_undone { Ok(Reply::empty()) } else { routes::answer(&mut inner, call) };
@@ -185,6 +217,40 @@ impl State {
             inner.challenges.entry(key).or_default().sent += 1;
         }
         (number, reply, fault)
+    }
+
+    /// How many connections have been made, TLS included.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.lock().connections
+    }
+
+    /// How many of them are open.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        let inner = self.lock();
+        inner.connections - inner.ended
+    }
+
+    /// Note a connection.
+    pub(super) fn connected(&self) {
+        self.lock().connections += 1;
+    }
+
+    /// Note its end.
+    pub(super) fn disconnected(&self) {
+        self.lock().ended += 1;
+    }
+
+    /// Hold back all answers, or let them go. Calls are noted when they come.
+    pub fn hold(&self, holds: bool) {
+        self.holds.send_replace(holds);
+    }
+
+    /// Wait until answers are let go.
+    pub(super) async fn released(&self) {
+        // The sender is here: it is not gone.
+        let _ = self.holds.subscribe().wait_for(|holds| !holds).await;
     }
 
     /// Note the status that leaves.
@@ -212,6 +278,24 @@ impl State {
 }
 
 impl Inner {
+    /// The certification authority, made when it is first asked.
+    pub(super) fn authority(&mut self) -> Result<&mut Authority, rcgen::Error> {
+        match &mut self.authority {
+            Some(authority) => Ok(authority),
+            none => Ok(none.insert(Authority::new()?)),
+        }
+    }
+
+    /// Notes a POST that was sent before and whose answer was lost. It is carried out all the same, as a server would.
+    fn note_repeat(&mut self, seen: &SeenRequest, call: &Call<'_>, number: usize) {
+        let is_repeat = |(path, body): &(String, Vec<u8>)| path.eq_ignore_ascii_case(&seen.path) && body == call.body;
+        if call.method == "POST" && self.lost.iter().any(is_repeat) {
+            let message = "a call whose answer was lost was sent again".to_owned();
+            let endpoint = seen.endpoint;
+            self.violations.push(Violation { rule: Rule::SentAgain, endpoint, call: number, message });
+        }
+    }
+
     /// Every armed fault counts the call; the first that hits wins.
     fn fault(&mut self, endpoint: Option<Endpoint>, target: &str) -> Option<FaultKind> {
         let hits = self.faults.iter_mut().filter_map(|fault| fault.take(endpoint, target));
