@@ -114,7 +114,7 @@ pub enum RequestError {
         look: LostLook,
         /// How the answer was lost.
         #[source]
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// Nobody can be asked.
     #[error("nobody has agreed: there is no terminal to ask on, and no `--yes`")]
@@ -226,7 +226,7 @@ pub enum LostLook {
     /// The request has ended otherwise.
     Otherwise(String),
     /// It failed, too.
-    Failed(ServerError),
+    Failed(Box<ServerError>),
 }
 
 impl fmt::Display for LostLook {

@@ -99,9 +99,9 @@ fn made(
                 Ok(RequestLook::Made(request)) => return Ok((RequestObject::new(&request, &templates), true)),
                 Ok(RequestLook::NotShown) => LostLook::NotShown,
                 Ok(RequestLook::Several(several)) => LostLook::Several(several),
-                Err(error) => LostLook::Failed(error),
+                Err(error) => LostLook::Failed(Box::new(error)),
             };
-            Err(RequestError::Lost { end: None, look, source })
+            Err(RequestError::Lost { end: None, look, source: Box::new(source) })
         }
     }
 }

@@ -133,13 +133,13 @@ fn given_up(server: &Server, id: Uuid, end: GivingUp) -> Result<(Request, How), 
     let look = match server.look_for(server.client.look_for_end(id, wanted)) {
         Ok(EndLook::Done) => match server.look_for(server.client.request(id)) {
             Ok(request) => return Ok((request, How::FoundByLook)),
-            Err(error) => LostLook::Failed(error),
+            Err(error) => LostLook::Failed(Box::new(error)),
         },
         Ok(EndLook::AsBefore(status)) => LostLook::AsBefore(status.to_string()),
         Ok(EndLook::Otherwise(status)) => LostLook::Otherwise(status.to_string()),
-        Err(error) => LostLook::Failed(error),
+        Err(error) => LostLook::Failed(Box::new(error)),
     };
-    Err(RequestError::Lost { end: Some(end), look, source })
+    Err(RequestError::Lost { end: Some(end), look, source: Box::new(source) })
 }
 
 #[cfg(test)]

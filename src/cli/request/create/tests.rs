@@ -143,7 +143,7 @@ fn the_question_says_what_is_made_and_for_whom() {
         assert!(text.contains(words), "{words}: {text}");
     }
     args.target = Some(target);
-    let text = question(&logon, &policy, &args, &[alike.clone()]);
+    let text = question(&logon, &policy, &args, std::slice::from_ref(&alike));
     assert!(text.contains(&format!("for user {target}")) && text.contains("open already"), "{text}");
     args.target = Some(LOGON);
     assert!(!question(&logon, &policy, &args, &[alike, other]).contains("open already"));
