@@ -11,8 +11,12 @@
     missing_docs
 )]
 
+#[path = "early.rs"]
+mod early;
 #[path = "journal.rs"]
 mod journal;
+#[path = "spread.rs"]
+mod spread;
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};
@@ -21,6 +25,7 @@ use std::time::{Duration, Instant};
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use serde_json::{Value, json};
+use spread::{Spread, millis};
 use support::installation::{Installation, server_for};
 use support::opensc::{self, ADMIN_KEY};
 use support::pcscd::Pcscd;
@@ -91,8 +96,11 @@ impl Bench {
         let listed = Pair { name: "list the readers, one card", ..listing() };
         drop(inserted);
         self.pcscd.wait_for_card(0, false);
-        let _inserted = self.pcscd.insert_slow(0, self.card.clone(), CARD_DELAY);
+        let inserted = self.pcscd.insert_slow(0, self.card.clone(), CARD_DELAY);
         let slow = self.enroll("set the PIN, 10 ms per APDU");
+        drop(inserted);
+        self.pcscd.wait_for_card(0, false);
+        let overlap = early::measure(&self.pcscd, self.rounds);
 
         let parts = Parts::of(&enroll.ours);
         println!("{} rounds in turns; median (min to max)\n", self.rounds);
@@ -108,6 +116,7 @@ impl Bench {
             "admin key on its command line. `pinwright readers` also asks a card who it is; `opensc-tool -l` does not."
         );
 
+        overlap.print();
         let journal = journal::measure(self.rounds);
         journal.print();
         let report = json!({
@@ -116,12 +125,14 @@ impl Bench {
             "versions": self.versions(),
             "pairs": [slow.json(), enroll.json(), empty.json(), listed.json()],
             "enroll_parts_ms": parts.json(),
+            "overlap": overlap.json(),
             "journal": journal.json(),
         });
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench.json");
         std::fs::write(&path, format!("{report:#}\n")).expect("the report is written");
         println!("\n{}", path.display());
         journal.insist();
+        overlap.insist();
     }
 
     fn enroll(&self, name: &'static str) -> Pair {
@@ -249,37 +260,4 @@ impl Parts {
             .collect::<serde_json::Map<_, _>>()
             .into()
     }
-}
-
-struct Spread {
-    median: f64,
-    min: f64,
-    max: f64,
-}
-
-impl Spread {
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let mut sorted: Vec<f64> = values.collect();
-        sorted.sort_by(f64::total_cmp);
-        let middle = sorted.len() / 2;
-        let median = if sorted.len().is_multiple_of(2) {
-            f64::midpoint(sorted[middle - 1], sorted[middle])
-        } else {
-            sorted[middle]
-        };
-        Self { median, min: sorted[0], max: sorted[sorted.len() - 1] }
-    }
-
-    fn text(&self, decimals: usize) -> String {
-        let Self { median, min, max } = self;
-        format!("{median:.decimals$} ({min:.decimals$} to {max:.decimals$})")
-    }
-
-    fn json(&self) -> Value {
-        json!({"median": self.median, "min": self.min, "max": self.max})
-    }
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
 }

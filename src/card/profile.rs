@@ -129,6 +129,10 @@ pub struct Admin {
     pub challenge_length: Option<u8>,
     /// Le of GET CHALLENGE where it is not that length; 0 leaves it to the card.
     pub challenge_le: Option<u8>,
+    /// Whether GET CHALLENGE may be sent while the server still looks up its records. The card has to keep the challenge for that long,
+    /// and a challenge that is never answered must cost nothing.
+    #[serde(default)]
+    pub early_challenge: bool,
     /// The cipher.
     #[serde(default)]
     pub cipher: Cipher,

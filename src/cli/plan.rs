@@ -48,6 +48,7 @@ pub fn run(
             journal: Some(journal),
             elsewhere: Some(&AgentJournal::new(&config.agent)),
             can_supply: &|need| supplier.can_supply(need),
+            is_agreed: args.yes,
             interrupted: &context.interrupted,
         };
         Ok(plan::plan(&job, around, &mut issuer)?)

@@ -168,6 +168,12 @@ impl HeldCard {
         self.card.challenge_use().is_some()
     }
 
+    /// Whether a challenge may be taken before it is known that there is something to answer it for.
+    #[must_use]
+    pub fn challenge_may_be_early(&self) -> bool {
+        self.gives_challenge() && self.card.challenge_may_be_early()
+    }
+
     /// The parameters that name this card to the server, by its record where that is known, with the challenge that it is
     /// handed, if any.
     #[must_use]
@@ -249,7 +255,6 @@ impl HeldCard {
         if self.effect.proof == ProofState::Shown {
             self.effect.proof = match &result {
                 Ok(()) => ProofState::Accepted,
-                Err(cause) if never_sent(cause) => ProofState::NotShown,
                 Err(cause) if cause.status().is_some() => ProofState::Refused,
                 Err(_) => ProofState::Shown,
             };

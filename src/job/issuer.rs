@@ -9,7 +9,7 @@ use crate::secret::AdminResponse;
 use crate::server::{AdminKeyVersion, CardParameters, ProposedPin};
 
 /// Ids that a person gave; what isn't given is found.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// `--smartcard`.
     pub smartcard: Option<Uuid>,
@@ -99,6 +99,15 @@ pub type Watch<'a> = &'a mut dyn FnMut() -> Result<(), Cause>;
 
 /// The server's part of the job.
 pub trait Issuer {
+    /// Has the connection to the server made, sign-in included, and returns at once. No call is sent. What goes wrong is told by the call
+    /// that comes to it.
+    fn connect(&mut self) {}
+
+    /// Begins what [`Issuer::resolve`] with the same values then waits for, and returns at once.
+    fn look_up(&mut self, card: &CardParameters, wanted: Wanted) {
+        let _ = (card, wanted);
+    }
+
     /// Finds the card's record, its open request and its template's policy. Nothing secret is fetched.
     ///
     /// # Errors
@@ -121,10 +130,7 @@ pub trait Issuer {
     ///
     /// # Errors
     /// An interruption. A server that refuses or fails is no error here: a job needs no name.
-    fn template_name(&mut self, template: Uuid, watch: Watch<'_>) -> Result<Option<String>, Cause> {
-        let _ = template;
-        watch().map(|()| None)
-    }
+    fn template_name(&mut self, template: Uuid, watch: Watch<'_>) -> Result<Option<String>, Cause>;
 
     /// Lets go of connections and what they have read: called before a wait of unknown length. A later call opens new ones.
     fn close(&mut self) {}

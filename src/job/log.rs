@@ -140,6 +140,22 @@ impl<'a> Log<'a> {
         self.past.iter().rev().filter_map(Record::atr)
     }
 
+    /// Whether the card is claimed.
+    #[must_use]
+    pub fn has_claim(&self) -> bool {
+        self.card.is_some()
+    }
+
+    /// Whether no earlier job has left anything in doubt on the card, by either journal.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        let server = Authority::Server;
+        self.open().is_empty()
+            && self.agents.open().is_empty()
+            && past::refused_answer(&self.past, server, None).is_none()
+            && self.agents.refused_answer(server, None).is_none()
+    }
+
     /// Lets go of card and request.
     pub fn release(&mut self) {
         self.request = None;

@@ -8,15 +8,15 @@ use crate::job::record_atr::AtrDoubt;
 use crate::job::records::ResolveError;
 use crate::job::{CardIdentity, Cause, record_atr};
 
-/// Goes on with the profile that names an ATR which this card is known by, where it shows another one now.
+/// Goes on with the profile that names an ATR which this card is known by, where it shows another one now; tells whether it does.
 pub(super) fn take_by_profile<'a>(
     card: &mut HeldCard,
     job: &Job,
     known: impl Iterator<Item = &'a str>,
-) -> Result<(), Cause> {
-    let Some(atr) = record_atr::of_profile(card.identity(), known, &job.families) else { return Ok(()) };
+) -> Result<bool, Cause> {
+    let Some(atr) = record_atr::of_profile(card.identity(), known, &job.families) else { return Ok(false) };
     tracing::info!("the card is known by the ATR {atr}: its profile is used");
-    card.take_as(&atr, &job.families)
+    card.take_as(&atr, &job.families).map(|()| true)
 }
 
 /// Why the card may not be the one of the server's record, where a person is to decide that.

@@ -1,7 +1,9 @@
 //! MIM CM as the [`Issuer`]: which calls, in which order, and what their answers mean together.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::network::Network;
@@ -25,10 +27,26 @@ const NAME_PATIENCE: Duration = Duration::from_secs(3);
 /// A connection that is open keeps what it has read last in its buffers, and a runtime keeps its connections: both end as soon
 /// as the secrets are here, and before every wait for a person.
 pub struct MimCm {
-    client: Client,
+    client: Arc<Client>,
     network: Network,
     rules: Rules,
     waited: Duration,
+    /// Something was begun or asked since the connections were closed last.
+    is_open: bool,
+    begun: Option<LookUp>,
+}
+
+/// The server's look into its records, which goes on while nobody waits for it.
+struct LookUp {
+    card: CardParameters,
+    wanted: Wanted,
+    task: JoinHandle<Result<Assignment, Cause>>,
+}
+
+impl Drop for LookUp {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl MimCm {
@@ -37,7 +55,8 @@ impl MimCm {
     /// # Errors
     /// The system gives no runtime (descriptors, memory).
     pub fn new(client: Client, rules: Rules) -> std::io::Result<Self> {
-        Ok(Self { client, network: Network::new()?, rules, waited: Duration::ZERO })
+        let network = Network::new()?;
+        Ok(Self { client: Arc::new(client), network, rules, waited: Duration::ZERO, is_open: false, begun: None })
     }
 
     /// The client: for its count of requests and its URLs.
@@ -46,18 +65,48 @@ impl MimCm {
         &self.client
     }
 
-    /// Time spent waiting for the server.
+    /// Time spent waiting for the server. What it does while nobody waits is no part of it.
     #[must_use]
     pub fn waited(&self) -> Duration {
         self.waited
     }
+
+    /// Begins something that nobody waits for yet. Where that can't be, it is done when it is waited for.
+    fn begin<T: Send + 'static>(&mut self, work: impl Future<Output = T> + Send + 'static) -> Option<JoinHandle<T>> {
+        self.is_open = true;
+        let task = self.network.begin(work);
+        if task.is_none() {
+            // Its runtime is gone, and the connections with it.
+            self.client.close();
+        }
+        task
+    }
 }
 
 impl Issuer for MimCm {
+    fn connect(&mut self) {
+        if !self.is_open {
+            self.begin(self.client.connect_early());
+        }
+    }
+
+    fn look_up(&mut self, card: &CardParameters, wanted: Wanted) {
+        if self.begun.as_ref().is_some_and(|begun| begun.is_of(card, wanted)) {
+            return;
+        }
+        let (client, rules, of) = (Arc::clone(&self.client), self.rules.clone(), card.clone());
+        let task = self.begin(async move { resolve(&client, &rules, &of, wanted).await });
+        self.begun = task.map(|task| LookUp { card: card.clone(), wanted, task });
+    }
+
     fn resolve(&mut self, card: &CardParameters, wanted: Wanted, watch: Watch<'_>) -> Result<Assignment, Cause> {
         let start = Instant::now();
-        let job = resolve(&self.client, &self.rules, card, wanted);
-        let result = self.network.wait(job, watch);
+        self.is_open = true;
+        let begun = self.begun.take().filter(|begun| begun.is_of(card, wanted));
+        let result = match begun {
+            Some(mut begun) => self.network.wait(begun.end(), watch),
+            None => self.network.wait(resolve(&self.client, &self.rules, card, wanted), watch),
+        };
         self.waited += start.elapsed();
         result
     }
@@ -90,6 +139,7 @@ impl Issuer for MimCm {
 
     fn template_name(&mut self, template: Uuid, watch: Watch<'_>) -> Result<Option<String>, Cause> {
         let start = Instant::now();
+        self.is_open = true;
         let name = async { Ok(template_name(&self.client, template).await) };
         let result = self.network.wait(name, watch);
         self.waited += start.elapsed();
@@ -97,8 +147,30 @@ impl Issuer for MimCm {
     }
 
     fn close(&mut self) {
+        self.begun = None;
         self.client.close();
         self.network.close();
+        self.is_open = false;
+    }
+}
+
+impl LookUp {
+    fn is_of(&self, card: &CardParameters, wanted: Wanted) -> bool {
+        self.card == *card && self.wanted == wanted
+    }
+
+    async fn end(&mut self) -> Result<Assignment, Cause> {
+        match (&mut self.task).await {
+            Ok(result) => result,
+            Err(broken) => match broken.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Its runtime is gone.
+                Err(_) => {
+                    let problem = ServerProblem::Runtime(std::io::ErrorKind::Interrupted.into());
+                    Err(ServerError { call: "any call", problem }.into())
+                }
+            },
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! [`set_pin`] runs the job on one reader. The card is held in one transaction from its identification to its release; the
 //! server is asked twice, once for its records and once, while the card waits for the answer to its challenge, for the
-//! secrets.
+//! secrets. What one of the two does while the other is busy: the connection is made while the card is identified, and the
+//! challenge is taken while the server looks up its records, where nothing is decided by that.
 
 mod authority;
 mod consent;
+mod early;
 mod known_by;
 pub mod mimcm;
 mod network;
@@ -19,11 +21,11 @@ use uuid::Uuid;
 
 use self::authority::{choose, credential, may_be_risked, question_key};
 use self::consent::{Ask, begun_elsewhere, consent, done_before, is_agreed_to, may_be_done_unasked};
+use self::early::{look_up, take_challenge};
 use self::known_by::{other_atr, take_by_profile};
 pub use self::rules::{AdminKeyRule, PinRouteRule, RiskedProof, Rules};
-use crate::apdu::Status;
 use crate::card::family::Families;
-use crate::card::{CardError, CardId, Challenge, Proof};
+use crate::card::{CardId, Challenge};
 use crate::job::authority::Authority;
 use crate::job::desk::Desk;
 use crate::job::given::{Given, PinSource};
@@ -112,6 +114,8 @@ const FRESH_STARTS: u32 = 1;
 pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
     let mut given = Given::with(job.assignment.clone());
     let result = rounds(job, desk, &mut given);
+    // One that was made and not used.
+    desk.issuer.close();
     write_line::tell(job, given.assignment.as_ref(), &result);
     result
 }
@@ -172,6 +176,9 @@ fn answer_to_ask(
 }
 
 fn round(job: &Job, desk: &mut Desk<'_>, given: &mut Given, log: &mut Log<'_>) -> Result<Round, Failure> {
+    if will_ask(job, given) {
+        desk.issuer.connect();
+    }
     (desk.progress)(Step::Open);
     let open = OpenCard::open(desk.readers, &job.reader)?;
     (desk.progress)(Step::Identify);
@@ -212,11 +219,13 @@ fn steps(
     take_by_profile(card, job, log.known_atrs())?;
     // Before the server is asked: what it would answer is of no use to a card that takes no proof of ours.
     card.at(Step::Authorize);
-    choose(&job.rules, card)?;
+    let authority = choose(&job.rules, card)?;
 
     enter(desk, card, Step::Resolve)?;
+    let early = look_up(card, job, desk, given, log, authority)?;
     let assignment = resolve(card, job, desk, given)?;
-    take_by_profile(card, job, std::iter::once(assignment.atr.as_str()))?;
+    let is_taken_anew = take_by_profile(card, job, std::iter::once(assignment.atr.as_str()))?;
+    let early = early.filter(|_| !is_taken_anew);
     given.identified(card.identity().card_id, job.card_id, card.limits())?;
     let other_atr = other_atr(card.identity(), job, desk.supplier.standing(), &assignment)?;
     let authority = choose(&job.rules, card)?;
@@ -246,9 +255,14 @@ fn steps(
         }
     }
 
-    enter(desk, card, Step::Challenge)?;
     let question = Question { pin: !given.has_pin(), answer };
-    let challenge = take_challenge(card, authority, question)?;
+    let challenge = match early {
+        Some(early) => early.take(card)?,
+        None => {
+            enter(desk, card, Step::Challenge)?;
+            take_challenge(card, authority, question.pin)?
+        }
+    };
 
     enter(desk, card, Step::Ask)?;
     let answers = ask(card, desk, &assignment, challenge.as_ref(), question)?;
@@ -320,6 +334,11 @@ fn proceed(desk: &mut Desk<'_>, card: &mut HeldCard, step: Step) {
     card.at(step);
 }
 
+/// Whether the server will be asked, as far as can be told before the card is known.
+fn will_ask(job: &Job, given: &Given) -> bool {
+    given.assignment.is_none() || !given.has_pin() || job.rules.authorities.contains(&Authority::Server)
+}
+
 /// Asks the server for its records; once, however often the card has to be opened.
 fn resolve(card: &mut HeldCard, job: &Job, desk: &mut Desk<'_>, given: &mut Given) -> Result<Assignment, Cause> {
     if let Some(assignment) = &given.assignment {
@@ -341,35 +360,6 @@ fn supplied(need: Need, card: &mut HeldCard, desk: &mut Desk<'_>, given: &mut Gi
     enter(desk, card, Step::Supply)?;
     given.supply(need, desk.supplier)?;
     Ok(true)
-}
-
-/// A challenge, where the card gives one and somebody wants it. Where no answer to it is the authority it is only a parameter of
-/// the call for the PIN, and a card that refuses it (a locked admin key) or gives none that can be used is asked no more.
-fn take_challenge(card: &mut HeldCard, authority: Authority, question: Question) -> Result<Option<Challenge>, Cause> {
-    let is_authority = authority.proof() == Proof::AdminAnswer;
-    if !card.gives_challenge() || !(is_authority || question.pin) {
-        return Ok(None);
-    }
-    let challenge = match card.challenge() {
-        Err(Cause::Card(error)) if !is_authority && is_only_about_the_challenge(&error) => {
-            tracing::debug!("the server is asked without a challenge: {error}");
-            return Ok(None);
-        }
-        result => result?,
-    };
-    if authority == Authority::Server {
-        // Before the server is asked for an answer that nobody has documented.
-        challenge::answerable(&challenge)?;
-    }
-    Ok(Some(challenge))
-}
-
-/// Whether the card is there and as it was, whatever it has to say to a challenge.
-fn is_only_about_the_challenge(error: &CardError) -> bool {
-    match error {
-        CardError::NoAnswer { .. } | CardError::Garbled { .. } => false,
-        error => error.status() != Some(Status::NOTHING_SELECTED),
-    }
 }
 
 fn ask(

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::authority::{choose, enough_tries, told};
 use super::consent::{begun_elsewhere, done_before, user_is_untold};
+use super::early::{Known, may_be_early};
 use super::known_by::{other_atr, take_by_profile};
 use super::mimcm::MimCm;
 use super::rules::PinRouteRule;
@@ -61,6 +62,8 @@ pub struct Surroundings<'a> {
     pub elsewhere: Option<&'a dyn OtherJournal>,
     /// Whether a secret could be had: from a file or descriptor, or from a person at a terminal.
     pub can_supply: &'a dyn Fn(Need) -> bool,
+    /// Whether the yes is said beforehand: then the challenge may be early, and the card sees it also where the records stop the job.
+    pub is_agreed: bool,
     /// Set by Ctrl-C.
     pub interrupted: &'a AtomicBool,
 }
@@ -118,13 +121,20 @@ fn draw(
     let log = Log::look(around.journal, around.elsewhere, held.identity().card_id)?;
     held.at(Step::Authorize);
     take_by_profile(held, job, log.known_atrs())?;
-    choose(&job.rules, held)?;
+    let known = Known {
+        authority: choose(&job.rules, held)?,
+        standing: if around.is_agreed { Standing::Given } else { Standing::Ask },
+        has_records: false,
+        is_claimed: around.journal.is_some(),
+        is_clear: log.is_clear(),
+        card_allows: held.challenge_may_be_early(),
+    };
     held.at(Step::Resolve);
     let parameters = held.parameters(None, challenge::parameter(None));
     let mut watch = held.watch(around.interrupted);
     let mut assignment = issuer.resolve(&parameters, job.wanted, &mut watch)?;
     drop(watch);
-    take_by_profile(held, job, std::iter::once(assignment.atr.as_str()))?;
+    let is_taken_anew = take_by_profile(held, job, std::iter::once(assignment.atr.as_str()))?;
     let other_atr = other_atr(held.identity(), job, Standing::Given, &assignment)?;
     let authority = choose(&job.rules, held)?;
     let parameters = held.parameters(Some(&assignment), challenge::parameter(None));
@@ -147,9 +157,13 @@ fn draw(
         notes.push("the server does not say for whom the request or the card is: a yes is asked for".to_owned());
     }
     let obstacle = obstacle(held, job, around, &log, (authority, &assignment), &mut notes).err();
-    let stages = stages(held, job, &assignment, authority, &parameters, issuer.client())?;
+    let mut stages = stages(held, job, &assignment, authority, &parameters, issuer.client())?;
+    if may_be_early(known) && !is_taken_anew {
+        // Sent while the server is asked for its records, so also by a job that these stop.
+        steps.append(&mut stages.challenge);
+    }
     let reached = obstacle.as_ref().map(|failure| steps.len() + stages.reached(failure.step));
-    steps.extend([stages.asked, stages.calls, stages.tries, stages.rest].into_iter().flatten());
+    steps.extend([stages.asked, stages.challenge, stages.calls, stages.tries, stages.rest].into_iter().flatten());
     let reached = reached.unwrap_or(steps.len());
     Ok(Plan { card: held.identity().clone(), authority, assignment, obstacle, notes, steps, reached })
 }
@@ -202,8 +216,10 @@ fn obstacle(
 
 /// What a job does after it knows the server's records.
 struct Stages {
-    /// People and card, before the server is asked.
+    /// People.
     asked: Vec<PlannedStep>,
+    /// The card, before the server is asked for secrets.
+    challenge: Vec<PlannedStep>,
     calls: Vec<PlannedStep>,
     /// The card's counters.
     tries: Vec<PlannedStep>,
@@ -214,8 +230,8 @@ impl Stages {
     /// How many of these a job comes to that stops at this step.
     fn reached(&self, step: Step) -> usize {
         match step {
-            Step::Ask => self.asked.len(),
-            Step::Fit => self.asked.len() + self.calls.len() + self.tries.len(),
+            Step::Ask => self.asked.len() + self.challenge.len(),
+            Step::Fit => self.asked.len() + self.challenge.len() + self.calls.len() + self.tries.len(),
             _ => 0,
         }
     }
@@ -250,11 +266,12 @@ fn stages(
     let apdus = |planned: Vec<StepCommand>| -> Vec<PlannedStep> {
         planned.into_iter().flat_map(|planned| frames(planned.purpose, &planned.command, protocol)).collect()
     };
-    asked.extend(apdus(plan.before_asking));
+    let taken = apdus(plan.before_asking);
     let mut tries = plan.after_asking;
     let rest = tries.split_off(plan.tries);
     Ok(Stages {
         asked,
+        challenge: taken,
         calls: calls(job, assignment, authority, card, challenge, client),
         tries: apdus(tries),
         rest: apdus(rest),
@@ -304,9 +321,9 @@ mod tests {
     #[test]
     fn a_job_that_stops_has_come_to_what_is_before_that_step() {
         let steps = |count| (0..count).map(|_| PlannedStep::Prompt { purpose: "a PIN" }).collect();
-        let stages = Stages { asked: steps(1), calls: steps(2), tries: steps(4), rest: steps(8) };
+        let stages = Stages { asked: steps(1), challenge: steps(16), calls: steps(2), tries: steps(4), rest: steps(8) };
         assert_eq!(stages.reached(Step::Supply), 0);
-        assert_eq!(stages.reached(Step::Ask), 1);
-        assert_eq!(stages.reached(Step::Fit), 7);
+        assert_eq!(stages.reached(Step::Ask), 17);
+        assert_eq!(stages.reached(Step::Fit), 23);
     }
 }

@@ -4,11 +4,11 @@ use thiserror::Error;
 use url::Url;
 
 use super::anchors::TrustError;
+use super::auth::IdentityError;
 use super::call::Call;
 use super::connect::ClientError;
 use super::error::{ServerError, ServerProblem};
 use super::http::Http;
-use super::identity::IdentityError;
 use super::settings::Settings;
 use super::tls::{self, TlsError};
 use super::verifier::ShownChains;
@@ -61,6 +61,12 @@ impl Client {
         let shown = ShownChains::default();
         let tls = tls::noting(settings.ca_file.as_deref(), settings.identity.as_ref(), Some(shown.clone()));
         Ok(Self { http: Http::new(tls.map_err(SetupError::from)?, settings)?, shown })
+    }
+
+    /// What makes the connections that the first calls need, and gets what signs them in where others have to be asked for that: to be
+    /// driven by the runtime that drives the calls. It sends no request, and what goes wrong is told by the call that comes to it.
+    pub fn connect_early(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.http.connect_early()
     }
 
     /// Forgets the connections: what they have read goes with the runtime that drives them. The next call opens a new one.

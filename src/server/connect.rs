@@ -8,9 +8,7 @@ use thiserror::Error;
 
 use super::proxy::{Proxy, ProxyError};
 
-/// A client without redirects, repeats and proxies but the configured one. Both versions of HTTP leave nothing behind once closed, and the
-/// second one takes both secret calls over one connection. `alpn` is what the TLS handshake offers; plain HTTP reaches this
-/// machine alone. `shows_certificate`: each answer comes with the certificate of its connection.
+/// The client that [`builder`] makes.
 pub(super) fn client(
     tls: &rustls::ClientConfig,
     alpn: Vec<Vec<u8>>,
@@ -18,6 +16,19 @@ pub(super) fn client(
     proxy: Option<&Proxy>,
     shows_certificate: bool,
 ) -> Result<reqwest::Client, ClientError> {
+    Ok(builder(tls, alpn, is_plain, proxy, shows_certificate)?.build()?)
+}
+
+/// The making of a client without redirects, repeats and proxies but the configured one. Both versions of HTTP leave nothing behind once closed, and the
+/// second one takes both secret calls over one connection. `alpn` is what the TLS handshake offers; plain HTTP reaches this
+/// machine alone. `shows_certificate`: each answer comes with the certificate of its connection.
+pub(super) fn builder(
+    tls: &rustls::ClientConfig,
+    alpn: Vec<Vec<u8>>,
+    is_plain: bool,
+    proxy: Option<&Proxy>,
+    shows_certificate: bool,
+) -> Result<reqwest::ClientBuilder, ClientError> {
     let mut tls = tls.clone();
     tls.alpn_protocols = alpn;
     let builder = reqwest::Client::builder()
@@ -31,8 +42,7 @@ pub(super) fn client(
         Some(proxy) => builder.proxy(proxy.for_library()?),
         None => builder,
     };
-    let builder = if is_plain { builder.dns_resolver(Arc::new(ThisMachine)) } else { builder };
-    Ok(builder.build()?)
+    Ok(if is_plain { builder.dns_resolver(Arc::new(ThisMachine)) } else { builder })
 }
 
 /// No client can be made.

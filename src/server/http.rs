@@ -13,7 +13,8 @@ use super::answer::{self, Answer};
 use super::auth::{Auth, Next, SignIn};
 use super::body::Body;
 use super::call::{Call, Repeat, Route};
-use super::connect::{self, ClientError};
+use super::connect::ClientError;
+use super::connections::Connections;
 use super::cookies::Cookies;
 use super::error::{ServerError, ServerProblem};
 use super::failed;
@@ -36,8 +37,7 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// The connection to one server.
 pub(super) struct Http {
     tls: Tls,
-    /// `None` between [`Http::close`] and the next call.
-    client: Mutex<Option<reqwest::Client>>,
+    connections: Connections,
     base: Url,
     auth: Auth,
     timeout: Duration,
@@ -51,9 +51,9 @@ pub(super) struct Http {
 impl Http {
     /// `tls` says whom we trust; which versions of HTTP are offered is set anew for each client.
     pub(super) fn new(tls: Tls, settings: &Settings) -> Result<Self, ClientError> {
-        let http = Self {
+        Ok(Self {
+            connections: Connections::new(&tls.client, settings)?,
             tls,
-            client: Mutex::default(),
             base: settings.url.clone(),
             auth: settings.auth.clone(),
             timeout: settings.timeout,
@@ -62,36 +62,24 @@ impl Http {
             proxy: settings.proxy.clone(),
             sent: Mutex::default(),
             api_answered: AtomicBool::new(false),
-        };
-        let first = http.new_client()?;
-        *http.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(first);
-        Ok(http)
+        })
     }
 
-    /// Forgets the connections; the next call opens a new one. What a connection has read stays in its buffers until the
-    /// runtime that drives it lets go of it.
+    /// Forgets the connections; the next call opens a new one.
     pub(super) fn close(&self) {
-        drop(self.client.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.connections.close();
     }
 
-    /// The connections for a call. One that changes the server gets a connection of its own, which ends with it: an idle one
-    /// that the server closes at that moment would leave it in doubt, and only on one that was used before do libraries send
-    /// a request again by themselves.
-    fn client(&self, call: &Call) -> Result<reqwest::Client, ServerProblem> {
-        if call.repeat() == Repeat::Never {
-            return Ok(self.new_client()?);
+    /// Makes the connections that the first calls need, and has the sign-in get what it needs: no request is sent. What goes wrong is
+    /// told by the call that comes to it.
+    pub(super) fn connect_early(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (connections, sign_in) = (self.connections.make_early(), self.auth.prepare());
+        async move {
+            let ((), prepared) = tokio::join!(connections, sign_in);
+            if let Err(error) = prepared {
+                tracing::debug!("the sign-in is not prepared: {error}");
+            }
         }
-        let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*kept {
-            Some(client) => Ok(client.clone()),
-            None => Ok(kept.insert(self.new_client()?).clone()),
-        }
-    }
-
-    fn new_client(&self) -> Result<reqwest::Client, ClientError> {
-        let is_plain = self.base.scheme() == "http";
-        let shows_certificate = self.auth.is_bound_to_tls();
-        connect::client(&self.tls.client, self.versions.offered(), is_plain, self.proxy.as_ref(), shows_certificate)
     }
 
     /// The virtual folder.
@@ -103,7 +91,7 @@ impl Http {
     pub(super) async fn bare(&self, name: &'static str, url: &Url) -> Result<reqwest::Response, ServerProblem> {
         let ask = async {
             loop {
-                let client = self.new_client()?;
+                let client = self.connections.own()?;
                 self.sent.lock().unwrap_or_else(PoisonError::into_inner).push((name, url.clone()));
                 let request = client.get(url.clone()).header(ACCEPT, "application/json");
                 let answer = request.header(ACCEPT_ENCODING, "identity").send().await;
@@ -210,7 +198,7 @@ impl Http {
         sign_in: &mut dyn SignIn,
         deadline: Instant,
     ) -> Result<Option<B>, ServerProblem> {
-        let mut client = self.client(call)?;
+        let mut client = self.connections.for_call(call.repeat())?;
         let mut credentials = sign_in.first().await?;
         let mut attempt = 1;
         loop {
@@ -249,7 +237,7 @@ impl Http {
                 return Err(problem);
             }
             match wants_1_1 {
-                true => client = self.client(call)?,
+                true => client = self.connections.for_call(call.repeat())?,
                 false => sleep(pause).await,
             }
             attempt += 1;

@@ -14,7 +14,7 @@ use super::wire::{self, CardCertificate, SmartCard};
 use crate::secret::{AdminKey, AdminResponse, Pin, SecretBytes};
 
 /// The card, as the parameters of a call name it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CardParameters {
     /// `cardid`: GUID text without braces.
     pub card_id: String,

@@ -4,12 +4,14 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
+use pinwright::sim::card::{LinkFault, VirtualCard};
 use pinwright::sim::server::{Settings, TlsKind};
 use support::agent_process::Daemon;
 use support::installation::Installation;
 use support::kerberos::{Apache, Ccache, Realm, Site};
 use support::numbered_cards::{assert_done, assert_untouched, card, id, insert};
 use support::pcscd::Pcscd;
+use support::relay::{Relay, port_of};
 
 /// pcscd, pinwright's installation with a plain stand-in, and Apache before it.
 struct Place {
@@ -41,7 +43,10 @@ impl Place {
     }
 
     fn configure_for(&self, apache: &Apache, auth: &str, server: &str, sections: &str) {
-        let url = apache.url(&self.installation.server.base_url());
+        self.configure_url(&apache.url(&self.installation.server.base_url()), apache, auth, server, sections);
+    }
+
+    fn configure_url(&self, url: &str, apache: &Apache, auth: &str, server: &str, sections: &str) {
         let text = format!(
             "[server]\nauth = \"{auth}\"\nurl = \"{url}\"\nca_file = \"{}\"\n{server}\n{sections}\n",
             apache.ca_file().display()
@@ -50,14 +55,35 @@ impl Place {
     }
 
     fn command(&self, tickets: &Ccache, config: &str) -> support::installation::Run {
+        self.command_on(tickets, config, &[])
+    }
+
+    fn command_on(&self, tickets: &Ccache, config: &str, which: &[&str]) -> support::installation::Run {
         let words = format!("export KRB5_CONFIG='{config}' KRB5CCNAME='{}'", tickets.0);
-        let arguments = ["--json", "set-pin", "--yes", "--again"];
+        let arguments = [&["--json", "set-pin", "--yes", "--again"], which].concat();
         self.installation.start_by(&self.pcscd.socket(), &words, &arguments).finish()
     }
 
     fn users(&self) -> Vec<String> {
         let seen = self.installation.server.requests();
         seen.iter().map(|seen| seen.header("x-remote-user").unwrap_or("nobody").to_owned()).collect()
+    }
+}
+
+/// A card that knows no command.
+struct Stranger;
+
+impl VirtualCard for Stranger {
+    fn atr(&self) -> &[u8] {
+        &[0x3B, 0x80, 0x80, 0x01, 0x01]
+    }
+
+    fn reset(&mut self) {}
+
+    fn power_off(&mut self) {}
+
+    fn transmit(&mut self, _: &[u8]) -> Result<Vec<u8>, LinkFault> {
+        Ok(vec![0x6D, 0x00])
     }
 }
 
@@ -79,6 +105,14 @@ fn a_person_sets_a_pin_with_the_tickets_of_kinit() {
     run.exits(6).says("no KDC has answered within 5 s").within(Duration::from_secs(20));
     assert_untouched(&virtual_card);
     assert!(place.users().is_empty());
+    // The card is not held by that: what is wrong with it is told although the KDC is asked already.
+    place.configure("timeout = \"50s\"", "");
+    let stranger = place.pcscd.insert(1, Stranger);
+    let run = place.command_on(&alice, &other.display().to_string(), &["--reader", "00 01"]);
+    run.exits(3).says("of no known family").within(Duration::from_secs(20));
+    drop(stranger);
+    place.pcscd.wait_for_card(1, false);
+    place.configure("timeout = \"5s\"", "");
 
     let run = place.command(&alice, &config);
     assert_eq!(run.exits(0).json()["outcome"], "done", "{run}");
@@ -153,12 +187,59 @@ fn figures() {
             }
         }
     }
-    let median = |mut samples: Vec<f64>| {
-        samples.sort_by(f64::total_cmp);
-        samples[samples.len() / 2]
-    };
     let (signed_in, open_to_all) = (median(signed_in), median(open_to_all));
     println!(
-        "kerberos: the server's part of a job takes {signed_in:.1} ms with a ticket, {open_to_all:.1} ms without a sign-in ({ROUNDS} runs)"
+        "kerberos: the server's part of a job takes {signed_in:.1} ms with a ticket, {open_to_all:.1} ms without a sign-in \
+         ({:.2} times, {ROUNDS} runs)",
+        signed_in / open_to_all
     );
+}
+
+/// `make bench`: a slow card and a server far away, over HTTP/1.1 with Kerberos, against what the two take one after the other. Each job
+/// makes its connections and gets the ticket for the server; the KDC is near.
+#[test]
+#[ignore = "make bench"]
+fn figures_with_both_ends_slow() {
+    const ROUNDS: usize = 9;
+    let Some(place) = Place::start() else { return };
+    let alice = place.realm.person("alice", "1h");
+    let tickets = place.realm.path("alice-kept");
+    let cache = std::path::Path::new(alice.0.trim_start_matches("FILE:"));
+    std::fs::copy(cache, &tickets).unwrap();
+    let config = place.realm.path("krb5.conf").display().to_string();
+    let url = place.apache.url(&place.installation.server.base_url());
+    let relay = Relay::start(port_of(&url), Duration::from_millis(40));
+    place.configure_url(&relay.url(&url), &place.apache, "negotiate", "", "");
+    let virtual_card = card(0);
+    let job = || {
+        // Without a ticket for the server.
+        std::fs::copy(&tickets, cache).unwrap();
+        let run = place.command(&alice, &config);
+        let elapsed = run.exits(0).json()["elapsed_ms"].clone();
+        let part = |name: &str| elapsed[name].as_f64().unwrap();
+        (run.elapsed.as_secs_f64() * 1000.0, part("card"), part("server"))
+    };
+    let jobs = |delay: Duration| {
+        let inserted = insert(&place.pcscd, 0, &virtual_card, delay);
+        place.pcscd.wait_for_card(0, true);
+        let jobs: Vec<_> = (0..=ROUNDS).map(|_| job()).skip(1).collect();
+        drop(inserted);
+        place.pcscd.wait_for_card(0, false);
+        jobs
+    };
+    // With a card that answers at once there is nothing to do meanwhile.
+    let server = median(jobs(Duration::ZERO).into_iter().map(|(_, _, server)| server).collect());
+    let slow = jobs(Duration::from_millis(20));
+    let card = median(slow.iter().map(|(_, card, _)| *card).collect());
+    let wall = median(slow.iter().map(|(wall, _, _)| *wall).collect());
+    println!(
+        "kerberos: with 20 ms per APDU and 40 ms to the server a job takes {wall:.1} ms, the card's part {card:.1} ms, the server's \
+         {server:.1} ms with an instant card: {:.2} of both together ({ROUNDS} runs, medians)",
+        wall / (card + server)
+    );
+}
+
+fn median(mut samples: Vec<f64>) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples[samples.len() / 2]
 }

@@ -168,6 +168,7 @@ fn a_refused_question_for_the_counter_is_told_as_such() {
             journal: setup.journal.as_ref(),
             elsewhere: None,
             can_supply: &|_| true,
+            is_agreed: true,
             interrupted: &false.into(),
         };
         let planned = plan(&setup.job(), around, &mut issuer(&setup.config)).unwrap();

@@ -229,6 +229,10 @@ impl Card for Iso7816 {
         false
     }
 
+    fn challenge_may_be_early(&self) -> bool {
+        self.profile.admin.is_some_and(|admin| admin.early_challenge)
+    }
+
     fn challenge(&mut self, channel: &mut Channel<'_>) -> Result<Challenge, CardError> {
         let admin = self.admin()?;
         let response = send_step(channel, &Self::challenge_command(&admin))?;

@@ -57,6 +57,7 @@ fn what_is_not_said_is_what_iso_7816_4_says() {
     assert_eq!((admin.challenge_length(), admin.challenge_le(), admin.cipher), (8, 8, Cipher::TripleDes));
     assert_eq!((profile.pin.of_verify(), profile.set_pin_reference()), (0x80, 0x80));
     assert!(profile.has_administrator() && profile.pin.change && profile.pin.status_query);
+    assert!(!admin.early_challenge, "nobody has said that such a card keeps one");
 }
 
 /// What replaces what in [`GOOD`], the key that is named, and a part of what is said.

@@ -63,9 +63,10 @@ async fn speak<S>(stream: S, connection: usize, state: Arc<State>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    state.connected();
     let cut = Arc::new(Notify::new());
     let service = service_fn({
-        let cut = Arc::clone(&cut);
+        let (state, cut) = (Arc::clone(&state), Arc::clone(&cut));
         move |request| respond(request, connection, Arc::clone(&state), Arc::clone(&cut))
     });
     let builder = Builder::new(TokioExecutor::new());
@@ -77,6 +78,7 @@ where
         }
     })
     .await;
+    state.disconnected();
 }
 
 async fn respond(
@@ -118,6 +120,7 @@ async fn respond(
             pending().await
         }
         Delivery::Send(outgoing) => {
+            state.released().await;
             state.answered(number, outgoing.status);
             // The query stays out: a challenge is no secret, but it has no business in logs either.
             tracing::debug!(connection, number, method = %head.method, status = outgoing.status, "answered");

@@ -118,6 +118,12 @@ impl StandIn {
         &self.state
     }
 
+    /// The same, for who outlives this value.
+    #[must_use]
+    pub fn shared_state(&self) -> Arc<State> {
+        Arc::clone(&self.state)
+    }
+
     /// Every call so far.
     #[must_use]
     pub fn requests(&self) -> Vec<SeenRequest> {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::StandInError;
@@ -71,14 +72,20 @@ pub(super) struct Inner {
     violations: Vec<Violation>,
     seen: Vec<SeenRequest>,
     faults: Vec<Fault>,
+    connections: usize,
+    ended: usize,
 }
 
 /// A running stand-in's data; shared by the server thread and the test.
-pub struct State(Mutex<Inner>);
+pub struct State {
+    inner: Mutex<Inner>,
+    /// Whether answers are held back.
+    holds: watch::Sender<bool>,
+}
 
 impl State {
     pub(super) fn new(settings: Settings) -> Self {
-        Self(Mutex::new(Inner {
+        let inner = Inner {
             settings,
             stored_pins: HashMap::new(),
             challenges: HashMap::new(),
@@ -90,12 +97,15 @@ impl State {
             violations: Vec::new(),
             seen: Vec::new(),
             faults: Vec::new(),
-        }))
+            connections: 0,
+            ended: 0,
+        };
+        Self { inner: Mutex::new(inner), holds: watch::Sender::new(false) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // A panic in a closure given to `change` must not hide the test's own failure.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Change settings while the server runs.
@@ -207,6 +217,40 @@ impl State {
             inner.challenges.entry(key).or_default().sent += 1;
         }
         (number, reply, fault)
+    }
+
+    /// How many connections have been made, TLS included.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.lock().connections
+    }
+
+    /// How many of them are open.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        let inner = self.lock();
+        inner.connections - inner.ended
+    }
+
+    /// Note a connection.
+    pub(super) fn connected(&self) {
+        self.lock().connections += 1;
+    }
+
+    /// Note its end.
+    pub(super) fn disconnected(&self) {
+        self.lock().ended += 1;
+    }
+
+    /// Hold back all answers, or let them go. Calls are noted when they come.
+    pub fn hold(&self, holds: bool) {
+        self.holds.send_replace(holds);
+    }
+
+    /// Wait until answers are let go.
+    pub(super) async fn released(&self) {
+        // The sender is here: it is not gone.
+        let _ = self.holds.subscribe().wait_for(|holds| !holds).await;
     }
 
     /// Note the status that leaves.

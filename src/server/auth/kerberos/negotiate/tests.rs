@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use reqwest::header::WWW_AUTHENTICATE;
 
 use super::*;
-use crate::server::auth::kerberos_error::Reason;
+use crate::server::auth::kerberos::error::Reason;
 use crate::server::auth::offered::Offered;
 
 /// What becomes of the server's token.
@@ -111,6 +111,32 @@ fn the_first_request_of_all_goes_without_a_token_and_all_others_with_a_new_one()
         assert_eq!(settings.clone().sign_in().first().await.unwrap().unwrap(), token("token 3").as_str());
     });
     assert_eq!(*library.begun.lock().unwrap(), vec![Some(bindings::of(b"one")); 3]);
+}
+
+#[test]
+fn a_ticket_is_got_in_advance_and_nothing_is_shown_or_learned_by_it() {
+    let (settings, library) = settings(Scripted::default());
+    block_on(async {
+        settings.prepare().await.unwrap();
+        assert!(!settings.is_prepared() && settings.sign_in().first().await.unwrap().is_none());
+        let mut first = settings.sign_in();
+        assert_eq!(shown(first.refused(&challenge(NEGOTIATE, b"one")).await), Ok(token("token 2")));
+    });
+    // The first one is bound to nothing, and is dropped.
+    assert_eq!(*library.begun.lock().unwrap(), [None, Some(bindings::of(b"one"))]);
+}
+
+#[test]
+fn a_kdc_that_says_nothing_holds_up_neither_who_asks_for_a_ticket_nor_who_gives_up() {
+    let (says_nothing, hangs) = std::sync::mpsc::channel();
+    let (settings, _) = settings(Scripted { hangs: Some(Mutex::new(hangs)), ..Scripted::default() });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let asked = runtime.spawn(settings.prepare());
+    // Other things go on meanwhile.
+    runtime.block_on(tokio::task::yield_now());
+    assert!(!asked.is_finished());
+    runtime.shutdown_background();
+    drop(says_nothing);
 }
 
 #[test]
