@@ -13,7 +13,7 @@ SETTINGS = PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' DESTDIR='$(DESTDIR)' FE
 # A fresh rustup is not yet on the path of shells that were there before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test compare interop soak lint advisories msrv bench fuzz residue mutants docs picture install uninstall deb rpm sbom \
+.PHONY: help demo test compare compare-builds interop soak lint advisories msrv bench fuzz residue mutants docs picture install uninstall deb rpm sbom \
 	reproducible dist
 
 # libclang has no C headers of its own; those of gcc serve (tests/vcard and the feature `kerberos` make bindings of C code).
@@ -30,6 +30,7 @@ help:
 	@echo 'make demo     set the PIN of a virtual card, with a server stand-in: no card and no server needed'
 	@echo 'make test     all tests, also those against a real pcscd with virtual readers'
 	@echo 'make compare  the command-line cases at an older revision and here: OLD=REVISION; outputs, APDUs and calls must be equal'
+	@echo 'make compare-builds  a job of another build and of this one in turns: OLD=/path/to/pinwright; fails where its own time has grown'
 	@echo 'make interop  only the tests with independent cards and clients: PIV and OpenPGP, OpenSC, Yubico, GnuPG'
 	@echo 'make soak     the agent through 1,008 insertions and 216 yanked cards, some minutes'
 	@echo 'make lint     format, clippy, documentation, licences and sources of crates, with warnings as errors'
@@ -63,6 +64,10 @@ test:
 compare:
 	@packaging/system-packages $@
 	tests/compare/run.sh '$(OLD)'
+
+compare-builds:
+	@packaging/system-packages $@
+	cargo bench --locked --features sim --bench compare_builds -- '$(OLD)'
 
 interop:
 	@packaging/system-packages $@

@@ -15,6 +15,8 @@
 mod early;
 #[path = "journal.rs"]
 mod journal;
+#[path = "spread.rs"]
+mod spread;
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};
@@ -23,6 +25,7 @@ use std::time::{Duration, Instant};
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use serde_json::{Value, json};
+use spread::{Spread, millis};
 use support::installation::{Installation, server_for};
 use support::opensc::{self, ADMIN_KEY};
 use support::pcscd::Pcscd;
@@ -256,37 +259,4 @@ impl Parts {
             .collect::<serde_json::Map<_, _>>()
             .into()
     }
-}
-
-struct Spread {
-    median: f64,
-    min: f64,
-    max: f64,
-}
-
-impl Spread {
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let mut sorted: Vec<f64> = values.collect();
-        sorted.sort_by(f64::total_cmp);
-        let middle = sorted.len() / 2;
-        let median = if sorted.len().is_multiple_of(2) {
-            f64::midpoint(sorted[middle - 1], sorted[middle])
-        } else {
-            sorted[middle]
-        };
-        Self { median, min: sorted[0], max: sorted[sorted.len() - 1] }
-    }
-
-    fn text(&self, decimals: usize) -> String {
-        let Self { median, min, max } = self;
-        format!("{median:.decimals$} ({min:.decimals$} to {max:.decimals$})")
-    }
-
-    fn json(&self) -> Value {
-        json!({"median": self.median, "min": self.min, "max": self.max})
-    }
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
 }

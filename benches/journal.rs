@@ -10,7 +10,7 @@ use pinwright::job::journal::{Facts, JobKind, Journal, Moment, Phase, Stage};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Spread, millis};
+use super::spread::{Spread, millis};
 
 /// The most that the journal may cost beyond its fsyncs, in milliseconds.
 const LIMIT_MS: f64 = 5.0;

@@ -24,7 +24,7 @@ if [ "${1-}" = --one ]; then
     exit 0
 fi
 
-[ $# -gt 0 ] || set -- tlv channel gids piv openpgp iso7816 server_objects server_policy server_secrets server_errors config fixture journal
+[ $# -gt 0 ] || set -- tlv channel gids piv openpgp iso7816 server_objects server_policy server_secrets server_errors server_certificates config fixture journal
 ./seed.sh >&2
 # No unsafe code is built here, so no sanitizer is needed; and without one stable Rust is enough.
 cargo fuzz build --sanitizer none >&2

@@ -100,13 +100,11 @@ pub enum SecretFile {
 }
 
 impl Config {
-    /// The server as the agent signs in to it: with its keytab, where it has one.
+    /// The server as the agent signs in to it: with what it has of its own, where it has something.
     #[must_use]
     pub fn server_of_agent(&self) -> Option<crate::server::Settings> {
         let mut server = self.server.clone()?;
-        if let Some(keytab) = &self.agent.keytab {
-            server.auth = server.auth.with_keytab(keytab, self.agent.principal.as_deref());
-        }
+        server.auth = server.auth.of_agent(&self.agent.own);
         Some(server)
     }
 

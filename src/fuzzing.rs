@@ -17,7 +17,7 @@ pub use cards::{Call, dialogue};
 pub type Target = fn(&[u8]);
 
 /// Name and function of every target. `fuzz/` has one program for each.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("tlv", tlv),
     ("channel", cards::channel),
     ("gids", cards::gids),
@@ -28,6 +28,7 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("server_policy", server::policy),
     ("server_secrets", server::secrets),
     ("server_errors", server::errors),
+    ("server_certificates", server::certificates),
     ("config", texts::config),
     ("fixture", texts::fixture),
     ("journal", texts::journal),

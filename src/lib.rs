@@ -19,6 +19,7 @@ pub mod card;
 pub mod cli;
 pub mod config;
 pub mod doctor;
+pub mod enroll;
 pub mod error_text;
 pub mod exit;
 pub mod foreign_text;

@@ -169,7 +169,7 @@ fn a_new_management_key_and_a_new_puk_on_a_piv_card() {
         assert_eq!(change.code(), Proof::Puk);
         assert_eq!(word(&change.change_code(channel, &code("00000000"), &code("86420975")).unwrap_err()), Some(0x63C2));
         change.change_code(channel, &code("12345678"), &code("86420975")).unwrap();
-        assert!(piv.certificates().is_none());
+        assert!(piv.certificate_files().is_none());
     });
     assert!(card.with(|card| card.puk_is(b"86420975") && card.puk_tries_left() == 3 && card.admin_failures() == 1));
 }
@@ -193,7 +193,7 @@ fn a_new_admin_pin_on_an_openpgp_card() {
     let card = SharedCard::new(OpenPgpCard::new(OpenPgpSettings::default()));
     let new_pin = Pin::new(b"24681357").unwrap();
     with_card(&card, |openpgp, channel| {
-        assert!(openpgp.admin_key_change().is_none() && openpgp.certificates().is_none());
+        assert!(openpgp.admin_key_change().is_none() && openpgp.certificate_files().is_none());
         let change = openpgp.code_change().unwrap();
         assert_eq!(change.code(), Proof::AdminPin);
         let (old, new) = (code("12345678"), code("correct horse"));

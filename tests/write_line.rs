@@ -74,13 +74,15 @@ fn each_write_leaves_one_line_and_nothing_else_does() {
     // A card that refuses the answer has been written to: a try may be spent.
     let refusing = InsertedCard::new(Kind::Gids);
     refusing.instead(|command| command.starts_with(&[0, 0x87, 0, 0, 12]).then(|| vec![0x69, 0x82]));
-    setup.run(&refusing, &mut Person::default()).failed("refused");
+    let failure = setup.run(&refusing, &mut Person::default()).failed("refused");
     let lines = written();
     let [failed] = lines.as_slice() else { panic!("{lines:?}") };
     assert_eq!((&failed["by"], &failed["result"]), (&"command".into(), &"failed".into()));
     assert_eq!((&failed["card_state"], &failed["step"]), (&"untouched-try-spent".into(), &"authorize".into()));
     assert_eq!(failed["status_word"], "6982");
     assert_eq!(failed["request"], done["request"]);
+    assert_eq!(failed["card_id"], failure.card_id.unwrap().to_string());
+    assert_eq!(failed["journal"], failure.journal.unwrap());
 
     assert!(!log.text().contains("CANARY"), "{}", log.text());
     // The book's example is such a line.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::server::auth::TokenSource;
+use crate::server::auth::OwnMeans;
 
 /// What the agent does with a card of a known family.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -62,10 +62,8 @@ pub struct Settings {
     pub user: Option<String>,
     /// Where metrics can be fetched; off where `None`.
     pub metrics: Option<MetricsAddress>,
-    /// The keytab that the agent signs in to Kerberos with, instead of a ticket cache.
-    pub keytab: Option<TokenSource>,
-    /// Which principal of the keytab; its first where `None`.
-    pub principal: Option<String>,
+    /// With what the agent signs in by itself.
+    pub own: OwnMeans,
 }
 
 impl Default for Settings {
@@ -86,8 +84,7 @@ impl Default for Settings {
             control_group: None,
             user: None,
             metrics: None,
-            keytab: None,
-            principal: None,
+            own: OwnMeans::default(),
         }
     }
 }

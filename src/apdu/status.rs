@@ -19,6 +19,8 @@ impl Status {
     pub const SECURITY_STATUS: Self = Self(0x6982);
     /// `6983`.
     pub const BLOCKED: Self = Self(0x6983);
+    /// `6984`.
+    pub const DATA_INVALID: Self = Self(0x6984);
     /// `6985`.
     pub const CONDITIONS: Self = Self(0x6985);
     /// `6986`: no current file; after a SELECT that had worked it means that the card was reset.
@@ -29,6 +31,8 @@ impl Status {
     pub const FUNCTION_NOT_SUPPORTED: Self = Self(0x6A81);
     /// `6A82`.
     pub const FILE_NOT_FOUND: Self = Self(0x6A82);
+    /// `6A84`.
+    pub const NO_SPACE: Self = Self(0x6A84);
     /// `6A86`.
     pub const WRONG_PARAMETERS: Self = Self(0x6A86);
     /// `6A88`.

@@ -4,6 +4,8 @@ use thiserror::Error;
 
 use super::id::IdError;
 use super::key_algorithm::KeyAlgorithm;
+use super::key_pair::KeyType;
+use super::key_slot::KeySlot;
 use super::proof::{Family, Proof};
 use crate::apdu::tlv::TlvError;
 use crate::apdu::{ApduError, Status};
@@ -131,6 +133,58 @@ pub enum CardError {
         /// The algorithm.
         algorithm: KeyAlgorithm,
     },
+    /// The card makes no key pairs of this type: nothing was sent.
+    #[error("cards of the family {family} make no {} key pairs here", .key_type.name())]
+    KeyType {
+        /// The family.
+        family: Family,
+        /// What was asked for.
+        key_type: KeyType,
+    },
+    /// A key slot of another family: nothing was sent.
+    #[error("{slot} is no key slot of a card of the family {family}")]
+    OtherSlot {
+        /// The family.
+        family: Family,
+        /// The slot.
+        slot: KeySlot,
+    },
+    /// The slot was free when the card was asked, and is in use now: nothing was written.
+    #[error("the key slot {slot} has come into use since the card was asked")]
+    NoLongerFree {
+        /// The slot.
+        slot: KeySlot,
+    },
+    /// The card has no memory for what a command would have written.
+    #[error("the card has no room left (it answered {status} to {command})")]
+    Full {
+        /// The command's name.
+        command: &'static str,
+        /// The status word.
+        status: Status,
+    },
+    /// An object that is too long, or a name that is: nothing was sent.
+    #[error("the {object} does not fit on the card: it has {length} bytes, and at most {max} do")]
+    TooLong {
+        /// What was to be written.
+        object: &'static str,
+        /// Bytes or characters of it.
+        length: usize,
+        /// Most.
+        max: usize,
+    },
+    /// A container needs a name that no other one of the card has: nothing was written.
+    #[error("the container name {name:?} is empty or another container's already")]
+    ContainerName {
+        /// The name.
+        name: String,
+    },
+    /// An object whose bytes are not in the form that its kind has.
+    #[error("the card's {object} is in no form that is known")]
+    UnknownForm {
+        /// What was read.
+        object: &'static str,
+    },
     /// The family has no command that carries this proof: nothing was sent.
     #[error("cards of the family {family} can't be set a PIN with the {}", .proof.what())]
     NotTaken {
@@ -161,7 +215,7 @@ impl CardError {
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         match self {
-            Self::Refused { status, .. } | Self::Wrong { status, .. } => Some(*status),
+            Self::Refused { status, .. } | Self::Wrong { status, .. } | Self::Full { status, .. } => Some(*status),
             _ => None,
         }
     }

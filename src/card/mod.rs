@@ -8,12 +8,15 @@ mod admin_key;
 mod capability;
 mod challenge;
 mod credential;
+mod digest;
 mod error;
 pub mod family;
 pub mod gids;
 mod id;
 pub mod iso7816;
 mod key_algorithm;
+mod key_pair;
+mod key_slot;
 pub mod openpgp;
 mod pin;
 mod pin_job;
@@ -30,12 +33,15 @@ mod tests;
 use crate::apdu::Channel;
 
 pub use admin_key::answer as answer_with_admin_key;
-pub use capability::{AdminKeyChange, Certificates, CodeChange};
+pub use capability::{AdminKeyChange, CertificateFiles, Certificates, CodeChange, Keys};
 pub use challenge::{AdminChallenge, Challenge, ChallengeUse, Nonces};
 pub use credential::Credential;
+pub use digest::{Digest, Hash};
 pub use error::CardError;
 pub use id::{CardId, IdOrder};
 pub use key_algorithm::KeyAlgorithm;
+pub use key_pair::{KeyType, PublicKey};
+pub use key_slot::{Held, HeldKey, KeySlot, KeyUsage, NoKeySlot, PivSlot, Room, SlotChoice, Taken, Vacant};
 pub use pin::{PinCharacters, PinLimits, SecretReport, Tries};
 pub use pin_job::{CardPlan, PinJob};
 pub use proof::{Family, Proof};
@@ -186,7 +192,17 @@ pub trait Card: Send {
         None
     }
 
-    /// The card's certificates, where the family keeps a table of them.
+    /// The table of certificate files, where the family keeps one.
+    fn certificate_files(&mut self) -> Option<&mut dyn CertificateFiles> {
+        None
+    }
+
+    /// The card's key pairs, where pinwright makes them on cards of the family ([`Family::why_no_keys`]).
+    fn keys(&mut self) -> Option<&mut dyn Keys> {
+        None
+    }
+
+    /// The certificates of these key pairs.
     fn certificates(&mut self) -> Option<&mut dyn Certificates> {
         None
     }

@@ -65,6 +65,19 @@ impl Family {
             Self::Gids | Self::Iso7816 => None,
         }
     }
+
+    /// Why pinwright makes no key pairs on cards of the family, where it makes none.
+    #[must_use]
+    pub fn why_no_keys(self) -> Option<&'static str> {
+        match self {
+            Self::Gids | Self::Piv => None,
+            Self::OpenPgp => Some(
+                "an OpenPGP card has one place for one certificate and no administrator's key, which MIM CM's way of issuing \
+                 a card needs",
+            ),
+            Self::Iso7816 => Some("a card profile describes no commands for keys and certificates"),
+        }
+    }
 }
 
 impl fmt::Display for Family {

@@ -21,6 +21,21 @@ pub(super) fn send(channel: &mut Channel<'_>, name: &'static str, command: &Comm
     }
 }
 
+/// As [`send`], for a command that needs memory of the card.
+///
+/// # Errors
+/// As [`send`]; the card has no room left.
+pub(super) fn send_writing(
+    channel: &mut Channel<'_>,
+    name: &'static str,
+    command: &Command,
+) -> Result<Response, CardError> {
+    send(channel, name, command).map_err(|error| match error {
+        CardError::Refused { command, status: status @ Status::NO_SPACE } => CardError::Full { command, status },
+        error => error,
+    })
+}
+
 /// As [`send`], for a command of a step.
 ///
 /// # Errors

@@ -26,13 +26,16 @@ fn a_card_hands_out_what_its_family_can_do() {
         assert_eq!(card.family(), family);
         let algorithms = card.admin_key_change().map(|change| change.key_algorithms());
         let code = card.code_change().map(|change| change.code());
-        let certificates = card.certificates().is_some();
+        let files = card.certificate_files().is_some();
+        let keys = card.keys().map(|keys| keys.key_types());
+        assert_eq!(card.certificates().is_some(), keys.is_some(), "{family}");
+        assert_eq!(family.why_no_keys().is_some(), keys.is_none(), "{family}");
         let expected = match family {
-            Family::Gids => (Some(&[KeyAlgorithm::TripleDes][..]), None, true),
-            Family::Piv => (Some(&KeyAlgorithm::ALL[..]), Some(Proof::Puk), false),
-            Family::OpenPgp => (None, Some(Proof::AdminPin), false),
-            Family::Iso7816 => (None, None, false),
+            Family::Gids => (Some(&[KeyAlgorithm::TripleDes][..]), None, true, Some(&[KeyType::Rsa2048][..])),
+            Family::Piv => (Some(&KeyAlgorithm::ALL[..]), Some(Proof::Puk), false, Some(&KeyType::ALL[..])),
+            Family::OpenPgp => (None, Some(Proof::AdminPin), false, None),
+            Family::Iso7816 => (None, None, false, None),
         };
-        assert_eq!((algorithms, code, certificates), expected, "{family}");
+        assert_eq!((algorithms, code, files, keys), expected, "{family}");
     }
 }

@@ -1,5 +1,6 @@
 //! `pinwright whoami`: who the server will take us for, as far as it can be known without asking it.
 
+use std::path::Path;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -33,7 +34,7 @@ impl SignInObject {
             access_token_expires: told(tokens.expires()),
             refresh_token: tokens.is_renewable(),
             refresh_token_expires: tokens.refresh_expires().map(told),
-            token_file: adfs.token_file().display().to_string(),
+            token_file: adfs.token_file().unwrap_or(Path::new("")).display().to_string(),
             is_over: tokens.expires() <= SystemTime::now(),
         }
     }

@@ -59,6 +59,7 @@ pub(super) fn auth(
         resource,
         redirect_port: raw.adfs_redirect_port,
         token_file,
+        binds: matches!(raw.channel_bindings, raw::ChannelBindings::Auto),
     };
     Ok(Auth::Adfs(Box::new(Adfs::new(settings, Arc::new(sts)))))
 }
@@ -82,6 +83,27 @@ mod tests {
         assert!(shown.contains("https://sts.contoso.com/adfs") && shown.contains("\"/s/t\""), "{shown}");
     }
 
+    const PAIR: &str = "adfs_certificate_file = \"/c\"\nadfs_key_file = \"/k\"\n";
+
+    #[test]
+    fn the_agent_signs_in_with_what_it_has() {
+        let agents = |keys: &str| {
+            let config = read(&format!("auth = \"adfs\"\n{BOTH}adfs_token_file = \"/s/t\"\n[agent]\n{keys}"))?;
+            Ok::<_, String>(format!("{:?}", config.server_of_agent().unwrap().auth))
+        };
+        assert!(agents("").unwrap().contains("own: None"));
+        let shown = agents(&format!("{PAIR}adfs_client_id = \"agents\"")).unwrap();
+        assert!(shown.contains("Certificate(") && shown.contains("\"agents\""), "{shown}");
+        let with_keytab = agents("keytab_file = \"/k\"");
+        if cfg!(feature = "kerberos") {
+            let shown = with_keytab.unwrap();
+            assert!(shown.contains("Keytab(") && shown.contains("HTTP/sts.contoso.com@"), "{shown}");
+            assert!(agents(&format!("{PAIR}keytab_file = \"/k\"")).unwrap_err().contains("not both"));
+        } else {
+            assert!(with_keytab.unwrap_err().contains("built without Kerberos"));
+        }
+    }
+
     #[test]
     fn keys_that_do_not_go_together_are_refused() {
         for (keys, expected) in [
@@ -90,6 +112,13 @@ mod tests {
             (format!("auth = \"adfs\"\n{BOTH}token_file = \"/t\""), "a token is configured"),
             (format!("auth = \"adfs\"\n{BOTH}spn = \"HTTP/x\""), "are for Kerberos"),
             (format!("auth = \"adfs\"\n{BOTH}adfs_redirect_port = 0"), "adfs_redirect_port"),
+            (format!("auth = \"adfs\"\n{BOTH}[agent]\nadfs_key_file = \"/k\""), "go together"),
+            (format!("auth = \"adfs\"\n{BOTH}[agent]\nadfs_client_id = \"c\""), "a sign-in of the agent's own"),
+            (
+                format!("auth = \"adfs\"\n{BOTH}[agent]\n{PAIR}adfs_key_credential = \"k\""),
+                "only one of agent.adfs_key",
+            ),
+            (format!("[agent]\n{PAIR}"), "agent.adfs_… is configured"),
             ("auth = \"adfs\"\nadfs_url = \"http://sts\"\nadfs_client_id = \"c\"".to_owned(), "plain http"),
         ] {
             let message = read(&keys).unwrap_err();

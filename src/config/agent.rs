@@ -11,6 +11,7 @@ use super::folders::Environment;
 use super::secret_file;
 use crate::agent::settings::{MetricsAddress, OnInsert, Settings};
 use crate::os::account::is_root;
+use crate::server::auth::{Identity, OwnMeans};
 
 /// Where the machine's agent listens.
 const SYSTEM_SOCKET: &str = "/run/pinwright/agent.sock";
@@ -51,6 +52,10 @@ pub(super) struct Agent {
     pub keytab_file: Option<PathBuf>,
     pub keytab_credential: Option<String>,
     pub principal: Option<String>,
+    pub adfs_client_id: Option<String>,
+    pub adfs_certificate_file: Option<PathBuf>,
+    pub adfs_key_file: Option<PathBuf>,
+    pub adfs_key_credential: Option<String>,
 }
 
 impl Default for Agent {
@@ -72,6 +77,10 @@ impl Default for Agent {
             keytab_file: None,
             keytab_credential: None,
             principal: None,
+            adfs_client_id: None,
+            adfs_certificate_file: None,
+            adfs_key_file: None,
+            adfs_key_credential: None,
         }
     }
 }
@@ -82,6 +91,14 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 impl Agent {
+    /// Whether a key of AD FS is set.
+    pub(super) fn is_configured_for_adfs(&self) -> bool {
+        self.adfs_client_id.is_some()
+            || self.adfs_certificate_file.is_some()
+            || self.adfs_key_file.is_some()
+            || self.adfs_key_credential.is_some()
+    }
+
     /// Checks the section; `environment` says where the control socket is where the configuration does not.
     ///
     /// # Errors
@@ -99,6 +116,19 @@ impl Agent {
             self.keytab_credential,
             "set only one of agent.keytab_file and agent.keytab_credential",
         )?;
+        let certificate = certificate(self.adfs_certificate_file, self.adfs_key_file, self.adfs_key_credential)?;
+        if keytab.is_some() && certificate.is_some() {
+            return Err(ConfigError::Conflict(
+                "the agent signs in at AD FS with a keytab or with a certificate: set agent.keytab_… or agent.adfs_certificate_file, and \
+                 not both",
+            ));
+        }
+        if self.adfs_client_id.is_some() && keytab.is_none() && certificate.is_none() {
+            return Err(value(
+                "agent.adfs_client_id",
+                "it is for a sign-in of the agent's own: set agent.keytab_file or agent.adfs_certificate_file",
+            ));
+        }
         if self.principal.is_some() && keytab.is_none() {
             return Err(value(
                 "agent.principal",
@@ -122,9 +152,30 @@ impl Agent {
             control_group: control_group.filter(|_| !is_of_person),
             user: self.user.map(|name| account("agent.user", name)).transpose()?,
             metrics: self.metrics.as_deref().map(metrics).transpose()?,
-            keytab: keytab.map(Into::into),
-            principal: self.principal.map(principal).transpose()?,
+            own: OwnMeans {
+                keytab: keytab.map(Into::into),
+                principal: self.principal.map(principal).transpose()?,
+                certificate,
+                client_id: self.adfs_client_id,
+            },
         })
+    }
+}
+
+/// The certificate for AD FS, and its key.
+fn certificate(
+    certificate: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+    key_credential: Option<String>,
+) -> Result<Option<Identity>, ConfigError> {
+    let key =
+        secret_file(key_file, key_credential, "set only one of agent.adfs_key_file and agent.adfs_key_credential")?;
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(Identity { certificate, key: key.into() })),
+        _ => Err(ConfigError::Conflict(
+            "a certificate and its key go together: agent.adfs_certificate_file with agent.adfs_key_file or agent.adfs_key_credential",
+        )),
     }
 }
 

@@ -26,7 +26,7 @@ enum Kind {
 }
 
 /// Section, key and the kind of value.
-const KEYS: [(&str, &str, Kind); 62] = [
+const KEYS: [(&str, &str, Kind); 66] = [
     ("server", "url", Kind::Text),
     ("server", "ca_file", Kind::Text),
     ("server", "client_certificate_file", Kind::Text),
@@ -87,6 +87,10 @@ const KEYS: [(&str, &str, Kind); 62] = [
     ("agent", "keytab_file", Kind::Text),
     ("agent", "keytab_credential", Kind::Text),
     ("agent", "principal", Kind::Text),
+    ("agent", "adfs_client_id", Kind::Text),
+    ("agent", "adfs_certificate_file", Kind::Text),
+    ("agent", "adfs_key_file", Kind::Text),
+    ("agent", "adfs_key_credential", Kind::Text),
     ("journal", "dir", Kind::Text),
     ("journal", "keep", Kind::Text),
 ];

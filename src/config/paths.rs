@@ -26,6 +26,8 @@ pub(super) fn resolve(raw: &mut Raw, environment: Environment<'_>) -> Result<(),
         ("card.resetting_code_file", &mut card.resetting_code_file),
         ("card.current_pin_file", &mut card.current_pin_file),
         ("agent.keytab_file", &mut agent.keytab_file),
+        ("agent.adfs_certificate_file", &mut agent.adfs_certificate_file),
+        ("agent.adfs_key_file", &mut agent.adfs_key_file),
         ("agent.control", &mut agent.control),
         ("journal.dir", &mut raw.journal.dir),
     ] {

@@ -27,14 +27,21 @@ pub(super) fn auth(raw: &raw::Server, agent: &Agent, url: &Url) -> Result<Auth, 
     if raw.auth != raw::Auth::Adfs && adfs::is_configured(raw) {
         return conflict("server.adfs_… is configured, and server.auth is another kind: set it to \"adfs\"");
     }
+    if raw.auth != raw::Auth::Adfs && agent.is_configured_for_adfs() {
+        return conflict("agent.adfs_… is configured, and server.auth is another kind: set it to \"adfs\"");
+    }
+    let has_keytab = agent.keytab_file.is_some() || agent.keytab_credential.is_some();
     if raw.auth != raw::Auth::Negotiate {
         let is_for_kerberos = raw.spn.is_some() || raw.principal.is_some();
-        if is_for_kerberos || agent.keytab_file.is_some() || agent.keytab_credential.is_some() {
+        if is_for_kerberos || has_keytab && raw.auth != raw::Auth::Adfs {
             return conflict(
                 "server.spn, server.principal, agent.keytab_file and agent.keytab_credential are for Kerberos: set server.auth to \
                  \"negotiate\"",
             );
         }
+    }
+    if raw.auth == raw::Auth::Adfs && has_keytab && !cfg!(feature = "kerberos") {
+        return Err(value("agent.keytab_file", WITHOUT_KERBEROS));
     }
     match (raw.auth, token) {
         (raw::Auth::None, None) => Ok(Auth::None),
@@ -56,6 +63,10 @@ pub(super) fn auth(raw: &raw::Server, agent: &Agent, url: &Url) -> Result<Auth, 
         (raw::Auth::Adfs, None) => Ok(Auth::None),
     }
 }
+
+/// What a build says that lacks it.
+const WITHOUT_KERBEROS: &str = "this pinwright was built without Kerberos: install the one of the packages, or build it with `make \
+                                install` or `cargo build --release --features kerberos`";
 
 #[cfg(feature = "kerberos")]
 fn negotiate(raw: &raw::Server, url: &Url) -> Result<Auth, ConfigError> {
@@ -87,9 +98,7 @@ fn negotiate(raw: &raw::Server, url: &Url) -> Result<Auth, ConfigError> {
 #[cfg(not(feature = "kerberos"))]
 fn negotiate(raw: &raw::Server, url: &Url) -> Result<Auth, ConfigError> {
     let _ = (raw, url);
-    let message = "this pinwright was built without Kerberos: install the one of the packages, or build it with `make install` or \
-                   `cargo build --release --features kerberos`";
-    Err(value("server.auth", message))
+    Err(value("server.auth", WITHOUT_KERBEROS))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::running_as::RunningAs;
 use crate::config::{Config, ConfigError};
 use crate::error_text::error_text;
 use crate::os::service::credentials;
-use crate::server::auth::{Auth, SignInError, TokenError, TokenSource};
+use crate::server::auth::{Auth, Identity, SignInError, TokenError, TokenSource};
 use crate::server::{self, Client, Proxy, SetupError, TrustError};
 
 /// The configuration as a whole, and the files that it was read from, where they are known. A warning of it is one.
@@ -91,10 +91,25 @@ fn tell_of_sign_in(auth: &Auth, keytab: Option<&TokenSource>, running_as: &Runni
     {
         return findings.failed(Probe::ServerAuth, reason, remedy);
     }
-    if let Auth::Adfs(adfs) = auth
-        && let Err(Fault { reason, remedy }) = running_as.sees(adfs.token_file())
+    let of_adfs = match auth {
+        Auth::Adfs(adfs) => (adfs.token_file(), adfs.certificate()),
+        _ => (None, None),
+    };
+    let (token_file, identity) = of_adfs;
+    let key_file = identity.and_then(|identity| match &identity.key {
+        TokenSource::File(file) => Some(file.as_path()),
+        TokenSource::Credential(_) => None,
+    });
+    let files = [token_file, identity.map(|identity| identity.certificate.as_path()), key_file];
+    for file in files.into_iter().flatten() {
+        if let Err(Fault { reason, remedy }) = running_as.sees(file) {
+            return findings.failed(Probe::ServerAuth, reason, remedy);
+        }
+    }
+    if let Some(Identity { key: TokenSource::Credential(name), .. }) = identity
+        && credentials().is_none()
     {
-        return findings.failed(Probe::ServerAuth, reason, remedy);
+        return findings.unknown(Probe::ServerAuth, only_in_the_unit(name));
     }
     if let Some(TokenSource::File(file)) = keytab
         && let Err(Fault { reason, remedy }) = running_as.sees(file)

@@ -214,9 +214,9 @@ fn walk(card: &mut dyn Card, calls: u8, script: &mut Script<'_>) {
         };
         assert!(script.data.windows(told.len()).any(|window| window == told), "a challenge that the card did not give");
     }
-    if wanted(Call::Certificates) && card.certificates().is_some() {
+    if wanted(Call::Certificates) && card.certificate_files().is_some() {
         let list = |card: &mut dyn Card, channel: &mut Channel<'_>| {
-            card.certificates().map_or_else(|| Ok(Vec::new()), |certificates| certificates.list(channel))
+            card.certificate_files().map_or_else(|| Ok(Vec::new()), |files| files.names(channel))
         };
         if let Some(names) = ask(card, script, list) {
             certificate_names(&names, &script.data);

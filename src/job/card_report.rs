@@ -147,7 +147,7 @@ fn read(
         limits: card.limits(),
         secrets,
         admin_challenge: matches!(card.challenge_use(), Some(ChallengeUse::Administrator { .. })),
-        certificates: card.certificates().map(|certificates| certificates.list(channel)).transpose()?,
+        certificates: card.certificate_files().map(|files| files.names(channel)).transpose()?,
     })
 }
 

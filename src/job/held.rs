@@ -255,7 +255,6 @@ impl HeldCard {
         if self.effect.proof == ProofState::Shown {
             self.effect.proof = match &result {
                 Ok(()) => ProofState::Accepted,
-                Err(cause) if never_sent(cause) => ProofState::NotShown,
                 Err(cause) if cause.status().is_some() => ProofState::Refused,
                 Err(_) => ProofState::Shown,
             };

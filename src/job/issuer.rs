@@ -130,10 +130,7 @@ pub trait Issuer {
     ///
     /// # Errors
     /// An interruption. A server that refuses or fails is no error here: a job needs no name.
-    fn template_name(&mut self, template: Uuid, watch: Watch<'_>) -> Result<Option<String>, Cause> {
-        let _ = template;
-        watch().map(|()| None)
-    }
+    fn template_name(&mut self, template: Uuid, watch: Watch<'_>) -> Result<Option<String>, Cause>;
 
     /// Lets go of connections and what they have read: called before a wait of unknown length. A later call opens new ones.
     fn close(&mut self) {}

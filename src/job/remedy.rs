@@ -119,6 +119,14 @@ fn no_answer(error: &ApduError) -> String {
 const ONLY_BY_KEY: &str =
     "answer with the card's own admin key: `card.authority = [\"admin-key\"]` (nothing was sent that the card counts)";
 
+/// Of a card whose tables, keys or certificates can't be read.
+const OTHER_TOOL: &str = "look at the card with the tool that last wrote to it, or have it set up anew: what it says of its keys and \
+                          certificates can't be relied on";
+
+/// What a card's keys and certificates are kept in, as errors have it.
+const KEY_OBJECTS: [&str; 8] =
+    ["public key", "signature", "certificate", "certificate object", "cmapfile", "key map", "cardcf", "file system"];
+
 fn card_remedy(error: &CardError) -> String {
     let inspect = Operation::Inspect;
     let fixed = match error {
@@ -133,6 +141,9 @@ fn card_remedy(error: &CardError) -> String {
         }
         CardError::UncountedGlobalPin => {
             "set it with the card's own tool, or have the PIN of the PIV application set instead: `card.piv_pin = \"application\"`"
+        }
+        CardError::Incomplete { object, .. } | CardError::Malformed { object, .. } if KEY_OBJECTS.contains(object) => {
+            OTHER_TOOL
         }
         CardError::UnusableId(_)
         | CardError::Incomplete { .. }
@@ -177,6 +188,16 @@ fn card_remedy(error: &CardError) -> String {
         CardError::KeyLength { .. } | CardError::KeyAlgorithm { .. } => {
             "check the key that was given: nothing was sent to the card"
         }
+        CardError::KeyType { .. } => "ask for a key type that this card makes: nothing was sent to the card",
+        CardError::OtherSlot { .. } => {
+            "name a slot that this card has: 9a, 9c, 9d or 9e on a PIV card; kxc or ksc and two hexadecimal digits on a GIDS card"
+        }
+        CardError::NoLongerFree { .. } => "run the command again: another program has used the card in between",
+        CardError::Full { .. } => {
+            "use an empty card, or have what nobody needs any more removed from this one; what was there is there still"
+        }
+        CardError::TooLong { .. } | CardError::ContainerName { .. } => "choose another one: nothing was written",
+        CardError::UnknownForm { .. } => OTHER_TOOL,
         CardError::NotTaken { .. } => "set `card.authority` to one that this card has",
         CardError::Refused { .. } => return format!("run `{inspect}` to see what the card says of itself"),
         CardError::ChallengeLength { .. } | CardError::AnswerLength { .. } => {

@@ -95,6 +95,10 @@ mod tests {
             profile_template: None,
             target_user: None,
             submitted: None,
+            completed: None,
+            old_smartcard: None,
+            comment: None,
+            data: Vec::new(),
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::os::{card_service, socket_clients};
+use crate::os::{account, card_service, socket_clients};
 
 /// A process that uses the PC/SC service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,10 +55,19 @@ fn name(pid: u32) -> String {
 /// What an error adds about them: the continuation of a sentence, or nothing.
 #[must_use]
 pub fn sentence(holders: &Holders) -> String {
+    continued(holders, account::is_root())
+}
+
+/// Root sees all processes but those of another container: it is not told to become root.
+fn continued(holders: &Holders, is_root: bool) -> String {
     let mut told: Vec<String> = holders.seen.iter().map(ToString::to_string).collect();
     match holders.unseen {
         None => return "; which processes use the service can't be seen from here".to_owned(),
         Some(0) => {}
+        Some(1) if is_root => told.push("one that can't be seen from here (in another container)".to_owned()),
+        Some(unseen) if is_root => {
+            told.push(format!("some that can't be seen from here ({unseen} connections; in another container)"));
+        }
         Some(1) => told.push("one that can't be seen from here (root sees it)".to_owned()),
         Some(unseen) => told.push(format!("some that can't be seen from here ({unseen} connections; root sees them)")),
     }
@@ -71,6 +80,21 @@ pub fn sentence(holders: &Holders) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn root_is_not_told_to_ask_root() {
+        for (unseen, told) in [
+            (None, "; which processes use the service can't be seen from here"),
+            (Some(0), ""),
+            (Some(1), "; processes that use the service: one that can't be seen from here (in another container)"),
+            (
+                Some(2),
+                "; processes that use the service: some that can't be seen from here (2 connections; in another container)",
+            ),
+        ] {
+            assert_eq!(continued(&Holders { seen: vec![], unseen }, true), told);
+        }
+    }
 
     #[test]
     fn who_cannot_be_seen_is_told() {
@@ -86,7 +110,7 @@ mod tests {
                 "; processes that use the service: scdaemon (pid 7), some that can't be seen from here (2 connections; root sees them)",
             ),
         ] {
-            assert_eq!(sentence(&Holders { seen, unseen }), told);
+            assert_eq!(continued(&Holders { seen, unseen }, false), told);
         }
     }
 }

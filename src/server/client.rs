@@ -4,11 +4,11 @@ use thiserror::Error;
 use url::Url;
 
 use super::anchors::TrustError;
+use super::auth::IdentityError;
 use super::call::Call;
 use super::connect::ClientError;
 use super::error::{ServerError, ServerProblem};
 use super::http::Http;
-use super::identity::IdentityError;
 use super::settings::Settings;
 use super::tls::{self, TlsError};
 use super::verifier::ShownChains;
@@ -111,6 +111,14 @@ impl Client {
             Some(body) => {
                 wire::list_beside(&body, is_another).map_err(|problem| ServerError { call: call.name(), problem })
             }
+        }
+    }
+
+    /// The names that a call reads, in lower case; none after 204.
+    pub(super) async fn words(&self, call: &Call) -> Result<Vec<String>, ServerError> {
+        match self.http.get::<Vec<u8>>(call).await? {
+            None => Ok(Vec::new()),
+            Some(body) => wire::words(&body).map_err(|problem| ServerError { call: call.name(), problem }),
         }
     }
 

@@ -216,6 +216,10 @@ impl ServerProblem {
                     Operation::Whoami
                 );
             }
+            Self::Unauthorized { stop: Stop::ClientRefused, .. } => {
+                "have a claim rule of MIM CM's relying party at AD FS issue a UPN for the agent's client, or use a keytab \
+                 (`agent.keytab_file`): MIM CM looks for a user"
+            }
             Self::Unauthorized { stop: Stop::NtlmAlone, .. } => NTLM,
             Self::Unauthorized { stop: Stop::TicketRefused, .. } => {
                 "have the server's log looked at: clock, SPN (`setspn -Q`) and the application pool's account"
@@ -310,6 +314,7 @@ fn after_401(stop: Stop) -> &'static str {
         Stop::NewTokenRefused => "; the token was read anew, and that one is refused too",
         Stop::SignInRefused => "; the token is AD FS's, and there is nothing to renew it with",
         Stop::NewSignInRefused => "; the token of AD FS was renewed, and the new one is refused too",
+        Stop::ClientRefused => "; the token of AD FS names a client and no user, and a new one is refused too",
         Stop::NtlmAlone => "; it offers NTLM and not Kerberos, and NTLM does not prove who the server is",
         Stop::TicketRefused => "; it does not take the Kerberos ticket, and does not say why",
         Stop::UserRefused => "; it knows by Kerberos who we are, and does not let this user in",

@@ -7,9 +7,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::error::{Detail, ServerProblem};
+use super::issued::{CertificateProblem, certificate_for};
 use super::policy::{self, UserPinOption};
 use super::secret_body;
-use super::wire::{self, CardCertificate, KeyOptions, ProfileTemplate, Request, SmartCard, WorkflowPolicy};
+use super::wire::{
+    self, CardCertificate, IssuedCertificate, KeyOptions, Profile, ProfileTemplate, Request, SmartCard,
+    UserCertificate, WorkflowPolicy,
+};
 use crate::secret::{Pin, PinError};
 
 /// The length of a challenge, and so of its answer.
@@ -50,6 +54,7 @@ static SENTENCES: LazyLock<Vec<String>> = LazyLock::new(|| {
             secret_body::admin_key(body).err(),
             wire::issued(body).err(),
             wire::created(body).err(),
+            wire::words(body).err(),
         ]
     };
     REFUSED.iter().flat_map(problems).flatten().map(said).collect()
@@ -132,6 +137,9 @@ pub(crate) fn objects(body: &[u8]) {
     for request in requests.as_deref().unwrap_or_default() {
         assert!(!request.uuid.is_nil() && request.new_smartcard.is_none_or(|id| !id.is_nil()));
         fit_to_show(&request.status.to_string());
+        fit_to_show(request.comment.as_deref().unwrap_or_default());
+        let texts = request.data.iter().flat_map(|(name, value)| [Some(name), value.as_ref()]);
+        texts.flatten().for_each(|text| fit_to_show(text));
     }
     let problems = [cards.err(), card.err(), requests.err(), request.err()];
     problems.into_iter().flatten().for_each(in_our_words);
@@ -158,6 +166,16 @@ fn lists(body: &[u8]) {
     for error in issued.iter().flatten().filter_map(|issued| issued.error.as_deref()) {
         fit_to_show(error);
     }
+    let profiles = wire::list::<Profile>(body);
+    for profile in profiles.iter().flatten() {
+        assert!(!profile.uuid.is_nil());
+        profile.operations.iter().for_each(|name| fit_to_show(name));
+    }
+    let of_user = wire::list::<UserCertificate>(body);
+    of_user.iter().flatten().for_each(|certificate| fit_to_show(&certificate.issuer));
+    let names = wire::words(body);
+    names.iter().flatten().for_each(|name| fit_to_show(name));
+    [profiles.err(), of_user.err(), names.err()].into_iter().flatten().for_each(in_our_words);
     let created = wire::created(body);
     assert!(created.as_ref().map_or(true, |id| !id.is_nil()));
     let problems = [templates.err(), policy.err(), options.err(), certificates.err(), issued.err(), created.err()];
@@ -186,6 +204,39 @@ pub(crate) fn errors(body: &[u8]) {
         assert_eq!(id.len(), 36);
         assert!(body.windows(36).any(|window| window.eq_ignore_ascii_case(id.as_bytes())), "an id that was not there");
     }
+}
+
+/// A certificate request for a key that `fuzz/seeds/server_certificates` has certificates for.
+const REQUEST: &[u8] = include_bytes!("../../fixtures/certificates/p256.csr");
+
+/// The answer to certificate requests, as a body or as the message in one: what is taken for our key was sent so, byte for byte,
+/// and holds that key; what is refused is told in text that is fit for a terminal.
+pub(crate) fn certificates(body: &[u8]) {
+    let answers = match wire::issued(body) {
+        Ok(answers) => answers,
+        Err(problem) => {
+            in_our_words(problem);
+            vec![IssuedCertificate { pkcs7: Some(body.to_vec()), ..IssuedCertificate::default() }]
+        }
+    };
+    match certificate_for(REQUEST, &answers) {
+        Ok(ours) => {
+            let has = |whole: &[u8], part: &[u8]| whole.windows(part.len().max(1)).any(|window| window == part);
+            let messages = || answers.iter().filter_map(|answer| answer.pkcs7.as_deref());
+            assert!(messages().any(|message| has(message, &ours.certificate)), "a certificate that was not sent");
+            assert!(ours.others.iter().all(|other| messages().any(|message| has(message, other))));
+            // The point of a P-256 key: the last 64 bytes of the request's public key.
+            let point =
+                REQUEST.windows(2).position(|window| window == [0x00, 0x04]).map(|at| &REQUEST[at + 2..at + 66]);
+            assert!(point.is_some_and(|point| has(&ours.certificate, point)), "a certificate of another key");
+        }
+        Err(problem) => {
+            fit_to_show(&problem.to_string());
+            assert!(problem != CertificateProblem::Request);
+        }
+    }
+    // Any request: what is none is refused.
+    assert!(matches!(certificate_for(body, &[]), Err(CertificateProblem::Request | CertificateProblem::Empty)));
 }
 
 /// No control character, and no more than a few lines.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::detail::printable;
 use super::error::ServerProblem;
 use super::wire::{flag_of, number_of};
 
@@ -31,6 +32,24 @@ pub struct SmartcardPolicy {
     pub pin_min: Option<u32>,
     /// Longest PIN.
     pub pin_max: Option<u32>,
+    /// What may be done to a card that holds something already.
+    pub card: CardRules,
+}
+
+/// What a policy permits, and wishes, for the certificates on a card. A permission is no order: a person decides. What is not understood here is not
+/// permitted, and no error: it must not stand in the way of a PIN.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CardRules {
+    /// `AllowSmartcardReuse`: a card that was given up may be issued again.
+    pub allows_reuse: bool,
+    /// `EraseOnOverflow`: what is on a full card may be erased.
+    pub erases_on_overflow: bool,
+    /// `DoNotInstallCaCertificates`: the chain stays off the client.
+    pub leaves_chain_off: bool,
+    /// `MaxNumberOfCertificates`; `None` where there is no limit.
+    pub most_certificates: Option<u64>,
+    /// `CertificateLabel`: a friendly name for issued certificates, fit to show.
+    pub label: Option<String>,
 }
 
 /// Reads a smart card policy without building a tree of values: the body holds an admin key, which is skipped unread.
@@ -99,10 +118,32 @@ impl<'de> Visitor<'de> for PolicyVisitor {
                     read.policy.pin_max =
                         read.meaning("UserPinPolicy.MaxLength", &max, length_of).filter(|max| *max > 0);
                 }
-                _ => drop(object.next_value::<IgnoredAny>()?),
+                name => match CardRules::property(name) {
+                    Some(set) => set(&mut read.policy.card, &object.next_value()?),
+                    None => drop(object.next_value::<IgnoredAny>()?),
+                },
             }
         }
         Ok(read)
+    }
+}
+
+impl CardRules {
+    /// What a property of this name, in lower case, is read into; `None` where it is none of these, and is passed over unread.
+    fn property(name: &str) -> Option<fn(&mut Self, &Value)> {
+        let set: fn(&mut Self, &Value) = match name {
+            "allowsmartcardreuse" => |rules, value| rules.allows_reuse = flag_of(value) == Some(true),
+            "eraseonoverflow" => |rules, value| rules.erases_on_overflow = flag_of(value) == Some(true),
+            "donotinstallcacertificates" => |rules, value| rules.leaves_chain_off = flag_of(value) == Some(true),
+            "maxnumberofcertificates" => {
+                |rules, value| rules.most_certificates = number_of(value).filter(|number| *number > 0)
+            }
+            "certificatelabel" => {
+                |rules, value| rules.label = value.as_str().map(printable).filter(|label| !label.is_empty())
+            }
+            _ => return None,
+        };
+        Some(set)
     }
 }
 
@@ -192,6 +233,31 @@ mod tests {
             assert!(problem.to_string().contains(property), "{body}: {problem}");
             assert!(!problem.remedy().contains("server.url"), "{body}: {}", problem.remedy());
         }
+    }
+
+    #[test]
+    fn what_is_permitted_is_said_in_one_of_the_forms_that_mean_yes() {
+        let rules = |body: &str| read(body.as_bytes()).unwrap().card;
+        let all = r#"{"AllowSmartcardReuse":true,"eraseOnOverflow":"True","DoNotInstallCaCertificates":1,
+            "MaxNumberOfCertificates":"8","CertificateLabel":"{User}\u001b[1m"}"#;
+        let expected = CardRules {
+            allows_reuse: true,
+            erases_on_overflow: true,
+            leaves_chain_off: true,
+            most_certificates: Some(8),
+            label: Some("{User}[1m".to_owned()),
+        };
+        assert_eq!(rules(all), expected);
+        for value in ["null", "false", "0", "\"\"", "\"yes\"", "2", "[true]", "{}", "-1"] {
+            let body =
+                ["AllowSmartcardReuse", "EraseOnOverflow", "DoNotInstallCaCertificates", "MaxNumberOfCertificates"]
+                    .map(|name| format!("\"{name}\":{value}"))
+                    .join(",");
+            let found = rules(&format!("{{{body}}}"));
+            assert!(!found.allows_reuse && !found.erases_on_overflow && !found.leaves_chain_off, "{value}");
+            assert!(found.most_certificates.is_none() || value == "2", "{value}");
+        }
+        assert_eq!(rules(r#"{"CertificateLabel":""}"#), CardRules::default());
     }
 
     #[test]

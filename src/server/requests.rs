@@ -95,6 +95,8 @@ pub struct NewRequest<'a> {
     pub data_form: DataForm,
     /// The comment; empty where the policy wants none.
     pub comment: &'a str,
+    /// For whom it is; `None` for the caller.
+    pub target: Option<Uuid>,
 }
 
 #[derive(Serialize)]
@@ -107,6 +109,8 @@ struct NewRequestBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     smartcard: Option<Uuid>,
     comment: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<Uuid>,
 }
 
 impl NewRequest<'_> {
@@ -126,6 +130,7 @@ impl NewRequest<'_> {
             profiletemplateuuid,
             smartcard,
             comment: self.comment,
+            target: self.target,
         }
     }
 }
@@ -162,8 +167,8 @@ impl Client {
     /// POST `requests`: makes a request, whose id is given.
     ///
     /// # Errors
-    /// The server refused: nothing was made. See [`Posted`] for what else may become of it; where it is lost, look among the
-    /// caller's requests for one of the same template and type that was submitted since, with no card bound.
+    /// The server refused: nothing was made. See [`Posted`] for what else may become of it; where it is lost,
+    /// [`Client::look_for_request`] tells.
     pub async fn create_request(&self, request: &NewRequest<'_>) -> Result<Posted<Uuid>, ServerError> {
         let call = Call::create("POST requests", &["requests"], &request.body())?;
         self.http.change(&call, |body: &Vec<u8>| wire::created(body)).await
@@ -176,6 +181,14 @@ impl Client {
     pub async fn requests(&self, status: &str) -> Result<Vec<Request>, ServerError> {
         let call = Call::get("GET requests", Repeat::Safe, &["requests"]);
         self.list(&call.with("targetuser", "current").with("status", status)).await
+    }
+
+    /// GET `requests`: all requests that the caller may see, whoever they are for and whatever became of them.
+    ///
+    /// # Errors
+    /// See [`ServerProblem`](crate::server::ServerProblem).
+    pub async fn visible_requests(&self) -> Result<Vec<Request>, ServerError> {
+        self.list(&Call::get("GET requests", Repeat::Safe, &["requests"])).await
     }
 
     /// GET `requests?targetuser=current`: the caller's requests, whatever became of them.
@@ -228,7 +241,7 @@ impl Client {
     /// PUT `requests/{id}`: ends a request. Gives the request as it is then.
     ///
     /// # Errors
-    /// The server refused: the request is as it was. Where the call is lost, the request's status tells.
+    /// The server refused: the request is as it was. Where the call is lost, [`Client::look_for_end`] tells.
     pub async fn end_request(&self, id: Uuid, end: RequestEnd) -> Result<Posted<Request>, ServerError> {
         let status = match end {
             RequestEnd::Completed => "Completed",
@@ -249,11 +262,11 @@ impl Client {
     }
 
     /// POST `requests/{id}/certificatedata`: hands in certificate requests (PKCS #10, DER) in the order of the generation
-    /// options, and gets certificates. Success is not that all were issued: see [`IssuedCertificate::error`]. Waits for at
-    /// least a minute. The password protects what private keys the server may send along, and is a secret.
+    /// options, and gets certificates, among which [`certificate_for`](crate::server::certificate_for) finds ours. Success is
+    /// not that all were issued: see [`IssuedCertificate::error`]. Waits for at least a minute. The password protects what private keys the server may send along, and is a secret.
     ///
     /// # Errors
-    /// The server refused: nothing was issued. Where the call is lost, [`Client::smartcard_certificates`] tells whether
+    /// The server refused: nothing was issued. Where the call is lost, [`Client::look_for_certificates`] tells whether
     /// something was issued, and not what: another try gets another certificate.
     pub async fn certificate_data(
         &self,
@@ -290,6 +303,7 @@ mod tests {
             data: &[],
             data_form: DataForm::Text,
             comment: "",
+            target: None,
         };
         assert_eq!(
             written(&request),
@@ -300,6 +314,8 @@ mod tests {
             written(&request),
             r#"{"datacollection":"[]","type":"Unblock","smartcard":"17cf063d-e337-4aa9-a822-346554ddd3c9","comment":""}"#
         );
+        request.target = Some(uuid!("8f1590dc-d932-4b66-8e68-2e91c5880780"));
+        assert!(written(&request).ends_with(r#""comment":"","target":"8f1590dc-d932-4b66-8e68-2e91c5880780"}"#));
     }
 
     #[test]
@@ -311,6 +327,7 @@ mod tests {
             data: &data,
             data_form: DataForm::Text,
             comment: "",
+            target: None,
         };
         let array = r#"[{"Request Reason":"Need \"VPN\" Certs"},{"city":"Zürich"}]"#;
         let collected = |request: &NewRequest<'_>| request.body().datacollection;

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::auth::Auth;
-use super::identity::Identity;
+use super::auth::{Auth, Identity};
 use super::proxy::Proxy;
 use super::versions::HttpVersions;
 

@@ -169,12 +169,32 @@ impl Client {
         self.list(&Call::get("GET smartcards/{id}/certificates", Repeat::Safe, &path)).await
     }
 
+    /// GET `requests/{reqid}/smartcards/{scid}`: the card object of a request. The reference prints this route with GET in a
+    /// table and with PUT in its example; what GET gives is inferred.
+    ///
+    /// # Errors
+    /// See [`ServerProblem`]; an unknown id is [`ServerProblem::Nothing`].
+    pub async fn smartcard_of_request(&self, request: Uuid, smartcard: Uuid) -> Result<SmartCard, ServerError> {
+        let path = ["requests", &request.to_string(), "smartcards", &smartcard.to_string()];
+        self.one(&Call::get("GET requests/{reqid}/smartcards/{scid}", Repeat::Safe, &path)).await
+    }
+
+    /// GET `smartcards/{id}/operations`: what the caller may start with the card, by names of types of requests; none where
+    /// there is nothing.
+    ///
+    /// # Errors
+    /// See [`ServerProblem`].
+    pub async fn smartcard_operations(&self, id: Uuid) -> Result<Vec<String>, ServerError> {
+        let path = ["smartcards", &id.to_string(), "operations"];
+        self.words(&Call::get("GET smartcards/{id}/operations", Repeat::Safe, &path)).await
+    }
+
     /// POST `smartcards`: binds the card to a request, and makes a card object, whose id is given. The request then works with
     /// this card alone. The card's challenge is not part of it.
     ///
     /// # Errors
-    /// The server refused: nothing was bound. See [`Posted`] for what else may become of it; where it is lost, the request's
-    /// `NewSmartcardUuid` tells.
+    /// The server refused: nothing was bound. See [`Posted`] for what else may become of it; where it is lost,
+    /// [`Client::look_for_binding`] tells.
     pub async fn bind_smartcard(&self, request: Uuid, card: &CardParameters) -> Result<Posted<Uuid>, ServerError> {
         let body = Binding { requestid: request, cardid: &card.card_id, atr: &card.atr };
         let call = Call::create("POST smartcards", &["smartcards"], &body)?;
@@ -184,7 +204,7 @@ impl Client {
     /// PUT `requests/{reqid}/smartcards/{scid}`: says that the card is retired. Gives the object as it is then.
     ///
     /// # Errors
-    /// The server refused: nothing was changed. Where the call is lost, the object's status tells.
+    /// The server refused: nothing was changed. Where the call is lost, [`Client::look_for_retirement`] tells.
     pub async fn retire_smartcard(&self, request: Uuid, smartcard: Uuid) -> Result<Posted<SmartCard>, ServerError> {
         let path = ["requests", &request.to_string(), "smartcards", &smartcard.to_string()];
         let body = NewStatus { status: "Retired" };

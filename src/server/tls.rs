@@ -12,8 +12,8 @@ use rustls_platform_verifier::Verifier;
 use thiserror::Error;
 
 use super::anchors::{self, TrustError};
+use super::auth::{Identity, IdentityError, Shown, read_identity};
 use super::error::TlsReason;
-use super::identity::{self, Identity, IdentityError, Shown};
 use super::verifier::{Explaining, ShownChains, Unacceptable};
 
 /// No TLS can be set up.
@@ -63,7 +63,7 @@ pub(super) fn noting(
     noted: Option<ShownChains>,
 ) -> Result<Tls, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let key = identity.map(|identity| identity::read(identity, &provider)).transpose()?;
+    let key = identity.map(|identity| read_identity(identity, &provider)).transpose()?;
     let was_asked = Arc::new(AtomicBool::new(false));
     let shown = Arc::new(Shown { key, was_asked: Arc::clone(&was_asked) });
     let client = trusting(ca_file, provider, noted)?.with_client_cert_resolver(shown);

@@ -8,6 +8,7 @@ mod changes;
 pub mod fault;
 pub mod gids;
 pub mod iso7816;
+pub mod keys;
 pub mod openpgp;
 pub mod piv;
 pub mod random;

@@ -2,13 +2,15 @@
 //!
 //! Strict where the standard lets a card choose: a PIN of another form than six to eight digits filled up with `FF` is no PIN
 //! (`6A80`, and no try is spent), a wrong management answer is `6982`, a challenge serves once, RESET RETRY COUNTER leaves
-//! nobody verified. Left out: keys, certificates, and answers to an AES challenge.
+//! nobody verified, 9C signs once after each VERIFY. Left out: key agreement, import of keys, and answers to an AES challenge.
 
+mod keys;
 mod objects;
 mod settings;
 #[cfg(test)]
 mod tests;
 
+use self::keys::Stored;
 use self::objects::{chuid, discovery, halves, is_pin, padded, tagged};
 pub use self::settings::PivSettings;
 
@@ -31,6 +33,9 @@ const TRIPLE_DES: u8 = 0x03;
 /// Bytes of a PIN or PUK on the wire.
 const BLOCK: usize = 8;
 
+/// The most data of a command in blocks.
+const CHAIN_MAX: usize = 8192;
+
 /// What a reset or a new selection wipes.
 #[derive(Default)]
 struct Session {
@@ -39,6 +44,12 @@ struct Session {
     global: bool,
     management: bool,
     challenge: Option<Vec<u8>>,
+    /// The PIN was verified since the last signature.
+    fresh: bool,
+    /// A command in blocks that is not complete yet: instruction, P1 and P2, data.
+    chain: Option<(u8, u16, Vec<u8>)>,
+    /// The rest of an answer, for GET RESPONSE.
+    pending: Vec<u8>,
 }
 
 /// The card.
@@ -49,6 +60,7 @@ pub struct PivCard {
     global: Counted,
     puk: Counted,
     key: [u8; 24],
+    stored: Stored,
     failures: usize,
     session: Session,
     headers: Vec<[u8; 4]>,
@@ -65,6 +77,7 @@ impl PivCard {
             global: Counted::new(settings.global_pin.as_deref().map(padded), settings.pin_tries, settings.pin_tries),
             puk: secret(&settings.puk, settings.puk_left, settings.puk_tries),
             key: settings.management_key,
+            stored: Stored::default(),
             failures: 0,
             session: Session::default(),
             headers: Vec::new(),
@@ -114,6 +127,18 @@ impl PivCard {
         self.failures
     }
 
+    /// Whether there is a key pair with this reference.
+    #[must_use]
+    pub fn has_key(&self, reference: u8) -> bool {
+        self.stored.has_key(reference)
+    }
+
+    /// Content of a data object that was written, whatever its access rules say.
+    #[must_use]
+    pub fn object(&self, tag: &[u8]) -> Option<&[u8]> {
+        self.stored.object(tag)
+    }
+
     /// Whether the PIN is verified now.
     #[must_use]
     pub fn user_authenticated(&self) -> bool {
@@ -142,16 +167,55 @@ impl PivCard {
         // Newer versions of ykman send a YubiKey nothing but commands of extended length.
         let parse = if self.settings.yubico { Command::parse_extended } else { Command::parse };
         let Ok(command) = parse(bytes) else { return sw::answer(Vec::new(), sw::WRONG_LENGTH) };
-        match self.dispatch(&command) {
-            Ok(data) => sw::answer(data, sw::OK),
+        match self.collect(&command) {
+            Ok(data) => self.give(data, command.le),
             Err(word) => sw::answer(Vec::new(), word),
         }
     }
 
-    fn dispatch(&mut self, command: &Command) -> Outcome {
-        if command.cla != 0x00 {
-            return Err(if command.chained() { sw::CHAINING } else { sw::WRONG_CLA });
+    /// Sends what Le allows, 256 bytes without one, and keeps the rest (`61xx`).
+    fn give(&mut self, mut data: Vec<u8>, le: Option<usize>) -> Vec<u8> {
+        let allowed = le.unwrap_or(256);
+        if data.len() <= allowed {
+            return sw::answer(data, sw::OK);
         }
+        self.session.pending = data.split_off(allowed);
+        sw::answer(data, sw::more(self.session.pending.len()))
+    }
+
+    /// Puts a command in blocks together (part 2 §3.1: PUT DATA, GENERAL AUTHENTICATE). Another command ends it, and the rest of an
+    /// answer that was not fetched.
+    fn collect(&mut self, command: &Command) -> Outcome {
+        if command.cla & !0x10 != 0x00 {
+            return Err(sw::WRONG_CLA);
+        }
+        let chain = self.session.chain.take();
+        let pending = std::mem::take(&mut self.session.pending);
+        if command.ins == 0xC0 {
+            return if command.p1p2() == 0 { Ok(pending) } else { Err(sw::WRONG_P1P2) };
+        }
+        let so_far = match chain {
+            Some((ins, p1p2, data)) if (ins, p1p2) == (command.ins, command.p1p2()) => data,
+            _ => Vec::new(),
+        };
+        let data = [so_far, command.data.to_vec()].concat();
+        if data.len() > CHAIN_MAX {
+            return Err(sw::WRONG_LENGTH);
+        }
+        if !command.chained() {
+            return self.dispatch(&Command { data: &data, ..*command });
+        }
+        if !matches!(command.ins, 0xDB | 0x87) {
+            return Err(sw::CHAINING);
+        }
+        if !self.session.selected {
+            return Err(sw::NOT_ALLOWED);
+        }
+        self.session.chain = Some((command.ins, command.p1p2(), data));
+        Ok(Vec::new())
+    }
+
+    fn dispatch(&mut self, command: &Command) -> Outcome {
         if command.ins == 0xA4 {
             return self.select(command);
         }
@@ -159,6 +223,8 @@ impl PivCard {
             return Err(sw::NOT_ALLOWED);
         }
         match command.ins {
+            0xDB => self.put_data(command),
+            0x47 => self.generate_key_pair(command),
             0xCB => self.get_data(command),
             0x20 => self.verify(command),
             0x24 => self.change_reference_data(command),
@@ -200,6 +266,9 @@ impl PivCard {
         if let ([0x7E], Some(policy)) = (object, self.settings.pin_policy) {
             return Ok(discovery(policy));
         }
+        if let Some(stored) = self.stored.object(object) {
+            return Ok(stored.to_vec());
+        }
         match (object, self.settings.guid, self.settings.ccc_identifier) {
             ([0x5F, 0xC1, 0x02], Some(guid), _) => Ok(tagged(0x53, &chuid(guid))),
             ([0x5F, 0xC1, 0x07], _, Some(identifier)) => Ok(tagged(0x53, &tagged(0xF0, &identifier))),
@@ -217,6 +286,7 @@ impl PivCard {
         match (command.p1, command.data) {
             (0xFF, []) => {
                 *verified = false;
+                self.session.fresh = false;
                 Ok(Vec::new())
             }
             (0x00, []) if self.settings.status_refused.is_some() => {
@@ -231,6 +301,7 @@ impl PivCard {
                 }
                 let checked = pin.check(value);
                 *verified = checked.is_ok();
+                self.session.fresh = checked.is_ok() && command.p2 == PIN;
                 checked.map(|()| Vec::new())
             }
             _ => Err(sw::WRONG_P1P2),
@@ -286,8 +357,11 @@ impl PivCard {
         Ok(Vec::new())
     }
 
-    /// GENERAL AUTHENTICATE (§3.2.4) with the management key: external authentication only.
+    /// GENERAL AUTHENTICATE (§3.2.4) with the management key: external authentication only. With a key pair: its signature.
     fn general_authenticate(&mut self, command: &Command) -> Outcome {
+        if command.p2 != MANAGEMENT_KEY {
+            return self.sign(command);
+        }
         if command.p2 != MANAGEMENT_KEY || command.p1 != self.settings.management_algorithm {
             return Err(sw::WRONG_P1P2);
         }
@@ -326,7 +400,7 @@ impl PivCard {
             PIN => (0xFF, self.pin.is(&padded(&factory.pin))),
             PUK => (0xFF, self.puk.is(&padded(&factory.puk))),
             MANAGEMENT_KEY => (self.settings.management_algorithm, self.key == factory.management_key),
-            _ => return Err(sw::NOT_FOUND),
+            key => return self.key_metadata(key),
         };
         let mut data = tagged(0x01, &[algorithm]);
         if reference == MANAGEMENT_KEY {

@@ -16,7 +16,7 @@ use support::waiting::until;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::sts::{CLIENT, RESOURCE, Sts, Version};
+use support::adfs::{CLIENT, RESOURCE, Sts, Version};
 
 /// All that this process logs, at trace level.
 static LOGS: LazyLock<Captured> = LazyLock::new(|| {
@@ -166,9 +166,9 @@ impl Desk {
     pub fn login(&self) -> Got {
         no_browser_of_the_system();
         let running = self.start(&["login", "--json"]);
-        let (status, back) = crate::sts::get(&running.address());
+        let (status, back) = support::adfs::get(&running.address());
         assert_eq!(status, 302);
-        crate::sts::get(&back.unwrap());
+        support::adfs::get(&back.unwrap());
         running.finish()
     }
 

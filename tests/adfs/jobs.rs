@@ -3,7 +3,7 @@
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
 
 use crate::desk::Desk;
-use crate::sts::Version;
+use support::adfs::Version;
 
 const JOB: [&str; 3] = ["--json", "set-pin", "--yes"];
 

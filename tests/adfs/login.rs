@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use url::Url;
 
 use crate::desk::{Desk, no_browser_of_the_system};
-use crate::sts::{Version, get, send};
+use support::adfs::{Version, get, send};
 
 #[test]
 fn a_person_signs_in_by_browser_and_is_told_who_they_are() {

@@ -36,7 +36,7 @@ const GENERAL_AUTHENTICATE: u8 = 0x87;
 const SET_MANAGEMENT_KEY: u8 = 0xFF;
 
 /// Has the library do something to the card, and gives its verdict with what the card was sent.
-fn library(pcscd: &Pcscd, card: &Vcard, task: &[&str]) -> (Verdict, Vec<Exchange>) {
+pub fn library(pcscd: &Pcscd, card: &Vcard, task: &[&str]) -> (Verdict, Vec<Exchange>) {
     let program = std::env::current_exe().unwrap();
     let mut command = super::judge::command(pcscd, program.to_str().unwrap());
     command.args(["--exact", "keys::the_library", "--ignored", "--nocapture"]);
@@ -84,6 +84,10 @@ fn carry_out(channel: &mut Channel<'_>, task: &[&str]) -> Result<(), CardError> 
             change.write_admin_key(channel, *algorithm, &key(new))?;
             // It takes the new one at once, and the library knows of which algorithm that is.
             change.prove_admin_key(channel, &key(new))
+        }
+        ["make a key pair", ..] | ["write a certificate", ..] => {
+            card.admin_key_change().unwrap().prove_admin_key(channel, &key(FACTORY_KEY))?;
+            super::certificates::carry_out(card.as_mut(), channel, task)
         }
         _ => panic!("no such task: {task:?}"),
     }

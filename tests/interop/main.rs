@@ -18,6 +18,7 @@
 )]
 
 mod apdu;
+mod certificates;
 mod counts;
 mod gnupg;
 mod harness;

@@ -66,6 +66,17 @@ impl<'a> Yubico<'a> {
         self.run("unblock-pin", &["--pin", puk, "--new-pin", new])
     }
 
+    /// The certificate of a slot, in PEM.
+    pub fn read_certificate(&self, slot: &str) -> Verdict {
+        self.run("read-certificate", &["--slot", slot])
+    }
+
+    /// Has the card sign, and verifies that with a certificate.
+    pub fn test_signature(&self, slot: &str, pin: &str, certificate: &str) -> Verdict {
+        let verify = ["--action", "test-signature", "--pin", pin, "--slot", slot, "--input", certificate];
+        self.run("verify-pin", &verify)
+    }
+
     /// PUT DATA of a CHUID with a GUID of its own making; it authenticates with the default management key.
     pub fn set_chuid(&self) -> Verdict {
         self.run("set-chuid", &[])

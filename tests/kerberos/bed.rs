@@ -61,7 +61,12 @@ impl<'a> Caller<'a> {
     /// With nobody's tickets.
     pub fn of(realm: &'a Realm, url: &str, ca_file: Option<PathBuf>) -> Self {
         let ca = ca_file.map_or(String::new(), |path| format!("ca_file = \"{}\"\n", path.display()));
-        let server = format!("[server]\nauth = \"negotiate\"\nurl = \"{url}\"\n{ca}");
+        Self::configured(realm, format!("auth = \"negotiate\"\nurl = \"{url}\"\n{ca}"))
+    }
+
+    /// With these lines of `[server]`.
+    pub fn configured(realm: &'a Realm, lines: String) -> Self {
+        let server = format!("[server]\n{lines}");
         Self { realm, server, agent: String::new(), variables: Vec::new() }
     }
 

@@ -43,6 +43,7 @@ async fn call(client: &Client, word: &str) -> Value {
                 data: &[],
                 data_form: DataForm::Text,
                 comment: "why",
+                target: None,
             };
             match client.create_request(&request).await {
                 Ok(Posted::Done(_)) => told(Ok(())),

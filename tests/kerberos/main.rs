@@ -5,6 +5,7 @@
 #![cfg(all(feature = "sim", feature = "kerberos", target_os = "linux"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
+mod adfs;
 mod bed;
 mod bindings;
 mod caller;

@@ -46,6 +46,7 @@ pub fn try_all(server: &StandIn, settings: &Settings) -> (Vec<Vec<u8>>, String) 
             data: &[],
             data_form: DataForm::Text,
             comment: "",
+            target: None,
         };
         said.push_str(&format!("{:?}", client.create_request(&new).await));
         said.push_str(&format!("{:?}", client.end_request(request, RequestEnd::Completed).await));

@@ -12,6 +12,7 @@
 )]
 
 mod admin_key;
+mod certificates;
 mod choosing;
 mod descriptors;
 mod doctor;

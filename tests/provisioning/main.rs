@@ -11,6 +11,7 @@ mod consent;
 mod early;
 mod elsewhere;
 mod good;
+mod held;
 mod identity;
 mod last_tries;
 mod misbehaving;

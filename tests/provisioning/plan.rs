@@ -12,12 +12,17 @@ use pinwright::sim::server::{Endpoint, UserPinOption};
 use support::provisioning::{InsertedCard, JobSetup, Kind, Lines, OLD, Person, TRIES, issuer};
 
 fn planned(setup: &JobSetup, inserted: &InsertedCard) -> Plan {
+    planned_where(setup, inserted, &|_| true)
+}
+
+/// The same where these secrets alone can be had.
+fn planned_where(setup: &JobSetup, inserted: &InsertedCard, can_supply: &dyn Fn(Need) -> bool) -> Plan {
     let mut client = issuer(&setup.config);
     let around = Surroundings {
         readers: &inserted.readers,
         journal: setup.journal.as_ref(),
         elsewhere: None,
-        can_supply: &|_| true,
+        can_supply,
         is_agreed: true,
         interrupted: &AtomicBool::new(false),
     };
@@ -258,6 +263,18 @@ fn a_plan_with_a_pin_of_the_user() {
     assert_eq!(person.asked, ["new PIN"]);
 }
 
+/// Without a terminal nobody types a PIN: that stops a job whose user makes it, and no other.
+#[test]
+fn a_plan_tells_that_nobody_can_type_the_pin() {
+    for (option, is_stopped) in [(2, false), (3, true)] {
+        let setup = JobSetup::with(Kind::Gids, "current-pin", &Lines::default(), |settings| {
+            settings.templates[0].user_pin_option = UserPinOption::Number(option);
+        });
+        let plan = planned_where(&setup, &InsertedCard::new(Kind::Gids), &|need| need != Need::NewPin);
+        assert_eq!(plan.obstacle.is_some(), is_stopped, "{option}: {:?}", plan.obstacle);
+    }
+}
+
 /// The route through a request needs one, whoever proves the right to set the PIN.
 #[test]
 fn a_plan_tells_that_a_fixed_route_has_no_request() {
@@ -266,6 +283,36 @@ fn a_plan_tells_that_a_fixed_route_has_no_request() {
     let inserted = InsertedCard::new(Kind::Gids);
     assert!(planned(&setup, &inserted).obstacle.is_some());
     setup.run(&inserted, &mut Person::knowing()).failed_untouched("no request");
+    // Nobody is asked on that route for a PIN that the user supplies.
+    setup.server.state().change(|settings| settings.templates[0].user_pin_option = UserPinOption::Number(3));
+    assert!(planned(&setup, &inserted).obstacle.is_none());
+    setup.run(&inserted, &mut Person { new_pin: Some(b"97531862".to_vec()), ..Person::knowing() }).ok("the user's");
+}
+
+/// A person is told that a try is risked which nothing counts, and only then.
+#[test]
+fn a_plan_tells_of_a_counter_that_the_card_keeps_to_itself() {
+    for (kind, authority, is_untold) in
+        [(Kind::Piv, "puk", true), (Kind::PivYubico, "puk", false), (Kind::Gids, "current-pin", false)]
+    {
+        let notes = planned(&JobSetup::new(kind, authority), &InsertedCard::new(kind)).notes;
+        let told = notes.iter().any(|note| note.contains("does not tell how many tries the PUK has left"));
+        assert_eq!((told, notes.len()), (is_untold, usize::from(is_untold)), "{kind:?} {authority}: {notes:?}");
+    }
+}
+
+/// What the server's records say is asked for once: an agent that has read them hands them to the job.
+#[test]
+fn records_that_were_read_are_not_read_again() {
+    let mut setup = JobSetup::new(Kind::Gids, "server");
+    let inserted = InsertedCard::new(Kind::Gids);
+    let plan = planned(&setup, &inserted);
+    (setup.assignment, setup.card_id) = (Some(plan.assignment), Some(plan.card.card_id));
+    setup.server.state().clear_log();
+    setup.run(&inserted, &mut Person::default()).ok("known records");
+    let mut asked: Vec<_> = setup.server.requests().into_iter().filter_map(|call| call.endpoint).collect();
+    asked.sort_by_key(|endpoint| format!("{endpoint:?}"));
+    assert_eq!(asked, [Endpoint::AuthenticationResponse, Endpoint::PinByCard]);
 }
 
 /// A card without an administrator gives no challenge: none is planned, none is sent.

@@ -1,7 +1,9 @@
 //! The server's records: those that lead to no job, and those that a hostile or confused server makes up.
 
 use pinwright::job::Cause;
-use pinwright::sim::server::{Endpoint, Fault, FaultKind, RequestStatus, Settings};
+use pinwright::job::given::PinSource;
+use pinwright::job::issuer::Issuer as _;
+use pinwright::sim::server::{Card, Endpoint, Fault, FaultKind, RequestStatus, Settings, UserPinOption};
 use serde_json::json;
 use support::provisioning::{CARD_A, CARD_B, InsertedCard, JobSetup, Kind, Lines, Person, guid, told};
 
@@ -230,6 +232,51 @@ fn policies_in_other_forms() {
         let text = told(&failure);
         assert!(text.contains("can't be understood") && text.contains(property), "{body}: {text}");
         assert!(!failure.cause.remedy().contains("server.url"), "{body}: {text}");
+    }
+}
+
+fn asked_for_policy(setup: &JobSetup) -> usize {
+    setup.server.requests().iter().filter(|call| call.endpoint == Some(Endpoint::CardPolicy)).count()
+}
+
+/// Of several records of one card the request names the right one, and that one's policy decides who makes the PIN.
+#[test]
+fn a_policy_that_is_known_by_the_request_alone() {
+    let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), |settings| {
+        settings.cards.push(Card { uuid: uuid::Uuid::from_u128(77), status: 3, ..settings.cards[0].clone() });
+        settings.templates[0].user_pin_option = UserPinOption::Number(3);
+    });
+    let inserted = InsertedCard::new(Kind::Gids);
+    let mut person = Person { new_pin: Some(b"86420975".to_vec()), ..Person::default() };
+    let outcome = setup.run(&inserted, &mut person).ok("two records");
+    assert_eq!(outcome.pin_source, PinSource::User);
+    assert_eq!(outcome.smartcard, setup.server.state().change(|settings| settings.cards[0].uuid));
+    assert!(inserted.pin_is(b"86420975"));
+    assert!(!setup.server.requests().iter().any(|call| call.endpoint == Some(Endpoint::PinByCard)));
+    assert_eq!(asked_for_policy(&setup), 1);
+}
+
+/// A policy that the server does not show is asked for once, and not once more for good measure.
+#[test]
+fn a_policy_that_is_not_shown_is_asked_for_once() {
+    let mut setup = JobSetup::new(Kind::Gids, "server");
+    setup.server.inject(Fault::on(Endpoint::CardPolicy, FaultKind::status(403)).always());
+    let _ = setup.run(&InsertedCard::new(Kind::Gids), &mut Person::default());
+    assert_eq!(asked_for_policy(&setup), 1);
+}
+
+/// Of the time that a command tells as its own none is the server's.
+#[test]
+fn every_wait_for_the_server_is_counted() {
+    let latency = std::time::Duration::from_millis(20);
+    let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), |settings| settings.latency = latency);
+    let mut waited = std::time::Duration::ZERO;
+    for _ in 0..2 {
+        let name = setup.issuer.template_name(TEMPLATE.parse().unwrap(), &mut || Ok(())).unwrap();
+        assert!(name.is_some());
+        let more = setup.issuer.waited().checked_sub(waited).unwrap();
+        assert!(more >= latency, "{more:?}");
+        waited = setup.issuer.waited();
     }
 }
 

@@ -5,9 +5,12 @@
 
 mod answers;
 mod ca_file;
+mod certificates;
 mod client_certificate;
+mod hostile;
 mod http_1_1;
 mod listener;
+mod lost;
 mod plain_http;
 mod posted;
 mod proxy;
@@ -34,8 +37,8 @@ const ATR: &str = "3b8d0180fba000000397425446590301c8";
 const SCID: Uuid = uuid!("17cf063d-e337-4aa9-a822-346554ddd3c9");
 const REQUEST: Uuid = uuid!("a9b4b42c-cc50-4c9b-89d1-bbc0bcd5a099");
 const TEMPLATE: Uuid = uuid!("a039b4d0-5ce8-4eff-8651-181c6576fda3");
-/// The least that has the form of a certificate request.
-const PKCS10: [u8; 5] = [0x30, 3, 1, 2, 3];
+/// A certificate request for an RSA key of 2048 bits, made by OpenSSL.
+const PKCS10: &[u8] = include_bytes!("../../fixtures/certificates/rsa.csr");
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
@@ -102,6 +105,7 @@ fn enroll(comment: &str) -> NewRequest<'_> {
         data: &[],
         data_form: pinwright::server::DataForm::Text,
         comment,
+        target: None,
     }
 }
 
@@ -149,6 +153,14 @@ impl Change {
             Self::RetireCard => (200, "{\"Uuid\":\"17cf063d-e337-4aa9-a822-346554ddd3c9\",\"Status\":6}"),
             Self::CertificateData => (200, "[{\"Error\":null,\"Pkcs7\":\"MIIU\"}]"),
         }
+    }
+}
+
+/// What a call has done.
+fn done<T: std::fmt::Debug>(posted: Result<Posted<T>, ServerError>) -> T {
+    match posted.unwrap() {
+        Posted::Done(done) => done,
+        other => panic!("{other:?}"),
     }
 }
 

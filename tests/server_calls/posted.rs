@@ -170,7 +170,7 @@ fn certificates_are_waited_for() {
     server.inject(Fault::on(Endpoint::CertificateData, FaultKind::Delay(Duration::from_millis(700))));
     let impatient = caller(&server.base_url(), server.ca_pem(), Auth::None, Duration::from_millis(300));
     let (found, error) = told(block_on(Change::CertificateData.call(&impatient)));
-    assert_eq!(found, "refused", "{error}");
+    assert_eq!(found, "done", "{error}");
 }
 
 /// Every way in which an answer is lost, over both versions of HTTP: the server has carried it out, once.

@@ -4,22 +4,17 @@ use std::time::{Duration, SystemTime};
 
 use pinwright::server::wire::{CardStatus, RequestStatus, RequestType};
 use pinwright::server::{
-    AdminKeyVersion, DataForm, NewRequest, PfxPassword, Posted, ProposedPin, Purpose, RequestEnd, RequestKind,
-    ServerError, ServerProblem,
+    AdminKeyVersion, DataForm, NewRequest, PfxPassword, ProposedPin, Purpose, RequestEnd, RequestKind, ServerProblem,
+    certificate_for,
 };
 use pinwright::sim::server::{
     Certificate, DataForm as Taken, Endpoint, Fault, FaultKind, RequestStatus as Status, UriForm, respond,
 };
 use uuid::Uuid;
 
-use crate::{ATR, CARD_ID, Caller, NEW_CARD_ID, PKCS10, REQUEST, SCID, TEMPLATE, block_on, card, enroll, of, stand_in};
-
-fn done<T: std::fmt::Debug>(posted: Result<Posted<T>, ServerError>) -> T {
-    match posted.unwrap() {
-        Posted::Done(done) => done,
-        other => panic!("{other:?}"),
-    }
-}
+use crate::{
+    ATR, CARD_ID, Caller, NEW_CARD_ID, PKCS10, REQUEST, SCID, TEMPLATE, block_on, card, done, enroll, of, stand_in,
+};
 
 #[test]
 fn an_enrollment_call_by_call() {
@@ -58,7 +53,13 @@ async fn enrollment(client: &Caller, server: &pinwright::sim::server::StandIn) {
     let found = client.request(request).await.unwrap();
     assert_eq!((found.uuid, found.kind, found.status), (request, RequestType::Enroll, RequestStatus::Pending));
     assert_eq!((found.new_smartcard, found.profile_template), (None, Some(TEMPLATE)));
-    assert!(found.submitted.unwrap() >= before);
+    assert!(found.submitted.unwrap() >= before && found.completed.is_none());
+    assert_eq!(
+        (found.comment.as_deref(), &*found.data),
+        (Some("a comment"), &[("Reason".to_owned(), Some("new \"hire\"".to_owned()))][..])
+    );
+    assert!(client.visible_requests().await.unwrap().contains(&found));
+    assert!(client.profiles_of_request(request).await.unwrap().is_empty());
     assert!(client.requests("Pending").await.unwrap().iter().any(|pending| pending.uuid == request));
     let made = server.state().change(|settings| settings.requests.last().unwrap().clone());
     assert_eq!((made.data, &*made.comment), (data.to_vec(), "a comment"));
@@ -66,6 +67,8 @@ async fn enrollment(client: &Caller, server: &pinwright::sim::server::StandIn) {
 
     let policy = client.smartcard_policy(TEMPLATE).await.unwrap().unwrap();
     assert_eq!(policy.diversify_admin_key, Some(true));
+    assert!(policy.card.allows_reuse && policy.card.erases_on_overflow && !policy.card.leaves_chain_off);
+    assert_eq!((policy.card.most_certificates, policy.card.label.as_deref()), (Some(8), Some("{User}")));
     assert!(client.smartcards_by_card_id(&NEW_CARD_ID.to_string()).await.unwrap().is_empty());
     let challenge = [9; 8];
     let parameters = card(NEW_CARD_ID, &challenge);
@@ -73,6 +76,8 @@ async fn enrollment(client: &Caller, server: &pinwright::sim::server::StandIn) {
     let record = client.smartcard(smartcard).await.unwrap();
     assert_eq!((record.status, record.card_id, &*record.atr), (CardStatus::Assigned, Some(NEW_CARD_ID), ATR));
     assert_eq!(client.smartcards().await.unwrap().len(), 2);
+    assert_eq!(client.smartcard_of_request(request, smartcard).await.unwrap(), record);
+    assert_eq!(client.smartcard_operations(smartcard).await.unwrap(), ["unblock", "retire"]);
     assert_eq!(client.request(request).await.unwrap().new_smartcard, Some(smartcard));
 
     let key = client.diversified_key(request, smartcard, &parameters).await.unwrap().unwrap();
@@ -90,9 +95,14 @@ async fn enrollment(client: &Caller, server: &pinwright::sim::server::StandIn) {
         (1, "RSA", Some(2048), "SHA1")
     );
     let password = PfxPassword::random().unwrap();
-    let refused = client.certificate_data(request, &[PKCS10.to_vec()], &password, "by pinwright").await;
-    assert!(matches!(refused.unwrap_err().problem, ServerProblem::Forbidden { .. }), "no authority behind it");
     assert!(client.smartcard_certificates(smartcard).await.unwrap().is_empty());
+    let answers = done(client.certificate_data(request, &[PKCS10.to_vec()], &password, "by pinwright").await);
+    let ours = certificate_for(PKCS10, &answers).unwrap();
+    assert_eq!((ours.others.len(), &*ours.template), (2, "SmartcardLogon"));
+    let listed = client.smartcard_certificates(smartcard).await.unwrap();
+    assert_eq!((listed.len(), listed[0].thumbprint.len(), listed[0].is_key_history), (1, 40, false));
+    let of_user = client.certificates().await.unwrap();
+    assert_eq!((&of_user[0].thumbprint, &*of_user[0].issuer), (&listed[0].thumbprint, "CN=Contoso CA"));
     let ended = done(client.end_request(request, RequestEnd::Completed).await);
     assert_eq!(ended.status, RequestStatus::Completed);
     assert_eq!(client.smartcard(smartcard).await.unwrap().status, CardStatus::Active);
@@ -217,4 +227,37 @@ fn no_key_to_write() {
     assert_ne!(connection(1), connection(2));
     let keys = calls.iter().filter(|call| call.endpoint == Some(Endpoint::DiversifiedKey));
     assert!(keys.into_iter().all(|call| call.header("cache-control") == Some("no-store")));
+}
+
+/// A server without software profiles: empty lists, and an id that nobody knows.
+#[test]
+fn software_profiles() {
+    let server = stand_in(|_| {});
+    let (client, id) = (of(&server), Uuid::from_u128(4));
+    block_on(async {
+        assert!(client.profiles().await.unwrap().is_empty());
+        assert!(matches!(client.profile(id).await.unwrap_err().problem, ServerProblem::Nothing));
+        assert!(client.profile_operations(id).await.unwrap().is_empty());
+        assert!(client.profile_certificates(id).await.unwrap().is_empty());
+        let body = format!("[{{\"Uuid\":\"{id}\",\"Status\":2,\"ProfileOperations\":[\"renew\"]}}]");
+        let answer = FaultKind::Status { code: 200, headers: Vec::new(), body: Some(body) };
+        server.inject(Fault::on(Endpoint::Profiles, answer));
+        let profiles = client.profiles().await.unwrap();
+        assert_eq!((profiles[0].uuid, &*profiles[0].operations[0]), (id, "renew"));
+    });
+    assert!(server.violations().is_empty());
+}
+
+#[test]
+fn a_request_for_another_user() {
+    let server = stand_in(|settings| settings.makes_for_others = true);
+    let (client, other) = (of(&server), Uuid::from_u128(0xB0));
+    block_on(async {
+        let request = done(client.create_request(&NewRequest { target: Some(other), ..enroll("") }).await);
+        assert_eq!(client.request(request).await.unwrap().target_user, Some(other));
+        server.state().change(|settings| settings.makes_for_others = false);
+        let refused = client.create_request(&NewRequest { target: Some(other), ..enroll("") }).await.unwrap_err();
+        assert!(matches!(refused.problem, ServerProblem::Forbidden { .. }));
+    });
+    assert!(server.violations().is_empty());
 }

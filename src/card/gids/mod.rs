@@ -4,10 +4,18 @@
 //! refuses that challenge is asked for mutual authentication, which a local admin key alone can answer.
 
 mod admin_key;
+pub mod cardcf;
+mod certificates;
+pub mod cmapfile;
 pub mod commands;
+pub mod compressed;
+pub mod keymap;
+mod keys;
 pub mod master_file;
+mod tables;
 
 use self::master_file::Location;
+use self::tables::TableLocations;
 use super::admin_key::mutual::{self, TOKEN};
 use super::challenge::{Challenge, ChallengeUse, NONCE, Nonces};
 use super::credential::Credential;
@@ -17,7 +25,7 @@ use super::pin::{PinCharacters, PinLimits, Tries};
 use super::proof::{Family, Proof};
 use super::send::{send, send_step};
 use super::step::{ReadStep, RiskyStep, StepCommand};
-use super::{AdminKeyChange, Card, Certificates};
+use super::{AdminKeyChange, Card, CertificateFiles, Certificates, Keys};
 use crate::apdu::{Channel, Response, Status, tlv};
 use crate::secret::AdminResponse;
 
@@ -42,6 +50,7 @@ pub struct Gids {
     order: IdOrder,
     limits: PinLimits,
     card_id: Location,
+    tables: TableLocations,
     /// The random numbers of a mutual authentication whose token was not sent yet.
     nonces: Option<Nonces>,
     random: fn(&mut [u8]) -> Result<(), getrandom::Error>,
@@ -51,7 +60,14 @@ impl Gids {
     /// A card that has answered the SELECT.
     #[must_use]
     pub fn new(order: IdOrder, limits: PinLimits) -> Self {
-        Self { order, limits, card_id: GENERIC_PROFILE_CARD_ID, nonces: None, random: getrandom::fill }
+        Self {
+            order,
+            limits,
+            card_id: GENERIC_PROFILE_CARD_ID,
+            tables: TableLocations::GENERIC_PROFILE,
+            nonces: None,
+            random: getrandom::fill,
+        }
     }
 
     /// Whether an answer to SELECT comes from GIDS: it has an application template with the identifier of GIDS in it (GIDS
@@ -142,6 +158,7 @@ impl Card for Gids {
             Some(table) => {
                 self.card_id = master_file::locate(&table, master_file::CARD_ID)
                     .ok_or(CardError::Incomplete { object: "master file", missing: "cardid record" })?;
+                self.tables = TableLocations::in_master_file(&table);
             }
             None => self.card_id = GENERIC_PROFILE_CARD_ID,
         }
@@ -273,13 +290,21 @@ impl Card for Gids {
         Some(self)
     }
 
+    fn certificate_files(&mut self) -> Option<&mut dyn CertificateFiles> {
+        Some(self)
+    }
+
+    fn keys(&mut self) -> Option<&mut dyn Keys> {
+        Some(self)
+    }
+
     fn certificates(&mut self) -> Option<&mut dyn Certificates> {
         Some(self)
     }
 }
 
-impl Certificates for Gids {
-    fn list(&mut self, channel: &mut Channel<'_>) -> Result<Vec<String>, CardError> {
+impl CertificateFiles for Gids {
+    fn names(&mut self, channel: &mut Channel<'_>) -> Result<Vec<String>, CardError> {
         Ok(read_master_file(channel)?.map(|table| master_file::certificates(&table)).unwrap_or_default())
     }
 }
@@ -292,7 +317,7 @@ fn refuses_short(status: Status) -> bool {
         Status::WRONG_DATA,
         Status::FUNCTION_NOT_SUPPORTED,
         Status::CONDITIONS,
-        Status::new(0x6984),
+        Status::DATA_INVALID,
         Status::new(0x6A86),
     ]
     .contains(&status)
@@ -320,5 +345,7 @@ fn read_master_file(channel: &mut Channel<'_>) -> Result<Option<Vec<u8>>, CardEr
     }
 }
 
+#[cfg(test)]
+mod key_tests;
 #[cfg(test)]
 mod tests;

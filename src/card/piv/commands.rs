@@ -2,6 +2,8 @@
 
 use crate::apdu::{Command, tlv};
 use crate::card::key_algorithm::KeyAlgorithm;
+use crate::card::key_pair::KeyType;
+use crate::card::key_slot::PivSlot;
 use crate::secret::{AdminKey, AdminResponse, SecretBytes};
 
 /// The application identifier up to its version (SP 800-73-4 part 1 §2.2).
@@ -86,6 +88,50 @@ pub fn management_answer(algorithm: KeyAlgorithm, answer: &AdminResponse) -> Com
     let fits = data.append(&[0x7C, length.saturating_add(2), 0x82, length]) && data.append(answer.expose());
     debug_assert!(fits, "the buffer is made for template and answer");
     Command::new(0x00, 0x87, algorithm.byte(), MANAGEMENT_KEY).secret(data)
+}
+
+/// GENERATE ASYMMETRIC KEY PAIR: `AC { 80 mechanism }`; the answer is the public key (part 2 §3.3.2). Needs the management key.
+/// **Replaces a key that is there.** Takes up to half a minute.
+#[must_use]
+pub fn generate_key_pair(slot: PivSlot, key_type: KeyType) -> Command {
+    let template = tlv::encode(0xAC, &[0x80, 0x01, mechanism(key_type)]);
+    Command::new(0x00, 0x47, 0x00, slot.reference()).data(&template).expecting(256)
+}
+
+/// GENERAL AUTHENTICATE for a signature: `7C { 82, 81 what is signed }` (part 2 §3.2.4, table 7). The card pads nothing. Needs the
+/// PIN but with 9E; with 9C it is verified right before.
+#[must_use]
+pub fn sign(slot: PivSlot, key_type: KeyType, block: &[u8]) -> Command {
+    let template = tlv::encode(0x7C, &[tlv::encode(0x82, &[]), tlv::encode(0x81, block)].concat());
+    Command::new(0x00, 0x87, mechanism(key_type), slot.reference()).data(&template).expecting(256)
+}
+
+/// PUT DATA of a certificate's object (part 2 §3.3.1), in a chain where it is long. Needs the management key.
+#[must_use]
+pub fn put_certificate(slot: PivSlot, object: &[u8]) -> Command {
+    let data = [tlv::encode(0x5C, &certificate(slot)), object.to_vec()].concat();
+    Command::new(0x00, 0xDB, 0x3F, 0xFF).data(&data)
+}
+
+/// The data object of a key's certificate (part 1 §4.3, table 3).
+#[must_use]
+pub fn certificate(slot: PivSlot) -> [u8; 3] {
+    let last = match slot {
+        PivSlot::Authentication => 0x05,
+        PivSlot::Signature => 0x0A,
+        PivSlot::KeyManagement => 0x0B,
+        PivSlot::CardAuthentication => 0x01,
+    };
+    [0x5F, 0xC1, last]
+}
+
+/// The algorithm identifier of a key pair (SP 800-78-4 §6.2, table 6-2).
+fn mechanism(key_type: KeyType) -> u8 {
+    match key_type {
+        KeyType::Rsa2048 => 0x07,
+        KeyType::P256 => 0x11,
+        KeyType::P384 => 0x14,
+    }
 }
 
 /// SET MANAGEMENT KEY (Yubico), after authentication with the old one; no touch asked for later.

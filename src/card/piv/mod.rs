@@ -6,11 +6,16 @@
 //! CHANGE REFERENCE DATA alone, since the PUK is the application's. The management key administers keys and data objects and gives no right to the PIN.
 
 mod blocks;
+pub mod certificate_object;
+mod certificates;
 mod change;
 pub mod commands;
 mod counter;
 pub mod discovery;
 pub mod identity;
+#[cfg(test)]
+mod key_tests;
+mod keys;
 mod management;
 pub mod metadata;
 mod selection;
@@ -34,7 +39,7 @@ use super::pin::{PinCharacters, PinLimits, SecretReport, Tries};
 use super::proof::{Family, Proof};
 use super::send::send_step;
 use super::step::{ReadStep, RiskyStep, StepCommand};
-use super::{AdminKeyChange, Card, CodeChange};
+use super::{AdminKeyChange, Card, Certificates, CodeChange, Keys};
 use crate::apdu::{Channel, Response, Status};
 
 /// The PIN's shape (SP 800-73-4 part 2 §2.4.3).
@@ -349,6 +354,14 @@ impl Card for Piv {
     }
 
     fn code_change(&mut self) -> Option<&mut dyn CodeChange> {
+        Some(self)
+    }
+
+    fn keys(&mut self) -> Option<&mut dyn Keys> {
+        Some(self)
+    }
+
+    fn certificates(&mut self) -> Option<&mut dyn Certificates> {
         Some(self)
     }
 }

@@ -31,7 +31,7 @@ struct CheckedObject<'a> {
 /// [`AgentError::Check`] where the agent could not work, and [`CliError::Output`].
 pub(super) fn run(config: &Config, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
     // What can be known without the credentials of the unit is told all the same.
-    if config.agent.keytab.as_ref().is_some_and(|keytab| keytab.location().is_some()) {
+    if config.agent.own.keytab.as_ref().is_some_and(|keytab| keytab.location().is_some()) {
         super::keytab::settle(config)?;
     }
     // Of stand-ins for readers no unit knows.

@@ -12,7 +12,7 @@ use crate::server::auth::kerberos_environment;
 /// # Errors
 /// The system refuses, the library would not look at its environment, or it is another one than was set.
 pub(super) fn settle(config: &Config) -> Result<(), AgentError> {
-    let Some(keytab) = &config.agent.keytab else { return Ok(()) };
+    let Some(keytab) = &config.agent.own.keytab else { return Ok(()) };
     if has_rights_of_its_file() {
         return Err(AgentError::RightsOfFile);
     }

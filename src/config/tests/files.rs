@@ -22,7 +22,7 @@ fn a_path_is_whole_or_in_the_users_home_and_never_relative() {
     };
     let others = [("agent", "control"), ("agent", "pinentry"), ("journal", "dir")];
     let paths = [files("server"), files("card"), files("agent"), others.to_vec()].concat();
-    assert_eq!(paths.len(), 16, "{paths:?}");
+    assert_eq!(paths.len(), 18, "{paths:?}");
     for (section, key) in paths {
         for relative in ["./jj", "../jj", "~", "~anna/jj"] {
             let text = format!("[{section}]\n{key} = \"{relative}\"");

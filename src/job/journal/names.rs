@@ -58,9 +58,9 @@ pub(super) fn refresh(folder: &Folder) -> Result<(), JournalError> {
     let io = JournalError::io(&folder.0);
     let mut changed = modified(&folder.0).map_err(&io)?;
     if let Ok(age) = changed.elapsed()
-        && let Some(rest) = TIME_STEP.checked_sub(age)
+        && let Some(rest) = still_to_wait(age)
     {
-        std::thread::sleep(rest + Duration::from_millis(1));
+        std::thread::sleep(rest);
         changed = modified(&folder.0).map_err(&io)?;
     }
     let names = list(folder)?;
@@ -77,6 +77,11 @@ pub(super) fn refresh(folder: &Folder) -> Result<(), JournalError> {
     }
     folder.make(folder.names().parent().unwrap_or(&folder.0))?;
     folder::replace(&folder.names(), &text)
+}
+
+/// How long until a change of the folder could not bear the time of this one any more; `None` where it can't now.
+fn still_to_wait(age: Duration) -> Option<Duration> {
+    TIME_STEP.checked_sub(age).map(|rest| rest + Duration::from_millis(1))
 }
 
 fn list(folder: &Folder) -> Result<BTreeSet<String>, JournalError> {
@@ -242,6 +247,15 @@ mod tests {
             assert!(!is_believed(changed, step));
             assert!(is_believed(changed, step + tick));
         }
+    }
+
+    #[test]
+    fn a_folder_that_was_changed_just_now_is_listed_when_its_time_has_passed() {
+        let tick = Duration::from_nanos(1);
+        for age in [Duration::ZERO, TIME_STEP / 2, TIME_STEP] {
+            assert!(still_to_wait(age).is_some_and(|rest| age + rest > TIME_STEP), "{age:?}");
+        }
+        assert_eq!(still_to_wait(TIME_STEP + tick), None);
     }
 
     #[test]

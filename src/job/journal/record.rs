@@ -214,10 +214,9 @@ impl Record {
             // What was begun and then refused has changed nothing.
             let next = self.entries.iter().skip(index + 1).find(|next| next.stage == entry.stage);
             let undone = entry.phase == Phase::AboutTo && next.is_some_and(|next| next.phase == Phase::Refused);
-            let before = effect;
-            effect = after(effect, entry);
-            if undone {
-                effect = Effect { proof: effect.proof, ..before };
+            // The entry that says so comes later and tells what has become of the proof, too.
+            if !undone {
+                effect = after(effect, entry);
             }
         }
         effect

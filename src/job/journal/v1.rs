@@ -217,9 +217,19 @@ mod tests {
                     assert_eq!(record.status_word(), word, "{case}");
                     assert_eq!((&record.started, record.changed()), (&file.started, file.changed.as_str()), "{case}");
                     assert_eq!(record.request(), file.request, "{case}");
+                    assert_eq!((record.atr(), record.pin_source()), (Some("3b80"), Some("server")), "{case}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_job_is_settled_at_its_time_and_otherwise_as_it_was() {
+        let before = file(Authority::Puk, Point::Setting, None, None);
+        let after = file(Authority::Puk, Point::Setting, None, None).settled("2026-11-02T10:00:00Z".to_owned());
+        let record = after.record();
+        assert_eq!((record.point(), record.changed()), (Point::Resolved, "2026-11-02T10:00:00Z"));
+        assert_eq!((record.started, after.name()), (before.started.clone(), before.name()));
     }
 
     #[test]

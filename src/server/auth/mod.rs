@@ -1,31 +1,38 @@
 //! How we prove to the server who we are.
 
 mod adfs;
-mod adfs_error;
 mod anonymous;
 mod bearer;
 mod challenge;
-mod kerberos_error;
-mod keytab;
+mod identity;
+mod kerberos;
 mod lifetime;
-#[cfg(feature = "kerberos")]
-mod negotiate;
+mod means;
 mod offered;
+mod secret_file;
 mod sign_in;
 mod token;
 
-pub use self::adfs::{Adfs, AdfsSettings, Authorization, Device, Listener, Reply, Replying, Tokens, Transport};
-pub use self::adfs_error::{AdfsError, Refusal, RefusalKind};
+pub use self::adfs::error::AdfsError;
+pub use self::adfs::own_error::{OwnError, Showed};
+pub use self::adfs::refusal::{Refusal, RefusalKind};
+pub use self::adfs::{
+    Adfs, AdfsSettings, Authorization, Device, Listener, Page, Pages, Paging, Reply, Replying, Tokens, Transport,
+};
 use self::anonymous::Anonymous;
 use self::bearer::Bearer;
 pub use self::challenge::Challenge;
-pub(super) use self::kerberos_error::NTLM;
-pub use self::kerberos_error::{KerberosError, LibraryError, Reason, Sought};
-pub use self::keytab::{KERBEROS_VARIABLES, KeytabError, kerberos_environment, look as look_at_keytab};
-pub use self::lifetime::Lifetime;
+pub use self::identity::{Identity, IdentityError};
+pub(super) use self::identity::{Shown, read as read_identity};
+pub(super) use self::kerberos::error::NTLM;
+pub use self::kerberos::error::{KerberosError, LibraryError, Reason, Sought};
+pub use self::kerberos::keytab::{KERBEROS_VARIABLES, KeytabError, kerberos_environment, look as look_at_keytab};
 #[cfg(feature = "kerberos")]
-pub use self::negotiate::{ChannelBindings, Negotiate};
+pub use self::kerberos::negotiate::{ChannelBindings, Negotiate};
+pub use self::lifetime::Lifetime;
+pub use self::means::OwnMeans;
 pub use self::offered::Offered;
+pub use self::secret_file::SecretFileError;
 use self::sign_in::Awaited;
 pub(super) use self::sign_in::{FRESH_TOKEN, Next, SignIn};
 pub use self::sign_in::{SignInError, Stop};
@@ -146,16 +153,17 @@ impl Auth {
         }
     }
 
-    /// The same for the agent, which has a keytab of its own and no person's tickets.
+    /// The same for the agent, which signs in with what it has of its own, and without any person.
     #[must_use]
-    pub fn with_keytab(self, keytab: &TokenSource, principal: Option<&str>) -> Self {
+    pub fn of_agent(self, own: &OwnMeans) -> Self {
         match self {
-            Self::None | Self::Bearer(_) | Self::Adfs(_) => {
-                let _ = (keytab, principal);
-                self
-            }
+            Self::None | Self::Bearer(_) => self,
+            Self::Adfs(adfs) => Self::Adfs(Box::new(adfs.of_agent(own))),
             #[cfg(feature = "kerberos")]
-            Self::Negotiate(negotiate) => Self::Negotiate(negotiate.with_keytab(keytab.clone(), principal)),
+            Self::Negotiate(negotiate) => Self::Negotiate(match &own.keytab {
+                Some(keytab) => negotiate.with_keytab(keytab.clone(), own.principal.as_deref()),
+                None => negotiate,
+            }),
         }
     }
 
@@ -163,7 +171,8 @@ impl Auth {
     #[must_use]
     pub fn keytab(&self) -> Option<&TokenSource> {
         match self {
-            Self::None | Self::Bearer(_) | Self::Adfs(_) => None,
+            Self::None | Self::Bearer(_) => None,
+            Self::Adfs(adfs) => adfs.keytab(),
             #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.keytab(),
         }

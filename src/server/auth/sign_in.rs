@@ -8,9 +8,9 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
-use super::adfs_error::AdfsError;
+use super::adfs::error::AdfsError;
 use super::challenge::Challenge;
-use super::kerberos_error::KerberosError;
+use super::kerberos::error::KerberosError;
 use super::token::TokenError;
 
 /// What a sign-in gives once it has it: some kinds ask others first.
@@ -69,6 +69,8 @@ pub enum Stop {
     SignInRefused,
     /// The token of AD FS was renewed, and the new one was refused as well.
     NewSignInRefused,
+    /// The agent signs in at AD FS with a certificate; its token was fetched anew, and the new one was refused as well.
+    ClientRefused,
     /// The server offers NTLM and not Kerberos.
     NtlmAlone,
     /// The server does not take a Kerberos ticket, and does not say why.

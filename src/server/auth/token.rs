@@ -8,7 +8,8 @@ use reqwest::header::HeaderValue;
 use thiserror::Error;
 
 use super::lifetime::{self, Lifetime};
-use crate::os::files::{Exposure, open_regular, refuse_readable, refuse_writable};
+use super::secret_file::{self, Others, SecretFileError};
+use crate::os::files::{Exposure, open_regular, refuse_readable};
 use crate::os::service::credentials;
 use crate::secret::SecretBytes;
 
@@ -27,27 +28,9 @@ pub enum TokenSource {
 /// Why there is no usable token.
 #[derive(Debug, Error)]
 pub enum TokenError {
-    /// Not under systemd, or the unit has no credentials.
-    #[error("systemd gave this process no credentials (CREDENTIALS_DIRECTORY is not set)")]
-    NoCredentials,
-    /// The file can't be read.
-    #[error("{} can't be read", .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Others can write to it.
-    #[error("{} is not used", .path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// How.
-        #[source]
-        source: Exposure,
-    },
+    /// Its file.
+    #[error(transparent)]
+    File(#[from] SecretFileError),
     /// Nothing in it.
     #[error("{} is empty", .path.display())]
     Empty {
@@ -79,7 +62,7 @@ impl TokenError {
     #[must_use]
     pub fn remedy_of_rights(&self) -> Option<String> {
         match self {
-            Self::Exposed { source, .. } => Some(source.remedy()),
+            Self::File(error) => error.remedy_of_rights(),
             _ => None,
         }
     }
@@ -96,7 +79,7 @@ impl TokenSource {
     }
 
     fn path(&self) -> Result<PathBuf, TokenError> {
-        self.location().ok_or(TokenError::NoCredentials)
+        Ok(self.location().ok_or(SecretFileError::NoCredentials)?)
     }
 
     /// What it holds now, a token or a password; nothing where it can't be read.
@@ -117,7 +100,7 @@ impl TokenSource {
         let written = self.path().and_then(|path| {
             std::fs::metadata(&path)
                 .and_then(|file| file.modified())
-                .map_err(|source| TokenError::Unreadable { path, source })
+                .map_err(|source| SecretFileError::unreadable(&path, source).into())
         });
         Ok(Lifetime { written: written.ok(), told: lifetime::told(token) })
     }
@@ -136,7 +119,7 @@ impl TokenSource {
             b"" => Err(TokenError::Empty { path }),
             line if line.contains(&b'\n') => Err(TokenError::Lines { path }),
             _ if !fits => {
-                Err(TokenError::Unreadable { path, source: std::io::Error::other("it is larger than 16 KiB") })
+                Err(SecretFileError::unreadable(&path, std::io::Error::other("it is larger than 16 KiB")).into())
             }
             secret => Ok(SecretBytes::copy_of(secret)),
         }
@@ -147,16 +130,14 @@ impl TokenSource {
     fn read(&self, what: &str, told: &Once) -> Result<(PathBuf, SecretBytes, bool), TokenError> {
         let path = self.path()?;
         let mut text = SecretBytes::with_capacity(TOKEN_MAX);
-        let unreadable = |source| TokenError::Unreadable { path: path.clone(), source };
-        let mut file = open_regular(&path).map_err(unreadable)?;
-        refuse_writable(&file, &path).map_err(|source| TokenError::Exposed { path: path.clone(), source })?;
+        let mut file = secret_file::open(&path, Others::MayRead)?;
         if let Err(exposure) = refuse_readable(&file, &path) {
             told.call_once(|| tracing::warn!("{what}: {exposure}: {}", exposure.remedy()));
         }
         let mut piece = zeroize::Zeroizing::new([0_u8; 1024]);
         let mut fits = true;
         while fits {
-            let read = file.read(piece.as_mut_slice()).map_err(unreadable)?;
+            let read = file.read(piece.as_mut_slice()).map_err(|source| SecretFileError::unreadable(&path, source))?;
             if read == 0 {
                 break;
             }
@@ -255,7 +236,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for path in [Some(folder.path().into()), testing::endless_file()].into_iter().flatten() {
             let error = TokenSource::File(path).header().unwrap_err();
-            assert!(matches!(error, TokenError::Unreadable { .. }), "{error}");
+            assert!(matches!(error, TokenError::File(SecretFileError::Unreadable { .. })), "{error}");
         }
     }
 
@@ -269,7 +250,7 @@ mod tests {
             return;
         }
         let error = source.header().unwrap_err();
-        assert!(matches!(error, TokenError::Exposed { .. }), "{error}");
+        assert!(matches!(error, TokenError::File(SecretFileError::Exposed { .. })), "{error}");
         assert!(error.remedy_of_rights().is_some_and(|remedy| remedy.contains("chmod go-w")), "{error}");
         assert!(matches!(source.warning(), Some(Exposure::Readable { .. })));
         testing::open_to_others(&path, false);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::object::blob;
+use super::object::{blob, flag_of};
 use crate::server::detail::printable;
 use crate::server::error::ServerProblem;
 
@@ -67,7 +67,9 @@ impl<'de> Visitor<'de> for Element {
                     element.pkcs7 = encoded.map(|encoded| blob(&encoded).ok_or_else(wrong)).transpose()?;
                 }
                 "isexternal" | "isservergenerated" | "ispfx" | "iskeyhistory" => {
-                    element.is_for_another_key |= object.next_value::<Option<bool>>()?.unwrap_or_default();
+                    let value: Value = object.next_value()?;
+                    let wrong = || serde::de::Error::custom("no flag");
+                    element.is_for_another_key |= !value.is_null() && flag_of(&value).ok_or_else(wrong)?;
                 }
                 // A PFX among them: passed over unread.
                 _ => drop(object.next_value::<IgnoredAny>()?),
@@ -108,6 +110,14 @@ mod tests {
         assert!(!issued[0].is_for_another_key && issued[1].is_for_another_key);
         assert_eq!(issued[1].error.as_deref(), Some("denied [1m"));
         assert!(!format!("{issued:?}").contains("CANARY"));
+    }
+
+    #[test]
+    fn flags_in_every_form_that_has_one_meaning() {
+        for (value, expected) in [("true", true), ("\"True\"", true), ("1", true), ("null", false), ("0", false)] {
+            let body = format!("[{{\"isKeyHistory\":{value}}}]");
+            assert_eq!(issued(body.as_bytes()).unwrap()[0].is_for_another_key, expected, "{value}");
+        }
     }
 
     #[test]

@@ -56,6 +56,16 @@ pub(in crate::server) fn one<T: FromObject>(body: &[u8]) -> Result<T, ServerProb
     }
 }
 
+/// A list of names, in lower case and fit to show; one name alone counts as a list of one.
+pub(in crate::server) fn words(body: &[u8]) -> Result<Vec<String>, ServerProblem> {
+    let wrong = ServerProblem::WrongType { expected: "a list of names", found: "something else" };
+    let word = |item: &Value| item.as_str().map(|word| printable(word).to_ascii_lowercase());
+    match parse(body)? {
+        Value::Array(items) => items.iter().map(word).collect::<Option<_>>().ok_or(wrong),
+        value => word(&value).map(|word| vec![word]).ok_or(wrong),
+    }
+}
+
 /// An object of the API.
 pub(in crate::server) trait FromObject: Sized {
     /// Reads it from properties whose names are in lower case.
@@ -161,5 +171,21 @@ pub(super) fn enumeration<T>(
         Value::Number(number) => number.as_i64().map(by_number),
         Value::String(text) => Some(text.parse().map_or_else(|_| by_name(text), by_number)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_operations() {
+        assert_eq!(words(br#"["renew","Unblock","re\u001btire"]"#).unwrap(), ["renew", "unblock", "retire"]);
+        assert_eq!(words(br#""retire""#).unwrap(), ["retire"]);
+        assert!(words(b"[]").unwrap().is_empty());
+        for body in ["", "null", "7", "{}", "[1]", "[null]", "[\"a\",[\"b\"]]", "[\"CANARY\",{}]"] {
+            let error = words(body.as_bytes()).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("CANARY"), "{body}: {error:?}");
+        }
     }
 }

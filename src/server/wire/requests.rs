@@ -83,13 +83,15 @@ impl fmt::Display for RequestStatus {
     }
 }
 
-/// A request's type: the two whose numbers are documented.
+/// A request's type: the two whose numbers are documented, and the third that we make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestType {
     /// 1.
     Enroll,
     /// 5.
     Unblock,
+    /// By its name; no document gives its number.
+    Retire,
     /// Another one; its number is not documented.
     Unknown(i64),
 }
@@ -107,6 +109,7 @@ impl RequestType {
         match name.to_ascii_lowercase().as_str() {
             "enroll" => Self::Enroll,
             "unblock" => Self::Unblock,
+            "retire" => Self::Retire,
             _ => Self::Unknown(-1),
         }
     }
@@ -129,6 +132,14 @@ pub struct Request {
     pub target_user: Option<Uuid>,
     /// When it was made, by the server's clock; `None` where the server does not say.
     pub submitted: Option<SystemTime>,
+    /// When it was completed; `None` where it is not, or the server does not say.
+    pub completed: Option<SystemTime>,
+    /// The card object that it started from; `None` for a first card.
+    pub old_smartcard: Option<Uuid>,
+    /// The comment of who made it, fit to show; `None` where the server does not say.
+    pub comment: Option<String>,
+    /// The items that were collected, fit to show: names and, where the server gives them, values.
+    pub data: Vec<(String, Option<String>)>,
 }
 
 /// What one certificate of a request wants: one key pair and one certificate request each.
@@ -163,8 +174,22 @@ impl FromObject for Request {
             profile_template: guid(properties, "profiletemplateuuid"),
             target_user: guid(properties, "targetuseruuid"),
             submitted: moment(properties, "submitted"),
+            completed: moment(properties, "completed"),
+            old_smartcard: guid(properties, "oldsmartcarduuid"),
+            comment: text(properties, "comment").map(printable),
+            data: items(properties, "datacollection").iter().filter_map(data_item).collect(),
         })
     }
+}
+
+/// An item: name and value by properties of these names.
+fn data_item(item: &Value) -> Option<(String, Option<String>)> {
+    let property = |wanted: &str| {
+        let properties = item.as_object()?.iter();
+        let found = properties.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        found.and_then(|(_, value)| value.as_str()).map(printable)
+    };
+    Some((property("name")?, property("value")))
 }
 
 impl FromObject for KeyOptions {
@@ -201,6 +226,24 @@ mod tests {
         assert_eq!(request.kind, RequestType::Unblock);
         assert_eq!(request.status, RequestStatus::Executing);
         assert_eq!(request.new_smartcard, None);
+        assert_eq!((request.comment, request.data, request.completed), (None, vec![], None));
+    }
+
+    #[test]
+    fn what_a_person_is_shown_of_a_request() {
+        let body = br#"{"Uuid":"a9b4b42c-cc50-4c9b-89d1-bbc0bcd5a099","RequestType":"Retire","Status":8,
+            "Completed":"2015-07-07T23:37:37.767Z","OldSmartcardUuid":"17cf063d-e337-4aa9-a822-346554ddd3c9",
+            "Comment":"lost \u001b[2J","DataCollection":[{"Name":"Reason","Value":"new\u0007"},{"name":"City","Value":null},
+            {"Value":"x"},7,"Badge"]}"#;
+        let request: Request = one(body).unwrap();
+        assert_eq!((request.kind, request.comment.as_deref()), (RequestType::Retire, Some("lost [2J")));
+        assert_eq!(request.completed.unwrap().duration_since(UNIX_EPOCH).unwrap().as_secs(), 1_436_312_257);
+        assert_eq!(request.old_smartcard.unwrap().to_string(), "17cf063d-e337-4aa9-a822-346554ddd3c9");
+        let data = [("Reason".to_owned(), Some("new".to_owned())), ("City".to_owned(), None)];
+        assert_eq!(request.data, data);
+        let odd = br#"{"Uuid":"a9b4b42c-cc50-4c9b-89d1-bbc0bcd5a099","Status":3,"Comment":7,"DataCollection":"[]"}"#;
+        let request: Request = one(odd).unwrap();
+        assert_eq!((request.comment, request.data), (None, vec![]));
     }
 
     #[test]

@@ -58,8 +58,10 @@ impl GidsCard {
         if !matches!((command.p1, command.p2), (0x41 | 0x81 | 0xC1, 0xA4 | 0xB6 | 0xB8)) {
             return Err(sw::WRONG_P1P2);
         }
+        if command.p1 == 0x41 && command.p2 != 0xA4 {
+            return self.choose_key(command);
+        }
         if command.p1 == 0x41 || command.p2 != 0xA4 {
-            // Signature and decipherment keys: this card has none.
             return Err(sw::DATA_INVALID);
         }
         let fields = tlv::elements(command.data).ok_or(sw::DATA_INVALID)?;
@@ -75,6 +77,7 @@ impl GidsCard {
             return Err(sw::DATA_INVALID);
         }
         self.session.key_named = true;
+        self.session.environment = None;
         Ok(Vec::new())
     }
 

@@ -14,12 +14,14 @@ pub(super) enum Chain {
     Object { file: u16, tag: u16, written: usize },
     /// PUT DATA for a key, kept until complete.
     Key(Vec<u8>),
+    /// PERFORM SECURITY OPERATION with more data than one command carries.
+    Operation { p1p2: u16, data: Vec<u8> },
 }
 
 impl GidsCard {
     /// The first block of a chain that this card cannot take.
     pub(super) fn refuse_chain(&mut self, command: &Command) -> Outcome {
-        if matches!(command.ins, 0x47 | 0x2A) {
+        if command.ins == 0x47 {
             return Err(sw::UNSUPPORTED);
         }
         self.session.chain = Some(Chain::Broken);
@@ -33,8 +35,10 @@ impl GidsCard {
             Chain::Broken => None,
             Chain::Object { file, .. } => Some(*file),
             Chain::Key(_) => Some(APPLICATION),
+            Chain::Operation { p1p2, .. } => Some(*p1p2),
         };
-        if command.ins != 0xDB || file != Some(command.p1p2()) {
+        let instruction = if matches!(chain, Chain::Operation { .. }) { 0x2A } else { 0xDB };
+        if command.ins != instruction || file != Some(command.p1p2()) {
             self.session.chain = Some(chain);
             return Err(sw::CHAINING);
         }
@@ -45,7 +49,21 @@ impl GidsCard {
                 so_far.extend_from_slice(command.data);
                 self.collect_key(so_far, command.chained())
             }
+            Chain::Operation { data, .. } => self.collect_operation(data, command),
         }
+    }
+
+    /// Data of a security operation in blocks.
+    pub(super) fn collect_operation(&mut self, mut data: Vec<u8>, command: &Command) -> Outcome {
+        data.extend_from_slice(command.data);
+        if data.len() > KEY_MAX {
+            return Err(sw::WRONG_LENGTH);
+        }
+        if !command.chained() {
+            return self.perform_operation(command.p1p2(), &data, true);
+        }
+        self.session.chain = Some(Chain::Operation { p1p2: command.p1p2(), data });
+        Ok(Vec::new())
     }
 
     /// PUT DATA: one data object per command or chain.
@@ -109,11 +127,10 @@ impl GidsCard {
         collect(file, &tags)
     }
 
-    /// Data objects of the application itself: PIN status. A PUK (7F73) does not exist here, and a
-    /// public key (7F49 by key reference) cannot, without key generation.
+    /// Data objects of the application itself: PIN status and public keys. A PUK (7F73) does not exist here.
     fn application_data(&self, data: &[u8]) -> Outcome {
-        if matches!(tlv::element(data), Some((0x70, _, []))) {
-            return Err(sw::NOT_FOUND);
+        if let Some((0x70, body, [])) = tlv::element(data) {
+            return self.public_key(body);
         }
         let tags = tag_list(data)?;
         // Measured: a one-byte tag (7E, what PIV cards have here) is refused as invalid data.

@@ -1,5 +1,6 @@
 //! The file system of a GIDS card: elementary files with data objects, and their access rules.
 
+use crate::sim::keys::CardKey;
 use crate::sim::sw;
 use crate::sim::tlv;
 
@@ -56,7 +57,7 @@ pub(super) enum Kind {
 }
 
 /// One elementary file.
-#[derive(Debug)]
+// No derive(Debug): it would print private keys.
 pub(super) struct File {
     pub(super) id: u16,
     pub(super) kind: Kind,
@@ -64,12 +65,16 @@ pub(super) struct File {
     pub(super) read: Condition,
     /// Created but not yet activated: open to its maker, whatever the rules say.
     pub(super) active: bool,
+    /// What a key pair in the file may be used for: tag of the template (B6, B8) and algorithm.
+    pub(super) uses: Vec<(u8, u8)>,
+    /// The key pair.
+    pub(super) key: Option<CardKey>,
     objects: Vec<(u16, Vec<u8>)>,
 }
 
 impl File {
     pub(super) fn new(id: u16, kind: Kind, update: Condition, read: Condition) -> Self {
-        Self { id, kind, update, read, active: false, objects: Vec::new() }
+        Self { id, kind, update, read, active: false, uses: Vec::new(), key: None, objects: Vec::new() }
     }
 
     /// Reads a CREATE FILE template: `62 { 82 descriptor, 83 id, 8C access rules, … }`.
@@ -92,7 +97,11 @@ impl File {
             return Err(sw::DATA_INVALID);
         };
         let (update, read) = rules(field(0x8C)?).ok_or(sw::DATA_INVALID)?;
-        Ok(Self::new(u16::from_be_bytes([high, low]), kind, update, read))
+        let uses = match kind {
+            Kind::Objects => Vec::new(),
+            Kind::Key => uses(field(0xA5)?)?,
+        };
+        Ok(Self { uses, ..Self::new(u16::from_be_bytes([high, low]), kind, update, read) })
     }
 
     /// Every data object, in the order of creation.
@@ -148,6 +157,22 @@ impl File {
     }
 }
 
+/// Uses of a key pair: templates B6 and B8 with algorithm, key reference and usage. The administrator's key has another template.
+/// As measured, whatever key reference they name counts for the file's own key.
+fn uses(templates: &[u8]) -> Result<Vec<(u8, u8)>, u16> {
+    let mut uses = Vec::new();
+    for (tag, template) in tlv::elements(templates).ok_or(sw::DATA_INVALID)? {
+        let fields = tlv::elements(template).ok_or(sw::DATA_INVALID)?;
+        let algorithm = fields.iter().find(|(tag, _)| *tag == 0x80).map(|(_, value)| *value);
+        match (u8::try_from(tag), algorithm) {
+            (Ok(tag @ (0xB6 | 0xB8)), Some(&[algorithm])) => uses.push((tag, algorithm)),
+            (Ok(0xA4), Some(_)) => {}
+            _ => return Err(sw::DATA_INVALID),
+        }
+    }
+    Ok(uses)
+}
+
 /// Access mode byte and its conditions, high bit first; gives (update, read). Bit 80 marks rules by
 /// instruction, which key files use for the same two bits.
 fn rules(compact: &[u8]) -> Option<(Condition, Condition)> {
@@ -169,7 +194,6 @@ fn rules(compact: &[u8]) -> Option<(Condition, Condition)> {
 }
 
 /// All elementary files of the card.
-#[derive(Debug)]
 pub(super) struct Files(Vec<File>);
 
 impl Files {
@@ -209,6 +233,11 @@ impl Files {
 
     pub(super) fn get_mut(&mut self, id: u16) -> Option<&mut File> {
         self.0.iter_mut().find(|file| file.id == id)
+    }
+
+    /// Files with a key pair, or made for one.
+    pub(super) fn key_files(&self) -> usize {
+        self.0.iter().filter(|file| file.kind == Kind::Key && file.id != ADMIN_KEY).count()
     }
 
     pub(super) fn create(&mut self, file: File) -> Result<(), u16> {

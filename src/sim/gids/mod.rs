@@ -6,9 +6,9 @@
 //! paralyses the application. Where a card stricter than GidsApplet is plausible, a setting makes it
 //! so (`admin_tries`, `check_kcv`).
 //!
-//! Left out: key generation (INS 47) and signatures (INS 2A) answer 6A81, and MSE for a signature
-//! key 6984, because nothing here needs a private key. Where no measurement exists the card refuses:
-//! SELECT by file identifier wants P2=0C; a blank card knows no PIN commands besides creating one.
+//! Left out: keys of another type than RSA 2048 (6A81, as GidsApplet answers for curves) and import. Where
+//! no measurement exists the card refuses: SELECT by file identifier wants P2=0C; a blank card knows no PIN
+//! commands besides creating one.
 //!
 //! | file | part |
 //! |---|---|
@@ -17,11 +17,13 @@
 //! | `files` | files, data objects, access rules |
 //! | `data` | GET DATA, PUT DATA, chains |
 //! | `admin` | administrator: MSE, GENERAL AUTHENTICATE, PUT KEY |
+//! | `key` | GENERATE ASYMMETRIC KEY PAIR, MSE and PERFORM SECURITY OPERATION with a key pair |
 //! | `pin` | VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER |
 
 mod admin;
 mod data;
 mod files;
+mod key;
 mod pin;
 mod select;
 mod settings;
@@ -32,12 +34,14 @@ pub use settings::{ATR, GidsSettings};
 
 use super::card::{LinkFault, VirtualCard};
 use super::command::{self, Command};
+use super::keys::ReadyKeys;
 use super::random::Randomness;
 use super::sw::{self, Outcome};
 use super::tlv;
 use admin::AdminKey;
 use data::Chain;
 use files::{APPLICATION, Condition, Files, Roles};
+use key::Environment;
 use pin::Pin;
 
 /// The administrator's challenge, waiting for its answer. It serves once.
@@ -53,6 +57,8 @@ struct Session {
     challenge: Option<Challenge>,
     /// MANAGE SECURITY ENVIRONMENT named the admin key.
     key_named: bool,
+    /// It named a key pair.
+    environment: Option<Environment>,
     current: u16,
     chain: Option<Chain>,
     /// Rest of an answer, for GET RESPONSE.
@@ -66,6 +72,7 @@ impl Session {
             roles: Roles::default(),
             challenge: None,
             key_named: false,
+            environment: None,
             current: APPLICATION,
             chain: None,
             pending: Vec::new(),
@@ -83,6 +90,8 @@ pub struct GidsCard {
     random: Randomness,
     mutual_only: bool,
     check_kcv: bool,
+    ready_keys: ReadyKeys,
+    key_files_max: usize,
     /// Life cycle: a blank card has not been activated as a whole yet.
     active: bool,
     files: Files,
@@ -111,6 +120,8 @@ impl GidsCard {
             random: settings.random,
             mutual_only: settings.mutual_only,
             check_kcv: settings.check_kcv,
+            ready_keys: settings.ready_keys,
+            key_files_max: settings.key_files_max,
             active: false,
             files: Files::blank(),
             session: Session::new(false),
@@ -147,6 +158,12 @@ impl GidsCard {
     #[must_use]
     pub fn object(&self, file: u16, tag: u16) -> Option<&[u8]> {
         self.files.get(file)?.object(tag)
+    }
+
+    /// Whether the file of the key with this reference has a key pair.
+    #[must_use]
+    pub fn has_key(&self, reference: u8) -> bool {
+        self.files.get(u16::from_be_bytes([0xB0, reference])).is_some_and(|file| file.key.is_some())
     }
 
     /// Whether this is the user PIN. Spends no try.
@@ -238,13 +255,14 @@ impl GidsCard {
         if let Some(chain) = self.session.chain.take() {
             return self.continue_chain(chain, command);
         }
-        if command.chained() && command.ins != 0xDB {
+        if command.chained() && !matches!(command.ins, 0xDB | 0x2A) {
             return self.refuse_chain(command);
         }
         match command.ins {
             0xA4 => self.select(command),
             0xCB => self.get_data(command),
             0xDB => self.put_data(command),
+            0x2A if command.chained() => self.collect_operation(Vec::new(), command),
             0x22 => self.manage_security_environment(command),
             0x87 => self.general_authenticate(command),
             0x20 => self.verify(command),
@@ -253,7 +271,8 @@ impl GidsCard {
             0xE0 => self.create_file(command),
             0x44 => self.activate_file(command),
             0xE4 => self.delete_file(command),
-            0x47 | 0x2A => Err(sw::UNSUPPORTED),
+            0x47 => self.generate_key_pair(command),
+            0x2A => self.perform_operation(command.p1p2(), command.data, false),
             _ => Err(sw::WRONG_INS),
         }
     }

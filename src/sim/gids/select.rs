@@ -1,7 +1,7 @@
 //! SELECT (ISO 7816-4:2005 §7.1.1) and the life cycle of files: CREATE, ACTIVATE, DELETE FILE
 //! (ISO 7816-9).
 
-use super::files::{APPLICATION, Condition, File, Kind};
+use super::files::{ADMIN_KEY, APPLICATION, Condition, File, Kind};
 use super::{Command, GidsCard, Outcome, Session, sw};
 
 /// Full AID: RID, PIX, GIDS revision, vendor byte. Nine bytes name any GIDS card.
@@ -66,6 +66,10 @@ impl GidsCard {
         self.allowed(Condition::USER_OR_ADMIN, true)?;
         let file = File::from_template(command.data)?;
         let id = file.id;
+        let is_new = self.files.get(id).is_none();
+        if is_new && file.kind == Kind::Key && id != ADMIN_KEY && self.files.key_files() >= self.key_files_max {
+            return Err(sw::NO_SPACE);
+        }
         self.files.create(file)?;
         self.session.current = id;
         Ok(Vec::new())
@@ -102,7 +106,7 @@ impl GidsCard {
             return Err(sw::WRONG_LENGTH);
         }
         let id = self.session.current;
-        if id == APPLICATION || (self.active && id == super::files::ADMIN_KEY) {
+        if id == APPLICATION || (self.active && id == ADMIN_KEY) {
             return Err(sw::CONDITIONS);
         }
         self.allowed(Condition::USER_OR_ADMIN, true)?;
@@ -113,7 +117,7 @@ impl GidsCard {
 
     /// Whether the admin key file exists, so that a key can be put into it and be named.
     pub(super) fn has_admin_key_file(&self) -> bool {
-        let file = self.files.get(super::files::ADMIN_KEY);
+        let file = self.files.get(ADMIN_KEY);
         file.is_some_and(|file| file.kind == Kind::Key)
     }
 }

@@ -1,5 +1,6 @@
 //! How a GIDS card leaves the factory.
 
+use crate::sim::keys::ReadyKeys;
 use crate::sim::random::Randomness;
 
 /// ATR of the TPM virtual smart card: T=1, historical bytes naming the GIDS AID.
@@ -37,6 +38,10 @@ pub struct GidsSettings {
     pub pin_left: Option<u8>,
     /// Where challenges come from.
     pub random: Randomness,
+    /// Keys that the card is given instead of making them.
+    pub ready_keys: ReadyKeys,
+    /// Most files with a key pair: then the card is full (`6A84`).
+    pub key_files_max: usize,
 }
 
 impl Default for GidsSettings {
@@ -56,6 +61,8 @@ impl Default for GidsSettings {
             pin_tries: 3,
             pin_left: None,
             random: Randomness::System,
+            ready_keys: ReadyKeys::default(),
+            key_files_max: 30,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How a PIV card leaves the factory.
 
+use crate::sim::keys::ReadyKeys;
 use crate::sim::random::Randomness;
 
 /// Settings of a [`super::PivCard`].
@@ -46,6 +47,10 @@ pub struct PivSettings {
     pub uncounted_change: bool,
     /// Where challenges come from.
     pub random: Randomness,
+    /// Keys that the card is given instead of making them.
+    pub ready_keys: ReadyKeys,
+    /// Most bytes of a data object: a longer one does not fit (`6A84`).
+    pub object_max: usize,
 }
 
 impl Default for PivSettings {
@@ -72,6 +77,8 @@ impl Default for PivSettings {
             management_algorithm: 0x03,
             uncounted_change: false,
             random: Randomness::System,
+            ready_keys: ReadyKeys::default(),
+            object_max: 3052,
         }
     }
 }

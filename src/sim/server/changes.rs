@@ -1,16 +1,14 @@
-//! The calls that change the server's data: make and end a request, bind and retire a card, hand in certificate requests.
+//! The calls that change the server's data: make and end a request, bind and retire a card.
 
 use std::time::SystemTime;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::json;
 use super::json_body::{JsonBody, shape};
 use super::query::check_atr_form;
-use super::records::{ACTIVE, ASSIGNED, Card, ENROLL, RETIRE, RETIRED, Request, RequestStatus, UNBLOCK};
+use super::records::{ACTIVE, ASSIGNED, Card, DISABLED, ENROLL, RETIRE, RETIRED, Request, RequestStatus, UNBLOCK};
 use super::reply::Reply;
 use super::routes::{Call, card, request, template};
 use super::rules::{Refusal, Rule};
@@ -47,7 +45,8 @@ pub(super) fn create_request(inner: &mut Inner, call: &Call<'_>) -> Result<Reply
     let data = data_collection(inner.settings.data_form, &body)?;
     check_priority(&body)?;
     let caller = inner.settings.caller;
-    if body.optional_guid("target")?.is_some_and(|target| target != caller) {
+    let target = body.optional_guid("target")?.unwrap_or(caller);
+    if target != caller && !inner.settings.makes_for_others {
         return Err(Refusal::plain(403, "The caller may not make requests for other users."));
     }
     let mut made = Request {
@@ -57,7 +56,8 @@ pub(super) fn create_request(inner: &mut Inner, call: &Call<'_>) -> Result<Reply
         new_card: None,
         old_card: None,
         template: Uuid::nil(),
-        user: caller,
+        user: target,
+        looks: 0,
         submitted: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
         comment,
         data,
@@ -111,6 +111,17 @@ fn check_priority(body: &JsonBody) -> Result<(), Refusal> {
     }
 }
 
+/// Counts a look at a request; one that waits for somebody is approved in time, where that is set.
+pub(super) fn looked_at(inner: &mut Inner, id: Uuid) {
+    let enough = inner.settings.approved_after_looks;
+    for request in inner.settings.requests.iter_mut().filter(|request| request.uuid == id) {
+        request.looks += 1;
+        if request.status == RequestStatus::Pending && enough.is_some_and(|enough| request.looks >= enough) {
+            request.status = RequestStatus::Approved;
+        }
+    }
+}
+
 /// "Complete, cancel or abandon request".
 pub(super) fn end_request(inner: &mut Inner, id: Uuid, call: &Call<'_>) -> Result<Reply, Refusal> {
     use RequestStatus::{Approved, Canceled, Completed, Executing, Failed, Pending};
@@ -122,7 +133,7 @@ pub(super) fn end_request(inner: &mut Inner, id: Uuid, call: &Call<'_>) -> Resul
         _ => return Err(Refusal::bad(Rule::BodyValue, "status: not one of the documented names")),
     };
     let known = request(inner, id)?.clone();
-    if known.user != inner.settings.caller {
+    if known.user != inner.settings.caller && !inner.settings.makes_for_others {
         return Err(Refusal::plain(403, "The request is another user's."));
     }
     if !from.contains(&known.status) {
@@ -131,6 +142,11 @@ pub(super) fn end_request(inner: &mut Inner, id: Uuid, call: &Call<'_>) -> Resul
     if wanted == Completed && known.kind == ENROLL {
         let bound = known.new_card.ok_or_else(|| Refusal::forbidden(Rule::CardNotBound, "No smart card is bound."))?;
         inner.settings.cards.iter_mut().filter(|card| card.uuid == bound).for_each(|card| card.status = ACTIVE);
+    }
+    if wanted == Failed && known.kind == ENROLL {
+        // The card is free for another request; how a server marks its object is not documented.
+        let is_bound = |card: &&mut Card| known.new_card == Some(card.uuid);
+        inner.settings.cards.iter_mut().filter(is_bound).for_each(|card| card.status = DISABLED);
     }
     let names = inner.settings.names_for_enums;
     let ended = inner.settings.requests.iter_mut().find(|request| request.uuid == id);
@@ -152,7 +168,7 @@ pub(super) fn bind_card(inner: &mut Inner, call: &Call<'_>) -> Result<Reply, Ref
     if known.kind != ENROLL || known.new_card.is_some() {
         return Err(Refusal::forbidden(Rule::AlreadyBound, "A smart card is bound to the request already."));
     }
-    if inner.settings.cards.iter().any(|card| card.card_id == card_id && card.status != RETIRED) {
+    if inner.settings.cards.iter().any(|card| card.card_id == card_id && ![RETIRED, DISABLED].contains(&card.status)) {
         return Err(Refusal::forbidden(Rule::CardInUse, "The smart card is in use."));
     }
     let uuid = unused(&inner.settings.cards, |card| card.uuid, SAMPLE_CARD);
@@ -178,38 +194,6 @@ pub(super) fn retire_card(inner: &mut Inner, id: Uuid, card_id: Uuid, call: &Cal
         retired.status = RETIRED;
         Reply::json(json::card(retired))
     }))
-}
-
-/// "Submit certificate requests". This server has no certification authority: what is right in every other way is refused.
-pub(super) fn certificate_data(inner: &mut Inner, id: Uuid, call: &Call<'_>) -> Result<Reply, Refusal> {
-    let body = JsonBody::read(call, &["certificaterequests", "pfxpassword", "comments"])?;
-    body.text("pfxpassword")?;
-    body.text("comments")?;
-    let list = body.get("certificaterequests").and_then(Value::as_array);
-    let list = list.ok_or_else(|| shape("certificaterequests", "must be a list"))?;
-    let known = request(inner, id)?;
-    let bound = known.new_card.ok_or_else(|| Refusal::forbidden(Rule::CardNotBound, "No smart card is bound."))?;
-    check_binding(known, card(inner, bound)?)?;
-    let wanted = template(inner, known.template)?.keys.len();
-    if list.len() != wanted || !list.iter().all(is_certificate_request) {
-        let message = "certificaterequests: must be PKCS #10 in base64, one for each generation option";
-        return Err(Refusal::bad(Rule::CertificateRequests, message));
-    }
-    begin(inner, id);
-    Err(Refusal::plain(403, "The certification authority has denied the request."))
-}
-
-/// Base64 without armour, in one line or many, of one DER sequence with nothing behind it.
-fn is_certificate_request(value: &Value) -> bool {
-    let text: String = value.as_str().unwrap_or_default().split("\r\n").collect();
-    let der = STANDARD.decode(text).unwrap_or_default();
-    let length = |bytes: &[u8]| bytes.iter().fold(0_usize, |length, byte| length << 8 | usize::from(*byte));
-    match der.as_slice() {
-        [0x30, short, content @ ..] if *short < 0x80 => content.len() == usize::from(*short),
-        [0x30, 0x81, a, content @ ..] => content.len() == length(&[*a]),
-        [0x30, 0x82, a, b, content @ ..] => content.len() == length(&[*a, *b]),
-        _ => false,
-    }
 }
 
 /// The first id from `sample` on that none of them has.

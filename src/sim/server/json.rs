@@ -2,6 +2,8 @@
 //!
 //! Objects are put together by hand because the order and the odd property are the point; every value goes through `serde_json`.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -162,6 +164,35 @@ pub(super) fn generation_option(key: &KeyOptions) -> String {
         ("Exportable", json!(0)),
         ("KeyProtectionLevel", json!(0)),
         ("KeyUsages", json!(3)),
+    ])
+}
+
+/// As in "Submit certificate requests", with the message in lines.
+pub(super) fn issued_certificate(message: &[u8]) -> String {
+    let text = STANDARD.encode(message);
+    let lines = text.as_bytes().chunks(64).map(|line| format!("{}\r\n", String::from_utf8_lossy(line)));
+    answer(Value::Null, Value::from(lines.collect::<String>()))
+}
+
+/// The same where there is none.
+pub(super) fn refused_certificate(reason: &str) -> String {
+    answer(Value::from(reason), Value::Null)
+}
+
+fn answer(error: Value, message: Value) -> String {
+    object(&[
+        ("TemplateCommonName", json!("SmartcardLogon")),
+        ("CertificateId", json!(0)),
+        ("Flags", json!(65536)),
+        ("UseLocalMachineStore", json!(false)),
+        ("Error", error),
+        ("Pkcs7", message.clone()),
+        ("Pfx", Value::Null),
+        ("IsExternal", json!(false)),
+        ("isServerGenerated", json!(false)),
+        ("isPfx", json!(false)),
+        ("isPkcs7", json!(message.is_string())),
+        ("isKeyHistory", json!(false)),
     ])
 }
 

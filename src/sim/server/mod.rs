@@ -4,14 +4,18 @@
 //! leaves room, a setting chooses. What a caller does wrong is answered like a server would (400, 401, 403) and kept in
 //! [`StandIn::violations`], so that a test can insist on none.
 
+mod authority;
 mod body;
+mod certificate_request;
 mod changes;
 mod fault;
+mod issuing;
 mod json;
 mod json_body;
 mod keys;
 mod listen;
 mod lists;
+mod message;
 mod query;
 mod records;
 mod reply;
@@ -40,7 +44,7 @@ pub use records::{
     Card, Certificate, ENROLL, KeyOptions, RETIRE, Request, RequestStatus, Template, UNBLOCK, UserPinOption,
 };
 pub use rules::{Rule, Violation};
-pub use settings::{DataForm, PinMaker, Settings, TlsKind, UnknownId, UriForm};
+pub use settings::{CertificateForm, DataForm, Issues, PinMaker, Settings, TlsKind, UnknownId, UriForm};
 pub use state::{SeenRequest, State};
 
 /// Why a stand-in did not start.

@@ -90,6 +90,7 @@ pub const RETIRE: u32 = 11;
 // `Status` of a smart card.
 pub(super) const ASSIGNED: u32 = 1;
 pub(super) const ACTIVE: u32 = 2;
+pub(super) const DISABLED: u32 = 3;
 pub(super) const RETIRED: u32 = 6;
 
 /// One life-cycle job ("Get requests").
@@ -115,6 +116,8 @@ pub struct Request {
     pub comment: String,
     /// `DataCollection`: names and values.
     pub data: Vec<(String, String)>,
+    /// How often it was read by its id.
+    pub looks: usize,
 }
 
 /// A certificate that was issued for a card ("Get smart card certificates").

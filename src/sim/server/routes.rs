@@ -9,7 +9,7 @@ use super::reply::Reply;
 use super::rules::{Refusal, Rule};
 use super::settings::{Settings, UnknownId};
 use super::state::Inner;
-use super::{changes, lists, secrets};
+use super::{changes, issuing, lists, secrets};
 
 /// What a route looks at.
 pub(super) struct Call<'a> {
@@ -155,6 +155,10 @@ fn get(inner: &mut Inner, endpoint: Endpoint, ids: &[Uuid], query: &str, last: &
         (Endpoint::PinByCard, [card]) => secrets::pin(inner, None, *card, &query),
         (Endpoint::PinByRequest, [id, card]) => secrets::pin(inner, Some(*id), *card, &query),
         (Endpoint::AuthenticationResponse, [id, card]) => secrets::authentication_response(inner, *id, *card, &query),
+        (Endpoint::Request, [id]) => {
+            changes::looked_at(inner, *id);
+            lists::read(inner, endpoint, ids, &query, last)
+        }
         (Endpoint::DiversifiedKey, [id, card]) => secrets::diversified_key(inner, *id, *card, &query),
         _ => lists::read(inner, endpoint, ids, &query, last),
     }
@@ -165,7 +169,7 @@ fn change(inner: &mut Inner, endpoint: Endpoint, ids: &[Uuid], call: &Call<'_>) 
         (Endpoint::CreateRequest, []) => changes::create_request(inner, call),
         (Endpoint::BindCard, []) => changes::bind_card(inner, call),
         (Endpoint::EndRequest, [id]) => changes::end_request(inner, *id, call),
-        (Endpoint::CertificateData, [id]) => changes::certificate_data(inner, *id, call),
+        (Endpoint::CertificateData, [id]) => issuing::certificate_data(inner, *id, call),
         (Endpoint::RetireCard, [id, card]) => changes::retire_card(inner, *id, *card, call),
         _ => Err(Refusal::plain(404, "No such route.")),
     }

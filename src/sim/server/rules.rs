@@ -61,8 +61,14 @@ pub enum Rule {
     AlreadyBound,
     /// The card is bound by another request.
     CardInUse,
-    /// The certificate requests are not PKCS #10 in base64, one for each generation option.
+    /// The certificate requests are not PKCS #10 in base64, signed with their own keys, one for each generation option.
     CertificateRequests,
+    /// Certificate requests were handed in although certificates were issued for the card.
+    AlreadyIssued,
+    /// A POST was sent again whose answer was lost.
+    SentAgain,
+    /// An answer was asked for with the other flag than before.
+    BothFlags,
 }
 
 /// One broken rule.

@@ -77,6 +77,7 @@ pub(super) fn authentication_response(
     query.check_card(&card)?;
     check_pin_job(request(inner, request_id)?, &card)?;
     check_fresh(inner, card_id, &challenge)?;
+    check_flag(inner, card_id, diversified)?;
     let key = if diversified {
         diversify(&inner.settings.diversification_secret, card.card_id)
     } else {
@@ -106,6 +107,7 @@ pub(super) fn diversified_key(
         return Ok(Reply::empty());
     }
     let key = diversify(&inner.settings.diversification_secret, card.card_id);
+    inner.flags.remove(&card_id);
     Ok(Reply::json(json::string(&STANDARD.encode(key))))
 }
 
@@ -158,6 +160,16 @@ fn check_fresh(inner: &Inner, card: Uuid, challenge: &[u8]) -> Result<(), Refusa
         return Err(Refusal::bad(Rule::ChallengeRepeated, "challenge: sent too often"));
     }
     Ok(())
+}
+
+/// A second try with the other flag costs a card one of its tries. After a diversified key was given out it is the proof of that key.
+fn check_flag(inner: &mut Inner, card: Uuid, diversified: bool) -> Result<(), Refusal> {
+    match inner.flags.insert(card, diversified) {
+        Some(before) if inner.settings.one_flag && before != diversified => {
+            Err(Refusal::bad(Rule::BothFlags, "diversified: an answer was asked for with the other flag"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Nothing documents what moves a request to Executing; the first execution call is the likely trigger.

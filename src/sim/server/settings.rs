@@ -81,6 +81,30 @@ pub enum PinMaker {
     },
 }
 
+/// What the authority makes of a certificate request that is as its template wants it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Issues {
+    /// A certificate for its key.
+    #[default]
+    Right,
+    /// None: this is said in `Error`.
+    Denied(String),
+    /// A certificate for a key of nobody.
+    ForAnotherKey,
+    /// None, and nothing is said.
+    Nothing,
+}
+
+/// In which of two messages certificates are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CertificateForm {
+    /// A full response of CMC, as in the sample.
+    #[default]
+    Cmc,
+    /// Certificates alone.
+    Bag,
+}
+
 /// Everything a stand-in needs to know; change it while it runs with [`super::State::change`].
 #[derive(Clone)]
 pub struct Settings {
@@ -128,6 +152,22 @@ pub struct Settings {
     pub created_uri: UriForm,
     /// The form in which collected data is taken.
     pub data_form: DataForm,
+    /// The current user may make, and end, requests for others.
+    pub makes_for_others: bool,
+    /// A pending request is approved once it was read by its id that often; never where there is no number.
+    pub approved_after_looks: Option<usize>,
+    /// What the authority does with certificate requests.
+    pub issues: Issues,
+    /// Certificate requests for a card that has certificates are taken, and more are issued.
+    pub issues_again: bool,
+    /// The message that certificates are sent in.
+    pub certificate_form: CertificateForm,
+    /// By how many places root, certificate and issuing authority are turned in it.
+    pub certificates_turned: usize,
+    /// Elements of the answer to certificate requests, as JSON, that stand before those that were asked for.
+    pub more_answers: Vec<String>,
+    /// One flag (`diversified`) for each card, but for `True` after a diversified key was given out.
+    pub one_flag: bool,
     /// Source of the proposed PIN.
     pub pin_maker: PinMaker,
     /// Challenge lengths that are accepted, in bytes.
@@ -186,6 +226,14 @@ impl Settings {
             new_request_status: RequestStatus::Approved,
             created_uri: UriForm::Relative,
             data_form: DataForm::Text,
+            makes_for_others: false,
+            approved_after_looks: None,
+            issues: Issues::Right,
+            issues_again: false,
+            certificate_form: CertificateForm::Cmc,
+            certificates_turned: 0,
+            more_answers: Vec::new(),
+            one_flag: false,
             pin_maker: PinMaker::Random(8),
             challenge_lengths: vec![8],
             challenge_sends: Some(2),
@@ -220,6 +268,7 @@ impl Settings {
             submitted: "2015-07-07T23:36:21.93Z".to_owned(),
             comment: String::new(),
             data: Vec::new(),
+            looks: 0,
         });
         (card, request)
     }

@@ -6,12 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::StandInError;
+use super::authority::Authority;
 use super::fault::{Endpoint, Fault, FaultKind};
 use super::keys::{AdminKey, diversify};
 use super::records::RequestStatus;
 use super::reply::{Effects, Reply};
 use super::routes::{self, Call};
-use super::rules::Violation;
+use super::rules::{Rule, Violation};
 use super::settings::Settings;
 
 /// One call as the server saw it. The value of `Authorization` is never kept.
@@ -60,6 +62,11 @@ pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) stored_pins: HashMap<Uuid, Vec<u8>>,
     pub(super) challenges: HashMap<(Uuid, Vec<u8>), ChallengeHistory>,
+    /// The flag that an answer for a card object was last asked for with.
+    pub(super) flags: HashMap<Uuid, bool>,
+    authority: Option<Authority>,
+    /// Path and body of each POST whose answer was spoiled.
+    lost: Vec<(String, Vec<u8>)>,
     pins: Vec<Vec<u8>>,
     answers: Vec<Vec<u8>>,
     violations: Vec<Violation>,
@@ -82,6 +89,9 @@ impl State {
             settings,
             stored_pins: HashMap::new(),
             challenges: HashMap::new(),
+            flags: HashMap::new(),
+            authority: None,
+            lost: Vec::new(),
             pins: Vec::new(),
             answers: Vec::new(),
             violations: Vec::new(),
@@ -136,6 +146,14 @@ impl State {
         diversify(&self.lock().settings.diversification_secret, card_id)
     }
 
+    /// The authorities that certificates are issued by, the root first, as PEM.
+    ///
+    /// # Errors
+    /// They can't be made.
+    pub fn authorities_pem(&self) -> Result<String, StandInError> {
+        Ok(self.lock().authority()?.pem())
+    }
+
     /// Every rule that was broken, oldest first.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
@@ -172,6 +190,10 @@ impl State {
         let endpoint = routes::endpoint(&inner.settings, call);
         seen.endpoint = endpoint;
         let fault = inner.fault(endpoint, &format!("{}?{}", seen.path, seen.query));
+        inner.note_repeat(&seen, call, number);
+        if call.method == "POST" && fault.as_ref().is_some_and(|fault| !fault.is_refusal()) {
+            inner.lost.push((seen.path.clone(), call.body.to_vec()));
+        }
         inner.seen.push(seen);
         let is_left_undone = call.method != "GET" && fault.as_ref().is_some_and(FaultKind::is_refusal);
         let result = if is_left_undone { Ok(Reply::empty()) } else { routes::answer(&mut inner, call) };
@@ -256,6 +278,24 @@ impl State {
 }
 
 impl Inner {
+    /// The certification authority, made when it is first asked.
+    pub(super) fn authority(&mut self) -> Result<&mut Authority, rcgen::Error> {
+        match &mut self.authority {
+            Some(authority) => Ok(authority),
+            none => Ok(none.insert(Authority::new()?)),
+        }
+    }
+
+    /// Notes a POST that was sent before and whose answer was lost. It is carried out all the same, as a server would.
+    fn note_repeat(&mut self, seen: &SeenRequest, call: &Call<'_>, number: usize) {
+        let is_repeat = |(path, body): &(String, Vec<u8>)| path.eq_ignore_ascii_case(&seen.path) && body == call.body;
+        if call.method == "POST" && self.lost.iter().any(is_repeat) {
+            let message = "a call whose answer was lost was sent again".to_owned();
+            let endpoint = seen.endpoint;
+            self.violations.push(Violation { rule: Rule::SentAgain, endpoint, call: number, message });
+        }
+    }
+
     /// Every armed fault counts the call; the first that hits wins.
     fn fault(&mut self, endpoint: Option<Endpoint>, target: &str) -> Option<FaultKind> {
         let hits = self.faults.iter_mut().filter_map(|fault| fault.take(endpoint, target));

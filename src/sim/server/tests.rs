@@ -28,8 +28,9 @@ fn bare<'a>(method: &'a str, path: &'a str, query: &'a str) -> Call<'a> {
     Call { method, path, query, authorization: None, content_type: None, content_length: None, body: b"" }
 }
 
-fn deliver(state: &State, call: &Call<'_>) -> Reply {
-    let seen = SeenRequest {
+/// A call as it was seen.
+fn seen(call: &Call<'_>) -> SeenRequest {
+    SeenRequest {
         method: call.method.to_owned(),
         path: call.path.to_owned(),
         query: call.query.to_owned(),
@@ -40,8 +41,11 @@ fn deliver(state: &State, call: &Call<'_>) -> Reply {
         status: None,
         version: "test".to_owned(),
         connection: 0,
-    };
-    let (_, mut reply, fault) = state.handle(seen, call);
+    }
+}
+
+fn deliver(state: &State, call: &Call<'_>) -> Reply {
+    let (_, mut reply, fault) = state.handle(seen(call), call);
     assert!(fault.is_none());
     state.delivered(std::mem::take(&mut reply.effects));
     reply
@@ -322,4 +326,28 @@ fn a_fault_about_one_card_spares_the_others() {
     let mut fault = Fault::on(Pattern::Any, FaultKind::Garbage).about("cardid=one").always();
     assert!(fault.take(Some(Endpoint::Smartcards), "/smartcards?cardid=two").is_none());
     assert!(fault.take(Some(Endpoint::Smartcards), "/smartcards?cardid=one").is_some());
+}
+
+/// The other flag costs a card one of its tries. After its own key was given out it is the proof of that key.
+#[test]
+fn one_flag_for_a_card() {
+    let state = State::new(settings());
+    state.change(|settings| {
+        settings.one_flag = true;
+        settings.templates[0].diversify_admin_key = true;
+    });
+    let ask = |challenge: u8, flag: &str| {
+        let challenge = STANDARD.encode([challenge; 8]).replace('=', "%3D");
+        get(&state, &answer_path(), &format!("cardid={CARD_ID}&challenge={challenge}&diversified={flag}")).status
+    };
+    assert_eq!((ask(1, "False"), ask(2, "false")), (200, 200));
+    assert!(state.violations().is_empty());
+    assert_eq!(ask(3, "True"), 400);
+    assert_eq!(state.violations()[0].rule, Rule::BothFlags);
+    state.clear_log();
+    let key = format!("requests/{REQUEST}/smartcards/{SCID}/diversifiedkey");
+    state.change(|settings| settings.one_flag = true);
+    assert_eq!(get(&state, &key, &format!("cardid={CARD_ID}")).status, 200);
+    assert_eq!((ask(4, "True"), ask(5, "True")), (200, 200));
+    assert_eq!(ask(6, "False"), 400);
 }

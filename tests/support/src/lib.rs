@@ -3,10 +3,12 @@
 //! The features are pinwright's own (`sim`, `fuzzing`). What needs the stand-ins is there with `sim`, what needs a Linux with
 //! namespaces, pcscd or journald on Linux only.
 
+pub mod adfs;
 pub mod captured;
 pub mod forms;
 pub mod helper;
 pub mod kept;
+pub mod openssl;
 #[cfg(feature = "sim")]
 pub mod provisioning;
 pub mod relay;

@@ -19,6 +19,7 @@ pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
         "iso7816" => sessions("apdu/iso7816", Call::Pin as u8),
         "fixture" => files("apdu", "apdu"),
         "config" => configurations(),
+        "server_certificates" => files("certificates", "p7b").into_iter().chain(files("certificates", "csr")).collect(),
         _ => Vec::new(),
     };
     for path in repository::files(&format!("fuzz/seeds/{target}")) {

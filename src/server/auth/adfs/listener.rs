@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::request::Authorization;
 use crate::secret::SecretBytes;
-use crate::server::auth::adfs_error::AdfsError;
+use crate::server::auth::adfs::error::AdfsError;
 
 /// The longest head of a request: a code of AD FS has some 1,500 characters.
 const HEAD: usize = 32 * 1024;

@@ -1,6 +1,13 @@
 //! Sign-in with AD FS: a person signs in once, in a browser; after that the refresh token renews the access token before it ends.
 
+mod assertion;
+#[cfg(feature = "kerberos")]
+mod authorize;
+pub(super) mod error;
 mod listener;
+mod own;
+pub(super) mod own_error;
+pub(super) mod refusal;
 mod request;
 mod store;
 mod tokens;
@@ -8,30 +15,45 @@ mod transport;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 use url::Url;
 
+use self::assertion::ClientKey;
+use self::error::AdfsError;
 pub use self::listener::Listener;
+use self::own::{Own, Proof};
+use self::own_error::{OwnError, Showed};
+use self::refusal::{Refusal, RefusalKind};
 pub use self::request::{Authorization, Device};
 use self::request::{form, refusal_of};
 use self::store::Store;
 pub use self::tokens::Tokens;
 use self::tokens::{Purpose, now};
-pub use self::transport::{Reply, Replying, Transport};
-use super::adfs_error::{AdfsError, RefusalKind};
+pub use self::transport::{Page, Pages, Paging, Reply, Replying, Transport};
 use super::challenge::Challenge;
+use super::identity::Identity;
+use super::kerberos::error::KerberosError;
+#[cfg(feature = "kerberos")]
+use super::kerberos::negotiate::{ChannelBindings, Negotiate};
+use super::means::OwnMeans;
 use super::sign_in::{Awaited, Credentials, Next, SignIn, SignInError, Stop};
+use super::token::TokenSource;
 use crate::secret::SecretBytes;
 
 /// How AD FS is asked.
 #[derive(Debug, Clone)]
 pub struct Adfs {
-    authorize: Url,
+    authority: Url,
     redirect_port: u16,
+    #[cfg(feature = "kerberos")]
+    binds: bool,
     store: Store,
     transport: Arc<dyn Transport>,
+    /// The agent's, where it has one of its own; a person's otherwise.
+    own: Option<Own>,
 }
 
 /// What the configuration says of AD FS.
@@ -47,6 +69,8 @@ pub struct AdfsSettings {
     pub redirect_port: u16,
     /// Where the sign-in is kept.
     pub token_file: PathBuf,
+    /// Whether a sign-in with a keytab is bound to the TLS certificate of AD FS.
+    pub binds: bool,
 }
 
 impl AdfsSettings {
@@ -65,22 +89,71 @@ impl Adfs {
     /// Nothing is sent yet, and nothing read.
     #[must_use]
     pub fn new(settings: AdfsSettings, transport: Arc<dyn Transport>) -> Self {
-        let AdfsSettings { authority, client_id, resource, redirect_port, token_file } = settings;
+        let AdfsSettings { authority, client_id, resource, redirect_port, token_file, binds } = settings;
+        let _ = binds;
         Self {
-            authorize: AdfsSettings::endpoint(&authority, "authorize"),
             redirect_port,
+            #[cfg(feature = "kerberos")]
+            binds,
             store: Store {
                 path: token_file,
                 purpose: Purpose { authority: authority.to_string(), client_id, resource },
             },
+            authority,
             transport,
+            own: None,
         }
     }
 
-    /// Where the sign-in is kept.
+    /// The same for the agent, with what it has of its own; a person's sign-in where it has nothing.
     #[must_use]
-    pub fn token_file(&self) -> &Path {
-        &self.store.path
+    pub(super) fn of_agent(self, means: &OwnMeans) -> Self {
+        let Some(proof) = self.proof(means) else { return self };
+        let mut adfs = self;
+        if let Some(client_id) = &means.client_id {
+            adfs.store.purpose.client_id.clone_from(client_id);
+        }
+        Self { own: Some(Own::new(proof)), ..adfs }
+    }
+
+    fn proof(&self, means: &OwnMeans) -> Option<Proof> {
+        if let Some(identity) = &means.certificate {
+            return Some(Proof::Certificate(identity.clone()));
+        }
+        #[cfg(feature = "kerberos")]
+        if let Some(keytab) = &means.keytab {
+            let service = format!("HTTP/{}", self.transport.host());
+            let bindings = if self.binds { ChannelBindings::Auto } else { ChannelBindings::Off };
+            let negotiate = Negotiate::new(&service, None, bindings);
+            return Some(Proof::Keytab(negotiate.with_keytab(keytab.clone(), means.principal.as_deref())));
+        }
+        None
+    }
+
+    /// The certificate with which the agent proves who it is.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&Identity> {
+        match &self.own.as_ref()?.proof {
+            Proof::Certificate(identity) => Some(identity),
+            #[cfg(feature = "kerberos")]
+            Proof::Keytab(_) => None,
+        }
+    }
+
+    /// The keytab with which the agent proves who it is.
+    #[must_use]
+    pub fn keytab(&self) -> Option<&TokenSource> {
+        match &self.own.as_ref()?.proof {
+            Proof::Certificate(_) => None,
+            #[cfg(feature = "kerberos")]
+            Proof::Keytab(negotiate) => negotiate.keytab(),
+        }
+    }
+
+    /// Where a person's sign-in is kept; `None` for the agent's own, which no file has.
+    #[must_use]
+    pub fn token_file(&self) -> Option<&Path> {
+        self.own.is_none().then_some(&self.store.path)
     }
 
     /// The port where the browser comes back to.
@@ -95,7 +168,8 @@ impl Adfs {
     /// [`AdfsError::System`].
     pub fn authorization(&self) -> Result<Authorization, AdfsError> {
         let Purpose { client_id, resource, .. } = &self.store.purpose;
-        Authorization::new(self.authorize.clone(), client_id, resource, self.redirect_port)
+        let authorize = AdfsSettings::endpoint(&self.authority, "authorize");
+        Authorization::new(authorize, client_id, resource, self.redirect_port)
     }
 
     /// Has AD FS give tokens for a code, and keeps them.
@@ -103,6 +177,11 @@ impl Adfs {
     /// # Errors
     /// AD FS says no or can't be asked, or the file can't be written.
     pub async fn redeem(&self, begun: &Authorization, code: &SecretBytes) -> Result<Tokens, AdfsError> {
+        let tokens = self.tokens_for_code(begun, code).await?;
+        self.keep(tokens).await
+    }
+
+    async fn tokens_for_code(&self, begun: &Authorization, code: &SecretBytes) -> Result<Tokens, AdfsError> {
         let fields: [(&str, &[u8]); 5] = [
             ("grant_type", b"authorization_code"),
             ("client_id", self.client_id()),
@@ -110,8 +189,7 @@ impl Adfs {
             ("redirect_uri", begun.redirect.as_bytes()),
             ("code_verifier", begun.verifier.expose()),
         ];
-        let tokens = self.tokens(&fields, &[code.expose(), begun.verifier.expose()]).await?;
-        self.keep(tokens).await
+        self.tokens(&fields, &[code.expose(), begun.verifier.expose()]).await
     }
 
     /// Begins a sign-in on another device.
@@ -124,7 +202,7 @@ impl Adfs {
         let reply = reply.await?;
         // One that does not have the endpoint says so as a web server does.
         let lacks_it = || {
-            AdfsError::Refused(super::adfs_error::Refusal {
+            AdfsError::Refused(Refusal {
                 kind: RefusalKind::UnsupportedGrantType,
                 words: "it has no endpoint devicecode".to_owned(),
             })
@@ -212,6 +290,16 @@ impl Adfs {
             let header = tokens.header().filter(|_| tokens.is_fresh(now()));
             header.filter(|header| refused.is_none_or(|refused| !refused.is_same_as(&Credentials::new(header.clone()))))
         };
+        if let Some(own) = &self.own {
+            let mut kept = own.kept.lock().await;
+            if let Some(header) = kept.as_ref().and_then(usable) {
+                return Ok(Some(header));
+            }
+            *kept = None;
+            tracing::debug!("signing in at AD FS");
+            let fetched = self.fetch(own).await?;
+            return Ok(kept.insert(fetched).header());
+        }
         if let Some(header) = usable(&self.store.read()?) {
             return Ok(Some(header));
         }
@@ -237,14 +325,61 @@ impl Adfs {
         Ok(renewed.header())
     }
 
+    /// A token for the agent itself.
+    async fn fetch(&self, own: &Own) -> Result<Tokens, AdfsError> {
+        match &own.proof {
+            Proof::Certificate(identity) => self.fetch_by_certificate(identity).await,
+            #[cfg(feature = "kerberos")]
+            Proof::Keytab(negotiate) => {
+                let begun = self.authorization()?;
+                let authority = &self.authority;
+                let way = authorize::Way { transport: &*self.transport, authority, waits_for_kdc: &own.waits_for_kdc };
+                let code = way.code(&begun, negotiate).await?;
+                let tokens = self.tokens_for_code(&begun, &code).await;
+                tokens.map_err(|error| of_own(error, Showed::Ticket, None))
+            }
+        }
+    }
+
+    async fn fetch_by_certificate(&self, identity: &Identity) -> Result<Tokens, AdfsError> {
+        let key = ClientKey::read(identity)?;
+        let endpoint = AdfsSettings::endpoint(&self.authority, "token");
+        let asked = now();
+        let assertion = key.assertion(&self.store.purpose.client_id, endpoint.as_str(), asked)?;
+        let fields: [(&str, &[u8]); 5] = [
+            ("grant_type", b"client_credentials"),
+            ("client_id", self.client_id()),
+            ("resource", self.store.purpose.resource.as_bytes()),
+            ("client_assertion_type", assertion::KIND),
+            ("client_assertion", assertion.expose()),
+        ];
+        let reply = self.transport.post("token", form(&fields)).await?;
+        match reply.status {
+            200 => Tokens::of_answer(reply.body.expose(), asked).ok_or_else(|| self.not_adfs(200)),
+            status => {
+                let refused = self.refused(status, &reply.body, &[assertion.expose()]);
+                Err(of_own(refused, key.told(), reply.ahead))
+            }
+        }
+    }
+
     /// Hands over the tokens as far as they can be read now.
     pub(in crate::server) fn hand_over(&self, hide: &mut dyn FnMut(&[u8])) {
+        if let Some(own) = &self.own {
+            if let Some(kept) = own.kept.try_lock().ok().as_deref().and_then(Option::as_ref) {
+                kept.hand_over(hide);
+            }
+            return;
+        }
         if let Ok(kept) = self.kept() {
             kept.hand_over(hide);
         }
     }
 
     pub(super) fn check(&self) -> Result<String, SignInError> {
+        if let Some(own) = &self.own {
+            return own.check();
+        }
         let kept = self.kept()?;
         match (kept.is_fresh(now()), kept.is_renewable()) {
             (_, true) => Ok("a sign-in at AD FS is there, and can be renewed (AD FS was not asked)".to_owned()),
@@ -255,6 +390,14 @@ impl Adfs {
 
     pub(super) fn sign_in(&self) -> Box<dyn SignIn> {
         Box::new(Showing { adfs: self.clone(), shown: None, has_renewed: false, waits: false })
+    }
+}
+
+/// What AD FS says no to, told for the agent: nobody is asked to sign in.
+fn of_own(error: AdfsError, showed: Showed, ahead: Option<i64>) -> AdfsError {
+    match error {
+        AdfsError::Refused(refusal) => OwnError::Refused { refusal, showed, ahead }.into(),
+        error => error,
     }
 }
 
@@ -287,7 +430,8 @@ impl SignIn for Showing {
     fn refused<'a>(&'a mut self, challenge: &'a Challenge) -> Awaited<'a, Next> {
         Box::pin(async {
             if self.has_renewed {
-                return Ok(Next::Stop(Stop::NewSignInRefused));
+                let is_client = self.adfs.certificate().is_some();
+                return Ok(Next::Stop(if is_client { Stop::ClientRefused } else { Stop::NewSignInRefused }));
             }
             self.has_renewed = true;
             if challenge.offered.lacks("Bearer") {
@@ -298,6 +442,10 @@ impl SignIn for Showing {
     }
 
     fn overdue(&self, after: Duration) -> Option<SignInError> {
-        self.waits.then(|| AdfsError::Silent { after }.into())
+        let waits_for_kdc = self.adfs.own.as_ref().is_some_and(|own| own.waits_for_kdc.load(Ordering::Relaxed));
+        self.waits.then(|| match waits_for_kdc {
+            true => AdfsError::from(OwnError::Kerberos(KerberosError::Silent { after })).into(),
+            false => AdfsError::Silent { after }.into(),
+        })
     }
 }

@@ -8,10 +8,11 @@ use url::Url;
 use url::form_urlencoded::{self, Serializer};
 use zeroize::Zeroizing;
 
+use super::error::AdfsError;
+use super::refusal::{Refusal, RefusalKind};
 use super::tokens::{MOST, Secret};
 use crate::foreign_text::escaped;
 use crate::secret::SecretBytes;
-use crate::server::auth::adfs_error::{AdfsError, Refusal, RefusalKind};
 
 /// The most that is told of what AD FS says, in characters.
 const WORDS: usize = 300;

@@ -5,13 +5,11 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::error::AdfsError;
 use super::tokens::{MOST, Purpose, Tokens};
-use crate::os::files::{
-    create_private_dir_all, open_regular, private_options, refuse_readable, refuse_shared_folder, refuse_writable,
-    sync_dir,
-};
+use crate::os::files::{create_private_dir_all, private_options, refuse_shared_folder, sync_dir};
 use crate::secret::SecretBytes;
-use crate::server::auth::adfs_error::AdfsError;
+use crate::server::auth::secret_file::{self, Others, SecretFileError};
 
 /// How long to wait before asking for the lock again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -34,17 +32,18 @@ impl Store {
     }
 
     fn exposed(&self, source: crate::os::files::Exposure) -> AdfsError {
-        AdfsError::Exposed { path: self.path.clone(), source }
+        SecretFileError::Exposed { path: self.path.clone(), source }.into()
     }
 
     /// The sign-in as it is now.
     pub fn read(&self) -> Result<Tokens, AdfsError> {
-        let mut file = open_regular(&self.path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => AdfsError::NotSignedIn { path: self.path.clone() },
-            _ => self.failed(error),
+        let mut file = secret_file::open(&self.path, Others::MayNothing).map_err(|error| match error {
+            SecretFileError::Unreadable { source, .. } if source.kind() == ErrorKind::NotFound => {
+                AdfsError::NotSignedIn { path: self.path.clone() }
+            }
+            SecretFileError::Unreadable { source, .. } => self.failed(source),
+            error => error.into(),
         })?;
-        let looked = refuse_writable(&file, &self.path).and_then(|()| refuse_readable(&file, &self.path));
-        looked.map_err(|source| self.exposed(source))?;
         let mut text = SecretBytes::with_capacity(MOST);
         let mut piece = zeroize::Zeroizing::new([0_u8; 1024]);
         let no_sign_in = || AdfsError::NotASignIn { path: self.path.clone() };

@@ -231,31 +231,189 @@ fn a_body_is_read_strictly() {
     assert_eq!(write(&state, "POST", "requests", body.replace("type", "Type").as_bytes()).status, 201);
 }
 
-/// What can't be done honestly without a certification authority is refused with a documented status.
+/// Requests made by OpenSSL (`fixtures/certificates/make.sh`).
+const RSA_REQUEST: &[u8] = include_bytes!("../../../../fixtures/certificates/rsa.csr");
+const P256_REQUEST: &[u8] = include_bytes!("../../../../fixtures/certificates/p256.csr");
+
+fn certificate_requests(requests: Value) -> Value {
+    json!({"certificaterequests": requests, "pfxpassword": "p", "comments": ""})
+}
+
 #[test]
-fn no_certificate_is_issued() {
+fn a_certificate_is_issued_once_and_listed() {
+    let path = format!("requests/{REQUEST}/certificatedata");
+    let (der, text_of) = (STANDARD.encode(RSA_REQUEST), |reply: &Reply| text(reply).to_owned());
+    for (form, turned) in [(CertificateForm::Cmc, 0), (CertificateForm::Bag, 0), (CertificateForm::Bag, 2)] {
+        let state = State::new(settings());
+        state.change(|settings| (settings.certificate_form, settings.certificates_turned) = (form, turned));
+        let lines = format!("{}\r\n{}\r\n", &der[..64], &der[64..]);
+        let reply = post(&state, &path, &certificate_requests(json!([lines])));
+        assert_eq!(reply.status, 200, "{}", text(&reply));
+        let answer: Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!((answer.as_array().unwrap().len(), &answer[0]["Error"]), (1, &Value::Null));
+        assert_eq!((&answer[0]["isPkcs7"], &answer[0]["Pfx"]), (&json!(true), &Value::Null));
+        let blob = answer[0]["Pkcs7"].as_str().unwrap();
+        assert!(blob.ends_with("\r\n") && blob.lines().all(|line| line.len() <= 64));
+        let listed = object(&state, &format!("smartcards/{SCID}/certificates"));
+        let number = listed[0]["SerialNumber"].as_str().unwrap();
+        assert!(number.starts_with("1B0000B0") && listed[0]["Thumbprint"].as_str().unwrap().len() == 40);
+        // The certificate that is listed is the one in the message.
+        let message = STANDARD.decode(blob.split("\r\n").collect::<String>()).unwrap();
+        let number = hex::decode(number).unwrap();
+        assert!(message.windows(number.len()).any(|part| part == number));
+        assert!(state.violations().is_empty());
+
+        refused(&state, &post(&state, &path, &certificate_requests(json!([der]))), 403, Rule::AlreadyIssued);
+        state.change(|settings| settings.issues_again = true);
+        assert_eq!(post(&state, &path, &certificate_requests(json!([der]))).status, 200);
+        assert_eq!(object(&state, &format!("smartcards/{SCID}/certificates")).as_array().unwrap().len(), 2);
+        assert_eq!(get(&state, &path, "").status, 405);
+        assert!(text_of(&get(&state, "certificates", "")).contains("1B0000B0"));
+    }
+    let state = State::new(settings());
+    assert_eq!(state.authorities_pem().unwrap().matches("BEGIN CERTIFICATE").count(), 2);
+    assert_eq!(state.authorities_pem().unwrap(), state.authorities_pem().unwrap(), "made once");
+}
+
+#[test]
+fn certificate_requests_are_read_strictly() {
     let state = State::new(settings());
     let path = format!("requests/{REQUEST}/certificatedata");
-    let der = STANDARD.encode([0x30, 0x03, 1, 2, 3]);
-    let body = |requests: Value| json!({"certificaterequests": requests, "pfxpassword": "p", "comments": ""});
-    for requests in [json!([der]), json!([format!("{}\r\n{}\r\n", &der[..4], &der[4..])])] {
-        let reply = post(&state, &path, &body(requests));
-        assert_eq!(reply.status, 403);
-        assert!(text(&reply).contains("certification authority"));
-    }
-    assert!(state.violations().is_empty());
+    let der = STANDARD.encode(RSA_REQUEST);
     let armoured = format!("-----BEGIN CERTIFICATE REQUEST-----\r\n{der}\r\n-----END CERTIFICATE REQUEST-----");
-    let longer = STANDARD.encode([0x30, 0x03, 1, 2, 3, 4]);
-    for requests in [json!([]), json!([der, der]), json!([armoured]), json!([longer]), json!(["!"]), json!([1])] {
-        refused(&state, &post(&state, &path, &body(requests)), 400, Rule::CertificateRequests);
+    let longer = STANDARD.encode([RSA_REQUEST, &[4]].concat());
+    let mut forged = RSA_REQUEST.to_vec();
+    forged[200] ^= 1;
+    let forged = STANDARD.encode(forged);
+    let least = STANDARD.encode([0x30, 0x03, 1, 2, 3]);
+    for requests in [
+        json!([]),
+        json!([der, der]),
+        json!([armoured]),
+        json!([longer]),
+        json!([forged]),
+        json!([least]),
+        json!(["!"]),
+        json!([1]),
+        json!([null]),
+    ] {
+        refused(&state, &post(&state, &path, &certificate_requests(requests)), 400, Rule::CertificateRequests);
     }
-    refused(&state, &post(&state, &path, &body(json!("x"))), 400, Rule::BodyShape);
-    let mut no_password = body(json!([der]));
+    refused(&state, &post(&state, &path, &certificate_requests(json!("x"))), 400, Rule::BodyShape);
+    let mut no_password = certificate_requests(json!([der]));
     no_password["pfxpassword"] = json!(null);
     refused(&state, &post(&state, &path, &no_password), 400, Rule::BodyShape);
     state.set_request_status(REQUEST, RequestStatus::Pending);
-    refused(&state, &post(&state, &path, &body(json!([der]))), 403, Rule::RequestStatus);
-    assert_eq!(get(&state, &path, "").status, 405);
+    refused(&state, &post(&state, &path, &certificate_requests(json!([der]))), 403, Rule::RequestStatus);
+    state.set_request_status(REQUEST, RequestStatus::Approved);
+    state.change(|settings| settings.requests[0].new_card = None);
+    refused(&state, &post(&state, &path, &certificate_requests(json!([der]))), 403, Rule::CardNotBound);
+    assert_eq!(get(&state, "certificates", "").status, 204, "nothing was issued");
+}
+
+/// What an authority does not issue is an element with an error, in an answer that is a success.
+#[test]
+fn what_is_not_issued() {
+    let path = format!("requests/{REQUEST}/certificatedata");
+    let state = State::new(settings());
+    let answer = |request: &[u8]| -> Value {
+        let reply = post(&state, &path, &certificate_requests(json!([STANDARD.encode(request)])));
+        assert_eq!(reply.status, 200, "{}", text(&reply));
+        serde_json::from_slice(&reply.body).unwrap()
+    };
+    // Another key than the template wants.
+    let refused = answer(P256_REQUEST);
+    assert!(refused[0]["Error"].as_str().unwrap().contains("0x80094811"));
+    assert_eq!((&refused[0]["Pkcs7"], &refused[0]["isPkcs7"]), (&Value::Null, &json!(false)));
+    state.change(|settings| settings.issues = Issues::Denied("Denied by Policy Module".to_owned()));
+    assert_eq!(answer(RSA_REQUEST)[0]["Error"], "Denied by Policy Module");
+    state.change(|settings| settings.issues = Issues::Nothing);
+    assert_eq!(answer(RSA_REQUEST), json!([]));
+    assert_eq!(get(&state, "certificates", "").status, 204);
+    state.change(|settings| {
+        settings.issues = Issues::Right;
+        settings.more_answers = vec![r#"{"isKeyHistory":true}"#.to_owned()];
+        let options = &mut settings.templates[0].keys[0];
+        (options.algorithm, options.bits) = ("ECDSA_P256".to_owned(), 256);
+    });
+    let more = answer(P256_REQUEST);
+    assert_eq!((&more[0], more[1]["isPkcs7"].as_bool()), (&json!({"isKeyHistory": true}), Some(true)));
+    assert!(state.violations().is_empty());
+}
+
+/// A second POST after a lost answer is carried out, as a server would, and is a violation.
+#[test]
+fn a_lost_post_is_not_sent_again() {
+    let state = State::new(settings());
+    let send = |fault: Option<FaultKind>, body: &Value| {
+        if let Some(kind) = fault {
+            state.inject(Fault::on(Endpoint::CreateRequest, kind));
+        }
+        let (path, body) = (format!("{ROOT}/requests"), body.to_string());
+        let length = body.len().to_string();
+        let headers = (Some(JSON), Some(length.as_bytes()));
+        let call = Call {
+            content_type: headers.0,
+            content_length: headers.1,
+            body: body.as_bytes(),
+            ..bare("POST", &path, "")
+        };
+        state.handle(seen(&call), &call);
+    };
+    // Refused, or answered: it may be sent again.
+    send(Some(FaultKind::error(403, "no")), &enroll());
+    send(None, &enroll());
+    send(None, &enroll());
+    assert!(state.violations().is_empty());
+    send(Some(FaultKind::DropBeforeHeaders), &enroll());
+    let mut other = enroll();
+    other["comment"] = json!("another one");
+    send(None, &other);
+    assert!(state.violations().is_empty());
+    send(None, &enroll());
+    assert_eq!(state.violations().iter().map(|broken| broken.rule).collect::<Vec<_>>(), [Rule::SentAgain]);
+    assert_eq!(state.change(|settings| settings.requests.len()), 6, "each was carried out but the refused one");
+}
+
+#[test]
+fn a_request_for_somebody_else() {
+    let state = State::new(settings());
+    state.change(|settings| settings.makes_for_others = true);
+    let other = Uuid::from_u128(3);
+    let mut body = enroll();
+    body["target"] = json!(other);
+    let request = made(&post(&state, "requests", &body));
+    assert_eq!(object(&state, &format!("requests/{request}"))["TargetUserUuid"], other.to_string());
+    assert!(!text(&get(&state, "requests", "targetuser=current")).contains(&request.to_string()));
+    assert!(text(&put(&state, &format!("requests/{request}"), "Canceled")).contains("\"Status\":17"));
+    assert!(state.violations().is_empty());
+}
+
+#[test]
+fn somebody_approves_in_time() {
+    let state = State::new(settings());
+    state.change(|settings| {
+        (settings.new_request_status, settings.approved_after_looks) = (RequestStatus::Pending, Some(3));
+    });
+    let request = made(&post(&state, "requests", &enroll()));
+    let looks: Vec<_> = (0..4).map(|_| object(&state, &format!("requests/{request}"))["Status"].clone()).collect();
+    assert_eq!(looks, [16, 16, 3, 3]);
+    // One that is denied stays so.
+    state.set_request_status(request, RequestStatus::Denied);
+    assert_eq!(object(&state, &format!("requests/{request}"))["Status"], 4);
+    refused(&state, &put(&state, &format!("requests/{request}"), "Canceled"), 403, Rule::RequestStatus);
+}
+
+/// A card of a request that was given up is free for another one.
+#[test]
+fn an_abandoned_card_is_free() {
+    let state = State::new(settings());
+    let request = made(&post(&state, "requests", &enroll()));
+    made(&post(&state, "smartcards", &binding(request)));
+    let next = made(&post(&state, "requests", &enroll()));
+    refused(&state, &post(&state, "smartcards", &binding(next)), 403, Rule::CardInUse);
+    assert_eq!(put(&state, &format!("requests/{request}"), "Abandoned").status, 200);
+    made(&post(&state, "smartcards", &binding(next)));
 }
 
 #[test]

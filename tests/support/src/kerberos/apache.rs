@@ -36,6 +36,8 @@ pub struct Site {
     pub proof: Proof,
     /// Everybody is let in, and nobody is asked who they are.
     pub is_open: bool,
+    /// The only place that asks who somebody is; all where missing.
+    pub asks_at: Option<&'static str>,
     /// The only user who is let in; any where missing.
     pub lets_in: Option<&'static str>,
 }
@@ -140,17 +142,21 @@ fn configuration(folder: &std::path::Path, port: u16, behind: &str, site: &Site)
     // Only with a success: a 401 is needed for the sign-in to begin.
     let proof = match site.proof {
         Proof::Whole => "",
-        Proof::Missing => "Header always unset WWW-Authenticate \"expr=%{REQUEST_STATUS} =~ /^2/\"\n",
+        Proof::Missing => "Header always unset WWW-Authenticate \"expr=%{REQUEST_STATUS} =~ /^[23]/\"\n",
         Proof::Changed => {
-            "Header always edit WWW-Authenticate \"^(Negotiate .{80}).{8}\" \"$1AAAAAAAA\" \"expr=%{REQUEST_STATUS} =~ /^2/\"\n"
+            "Header always edit WWW-Authenticate \"^(Negotiate .{80}).{8}\" \"$1AAAAAAAA\" \"expr=%{REQUEST_STATUS} =~ /^[23]/\"\n"
         }
     };
     let origin = behind.trim_end_matches(path_of(behind));
+    let (all, one) = match site.asks_at {
+        None => (sign_in, String::new()),
+        Some(place) => ("Require all granted".to_owned(), format!("<Location {place}>\n{sign_in}\n</Location>\n")),
+    };
     format!(
         "ServerRoot {here}\nServerName localhost\nListen 127.0.0.1:{port}\nPidFile {here}/pid\nMutex file:{here} default\n\
          ErrorLog {here}/error.log\nLogLevel warn auth_gssapi:info\nLogFormat \"%k %H %u %>s %m %U\" calls\nCustomLog {here}/calls.log calls\n{modules}{user}{protocols}StartServers 1\nThreadsPerChild 64\n\
          ServerLimit 2\nMaxRequestWorkers 128\nSSLEngine on\nSSLCertificateFile {here}/ca.pem\nSSLCertificateKeyFile {here}/key.pem\n\
-         {proof}<Location />\n{sign_in}\n\
-         RequestHeader unset Authorization\nRequestHeader set X-Remote-User \"expr=%{{REMOTE_USER}}\"\nProxyPass {origin}/\n</Location>\n"
+         {proof}<Location />\n{all}\n\
+         RequestHeader unset Authorization\nRequestHeader set X-Remote-User \"expr=%{{REMOTE_USER}}\"\nProxyPass {origin}/\n</Location>\n{one}"
     )
 }

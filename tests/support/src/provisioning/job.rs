@@ -4,10 +4,11 @@ use std::error::Error as _;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use pinwright::card::CardId;
 use pinwright::config::Config;
 use pinwright::job::desk::Desk;
 use pinwright::job::elsewhere::OtherJournal;
-use pinwright::job::issuer::Wanted;
+use pinwright::job::issuer::{Assignment, Wanted};
 use pinwright::job::journal::Journal;
 use pinwright::job::{CardState, Failure, Step};
 use pinwright::provision::mimcm::MimCm;
@@ -31,6 +32,10 @@ pub struct JobSetup {
     pub issuer: MimCm,
     /// Ids that a person gave.
     pub wanted: Wanted,
+    /// What the server's records say, where they were read before the job; with `card_id`.
+    pub assignment: Option<Assignment>,
+    /// The card that must be in the reader.
+    pub card_id: Option<CardId>,
     /// Who wants the job done: somebody who wants it again, unless a test is about that.
     pub asked: Asked,
     /// Of which proof one more try is risked.
@@ -85,6 +90,8 @@ impl JobSetup {
             config,
             issuer,
             wanted: Wanted::default(),
+            assignment: None,
+            card_id: None,
             asked: Asked::Again,
             risk: None,
             journal: None,
@@ -97,11 +104,11 @@ impl JobSetup {
     pub fn job(&self) -> Job {
         Job {
             reader: READER.to_owned(),
-            card_id: None,
+            card_id: self.card_id,
             wanted: self.wanted,
             rules: self.config.rules.clone(),
             families: self.config.families.clone(),
-            assignment: None,
+            assignment: self.assignment.clone(),
             asked: self.asked,
             risk: self.risk,
         }

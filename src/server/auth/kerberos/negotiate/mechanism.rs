@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::secret::SecretBytes;
-use crate::server::auth::kerberos_error::LibraryError;
+use crate::server::auth::kerberos::error::LibraryError;
 
 /// A token that is wanted.
 pub(super) struct Request {

@@ -1,15 +1,24 @@
 //! A stand-in for AD FS, shaped after Microsoft's documents with the quirks that they name. It is not AD FS: no real one was here.
 
+mod assertion;
+mod pages;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use url::Url;
 
+pub use assertion::Registered;
+pub use pages::Pages;
+
+/// The client of persons.
 pub const CLIENT: &str = "5f0c1b2a-0000-4000-8000-00000000c11e";
+/// MIM CM's relying party.
 pub const RESOURCE: &str = "https://cm.contoso.com/certificatemanagement";
 
 /// Which AD FS it is like.
@@ -21,9 +30,12 @@ pub enum Version {
     V2019,
 }
 
+/// Names and values.
 pub type Form = BTreeMap<String, String>;
 
+/// What it does, and what it has seen.
 pub struct State {
+    /// Which AD FS it is like.
     pub version: Version,
     /// Seconds that an access token is good for.
     pub lifetime: u64,
@@ -37,6 +49,14 @@ pub struct State {
     pub pending: u32,
     /// What the person says in the browser.
     pub denies: bool,
+    /// What its pages show to somebody who asks for a code.
+    pub pages: Pages,
+    /// The agent's client, with what its assertions are judged by.
+    pub registered: Option<Registered>,
+    /// By so many seconds its clock is ahead.
+    pub ahead: i64,
+    /// Whom the web server before it has found out, one for each code.
+    pub users: Vec<String>,
     codes: HashMap<String, (String, String)>,
     refresh: HashSet<String>,
     issued: u32,
@@ -51,6 +71,7 @@ pub struct State {
 /// A running one; it ends with the process.
 #[derive(Clone)]
 pub struct Sts {
+    /// `http://127.0.0.1:PORT`.
     pub url: String,
     state: Arc<Mutex<State>>,
 }
@@ -70,6 +91,10 @@ impl Sts {
             instead: None,
             pending: 0,
             denies: false,
+            pages: Pages::Code,
+            registered: None,
+            ahead: 0,
+            users: Vec::new(),
             codes: HashMap::new(),
             refresh: HashSet::new(),
             issued: 0,
@@ -87,6 +112,7 @@ impl Sts {
         Self { url, state }
     }
 
+    /// What it does, and what it has seen.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
@@ -98,8 +124,8 @@ impl Sts {
     }
 }
 
-/// A request of HTTP/1.1: its first line and its body.
-pub fn read_request(stream: &mut impl Read) -> Option<(String, String)> {
+/// A request of HTTP/1.1: its head and its body.
+fn read_request(stream: &mut impl Read) -> Option<(String, String)> {
     let mut bytes = Vec::new();
     let mut piece = [0; 4096];
     loop {
@@ -110,7 +136,7 @@ pub fn read_request(stream: &mut impl Read) -> Option<(String, String)> {
                 name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().unwrap())
             });
             if body.len() >= length.unwrap_or(0) {
-                return Some((head.lines().next()?.to_owned(), body.to_owned()));
+                return Some((head.to_owned(), body.to_owned()));
             }
         }
         let read = stream.read(&mut piece).ok().filter(|read| *read > 0)?;
@@ -123,15 +149,24 @@ fn form(text: &str) -> Form {
 }
 
 fn serve(mut stream: TcpStream, state: &Mutex<State>, on_issue: &OnIssue) {
-    let Some((line, body)) = read_request(&mut stream) else { return };
+    let Some((head, body)) = read_request(&mut stream) else { return };
+    let line = head.lines().next().unwrap();
     let target = Url::parse(&format!("http://sts{}", line.split(' ').nth(1).unwrap())).unwrap();
     let endpoint = target.path().trim_start_matches("/adfs/oauth2/").to_owned();
     let form = form(if line.starts_with("POST") { &body } else { target.query().unwrap_or_default() });
+    let ahead = state.lock().unwrap().ahead;
+    let date = SystemTime::now().checked_add(std::time::Duration::from_secs(ahead.unsigned_abs()));
+    let date = if ahead < 0 {
+        SystemTime::now() - std::time::Duration::from_secs(ahead.unsigned_abs())
+    } else {
+        date.unwrap()
+    };
+    let date = httpdate::fmt_http_date(date);
     let (status, header, body) = {
         let mut state = state.lock().unwrap();
         state.seen.push((endpoint.clone(), form.clone()));
         match endpoint.as_str() {
-            "authorize" => authorize(&mut state, &form),
+            "authorize" | "authorize/wia" => pages::answer(&mut state, &endpoint, &head, &form),
             "token" => token(&mut state, &form, on_issue),
             "devicecode" if state.version == Version::V2019 => device(&mut state),
             _ => (404, String::new(), "not here".to_owned()),
@@ -139,11 +174,12 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>, on_issue: &OnIssue) {
     };
     let length = body.len();
     let answer = format!(
-        "HTTP/1.1 {status} x\r\nContent-Type: application/json;charset=UTF-8\r\n{header}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        "HTTP/1.1 {status} x\r\nDate: {date}\r\nContent-Type: application/json;charset=UTF-8\r\n{header}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     );
     let _ = stream.write_all(answer.as_bytes());
 }
 
+/// Status, more headers, body.
 type Reply = (u16, String, String);
 
 fn error(name: &str, words: &str) -> Reply {
@@ -154,7 +190,7 @@ fn error(name: &str, words: &str) -> Reply {
 fn authorize(state: &mut State, form: &Form) -> Reply {
     let get = |name: &str| form.get(name).cloned().unwrap_or_default();
     if get("resource") != RESOURCE || get("client_id") != CLIENT || get("response_type") != "code" {
-        return (400, String::new(), "MSIS9602: no such resource".to_owned());
+        return (400, String::new(), "<html><p>MSIS9602: no such resource".to_owned());
     }
     let mut back = Url::parse(&get("redirect_uri")).unwrap();
     if state.denies {
@@ -181,6 +217,12 @@ fn token(state: &mut State, form: &Form, on_issue: &OnIssue) -> Reply {
         return (*status, String::new(), body.clone());
     }
     let get = |name: &str| form.get(name).cloned().unwrap_or_default();
+    if get("grant_type") == "client_credentials" && state.version == Version::V2019 {
+        return match assertion::verify(state, form) {
+            Ok(()) => issue(state, false, on_issue),
+            Err(words) => error("invalid_client", &words),
+        };
+    }
     if get("client_id") != CLIENT {
         return error("invalid_client", "MSIS9623: who is that");
     }

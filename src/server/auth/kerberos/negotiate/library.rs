@@ -5,7 +5,7 @@ use cross_krb5::{ClientCtx, InitiateFlags, PendingClientCtx, Step};
 use super::mechanism::{Context, Mechanism, Progress, Request};
 use crate::foreign_text::escaped;
 use crate::secret::SecretBytes;
-use crate::server::auth::kerberos_error::LibraryError;
+use crate::server::auth::kerberos::error::LibraryError;
 
 /// The longest text of the library that is shown.
 const LONGEST: usize = 400;

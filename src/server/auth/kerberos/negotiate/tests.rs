@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use reqwest::header::WWW_AUTHENTICATE;
 
 use super::*;
-use crate::server::auth::kerberos_error::Reason;
+use crate::server::auth::kerberos::error::Reason;
 use crate::server::auth::offered::Offered;
 
 /// What becomes of the server's token.

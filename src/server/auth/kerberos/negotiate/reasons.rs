@@ -1,6 +1,6 @@
 //! The Kerberos library's texts, as far as they say why: MIT's, which are not translated in programs that set no locale.
 
-use crate::server::auth::kerberos_error::{KerberosError, LibraryError, Reason, Sought};
+use crate::server::auth::kerberos::error::{KerberosError, LibraryError, Reason, Sought};
 
 /// Parts of texts about tickets for us and for the server, before anything was sent.
 const OF_LIBRARY: [(&str, Reason); 20] = [

@@ -1,90 +1,14 @@
 //! What can go wrong with a sign-in at AD FS: each says what is true and what to do.
 
-use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use thiserror::Error;
 
+use super::own_error::OwnError;
+use super::refusal::{Refusal, RefusalKind};
 use crate::operation::Operation;
-use crate::os::files::Exposure;
-
-/// An error that AD FS has answered with (RFC 6749 §4.1.2.1 and §5.2, RFC 8628 §3.5).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// Which.
-    pub kind: RefusalKind,
-    /// AD FS's own words, escaped and bounded; they may be empty.
-    pub words: String,
-}
-
-/// The errors that we know by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalKind {
-    /// Code or refresh token is not taken (any more).
-    InvalidGrant,
-    /// MSIS9611: this AD FS does not know this way to sign in.
-    UnsupportedGrantType,
-    /// The person or a rule of AD FS says no.
-    AccessDenied,
-    /// Nobody has entered the code yet.
-    AuthorizationPending,
-    /// We ask too often.
-    SlowDown,
-    /// The device's code is past its time.
-    ExpiredToken,
-    /// AD FS does not know the client, or does not let it do this.
-    InvalidClient,
-    /// AD FS does not know the resource.
-    InvalidResource,
-    /// AD FS is overloaded or broken.
-    ServerError,
-    /// Any other: its name is among the words.
-    Other,
-}
-
-impl RefusalKind {
-    /// Reads the name of an error.
-    #[must_use]
-    pub fn of(name: &str) -> Self {
-        match name {
-            "invalid_grant" => Self::InvalidGrant,
-            "unsupported_grant_type" | "unsupported_response_type" => Self::UnsupportedGrantType,
-            "access_denied" => Self::AccessDenied,
-            "authorization_pending" => Self::AuthorizationPending,
-            "slow_down" => Self::SlowDown,
-            "expired_token" => Self::ExpiredToken,
-            "invalid_client" | "unauthorized_client" => Self::InvalidClient,
-            "invalid_resource" => Self::InvalidResource,
-            "server_error" | "temporarily_unavailable" => Self::ServerError,
-            _ => Self::Other,
-        }
-    }
-
-    fn told(self) -> &'static str {
-        match self {
-            Self::InvalidGrant => "AD FS does not take the code or refresh token (any more): invalid_grant",
-            Self::UnsupportedGrantType => "this AD FS does not know this way to sign in: unsupported_grant_type",
-            Self::AccessDenied => "AD FS has denied the sign-in: access_denied",
-            Self::AuthorizationPending => "nobody has entered the code yet: authorization_pending",
-            Self::SlowDown => "AD FS wants to be asked less often: slow_down",
-            Self::ExpiredToken => "the code was not entered in time: expired_token",
-            Self::InvalidClient => "AD FS does not know this client, or does not let it do this",
-            Self::InvalidResource => "AD FS does not know the resource: invalid_resource",
-            Self::ServerError => "AD FS can't do it now",
-            Self::Other => "AD FS refuses",
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.words.is_empty() {
-            true => f.write_str(self.kind.told()),
-            false => write!(f, "{} ({})", self.kind.told(), self.words),
-        }
-    }
-}
+use crate::server::auth::secret_file::SecretFileError;
 
 /// Why there is no token of AD FS.
 #[derive(Debug, Error)]
@@ -107,6 +31,9 @@ pub enum AdfsError {
     /// AD FS says no.
     #[error("{0}")]
     Refused(Refusal),
+    /// The agent's own sign-in.
+    #[error(transparent)]
+    Own(Box<OwnError>),
     /// No answer.
     #[error("AD FS ({host}) could not be asked")]
     Unreachable {
@@ -141,15 +68,9 @@ pub enum AdfsError {
         #[source]
         source: std::io::Error,
     },
-    /// Others can get at the token file.
-    #[error("{} is not used", .path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// How.
-        #[source]
-        source: Exposure,
-    },
+    /// The token file, which others can get at.
+    #[error(transparent)]
+    TokenFile(#[from] SecretFileError),
     /// The file holds something else.
     #[error("{} holds no sign-in", .path.display())]
     NotASignIn {
@@ -188,6 +109,12 @@ pub enum AdfsError {
     System(#[source] std::io::Error),
 }
 
+impl From<OwnError> for AdfsError {
+    fn from(error: OwnError) -> Self {
+        Self::Own(Box::new(error))
+    }
+}
+
 impl AdfsError {
     /// What to do next, as an imperative sentence without a full stop.
     #[must_use]
@@ -202,11 +129,14 @@ impl AdfsError {
             }
             Self::NotASignIn { path } => format!("remove {} and sign in with `{login}`", path.display()),
             Self::Refused(refusal) => of_refusal(refusal.kind),
+            Self::Own(error) => error.remedy(),
             Self::Unreachable { remedy, .. } => remedy.clone(),
             Self::Silent { .. } => "run the command again, or raise `server.timeout`".to_owned(),
             Self::NotAdfs { .. } => "check `server.adfs_url`, and that no proxy answers in AD FS's place".to_owned(),
-            Self::File { path, .. } => format!("let this user read and write {} and its folder", path.display()),
-            Self::Exposed { source, .. } => source.remedy(),
+            Self::File { path, .. } => of_file(path),
+            Self::TokenFile(SecretFileError::Exposed { source, .. }) => source.remedy(),
+            Self::TokenFile(SecretFileError::Unreadable { path, .. }) => of_file(path),
+            Self::TokenFile(SecretFileError::NoCredentials) => "set `server.adfs_token_file`".to_owned(),
             Self::PortTaken { .. } => format!(
                 "end the other program or the other `{login}`; or have another port registered at AD FS and set \
                  `server.adfs_redirect_port` to it; or use `{login} --no-browser`"
@@ -224,6 +154,7 @@ impl AdfsError {
         match self {
             Self::Unreachable { .. } | Self::Silent { .. } | Self::NotAdfs { .. } => true,
             Self::Refused(refusal) => refusal.kind == RefusalKind::ServerError,
+            Self::Own(error) => error.may_pass(),
             _ => false,
         }
     }
@@ -231,14 +162,15 @@ impl AdfsError {
     /// Whether configuration, files or this machine are to be put right.
     #[must_use]
     pub fn is_of_configuration(&self) -> bool {
-        matches!(
-            self,
+        match self {
+            Self::Own(error) => error.is_of_configuration(),
             Self::File { .. }
-                | Self::Exposed { .. }
-                | Self::NotASignIn { .. }
-                | Self::PortTaken { .. }
-                | Self::System(_)
-        )
+            | Self::TokenFile(_)
+            | Self::NotASignIn { .. }
+            | Self::PortTaken { .. }
+            | Self::System(_) => true,
+            _ => false,
+        }
     }
 
     /// Whether a person has backed out, or was not there.
@@ -246,6 +178,10 @@ impl AdfsError {
     pub fn is_given_up(&self) -> bool {
         matches!(self, Self::GivenUp | Self::NobodyCame { .. } | Self::NoTerminal)
     }
+}
+
+fn of_file(path: &Path) -> String {
+    format!("let this user read and write {} and its folder", path.display())
 }
 
 fn of_refusal(kind: RefusalKind) -> String {

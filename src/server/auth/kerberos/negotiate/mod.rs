@@ -4,7 +4,7 @@
 //! bound to. All later ones carry a token in advance. The library waits for KDCs, so it is called on threads of its own.
 
 mod bindings;
-mod kerberos;
+mod library;
 mod mechanism;
 mod reasons;
 #[cfg(test)]
@@ -17,14 +17,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{HeaderMap, HeaderValue};
 
-use self::kerberos::Kerberos;
+use self::library::Kerberos;
 use self::mechanism::{Context, Mechanism, Progress, Request};
-use super::challenge::{Challenge, negotiate_token};
-use super::kerberos_error::{KerberosError, LibraryError, Sought};
+use super::error::{KerberosError, LibraryError, Sought};
 use super::keytab;
-use super::sign_in::{Awaited, Next, SignIn, SignInError, Stop};
-use super::token::TokenSource;
 use crate::secret::SecretBytes;
+use crate::server::auth::challenge::{Challenge, negotiate_token};
+use crate::server::auth::sign_in::{Awaited, Next, SignIn, SignInError, Stop};
+use crate::server::auth::token::TokenSource;
 
 /// How a token of NTLM begins, raw or inside of SPNEGO.
 const NTLM_TOKEN: &[u8] = b"NTLMSSP\0";
@@ -68,24 +68,24 @@ impl Negotiate {
         Self { service, principal, bindings, keytab: None, mechanism: Arc::new(Kerberos), learned: Arc::default() }
     }
 
-    pub(super) fn with_keytab(self, keytab: TokenSource, principal: Option<&str>) -> Self {
+    pub(in crate::server::auth) fn with_keytab(self, keytab: TokenSource, principal: Option<&str>) -> Self {
         let principal = principal.map(str::to_owned);
         Self { keytab: Some(keytab), principal, learned: Arc::default(), ..self }
     }
 
-    pub(super) fn keytab(&self) -> Option<&TokenSource> {
+    pub(in crate::server::auth) fn keytab(&self) -> Option<&TokenSource> {
         self.keytab.as_ref()
     }
 
-    pub(super) fn is_prepared(&self) -> bool {
+    pub(in crate::server::auth) fn is_prepared(&self) -> bool {
         self.learned().is_some()
     }
 
-    pub(super) fn is_bound_to_tls(&self) -> bool {
+    pub(in crate::server::auth) fn is_bound_to_tls(&self) -> bool {
         self.bindings == ChannelBindings::Auto
     }
 
-    pub(super) fn check(&self) -> Result<String, SignInError> {
+    pub(in crate::server::auth) fn check(&self) -> Result<String, SignInError> {
         match &self.keytab {
             None => Ok(format!("Kerberos for {}, with the tickets of whoever runs it", self.service_told())),
             Some(source) => {
@@ -99,7 +99,7 @@ impl Negotiate {
         }
     }
 
-    pub(super) fn sign_in(&self) -> Box<dyn SignIn> {
+    pub(in crate::server::auth) fn sign_in(&self) -> Box<dyn SignIn> {
         Box::new(Negotiating { settings: self.clone(), shown: None, has_renewed: false, waits: false })
     }
 

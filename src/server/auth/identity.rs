@@ -13,10 +13,10 @@ use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, SignatureScheme};
 use thiserror::Error;
 
-use super::auth::TokenSource;
-use super::certificate::Certificate;
-use crate::os::files::{Exposure, open_regular, refuse_readable, refuse_writable};
+use super::secret_file::{self, Others, SecretFileError};
+use super::token::TokenSource;
 use crate::secret::SecretBytes;
+use crate::server::certificate::Certificate;
 
 /// More than a chain of certificates or a key has.
 const CERTIFICATES_MAX: usize = 256 * 1024;
@@ -37,27 +37,9 @@ pub struct Identity {
 /// Why the client certificate can't be shown.
 #[derive(Debug, Error)]
 pub enum IdentityError {
-    /// A file can't be read.
-    #[error("{} can't be read", .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Others can get at a file.
-    #[error("{} is not used", .path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// How.
-        #[source]
-        source: Exposure,
-    },
-    /// The key is a credential, and systemd gave none.
-    #[error("systemd gave this process no credentials (CREDENTIALS_DIRECTORY is not set)")]
-    NoCredentials,
+    /// One of the files.
+    #[error(transparent)]
+    File(#[from] SecretFileError),
     /// No certificate in PEM.
     #[error("{} holds no certificate in PEM", .path.display())]
     NoCertificate {
@@ -101,9 +83,9 @@ impl IdentityError {
     #[must_use]
     pub fn remedy(&self) -> String {
         match self {
-            Self::Exposed { source, .. } => source.remedy(),
-            Self::Unreadable { path, .. } => format!("let this user read {}", path.display()),
-            Self::NoCredentials => {
+            Self::File(SecretFileError::Exposed { source, .. }) => source.remedy(),
+            Self::File(SecretFileError::Unreadable { path, .. }) => format!("let this user read {}", path.display()),
+            Self::File(SecretFileError::NoCredentials) => {
                 "add LoadCredential= with that name to the unit, or set `server.client_key_file`".to_owned()
             }
             Self::NoCertificate { path } => format!(
@@ -128,7 +110,7 @@ impl IdentityError {
 
 /// Shows our certificate, where we have one, and notes whether the server has asked for one.
 #[derive(Debug)]
-pub(super) struct Shown {
+pub(in crate::server) struct Shown {
     pub key: Option<Arc<CertifiedKey>>,
     pub was_asked: Arc<AtomicBool>,
 }
@@ -145,9 +127,12 @@ impl ResolvesClientCert for Shown {
 }
 
 /// Reads certificate and key, and looks whether they can be used now.
-pub(super) fn read(identity: &Identity, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, IdentityError> {
+pub(in crate::server) fn read(
+    identity: &Identity,
+    provider: &CryptoProvider,
+) -> Result<Arc<CertifiedKey>, IdentityError> {
     let path = identity.certificate.clone();
-    let text = content(&path, CERTIFICATES_MAX, false)?;
+    let text = content(&path, CERTIFICATES_MAX, Others::MayRead)?;
     let chain: Vec<CertificateDer<'static>> =
         CertificateDer::pem_slice_iter(text.expose()).collect::<Result<_, _>>().unwrap_or_default();
     let leaf = chain.first().and_then(|leaf| Certificate::read(leaf));
@@ -155,8 +140,8 @@ pub(super) fn read(identity: &Identity, provider: &CryptoProvider) -> Result<Arc
     if let Some(when) = leaf.is_not_valid(std::time::SystemTime::now()) {
         return Err(IdentityError::NotNow { path, name: leaf.name, when });
     }
-    let key_path = identity.key.location().ok_or(IdentityError::NoCredentials)?;
-    let text = content(&key_path, KEY_MAX, true)?;
+    let key_path = identity.key.location().ok_or(SecretFileError::NoCredentials)?;
+    let text = content(&key_path, KEY_MAX, Others::MayNothing)?;
     if ENCRYPTED.iter().any(|mark| text.expose().windows(mark.len()).any(|part| part == *mark)) {
         return Err(IdentityError::Encrypted { path: key_path });
     }
@@ -174,12 +159,9 @@ pub(super) fn read(identity: &Identity, provider: &CryptoProvider) -> Result<Arc
 }
 
 /// What a file holds that is nobody else's to change, nor, where it is a secret, to read.
-fn content(path: &std::path::Path, most: usize, is_secret: bool) -> Result<SecretBytes, IdentityError> {
-    let unreadable = |source| IdentityError::Unreadable { path: path.to_owned(), source };
-    let mut file = open_regular(path).map_err(unreadable)?;
-    let looked = refuse_writable(&file, path);
-    let looked = if is_secret { looked.and_then(|()| refuse_readable(&file, path)) } else { looked };
-    looked.map_err(|source| IdentityError::Exposed { path: path.to_owned(), source })?;
+fn content(path: &std::path::Path, most: usize, others: Others) -> Result<SecretBytes, IdentityError> {
+    let unreadable = |source| SecretFileError::unreadable(path, source);
+    let mut file = secret_file::open(path, others)?;
     let mut text = SecretBytes::with_capacity(most);
     let mut piece = zeroize::Zeroizing::new([0_u8; 1024]);
     loop {
@@ -188,7 +170,7 @@ fn content(path: &std::path::Path, most: usize, is_secret: bool) -> Result<Secre
             return Ok(text);
         }
         if !text.append(piece.get(..read).unwrap_or_default()) {
-            return Err(unreadable(std::io::Error::other(format!("it is larger than {} KiB", most / 1024))));
+            return Err(unreadable(std::io::Error::other(format!("it is larger than {} KiB", most / 1024))).into());
         }
     }
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::token::TokenSource;
-use crate::os::files::{Exposure, open_regular, refuse_readable, refuse_writable};
+use crate::server::auth::secret_file::{self, Others, SecretFileError};
+use crate::server::auth::token::TokenSource;
 
 /// How a keytab begins (MIT's format, version 2).
 const MAGIC: [u8; 2] = [5, 2];
@@ -50,27 +50,9 @@ pub(super) fn was_started_for(keytab: &TokenSource) -> bool {
 /// Why a keytab is not used.
 #[derive(Debug, Error)]
 pub enum KeytabError {
-    /// Not under systemd, or the unit has no credentials.
-    #[error("systemd gave this process no credentials (CREDENTIALS_DIRECTORY is not set)")]
-    NoCredentials,
-    /// It can't be read.
-    #[error("{} can't be read", .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Others can get at it: whoever has it is the agent.
-    #[error("{} is not used", .path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// How.
-        #[source]
-        source: Exposure,
-    },
+    /// Its file. Whoever has it is the agent.
+    #[error(transparent)]
+    File(#[from] SecretFileError),
     /// Something else.
     #[error("{} is no keytab", .path.display())]
     NotAKeytab {
@@ -84,11 +66,11 @@ impl KeytabError {
     #[must_use]
     pub fn remedy(&self) -> String {
         match self {
-            Self::Exposed { source, .. } => source.remedy(),
-            Self::NoCredentials => {
+            Self::File(SecretFileError::Exposed { source, .. }) => source.remedy(),
+            Self::File(SecretFileError::NoCredentials) => {
                 "add LoadCredential= with that name to the unit, or set `agent.keytab_file`".to_owned()
             }
-            Self::Unreadable { path, .. } => {
+            Self::File(SecretFileError::Unreadable { path, .. }) => {
                 format!(
                     "put the keytab there, for the agent's user alone (`chmod 0600 {0}`, `chown` to that user)",
                     path.display()
@@ -104,18 +86,14 @@ impl KeytabError {
 /// # Errors
 /// [`KeytabError`].
 pub fn look(source: &TokenSource) -> Result<PathBuf, KeytabError> {
-    let path = source.location().ok_or(KeytabError::NoCredentials)?;
-    let unreadable = |source| KeytabError::Unreadable { path: path.clone(), source };
-    let mut file = open_regular(&path).map_err(unreadable)?;
-    refuse_writable(&file, &path)
-        .and_then(|()| refuse_readable(&file, &path))
-        .map_err(|source| KeytabError::Exposed { path: path.clone(), source })?;
+    let path = source.location().ok_or(SecretFileError::NoCredentials)?;
+    let mut file = secret_file::open(&path, Others::MayNothing)?;
     let mut start = [0; 2];
     match file.read_exact(&mut start) {
         Ok(()) if start == MAGIC => Ok(path),
         Ok(()) => Err(KeytabError::NotAKeytab { path }),
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(KeytabError::NotAKeytab { path }),
-        Err(error) => Err(unreadable(error)),
+        Err(error) => Err(SecretFileError::unreadable(&path, error).into()),
     }
 }
 
@@ -129,7 +107,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keytab");
         let look = || look(&TokenSource::File(path.clone()));
-        assert!(matches!(look(), Err(KeytabError::Unreadable { .. })));
+        assert!(matches!(look(), Err(KeytabError::File(SecretFileError::Unreadable { .. }))));
         for content in [&b""[..], b"\x05", b"\x05\x01", b"-----BEGIN"] {
             std::fs::write(&path, content).unwrap();
             testing::open_to_others(&path, false);
@@ -139,7 +117,10 @@ mod tests {
         assert_eq!(look().unwrap(), path);
         if testing::open_to_others(&path, true) {
             let error = look().unwrap_err();
-            assert!(matches!(error, KeytabError::Exposed { .. }) && error.remedy().contains("chmod"), "{error:?}");
+            assert!(
+                matches!(error, KeytabError::File(SecretFileError::Exposed { .. })) && error.remedy().contains("chmod"),
+                "{error:?}"
+            );
         }
     }
 }
