@@ -31,6 +31,18 @@ pub enum Operation {
     AgentHistory,
     /// Have the running agent ask the server now.
     AgentRecheck,
+    /// Look at requests of the server, and change them.
+    Request,
+    /// List requests.
+    RequestList,
+    /// Show one request.
+    RequestShow,
+    /// Make a request.
+    RequestCreate,
+    /// Give a request up that no card is bound to.
+    RequestCancel,
+    /// Give a request up that is being worked on.
+    RequestAbandon,
     /// Sign in at AD FS.
     Login,
     /// Forget the sign-in.
@@ -73,6 +85,12 @@ impl Operation {
         Self::AgentStatus,
         Self::AgentHistory,
         Self::AgentRecheck,
+        Self::Request,
+        Self::RequestList,
+        Self::RequestShow,
+        Self::RequestCreate,
+        Self::RequestCancel,
+        Self::RequestAbandon,
         Self::Login,
         Self::Logout,
         Self::Whoami,
@@ -103,12 +121,17 @@ impl Operation {
             Self::Agent => "agent",
             Self::AgentStatus => "status",
             Self::AgentRecheck => "recheck",
+            Self::Request => "request",
+            Self::RequestList => "list",
+            Self::RequestCreate => "create",
+            Self::RequestCancel => "cancel",
+            Self::RequestAbandon => "abandon",
             Self::Login => "login",
             Self::Logout => "logout",
             Self::Whoami => "whoami",
             Self::Config => "config",
             Self::ConfigCheck => "check",
-            Self::ConfigShow => "show",
+            Self::ConfigShow | Self::RequestShow => "show",
             Self::Record => "record",
             Self::Replay => "replay",
             Self::Completions => "completions",
@@ -134,6 +157,12 @@ impl Operation {
             Self::Agent => "pinwright.agent/1",
             Self::AgentStatus => "pinwright.agent-status/1",
             Self::AgentRecheck => "pinwright.agent-control/1",
+            Self::Request => "pinwright.request/1",
+            Self::RequestList => "pinwright.request-list/1",
+            Self::RequestShow => "pinwright.request-show/1",
+            Self::RequestCreate => "pinwright.request-create/1",
+            Self::RequestCancel => "pinwright.request-cancel/1",
+            Self::RequestAbandon => "pinwright.request-abandon/1",
             Self::Login => "pinwright.login/1",
             Self::Logout => "pinwright.logout/1",
             Self::Whoami => "pinwright.whoami/1",
@@ -157,6 +186,11 @@ impl Operation {
         match self {
             Self::AgentStatus | Self::AgentHistory | Self::AgentRecheck => Some(Self::Agent),
             Self::ConfigCheck | Self::ConfigShow => Some(Self::Config),
+            Self::RequestList
+            | Self::RequestShow
+            | Self::RequestCreate
+            | Self::RequestCancel
+            | Self::RequestAbandon => Some(Self::Request),
             _ => None,
         }
     }

@@ -14,6 +14,9 @@ mod obliging;
 mod operations;
 #[path = "cli/reader.rs"]
 mod reader;
+#[cfg(target_os = "linux")]
+#[path = "cli/terminal.rs"]
+mod terminal;
 #[path = "cli/transcript.rs"]
 mod transcript;
 
@@ -57,8 +60,9 @@ fn every_case_prints_what_its_file_says() {
 /// No option takes a secret: what help offers is read by everybody who can list processes.
 #[test]
 fn no_option_takes_a_secret() {
-    for command in ["set-pin", "plan", "record", "inspect", "readers", "doctor"] {
-        let help = case::run_arguments(&["pinwright", command, "--help"]).out;
+    for command in ["set-pin", "plan", "record", "inspect", "readers", "doctor", "request create", "request cancel"] {
+        let words: Vec<&str> = ["pinwright"].into_iter().chain(command.split(' ')).chain(["--help"]).collect();
+        let help = case::run_arguments(&words).out;
         let options: Vec<&str> = help.split_whitespace().filter(|word| word.starts_with("--")).collect();
         assert!(options.len() > 3, "{help}");
         for option in options {
@@ -71,9 +75,22 @@ fn no_option_takes_a_secret() {
 /// What every command takes stands by itself, and each example is a command line that can be typed.
 #[test]
 fn help_separates_global_options_and_its_examples_can_be_typed() {
-    for command in ["", "readers", "inspect", "plan", "set-pin", "enroll", "doctor", "history", "agent", "record"] {
-        let arguments: Vec<&str> =
-            ["pinwright", command, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
+    for command in [
+        "",
+        "readers",
+        "inspect",
+        "plan",
+        "set-pin",
+        "enroll",
+        "doctor",
+        "history",
+        "agent",
+        "record",
+        "request list",
+        "request create",
+    ] {
+        let typed = ["pinwright"].into_iter().chain(command.split(' ')).chain(["--help"]);
+        let arguments: Vec<&str> = typed.filter(|word| !word.is_empty()).collect();
         let help = case::run_arguments(&arguments).out;
         let (own, rest) = help.split_once("Global options:").expect("global options have a heading of their own");
         let (global, examples) = rest.split_once("Examples:").expect("there are examples");
@@ -83,11 +100,21 @@ fn help_separates_global_options_and_its_examples_can_be_typed() {
         let lines: Vec<&str> = examples.lines().filter(|line| line.starts_with("  pinwright ")).collect();
         assert!(!lines.is_empty(), "{help}");
         for line in lines {
-            let typed = line.split(" 3<").next().unwrap_or_default().split_whitespace();
+            let typed = words(line.split(" 3<").next().unwrap_or_default());
             let parsed = <pinwright::cli::Arguments as clap::Parser>::try_parse_from(typed);
             assert!(parsed.is_ok(), "{line}");
         }
     }
+}
+
+/// The words of a line, with what stands in quotation marks as one.
+fn words(line: &str) -> Vec<String> {
+    let parts = line.split('\'').enumerate();
+    let words = parts.flat_map(|(at, part)| match at % 2 {
+        0 => part.split_whitespace().map(str::to_owned).collect(),
+        _ => vec![part.to_owned()],
+    });
+    words.collect()
 }
 
 /// A path need not be text, and a configuration that is named must not be passed over.

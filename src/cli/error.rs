@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod doctor;
+pub mod request;
 
 use std::path::PathBuf;
 
@@ -133,6 +134,9 @@ pub enum CliError {
     /// `doctor` has found something that is not well.
     #[error(transparent)]
     Doctor(#[from] doctor::DoctorError),
+    /// What `request` can end with.
+    #[error(transparent)]
+    Request(#[from] request::RequestError),
     /// A result that can't be told as JSON.
     #[error("the result can't be told as JSON")]
     Json(#[source] serde_json::Error),
@@ -176,6 +180,7 @@ impl CliError {
             Self::System { .. } | Self::Json(_) => Exit::Defect,
             Self::Agent(error) => error.exit(),
             Self::Doctor(error) => error.exit(),
+            Self::Request(error) => error.exit(),
             #[cfg(feature = "sim")]
             Self::StandIn(_) | Self::Demo(_) => Exit::Defect,
         }
@@ -220,6 +225,7 @@ impl CliError {
             Self::System { .. } => return None,
             Self::Agent(error) => return error.hint(),
             Self::Doctor(error) => error.hint(),
+            Self::Request(error) => return error.hint(),
             #[cfg(feature = "sim")]
             Self::StandIn(_) | Self::Demo(_) => return None,
         })

@@ -47,6 +47,18 @@ pub fn of(command: Option<Operation>) -> String {
             (Operation::Agent, " --check", "what it would stumble over"),
             (Operation::AgentStatus, " --follow", "what it does now, and from now on"),
         ],
+        Some(Operation::RequestList) => &[
+            (Operation::RequestList, "", "the caller's own"),
+            (Operation::RequestList, " --status pending --visible", "what waits for approval, whoever it is for"),
+        ],
+        Some(Operation::RequestCreate) => &[
+            (Operation::RequestCreate, " --template 'Smart Card Logon'", "by the template's name, after a yes"),
+            (
+                Operation::RequestCreate,
+                " --template a039b4d0-5ce8-4eff-8651-181c6576fda3 --data Reason=new --yes",
+                "by its id, with an item that it collects",
+            ),
+        ],
         Some(Operation::Login) => &[
             (Operation::Login, "", "in the browser of this machine"),
             (Operation::Login, " --device", "with a code, on any device"),

@@ -20,6 +20,7 @@ pub mod process;
 mod readers;
 mod record;
 mod replay;
+mod request;
 pub mod screen;
 pub mod select;
 mod set_pin;
@@ -125,6 +126,9 @@ enum Command {
     /// Watch the readers, and set the PIN of each card that is inserted and has an open request.
     #[command(name = Operation::Agent.name(), after_help = examples::of(Some(Operation::Agent)))]
     Agent(agent::AgentArgs),
+    /// List the server's requests, create one, or give one up. Needs no card.
+    #[command(subcommand, name = Operation::Request.name())]
+    Request(request::RequestCommand),
     /// Sign in at AD FS, once for all commands to come.
     #[command(name = Operation::Login.name(), after_help = examples::of(Some(Operation::Login)))]
     Login(login::LoginArgs),
@@ -183,6 +187,7 @@ impl Command {
             Self::Doctor(_) => Operation::Doctor.schema(),
             Self::History(_) => Operation::History.schema(),
             Self::Agent(args) => args.schema(),
+            Self::Request(command) => command.operation().schema(),
             Self::Login(_) => Operation::Login.schema(),
             Self::Logout => Operation::Logout.schema(),
             Self::Whoami => Operation::Whoami.schema(),
@@ -216,6 +221,9 @@ impl Arguments {
     #[must_use]
     pub fn backs_out(&self) -> bool {
         !matches!(
+            &self.command,
+            Command::Request(command) if !command.changes()
+        ) && !matches!(
             self.command,
             Command::Readers(_)
                 | Command::Inspect(_)
@@ -340,6 +348,7 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<E
         Command::Agent(args) => agent::run(&config, args, json, context),
         Command::Record(args) => record::run(&config, args, json, MeteredReaders { readers, meter: &meter }, context),
         Command::Replay { file } => replay::run(&config, file, json, context),
+        Command::Request(command) => request::run(&config, command, json, context),
         Command::Login(args) => login::login(&config, *args, json, context),
         Command::Logout => login::logout(&config, json, context),
         Command::Whoami => whoami::run(&config, json, context),

@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::json::Head;
 use crate::config::Config;
 use crate::operation::Operation;
-use crate::server::auth::{Adfs, Auth, SignInError, Tokens};
+use crate::server::auth::{Adfs, Auth, Place, SignInError, Tokens};
 
 /// A sign-in at AD FS as it is told.
 #[derive(Serialize)]
@@ -21,6 +21,7 @@ pub struct SignInObject {
     refresh_token: bool,
     refresh_token_expires: Option<String>,
     token_file: String,
+    token_store: &'static str,
     #[serde(skip)]
     is_over: bool,
 }
@@ -35,6 +36,11 @@ impl SignInObject {
             refresh_token: tokens.is_renewable(),
             refresh_token_expires: tokens.refresh_expires().map(told),
             token_file: adfs.token_file().unwrap_or(Path::new("")).display().to_string(),
+            token_store: match adfs.token_place() {
+                Some(Place::File) => "file",
+                Some(Place::Keyring) => "keyring",
+                None => "memory",
+            },
             is_over: tokens.expires() <= SystemTime::now(),
         }
     }

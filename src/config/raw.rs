@@ -46,6 +46,7 @@ pub(super) struct Server {
     pub adfs_redirect_port: u16,
     pub adfs_ca_file: Option<PathBuf>,
     pub adfs_token_file: Option<PathBuf>,
+    pub adfs_token_store: TokenStore,
     pub pin_route: PinRouteRule,
     pub user_pin_options: BTreeMap<String, PinMaker>,
     pub timeout: String,
@@ -76,6 +77,7 @@ impl Default for Server {
             adfs_redirect_port: 8400,
             adfs_ca_file: None,
             adfs_token_file: None,
+            adfs_token_store: TokenStore::File,
             pin_route: PinRouteRule::Auto,
             user_pin_options: BTreeMap::new(),
             timeout: "10s".to_owned(),
@@ -102,6 +104,13 @@ pub(super) enum Auth {
 pub(super) enum ChannelBindings {
     Auto,
     Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum TokenStore {
+    File,
+    Keyring,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, Serialize)]

@@ -274,7 +274,7 @@ fn content_info(message: &[u8]) -> der::Result<(ObjectIdentifier, AnyRef<'_>)> {
         let tagged = AnyRef::decode(reader)?;
         match tagged.tag() == context(0) {
             true => Ok((kind, AnyRef::from_der(tagged.value())?)),
-            false => Err(reader.error(Tag::Sequence.value_error().into())),
+            false => Err(reader.error(Tag::Sequence.value_error())),
         }
     })
 }

@@ -149,22 +149,24 @@ pub(super) fn binding(request: &Request, record: Option<&SmartCard>, card_id: Uu
     }
 }
 
-/// Whether a request has ended as it was to. "Abandoned" is no status: what is abandoned has failed.
-#[must_use]
-pub(super) fn ended(status: RequestStatus, end: RequestEnd) -> EndLook<RequestStatus> {
-    let wanted = match end {
-        RequestEnd::Completed => RequestStatus::Completed,
-        RequestEnd::Canceled => RequestStatus::Canceled,
-        RequestEnd::Abandoned => RequestStatus::Failed,
-    };
-    match status {
-        status if status == wanted => EndLook::Done,
-        RequestStatus::Pending | RequestStatus::Approved | RequestStatus::Executing => EndLook::AsBefore(status),
-        RequestStatus::Denied
-        | RequestStatus::Completed
-        | RequestStatus::Failed
-        | RequestStatus::Canceled
-        | RequestStatus::Unknown(_) => EndLook::Otherwise(status),
+impl RequestEnd {
+    /// Whether a request in this status has ended so. "Abandoned" is no status: what is abandoned has failed.
+    #[must_use]
+    pub fn look(self, status: RequestStatus) -> EndLook<RequestStatus> {
+        let wanted = match self {
+            Self::Completed => RequestStatus::Completed,
+            Self::Canceled => RequestStatus::Canceled,
+            Self::Abandoned => RequestStatus::Failed,
+        };
+        match status {
+            status if status == wanted => EndLook::Done,
+            RequestStatus::Pending | RequestStatus::Approved | RequestStatus::Executing => EndLook::AsBefore(status),
+            RequestStatus::Denied
+            | RequestStatus::Completed
+            | RequestStatus::Failed
+            | RequestStatus::Canceled
+            | RequestStatus::Unknown(_) => EndLook::Otherwise(status),
+        }
     }
 }
 
@@ -235,7 +237,7 @@ impl Client {
     /// # Errors
     /// As [`Client::look_for_request`].
     pub async fn look_for_end(&self, request: Uuid, end: RequestEnd) -> Result<EndLook<RequestStatus>, ServerError> {
-        Ok(ended(self.request(request).await?.status, end))
+        Ok(end.look(self.request(request).await?.status))
     }
 
     /// Looks whether a card object is retired whose PUT was lost.

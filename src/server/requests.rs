@@ -191,6 +191,14 @@ impl Client {
         self.list(&Call::get("GET requests", Repeat::Safe, &["requests"])).await
     }
 
+    /// GET `requests?status=`: all requests in this status that the caller may see.
+    ///
+    /// # Errors
+    /// See [`ServerProblem`](crate::server::ServerProblem).
+    pub async fn visible_requests_in(&self, status: &str) -> Result<Vec<Request>, ServerError> {
+        self.list(&Call::get("GET requests", Repeat::Safe, &["requests"]).with("status", status)).await
+    }
+
     /// GET `requests?targetuser=current`: the caller's requests, whatever became of them.
     ///
     /// # Errors

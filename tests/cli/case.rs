@@ -10,7 +10,9 @@ use pinwright::cli::{self, context::CommandContext};
 use pinwright::reader::Readers;
 use pinwright::sim::gids::GidsSettings;
 use pinwright::sim::reader::VirtualReaders;
-use pinwright::sim::server::{Endpoint, Fault, FaultKind, Pattern, PinMaker, Settings, StandIn, TlsKind};
+use pinwright::sim::server::{
+    Endpoint, Fault, FaultKind, Pattern, PinMaker, RequestStatus, Settings, StandIn, TlsKind,
+};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -67,6 +69,20 @@ struct ServerSpec {
     request_status: Option<u32>,
     request_kind: Option<u32>,
     diversify: Option<bool>,
+    /// The requests are bound to no card.
+    #[serde(default)]
+    unbound: bool,
+    /// There are no requests.
+    #[serde(default)]
+    no_requests: bool,
+    /// The status of a request that is made: 16 for Pending.
+    new_request_status: Option<u32>,
+    /// What the template collects.
+    #[serde(default)]
+    data_items: Vec<String>,
+    /// As many templates of one name more.
+    #[serde(default)]
+    twins: u128,
     #[serde(default)]
     fault: Vec<FaultSpec>,
 }
@@ -74,10 +90,13 @@ struct ServerSpec {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FaultSpec {
-    /// pin, answer, cards, requests, policy, templates, any.
+    /// pin, answer, cards, requests, request, create, end, policy, templates, any.
     on: String,
     /// An HTTP status, 401-negotiate, 502-via, old-date, or html, garbage, oversize, truncated, redirect, drop.
     kind: String,
+    /// How many such calls pass before it.
+    #[serde(default)]
+    after: usize,
 }
 
 #[cfg(unix)]
@@ -213,6 +232,8 @@ fn wild(text: &str) -> String {
         ("# recorded: ", "\n"),
         ("\"journal\":\"", "\""),
         ("  journal: ", " "),
+        ("    submitted 2026", "Z"),
+        ("\"submitted\":\"2026", "\""),
     ] {
         let mut from = 0;
         while let Some(at) = out.get(from..).and_then(|rest| rest.find(start)) {
@@ -274,12 +295,27 @@ impl ServerSpec {
         };
         for request in &mut settings.requests {
             if let Some(status) = self.request_status {
-                request.status = pinwright::sim::server::RequestStatus::Other(status);
+                request.status = status_of(status);
             }
             request.kind = self.request_kind.unwrap_or(request.kind);
         }
         for template in &mut settings.templates {
             template.diversify_admin_key = self.diversify.unwrap_or(template.diversify_admin_key);
+        }
+        if self.unbound {
+            settings.requests.iter_mut().for_each(|request| request.new_card = None);
+        }
+        if self.no_requests {
+            settings.requests.clear();
+        }
+        if let Some(status) = self.new_request_status {
+            settings.new_request_status = status_of(status);
+        }
+        settings.templates[0].data_items = self.data_items.clone();
+        for number in 0..self.twins {
+            let mut twin = settings.templates[0].clone();
+            twin.uuid = Uuid::from_u128(0xA0 + number);
+            settings.templates.push(twin);
         }
         let server = StandIn::start(settings).unwrap();
         for fault in &self.fault {
@@ -287,6 +323,13 @@ impl ServerSpec {
         }
         server
     }
+}
+
+/// By its number, where that has a name.
+fn status_of(number: u32) -> RequestStatus {
+    use RequestStatus::{Approved, Canceled, Completed, Executing, Failed, Pending};
+    let named = [Approved, Canceled, Completed, Executing, Failed, Pending];
+    named.into_iter().find(|status| status.number() == number).unwrap_or(RequestStatus::Other(number))
 }
 
 fn calls(server: &StandIn) -> Vec<String> {
@@ -302,6 +345,9 @@ impl FaultSpec {
             "answer" => Endpoint::AuthenticationResponse.into(),
             "cards" => Endpoint::Smartcards.into(),
             "requests" => Endpoint::Requests.into(),
+            "request" => Endpoint::Request.into(),
+            "create" => Endpoint::CreateRequest.into(),
+            "end" => Endpoint::EndRequest.into(),
             "policy" => Endpoint::CardPolicy.into(),
             "templates" => Endpoint::Templates.into(),
             "any" => Pattern::Any,
@@ -326,7 +372,7 @@ impl FaultSpec {
             "503" => FaultKind::status_with(503, "Retry-After", "120"),
             status => FaultKind::status(status.parse().unwrap()),
         };
-        Fault::on(on, kind).always()
+        Fault::on(on, kind).after(self.after).always()
     }
 }
 

@@ -47,7 +47,8 @@ fn openssl_verifies_chain_key_and_use() {
             });
             options(&server, algorithm, bits);
             let client = of(&server);
-            let answers = done(block_on(client.certificate_data(REQUEST, &[request.clone()], &password(), "")));
+            let answers =
+                done(block_on(client.certificate_data(REQUEST, std::slice::from_ref(&request), &password(), "")));
             let ours = certificate_for(&request, &answers).unwrap_or_else(|problem| panic!("{case}: {problem}"));
             fs::write(folder.join("our.cer"), &ours.certificate).unwrap();
             fs::write(folder.join("ca.pem"), server.state().authorities_pem().unwrap()).unwrap();

@@ -198,11 +198,11 @@ fn whether_a_request_has_ended() {
     use RequestStatus::{Approved, Canceled, Completed, Denied, Executing, Failed, Pending, Unknown};
     for (end, wanted) in [(Complete, Completed), (Cancel, Canceled), (Abandoned, Failed)] {
         for status in [Approved, Pending, Executing] {
-            assert_eq!(ended(status, end), EndLook::AsBefore(status));
+            assert_eq!(end.look(status), EndLook::AsBefore(status));
         }
         for status in [Denied, Completed, Failed, Canceled, Unknown(0), Unknown(-1)] {
             let expected = if status == wanted { EndLook::Done } else { EndLook::Otherwise(status) };
-            assert_eq!(ended(status, end), expected, "{end:?}");
+            assert_eq!(end.look(status), expected, "{end:?}");
         }
     }
     use CardStatus::{Active, Assigned, Disabled, New, Retired};

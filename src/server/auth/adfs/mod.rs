@@ -16,7 +16,7 @@ mod transport;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::header::HeaderValue;
 use url::Url;
@@ -29,6 +29,7 @@ use self::own_error::{OwnError, Showed};
 use self::refusal::{Refusal, RefusalKind};
 pub use self::request::{Authorization, Device};
 use self::request::{form, refusal_of};
+pub use self::store::Place;
 use self::store::Store;
 pub use self::tokens::Tokens;
 use self::tokens::{Purpose, now};
@@ -69,6 +70,8 @@ pub struct AdfsSettings {
     pub redirect_port: u16,
     /// Where the sign-in is kept.
     pub token_file: PathBuf,
+    /// Whether that file has it, or the keyring.
+    pub token_place: Place,
     /// Whether a sign-in with a keytab is bound to the TLS certificate of AD FS.
     pub binds: bool,
 }
@@ -89,7 +92,7 @@ impl Adfs {
     /// Nothing is sent yet, and nothing read.
     #[must_use]
     pub fn new(settings: AdfsSettings, transport: Arc<dyn Transport>) -> Self {
-        let AdfsSettings { authority, client_id, resource, redirect_port, token_file, binds } = settings;
+        let AdfsSettings { authority, client_id, resource, redirect_port, token_file, token_place, binds } = settings;
         let _ = binds;
         Self {
             redirect_port,
@@ -97,6 +100,7 @@ impl Adfs {
             binds,
             store: Store {
                 path: token_file,
+                place: token_place,
                 purpose: Purpose { authority: authority.to_string(), client_id, resource },
             },
             authority,
@@ -140,6 +144,23 @@ impl Adfs {
         }
     }
 
+    /// Kerberos, where the agent proves by a keytab who it is.
+    #[cfg(feature = "kerberos")]
+    #[must_use]
+    pub fn kerberos(&self) -> Option<&Negotiate> {
+        match &self.own.as_ref()?.proof {
+            Proof::Certificate(_) => None,
+            Proof::Keytab(negotiate) => Some(negotiate),
+        }
+    }
+
+    /// Until when the agent's own token is valid, where it has one now.
+    #[must_use]
+    pub fn own_token_until(&self) -> Option<SystemTime> {
+        let kept = self.own.as_ref()?.kept.try_lock().ok()?;
+        kept.as_ref().map(Tokens::expires)
+    }
+
     /// The keytab with which the agent proves who it is.
     #[must_use]
     pub fn keytab(&self) -> Option<&TokenSource> {
@@ -150,10 +171,16 @@ impl Adfs {
         }
     }
 
-    /// Where a person's sign-in is kept; `None` for the agent's own, which no file has.
+    /// The file that a person's sign-in is kept in; `None` where no file has it.
     #[must_use]
     pub fn token_file(&self) -> Option<&Path> {
-        self.own.is_none().then_some(&self.store.path)
+        (self.own.is_none() && self.store.place == Place::File).then_some(&self.store.path)
+    }
+
+    /// Where a person's sign-in is kept; `None` for the agent's own, which is in its memory alone.
+    #[must_use]
+    pub fn token_place(&self) -> Option<Place> {
+        self.own.is_none().then_some(self.store.place)
     }
 
     /// The port where the browser comes back to.
@@ -250,7 +277,7 @@ impl Adfs {
     /// # Errors
     /// The file can't be removed.
     pub async fn forget(&self) -> Result<bool, AdfsError> {
-        if !self.store.path.exists() {
+        if self.store.place == Place::File && !self.store.path.exists() {
             return Ok(false);
         }
         let _lock = self.store.lock().await?;
@@ -300,12 +327,12 @@ impl Adfs {
             let fetched = self.fetch(own).await?;
             return Ok(kept.insert(fetched).header());
         }
-        if let Some(header) = usable(&self.store.read()?) {
+        if let Some(header) = usable(&self.store.read_soon().await?) {
             return Ok(Some(header));
         }
         let _lock = self.store.lock().await?;
         // Another process may have renewed it meanwhile.
-        let kept = self.store.read()?;
+        let kept = self.store.read_soon().await?;
         if let Some(header) = usable(&kept) {
             return Ok(Some(header));
         }
