@@ -41,7 +41,9 @@ impl<'a> CacheReader<'a> {
 
     fn skip_principal(&mut self) {
         let (_kind, names) = (self.long(), self.long());
-        (0..=names).for_each(|_| drop(self.counted()));
+        for _ in 0..=names {
+            let _ = self.counted();
+        }
     }
 
     fn skip_typed(&mut self) {
