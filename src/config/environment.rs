@@ -26,7 +26,7 @@ enum Kind {
 }
 
 /// Section, key and the kind of value.
-const KEYS: [(&str, &str, Kind); 66] = [
+const KEYS: [(&str, &str, Kind); 67] = [
     ("server", "url", Kind::Text),
     ("server", "ca_file", Kind::Text),
     ("server", "client_certificate_file", Kind::Text),
@@ -45,6 +45,7 @@ const KEYS: [(&str, &str, Kind); 66] = [
     ("server", "adfs_ca_file", Kind::Text),
     ("server", "adfs_token_file", Kind::Text),
     ("server", "pin_route", Kind::Text),
+    ("server", "data_collection", Kind::Text),
     ("server", "timeout", Kind::Text),
     ("server", "http_version", Kind::Text),
     ("server", "proxy", Kind::Text),
