@@ -26,7 +26,7 @@ enum Kind {
 }
 
 /// Section, key and the kind of value.
-const KEYS: [(&str, &str, Kind); 67] = [
+const KEYS: [(&str, &str, Kind); 68] = [
     ("server", "url", Kind::Text),
     ("server", "ca_file", Kind::Text),
     ("server", "client_certificate_file", Kind::Text),
