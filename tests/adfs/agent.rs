@@ -235,3 +235,34 @@ fn a_check_of_the_agent_names_its_certificate_and_signs_in() {
     let got = desk.run(&["agent", "--check"]);
     got.says(2, &["agent.key can't be read"]);
 }
+
+/// The stand-in by itself: what it refuses, so that a sign-in that it takes says something about ours.
+#[test]
+fn the_stand_in_takes_each_assertion_once_and_only_as_it_was_signed() {
+    use std::io::{Read as _, Write as _};
+    let desk = desk();
+    assert!(call(&agent(&desk)).0.is_ok());
+    let (_, shown) = desk.sts.state().seen.last().unwrap().clone();
+    let post = |assertion: &str| {
+        let mut form = shown.clone();
+        form.insert("client_assertion".to_owned(), assertion.to_owned());
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&form).finish();
+        let host = desk.sts.url.trim_start_matches("http://");
+        let mut stream = std::net::TcpStream::connect(host).unwrap();
+        let length = body.len();
+        write!(stream, "POST /adfs/oauth2/token HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{body}")
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let assertion = &shown["client_assertion"];
+    assert!(post(assertion).contains("used before"));
+    let (signed, signature) = assertion.rsplit_once('.').unwrap();
+    let changed = if signature.starts_with('A') { "B" } else { "A" };
+    assert!(post(&format!("{signed}.{changed}{}", &signature[1..])).contains("the signature is wrong"));
+    // An assertion for somebody else's endpoint.
+    let client = desk.sts.state().registered.take().unwrap();
+    desk.sts.state().registered = Some(Registered { endpoint: "https://other/adfs/oauth2/token".to_owned(), ..client });
+    call(&agent(&desk)).says("another audience", "agent.adfs_client_id", 5);
+}
