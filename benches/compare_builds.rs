@@ -21,7 +21,7 @@ use std::time::Instant;
 
 use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use spread::{Spread, millis};
 use support::installation::{Installation, server_for};
 use support::pcscd::Pcscd;
@@ -65,13 +65,29 @@ fn main() -> ExitCode {
         pcscd,
         card,
         installation: Installation::new(server_for(&settings)),
+        arguments: [arguments(&old), arguments(&new)],
         programs: [PathBuf::from(old), PathBuf::from(new)],
         state,
     };
     let rounds = std::env::var(ROUNDS).ok().and_then(|text| text.parse().ok()).unwrap_or(60);
     let both = [("a new journal for each job", Journal::Fresh), ("a journal that grows", Journal::Growing)];
-    let within = both.map(|(name, journal)| bench.compare(name, journal, rounds)).iter().all(|ratio| *ratio <= LIMIT);
-    if within { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let ratios = both.map(|(name, journal)| (name, bench.compare(name, journal, rounds)));
+    let report = json!({
+        "schema": "pinwright.compare-builds/1",
+        "pairs": rounds,
+        "own_time_new_to_old": ratios.iter().map(|(name, ratio)| ((*name).to_owned(), ratio.json())).collect::<Map<_, _>>(),
+    });
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("compare-builds.json");
+    fs::write(&path, format!("{report:#}\n")).expect("the report is written");
+    println!("{}", path.display());
+    if ratios.iter().all(|(_, ratio)| ratio.median <= LIMIT) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The PIN job by the name that every build has for it. One that does not do a request anew unasked is asked to.
+fn arguments(program: &str) -> Vec<&'static str> {
+    let help = Command::new(program).args(["enroll", "--help"]).output().expect("the program runs").stdout;
+    let again = String::from_utf8_lossy(&help).contains("--again").then_some("--again");
+    ["--json", "enroll", "--yes"].into_iter().chain(again).collect()
 }
 
 struct Bench {
@@ -80,6 +96,8 @@ struct Bench {
     installation: Installation,
     /// The old one and the new one.
     programs: [PathBuf; 2],
+    /// What each is called with.
+    arguments: [Vec<&'static str>; 2],
     state: tempfile::TempDir,
 }
 
@@ -93,8 +111,8 @@ struct Sample {
 }
 
 impl Bench {
-    /// Prints the medians of both builds, and gives the ratio of their own times.
-    fn compare(&self, name: &str, journal: Journal, rounds: usize) -> f64 {
+    /// Prints the medians of both builds, and gives the ratio of their own times, pair by pair.
+    fn compare(&self, name: &str, journal: Journal, rounds: usize) -> Spread {
         let mut samples = [Vec::new(), Vec::new()];
         // The first turn fills caches and does not count.
         for round in 0..=rounds {
@@ -113,16 +131,15 @@ impl Bench {
             let [before, after] = [&old, &new].map(|samples| Spread::of(samples.iter().map(of)));
             let ratio = after.median / before.median;
             println!("  {what:<32} {:<26} {:<26} {ratio:.3}", before.text(decimals), after.text(decimals));
-            ratio
         };
         row("start to end of the process, ms", 2, |sample| sample.wall_ms);
         row("the job, ms", 2, |sample| sample.total_ms);
-        let own = row("its own time, ms", 3, |sample| sample.own_ms);
+        row("its own time, ms", 3, |sample| sample.own_ms);
         row("APDUs", 0, |sample| sample.apdus as f64);
         row("calls to the server", 0, |sample| sample.calls as f64);
         let pairs = Spread::of(old.iter().zip(&new).map(|(old, new)| new.own_ms / old.own_ms));
         println!("  own time pair by pair: {}\n", pairs.text(3));
-        own
+        pairs
     }
 
     fn job(&self, which: usize, journal: Journal) -> Sample {
@@ -132,7 +149,7 @@ impl Bench {
         }
         let mut command = Command::new(&self.programs[which]);
         self.installation.furnish(&mut command, &self.pcscd.socket());
-        command.env("XDG_STATE_HOME", &state).args(["--json", "set-pin", "--yes", "--again"]);
+        command.env("XDG_STATE_HOME", &state).args(&self.arguments[which]);
         let before = self.card.with(|card| card.commands_seen());
         self.installation.server.state().clear_log();
         let start = Instant::now();

@@ -8,7 +8,7 @@
 //!
 //! Start reading at [`provision`]: the job of setting a card's PIN, step by step. Imports go one way, from the readers up:
 //! [`reader`] moves bytes, [`apdu`] knows ISO 7816-4, [`card`] knows card families, [`server`] knows MIM CM's REST API, [`job`]
-//! has what every job on a card shares, and only [`provision`] knows what comes next. [`cli`] is the technician's command, [`agent`]
+//! has what every job on a card shares, and only [`provision`] knows what comes next; [`enroll`] makes requests for certificates. [`cli`] is the technician's command, [`agent`]
 //! the workstation's daemon, [`doctor`] looks at
 //! everything and changes nothing. [`secret`] holds the types whose content nothing can print. What differs between operating systems is in [`os`] and nowhere else (but in `reader/pcsc`, where
 //! PC/SC itself differs).

@@ -3,9 +3,11 @@
 #![cfg(feature = "sim")]
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use pinwright::apdu::Channel;
+use pinwright::apdu::{Channel, Command};
 use pinwright::card::family::{Families, detect};
-use pinwright::card::{Card, CardError, Credential, KeyAlgorithm, PinJob as _, Proof, answer_with_admin_key};
+use pinwright::card::{
+    AdminKeyHindrance, Card, CardError, Credential, KeyAlgorithm, PinJob as _, Proof, answer_with_admin_key,
+};
 use pinwright::reader::{EndAction, Readers};
 use pinwright::secret::{AdminKey, Code, Pin};
 use pinwright::sim::card::{SharedCard, VirtualCard};
@@ -204,4 +206,52 @@ fn a_new_admin_pin_on_an_openpgp_card() {
         openpgp.set_pin(channel, &Credential::AdminPin(&new), &new_pin).unwrap();
     });
     assert!(card.with(|card| card.pin_is(b"24681357") && card.admin_tries_left() == 3));
+}
+
+/// What keeps a card's key from becoming the server's is told before anything is written.
+#[test]
+fn keys_that_are_left_as_they_are_are_told_with_the_reason() {
+    let hindrance = |card: &SharedCard<PivCard>| {
+        with_card(card, |piv, channel| {
+            drop(piv.challenge(channel));
+            piv.admin_key_change().unwrap().hindrance(channel).unwrap()
+        })
+    };
+    let piv = |settings| SharedCard::new(PivCard::new(settings));
+    let yubico = || PivSettings { yubico: true, ..PivSettings::default() };
+    assert_eq!(hindrance(&piv(yubico())), None);
+    assert_eq!(hindrance(&piv(PivSettings::default())), Some(AdminKeyHindrance::NoCommand));
+    for (byte, algorithm) in [(0x08, KeyAlgorithm::Aes128), (0x0A, KeyAlgorithm::Aes192), (0x0C, KeyAlgorithm::Aes256)]
+    {
+        for yubico in [false, true] {
+            let settings = PivSettings { yubico, management_algorithm: byte, ..PivSettings::default() };
+            let told = hindrance(&piv(settings)).unwrap();
+            assert_eq!(told, AdminKeyHindrance::Algorithm(algorithm));
+            assert!(told.reason().contains(algorithm.name()));
+        }
+    }
+    // As ykman notes it: PUK blocked, key stored, key derived.
+    for (notes, expected) in [
+        ("8003810101", None),
+        ("8003810102", Some(AdminKeyHindrance::PinProtected)),
+        ("8003810103", Some(AdminKeyHindrance::PinProtected)),
+        ("80128210000102030405060708090A0B0C0D0E0F", Some(AdminKeyHindrance::PinProtected)),
+        ("80068304000000FF", None),
+    ] {
+        let card = piv(yubico());
+        with_card(&card, |piv, channel| {
+            authorize(piv, channel, &key(&PivSettings::default().management_key)).unwrap();
+            let notes = hex::decode(notes).unwrap();
+            let object = [&[0x5C, 0x03, 0x5F, 0xFF, 0x00, 0x53, notes.len().try_into().unwrap()][..], &notes].concat();
+            let put = Command::new(0x00, 0xDB, 0x3F, 0xFF).data(&object);
+            assert!(channel.send(&put).unwrap().status().is_ok());
+        });
+        assert_eq!(hindrance(&card), expected, "{notes}");
+    }
+    let gids = SharedCard::new(GidsCard::personalised(GidsSettings::default()));
+    with_card(&gids, |gids, channel| {
+        let before = channel.exchanges();
+        assert_eq!(gids.admin_key_change().unwrap().hindrance(channel).unwrap(), None);
+        assert_eq!(channel.exchanges(), before);
+    });
 }

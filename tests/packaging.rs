@@ -232,6 +232,7 @@ fn no_package_is_named_by_its_version() {
         "test",
         "ci",
         "compare",
+        "compare-builds",
         "interop",
         "lint",
         "soak",

@@ -9,6 +9,9 @@ use crate::secret::SecretBytes;
 /// The longest answer that is put together from pieces: what extended length could carry.
 const ANSWER_MAX: usize = 65_536;
 
+/// Most answers in pieces are no longer together.
+const PIECES_USUAL: usize = 4096;
+
 /// GET RESPONSE and Le corrections for one command. A 64 KiB answer needs 256.
 const ROUNDS_MAX: u32 = 300;
 
@@ -87,10 +90,12 @@ impl<'a> Channel<'a> {
 
     /// Sends the last frame, follows `6Cxx` once and `61xx` to the end.
     fn collect(&mut self, command: &Command, frame: &Frame) -> Result<Response, ApduError> {
-        let (data, mut status) = self.exchange(frame)?;
-        let mut answer = SecretBytes::with_capacity(ANSWER_MAX.min(data.len().max(4096)));
-        append_piece(&mut answer, &data, 1)?;
+        // Most answers come in one piece, which is not copied.
+        let (mut answer, mut status) = self.exchange(frame)?;
         let mut rounds = 1;
+        if answer.len() > ANSWER_MAX {
+            return Err(ApduError::Endless { length: answer.len(), rounds });
+        }
         let mut corrected = false;
         loop {
             let next = match status.sw1() {
@@ -138,12 +143,12 @@ impl<'a> Channel<'a> {
 
     fn exchange(&mut self, frame: &Frame) -> Result<(SecretBytes, Status), ApduError> {
         self.exchanges += 1;
-        let response = self.connection.transmit(frame)?;
-        let bytes = response.expose();
-        match bytes.split_last_chunk::<2>() {
-            Some((data, word)) => Ok((SecretBytes::copy_of(data), Status::new(u16::from_be_bytes(*word)))),
-            None => Err(ApduError::NoStatusWord { length: bytes.len() }),
-        }
+        let mut bytes = self.connection.transmit(frame)?.into_bytes();
+        let Some(word) = bytes.expose().last_chunk::<2>().copied() else {
+            return Err(ApduError::NoStatusWord { length: bytes.len() });
+        };
+        word.iter().for_each(|_| bytes.pop());
+        Ok((bytes, Status::new(u16::from_be_bytes(word))))
     }
 }
 
@@ -164,7 +169,7 @@ fn append_piece(answer: &mut SecretBytes, piece: &SecretBytes, rounds: u32) -> R
     if needed > ANSWER_MAX {
         return Err(ApduError::Endless { length: needed, rounds });
     }
-    let mut larger = SecretBytes::with_capacity(ANSWER_MAX.min(needed * 2));
+    let mut larger = SecretBytes::with_capacity(ANSWER_MAX.min(PIECES_USUAL.max(needed * 2)));
     let copied = larger.append(answer.expose()) && larger.append(piece.expose());
     debug_assert!(copied, "the larger buffer holds both");
     *answer = larger;

@@ -17,6 +17,13 @@ pub trait AdminKeyChange {
     /// The algorithms that the card's key can be of.
     fn key_algorithms(&self) -> &'static [KeyAlgorithm];
 
+    /// Whether the card's key can be replaced by one that a server knows, 24 bytes of Triple DES; asked after a challenge was taken.
+    /// Nothing on GIDS, up to 4 commands on PIV. Costs no try.
+    ///
+    /// # Errors
+    /// No answer.
+    fn hindrance(&mut self, channel: &mut Channel<'_>) -> Result<Option<AdminKeyHindrance>, CardError>;
+
     /// Writes the key, after the administrator has proved himself with the old one ([`super::PinJob::authorize`]); he stays
     /// authenticated. 1 command, and 1 before it where the card has to say that it knows it. Costs no try.
     ///
@@ -37,6 +44,41 @@ pub trait AdminKeyChange {
     /// The card's refusal: it has another key. A card that does not prove itself in a mutual authentication, a key that does
     /// not fit the challenge, no answer.
     fn prove_admin_key(&mut self, channel: &mut Channel<'_>, key: &AdminKey) -> Result<(), CardError>;
+}
+
+/// Why the administrator's key of a card is left as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdminKeyHindrance {
+    /// It is of another algorithm than a server's, which is never changed.
+    Algorithm(KeyAlgorithm),
+    /// The card keeps a copy of it behind the PIN, or it is derived from the PIN: who replaces the key alone locks out the tool that
+    /// has set the card up so.
+    PinProtected,
+    /// The card has no command that replaces it.
+    NoCommand,
+}
+
+impl AdminKeyHindrance {
+    /// As a clause.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Algorithm(KeyAlgorithm::TripleDes) => "its management key is of Triple DES",
+            Self::Algorithm(KeyAlgorithm::Aes128) => {
+                "its management key is of AES-128, and the server has Triple DES keys"
+            }
+            Self::Algorithm(KeyAlgorithm::Aes192) => {
+                "its management key is of AES-192, and the server has Triple DES keys"
+            }
+            Self::Algorithm(KeyAlgorithm::Aes256) => {
+                "its management key is of AES-256, and the server has Triple DES keys"
+            }
+            Self::PinProtected => {
+                "its management key is protected by the PIN, so that whoever knows the PIN has the key"
+            }
+            Self::NoCommand => "it has no command that sets the management key",
+        }
+    }
 }
 
 /// The code that sets a forgotten PIN can be replaced: the PUK of a PIV card, the admin PIN (PW3) of an OpenPGP card.
@@ -86,8 +128,8 @@ pub trait Keys {
     /// which a PIV card has none of. What stands in a place that was given up is erased first, the certificate before the key.
     ///
     /// On GIDS the key is made before the tables tell of it: after a power cut between any two commands the card has either no
-    /// key that a program would find, or a whole one, and the same call made again ends well. 10 commands; 2 on PIV, and one more
-    /// where a certificate is erased.
+    /// key that a program would find, or a whole one, and the same call made again ends well. 10 commands, and 8 more from
+    /// the fourth container on, whose table one command does not hold; 2 on PIV, and one more where a certificate is erased.
     ///
     /// # Errors
     /// The card's refusal; no room left: nothing was made. No answer: the slot may have a key, or half of its registration.
@@ -146,7 +188,8 @@ pub trait Certificates {
     /// Writes the certificate of a slot, in place of one that it has. It is not read back here.
     ///
     /// On GIDS the table tells of the new one when all of it is there, and of the old one until then: a power cut between any
-    /// two commands leaves one of the two, and the same call made again ends well. 4 commands, one more for each 255 bytes, and 2
+    /// two commands leaves one of the two, and the same call made again ends well. (From the fourth certificate on one command does
+    /// not hold the table of files: between its two blocks it lacks the files at its end, as with every program that adds one.) 4 commands, one more for each 255 bytes, and 2
     /// where it replaces another.
     ///
     /// # Errors

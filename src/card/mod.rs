@@ -33,7 +33,7 @@ mod tests;
 use crate::apdu::Channel;
 
 pub use admin_key::answer as answer_with_admin_key;
-pub use capability::{AdminKeyChange, CertificateFiles, Certificates, CodeChange, Keys};
+pub use capability::{AdminKeyChange, AdminKeyHindrance, CertificateFiles, Certificates, CodeChange, Keys};
 pub use challenge::{AdminChallenge, Challenge, ChallengeUse, Nonces};
 pub use credential::Credential;
 pub use digest::{Digest, Hash};

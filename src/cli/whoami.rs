@@ -1,6 +1,5 @@
 //! `pinwright whoami`: who the server will take us for, as far as it can be known without asking it.
 
-use std::path::Path;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -10,7 +9,7 @@ use super::error::CliError;
 use super::json::Head;
 use crate::config::Config;
 use crate::operation::Operation;
-use crate::server::auth::{Adfs, Auth, SignInError, Tokens};
+use crate::server::auth::{Adfs, Auth, Place, SignInError, Tokens};
 
 /// A sign-in at AD FS as it is told.
 #[derive(Serialize)]
@@ -21,6 +20,7 @@ pub struct SignInObject {
     refresh_token: bool,
     refresh_token_expires: Option<String>,
     token_file: String,
+    token_store: &'static str,
     #[serde(skip)]
     is_over: bool,
 }
@@ -34,7 +34,12 @@ impl SignInObject {
             access_token_expires: told(tokens.expires()),
             refresh_token: tokens.is_renewable(),
             refresh_token_expires: tokens.refresh_expires().map(told),
-            token_file: adfs.token_file().unwrap_or(Path::new("")).display().to_string(),
+            token_file: adfs.token_file().map(|file| file.display().to_string()).unwrap_or_default(),
+            token_store: match adfs.token_place() {
+                Some(Place::File) => "file",
+                Some(Place::Keyring) => "keyring",
+                None => "memory",
+            },
             is_over: tokens.expires() <= SystemTime::now(),
         }
     }

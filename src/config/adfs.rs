@@ -10,7 +10,7 @@ use super::error::{ConfigError, value};
 use super::folders::Environment;
 use super::server::https_url;
 use super::{raw, sign_in};
-use crate::server::auth::{Adfs, AdfsSettings, Auth};
+use crate::server::auth::{Adfs, AdfsSettings, Auth, Place};
 use crate::server::{Proxy, Sts};
 
 /// How AD FS is reached: as the server is.
@@ -22,7 +22,10 @@ pub(super) struct Way {
 /// Whether a key of AD FS is set.
 pub(super) fn is_configured(raw: &raw::Server) -> bool {
     let texts = [&raw.adfs_url, &raw.adfs_client_id, &raw.adfs_resource];
-    texts.iter().any(|text| text.is_some()) || raw.adfs_ca_file.is_some() || raw.adfs_token_file.is_some()
+    texts.iter().any(|text| text.is_some())
+        || raw.adfs_ca_file.is_some()
+        || raw.adfs_token_file.is_some()
+        || raw.adfs_token_store != raw::TokenStore::File
 }
 
 /// The sign-in. `server` is MIM CM.
@@ -47,6 +50,16 @@ pub(super) fn auth(
     if raw.adfs_redirect_port == 0 {
         return Err(value("server.adfs_redirect_port", "the port that is registered at AD FS, 1 to 65535"));
     }
+    let token_place = match raw.adfs_token_store {
+        raw::TokenStore::File => Place::File,
+        raw::TokenStore::Keyring if raw.adfs_token_file.is_some() => {
+            return Err(ConfigError::Conflict(
+                "server.adfs_token_file is configured, and server.adfs_token_store is \"keyring\": remove the one, or set the other to \
+                 \"file\"",
+            ));
+        }
+        raw::TokenStore::Keyring => Place::Keyring,
+    };
     let own = || environment.state_folder().map(|folder| folder.join("adfs-token.json"));
     let token_file = raw.adfs_token_file.clone().or_else(own).ok_or_else(|| {
         value("server.adfs_token_file", "needed here: this user has no home folder that the sign-in could be kept in")
@@ -59,6 +72,7 @@ pub(super) fn auth(
         resource,
         redirect_port: raw.adfs_redirect_port,
         token_file,
+        token_place,
         binds: matches!(raw.channel_bindings, raw::ChannelBindings::Auto),
     };
     Ok(Auth::Adfs(Box::new(Adfs::new(settings, Arc::new(sts)))))
@@ -118,6 +132,8 @@ mod tests {
                 format!("auth = \"adfs\"\n{BOTH}[agent]\n{PAIR}adfs_key_credential = \"k\""),
                 "only one of agent.adfs_key",
             ),
+            (format!("auth = \"adfs\"\n{BOTH}adfs_token_store = \"keyring\"\nadfs_token_file = \"/t\""), "\"keyring\""),
+            ("adfs_token_store = \"keyring\"".to_owned(), "set it to \"adfs\""),
             (format!("[agent]\n{PAIR}"), "agent.adfs_… is configured"),
             ("auth = \"adfs\"\nadfs_url = \"http://sts\"\nadfs_client_id = \"c\"".to_owned(), "plain http"),
         ] {

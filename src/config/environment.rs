@@ -26,7 +26,7 @@ enum Kind {
 }
 
 /// Section, key and the kind of value.
-const KEYS: [(&str, &str, Kind); 67] = [
+const KEYS: [(&str, &str, Kind); 68] = [
     ("server", "url", Kind::Text),
     ("server", "ca_file", Kind::Text),
     ("server", "client_certificate_file", Kind::Text),
@@ -44,6 +44,7 @@ const KEYS: [(&str, &str, Kind); 67] = [
     ("server", "adfs_redirect_port", Kind::Number),
     ("server", "adfs_ca_file", Kind::Text),
     ("server", "adfs_token_file", Kind::Text),
+    ("server", "adfs_token_store", Kind::Text),
     ("server", "pin_route", Kind::Text),
     ("server", "data_collection", Kind::Text),
     ("server", "timeout", Kind::Text),

@@ -47,6 +47,7 @@ pub(super) struct Server {
     pub adfs_redirect_port: u16,
     pub adfs_ca_file: Option<PathBuf>,
     pub adfs_token_file: Option<PathBuf>,
+    pub adfs_token_store: TokenStore,
     pub pin_route: PinRouteRule,
     pub user_pin_options: BTreeMap<String, PinMaker>,
     pub data_collection: DataForm,
@@ -78,6 +79,7 @@ impl Default for Server {
             adfs_redirect_port: 8400,
             adfs_ca_file: None,
             adfs_token_file: None,
+            adfs_token_store: TokenStore::File,
             pin_route: PinRouteRule::Auto,
             user_pin_options: BTreeMap::new(),
             data_collection: DataForm::Text,
@@ -105,6 +107,13 @@ pub(super) enum Auth {
 pub(super) enum ChannelBindings {
     Auto,
     Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum TokenStore {
+    File,
+    Keyring,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, Serialize)]

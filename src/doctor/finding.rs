@@ -99,6 +99,10 @@ pub enum Probe {
     Clock,
     /// How long the credentials are valid.
     Token,
+    /// How long the tickets of Kerberos are valid.
+    Tickets,
+    /// The ticket that a KDC has given for the server, and its clock.
+    Kdc,
     /// Whether the server takes them.
     SignIn,
     /// Who it takes us for.
@@ -139,6 +143,8 @@ impl Probe {
             Self::Api => "server.api",
             Self::Clock => "clock",
             Self::Token => "token",
+            Self::Tickets => "tickets",
+            Self::Kdc => "KDC",
             Self::SignIn => "sign-in",
             Self::Account => "user",
         }
@@ -164,7 +170,7 @@ impl Probe {
             Self::Service | Self::ServiceLog | Self::ServiceCore | Self::Polkit | Self::Readers | Self::Card => {
                 Group::Card
             }
-            Self::Clock | Self::Token | Self::SignIn | Self::Account => Group::SignIn,
+            Self::Clock | Self::Token | Self::Tickets | Self::Kdc | Self::SignIn | Self::Account => Group::SignIn,
             Self::Address | Self::Tls | Self::Api => Group::Server,
         }
     }

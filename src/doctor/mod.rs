@@ -16,6 +16,8 @@ mod clock;
 mod configuration;
 mod finding;
 mod journal;
+#[cfg(feature = "kerberos")]
+mod kerberos;
 mod mask;
 mod metrics;
 mod process;

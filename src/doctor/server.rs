@@ -5,6 +5,8 @@ use std::time::SystemTime;
 use tokio::runtime::Builder;
 
 use super::finding::{Findings, Probe};
+#[cfg(feature = "kerberos")]
+use super::kerberos;
 use super::{account, address, api, clock, sign_in, tls, token};
 use crate::server::{Client, ServerProblem, Settings, Target};
 
@@ -25,6 +27,10 @@ fn pass_over_from(step: usize, reason: &str, findings: &mut Findings) {
 /// Asks the server of these settings.
 pub(super) fn tell(settings: &Settings, findings: &mut Findings) {
     token::tell(&settings.auth, SystemTime::now(), findings);
+    #[cfg(feature = "kerberos")]
+    if let Some(negotiate) = settings.auth.kerberos() {
+        kerberos::tell_of_tickets(negotiate, settings.timeout, findings);
+    }
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(source) => {
@@ -62,8 +68,14 @@ async fn ask(client: &Client, settings: &Settings, findings: &mut Findings) {
     if !answers {
         return pass_over_from(4, "the API does not answer", findings);
     }
-    match sign_in::tell(client, &settings.auth, &look, findings).await {
-        true => account::tell(client, findings).await,
-        false => findings.skipped(Probe::Account, "the server has not let us in"),
+    let problem = sign_in::tell(client, &settings.auth, &look, findings).await;
+    token::tell_of_own(&settings.auth, findings);
+    #[cfg(feature = "kerberos")]
+    if let Some(negotiate) = settings.auth.kerberos() {
+        kerberos::tell_of_kdc(negotiate, look.clocks, problem.as_ref(), findings);
+    }
+    match problem {
+        None => account::tell(client, findings).await,
+        Some(_) => findings.skipped(Probe::Account, "the server has not let us in"),
     }
 }

@@ -5,8 +5,8 @@ use crate::error_text::error_text;
 use crate::server::auth::{Auth, Offered, SPOKEN, SignInError};
 use crate::server::{Client, Look, ServerProblem};
 
-/// Gives whether the server lets us in.
-pub(super) async fn tell(client: &Client, auth: &Auth, look: &Look, findings: &mut Findings) -> bool {
+/// Gives what is in the way; `None` where the server lets us in.
+pub(super) async fn tell(client: &Client, auth: &Auth, look: &Look, findings: &mut Findings) -> Option<ServerProblem> {
     let kind = auth.name();
     let offer = match look.status {
         401 => format!("the server offers {}", look.offered),
@@ -21,7 +21,7 @@ pub(super) async fn tell(client: &Client, auth: &Auth, look: &Look, findings: &m
                 many => format!("this user may enroll for {many} profile templates"),
             };
             findings.ok(Probe::SignIn, format!("{:?} is accepted; {offer}; {seen}", kind));
-            return true;
+            return None;
         }
         Err(error) => error.problem,
     };
@@ -51,7 +51,7 @@ pub(super) async fn tell(client: &Client, auth: &Auth, look: &Look, findings: &m
     ) {
         findings.unknown(Probe::SignIn, format!("whether {kind:?} is accepted can't be known; {offer}"));
     }
-    false
+    Some(problem)
 }
 
 /// What to do after a 401, by what the server offers and what this program can answer.

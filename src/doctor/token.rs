@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::finding::{Findings, Name, Probe};
 use super::span::{from_now, minute, span};
-use crate::server::auth::{Auth, Lifetime};
+use crate::operation::Operation;
+use crate::server::auth::{Adfs, Auth, Lifetime};
 
 /// So long before its end a token is warned of.
 const SOON: Duration = Duration::from_secs(300);
@@ -13,6 +14,9 @@ const FRESH: &str = "put a fresh token where `server.token_file` or `server.toke
 
 /// One line, where there is a token. One that can't be read is told of as the setting that it is.
 pub(super) fn tell(auth: &Auth, now: SystemTime, findings: &mut Findings) {
+    if let Auth::Adfs(adfs) = auth {
+        return tell_of_adfs(adfs, now, findings);
+    }
     let Ok(Some(Lifetime { written, told })) = auth.lifetime() else { return };
     let age = written.and_then(|written| from_now(written, now).err());
     let age = age.map_or_else(String::new, |age| format!("; it was put there {} ago", span(age)));
@@ -48,6 +52,60 @@ pub(super) fn tell(auth: &Auth, now: SystemTime, findings: &mut Findings) {
         Some((until, Ok(left))) => {
             findings.ok(Probe::Token, format!("valid for {} ({}){more}", span(left), minute(until)));
         }
+    }
+}
+
+/// One line on a person's sign-in at AD FS. One that can't be read is told of as the setting that it is.
+fn tell_of_adfs(adfs: &Adfs, now: SystemTime, findings: &mut Findings) {
+    let Some(Ok(kept)) = adfs.token_place().map(|_| adfs.kept()) else { return };
+    if let Some(account) = kept.account() {
+        findings.name(Name::User(account));
+    }
+    let access = match from_now(kept.expires(), now) {
+        Ok(left) => format!("the access token is valid for {}", span(left)),
+        Err(past) => format!("the access token has ended {} ago", span(past)),
+    };
+    if !kept.is_renewable() {
+        return match from_now(kept.expires(), now) {
+            Err(_) => findings.failed(Probe::Token, format!("{access}, and AD FS has given no refresh token"), login()),
+            Ok(left) if left < SOON => {
+                findings.warning(Probe::Token, format!("{access}, and AD FS has given no refresh token"), login());
+            }
+            Ok(_) => findings.ok(Probe::Token, format!("{access}, and AD FS has given no refresh token")),
+        };
+    }
+    match kept.refresh_expires().map(|until| (until, from_now(until, now))) {
+        None => findings.ok(Probe::Token, format!("{access}; a refresh token renews it, AD FS does not say how long")),
+        Some((_, Err(past))) => {
+            findings.failed(Probe::Token, format!("{access}; the refresh token has ended {} ago", span(past)), login());
+        }
+        Some((_, Ok(left))) if left < SOON_OF_PERSON => {
+            findings.warning(Probe::Token, format!("{access}; the refresh token ends in {}", span(left)), login());
+        }
+        Some((until, Ok(left))) => findings
+            .ok(Probe::Token, format!("{access}; a refresh token renews it for {} ({})", span(left), minute(until))),
+    }
+}
+
+/// A person has to be there for a new sign-in: they are told as long before.
+const SOON_OF_PERSON: Duration = Duration::from_secs(1800);
+
+fn login() -> String {
+    format!("sign in with `{}`", Operation::Login)
+}
+
+/// One line on the agent's own token of AD FS, once the sign-in was tried.
+pub(super) fn tell_of_own(auth: &Auth, findings: &mut Findings) {
+    let Auth::Adfs(adfs) = auth else { return };
+    if adfs.token_place().is_some() {
+        return;
+    }
+    match adfs.own_token_until().map(|until| from_now(until, SystemTime::now()).unwrap_or_default()) {
+        Some(left) => findings.ok(
+            Probe::Token,
+            format!("AD FS has given one for {}; the agent fetches the next one by itself", span(left)),
+        ),
+        None => findings.unknown(Probe::Token, "AD FS has given none, so how long they are valid is not known"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a card may answer: chaining, `61xx`, `6Cxx`, and the card families on top.
 
+mod files;
+
 use std::error::Error;
 use std::sync::LazyLock;
 
@@ -12,7 +14,8 @@ use crate::card::openpgp::OpenPgp;
 use crate::card::piv::Piv;
 use crate::card::profile::Profile;
 use crate::card::{
-    Card, CardError, CardId, Challenge, Credential, Family, IdOrder, KeyAlgorithm, PinJob, Proof, Tries,
+    Card, CardError, CardId, Challenge, Credential, Digest, Family, Hash, IdOrder, KeyAlgorithm, KeySlot, KeyType,
+    PinJob, Proof, Room, SlotChoice, Tries,
 };
 use crate::reader::Protocol;
 use crate::secret::{AdminKey, AdminResponse, Code, Pin, SecretBytes};
@@ -96,6 +99,7 @@ pub(super) fn gids(input: &[u8]) {
         assert!(place.file != 0 && place.object != 0 && input.len() > 28);
     }
     certificate_names(&master_file::certificates(input), input);
+    files::gids(input);
     let Some((&[flags, calls], answers)) = input.split_first_chunk::<2>() else { return };
     let mut script = Script::new(flags, answers);
     built_in(Box::new(Gids::new(IdOrder::Windows, APPLET_LIMITS)), calls, &mut script);
@@ -103,6 +107,7 @@ pub(super) fn gids(input: &[u8]) {
 
 /// PIV: every call of the card family.
 pub(super) fn piv(input: &[u8]) {
+    files::piv(input);
     let Some((&[flags, calls], answers)) = input.split_first_chunk::<2>() else { return };
     built_in(Box::new(Piv::new()), calls, &mut Script::new(flags, answers));
 }
@@ -222,6 +227,9 @@ fn walk(card: &mut dyn Card, calls: u8, script: &mut Script<'_>) {
             certificate_names(&names, &script.data);
         }
     }
+    if wanted(Call::Certificates) && card.keys().is_some() {
+        keys(card, script);
+    }
     let answer = Credential::Answer(AdminResponse::new(&[7; 8]));
     if wanted(Call::Authorize) {
         tell(card, script, |card, channel| card.authorize(channel, &answer));
@@ -234,6 +242,44 @@ fn walk(card: &mut dyn Card, calls: u8, script: &mut Script<'_>) {
         change(card, script);
     }
     plan(card, script.protocol);
+}
+
+/// Key pairs and certificates: no secret is sent, whatever the card says it holds, and what is read was told by the card.
+fn keys(card: &mut dyn Card, script: &mut Script<'_>) {
+    let first = if card.family() == Family::Piv { "9a" } else { "kxc00" };
+    let Ok(slot) = first.parse::<KeySlot>() else { return };
+    let absent = || CardError::Incomplete { object: "card", missing: "capability" };
+    ask(card, script, |card, channel| card.keys().ok_or_else(absent)?.held(channel));
+    let choice = SlotChoice::Named(slot);
+    let room = ask(card, script, |card, channel| card.keys().ok_or_else(absent)?.room(channel, choice));
+    let place = match room {
+        Some(Room::Free(place)) => Some(place),
+        Some(Room::Taken(taken)) => {
+            assert_eq!(taken.held().slot.to_string()[first.len() - 2..], first[first.len() - 2..]);
+            Some(taken.give_up())
+        }
+        Some(Room::Full(_)) | None => None,
+    };
+    if let Some(place) = place {
+        let made = ask(card, script, |card, channel| {
+            card.keys().ok_or_else(absent)?.generate(channel, &place, KeyType::Rsa2048, "a name")
+        });
+        assert!(made.is_none_or(|key| key.key_type() == KeyType::Rsa2048), "a key of another type");
+    }
+    ask(card, script, |card, channel| card.keys().ok_or_else(absent)?.public_key(channel, slot));
+    let digest = Digest::of(Hash::Sha256, b"signed");
+    let signature = ask(card, script, |card, channel| {
+        card.keys().ok_or_else(absent)?.sign(channel, slot, KeyType::Rsa2048, &digest)
+    });
+    if let Some(signature) = signature {
+        assert!(script.data.windows(256).any(|window| window == signature), "a signature that the card did not give");
+    }
+    ask(card, script, |card, channel| card.certificates().ok_or_else(absent)?.list(channel));
+    let read = ask(card, script, |card, channel| card.certificates().ok_or_else(absent)?.read(channel, slot));
+    assert!(read.flatten().is_none_or(|certificate| certificate.len() <= ANSWER_MAX));
+    ask(card, script, |card, channel| card.certificates().ok_or_else(absent)?.write(channel, slot, &[0x30; 300]));
+    ask(card, script, |card, channel| card.certificates().ok_or_else(absent)?.remove(channel, slot));
+    ask(card, script, |card, channel| card.keys().ok_or_else(absent)?.erase(channel, slot));
 }
 
 /// Never all alike; and given by the card: whole, or the bytes that were repeated to sixteen.

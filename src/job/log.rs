@@ -107,8 +107,8 @@ impl<'a> Log<'a> {
     /// # Errors
     /// Another process has it.
     pub fn claim_request(&mut self, request: Option<Uuid>) -> Result<(), JournalError> {
-        let (Some(journal), Some(request), None) = (self.journal, request, &self.request) else { return Ok(()) };
-        self.request = Some(journal.claim_request(request)?);
+        let (Some(card), Some(request), None) = (&self.card, request, &self.request) else { return Ok(()) };
+        self.request = Some(card.claim_request(request)?);
         Ok(())
     }
 

@@ -83,6 +83,9 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     }
 }
 
+/// Few texts are longer.
+const TEXT_USUAL: usize = 4096;
+
 /// The text of a regular file, up to `max` bytes, and the file. The null device is an empty file; any other device, and a pipe, is
 /// refused without waiting for it.
 ///
@@ -94,7 +97,8 @@ pub fn read_text(path: &Path, max: u64) -> io::Result<(String, Option<File>)> {
     }
     let file = open_regular(path)?;
     let invalid = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why);
-    let mut bytes = Vec::new();
+    // With room for all of it, it is read at once and not in pieces.
+    let mut bytes = Vec::with_capacity(TEXT_USUAL);
     (&file).take(max + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > max {
         return Err(invalid(&format!("it has more than {max} bytes")));

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod descriptor;
 pub mod endpoint;
 pub mod files;
+pub mod keyring;
 pub mod loaded;
 pub mod log;
 pub mod machine;
@@ -24,6 +25,8 @@ pub mod start_anew;
 pub mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(feature = "kerberos")]
+pub mod tickets;
 pub mod unit;
 pub mod unit_log;
 

@@ -41,6 +41,12 @@ impl Frame {
         self.bytes.expose()
     }
 
+    /// The bytes themselves, which are not copied for that.
+    #[must_use]
+    pub(crate) fn into_bytes(mut self) -> SecretBytes {
+        std::mem::replace(&mut self.bytes, SecretBytes::with_capacity(0))
+    }
+
     /// The number of bytes of a command's head that say nothing of its data: CLA INS P1 P2 and the short Lc.
     #[must_use]
     pub fn visible(&self) -> usize {

@@ -14,6 +14,9 @@ use crate::os::files::{Exposure, open_regular, refuse_writable};
 /// More than any list of authorities has.
 const MOST: usize = 4 * 1024 * 1024;
 
+/// As much as a few of them have.
+const USUAL: usize = 8 * 1024;
+
 /// Why no TLS configuration could be made.
 #[derive(Debug, Error)]
 pub enum TrustError {
@@ -104,7 +107,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<Anchor>, TrustError> {
     let unreadable = |source| TrustError::Unreadable { path: path.to_owned(), source };
     let file = open_regular(path).map_err(unreadable)?;
     refuse_writable(&file, path).map_err(|source| TrustError::Exposed { path: path.to_owned(), source })?;
-    let mut content = Vec::new();
+    // With room for most of them it is read at once and not in pieces.
+    let mut content = Vec::with_capacity(USUAL);
     file.take(MOST as u64 + 1).read_to_end(&mut content).map_err(unreadable)?;
     if content.len() > MOST {
         return Err(unreadable(std::io::Error::other("it is larger than 4 MiB")));

@@ -227,6 +227,9 @@ fn a_check_of_the_agent_names_its_certificate_and_signs_in() {
     let got = desk.run(&["agent", "--check"]);
     assert!(got.out.contains("AD FS as a client, with certificate \"agent\" ("), "{got:?}");
     assert!(got.out.contains("\"adfs\" is accepted"), "{got:?}");
+    let given = ["59", "60"]
+        .map(|minutes| format!("AD FS has given one for {minutes} min; the agent fetches the next one by itself"));
+    assert!(given.iter().any(|given| got.out.contains(given.as_str())), "{got:?}");
     desk.assert_no_secret_in(&[&got]);
     std::fs::remove_file(desk.path("agent.key")).unwrap();
     let got = desk.run(&["agent", "--check"]);

@@ -119,6 +119,11 @@ impl Desk {
         std::fs::write(self.path("config.toml"), text).unwrap();
     }
 
+    /// Configures the keyring of the session.
+    pub fn keep_in_keyring(&self) {
+        self.configure("adfs_token_store = \"keyring\"");
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -140,3 +140,48 @@ fn other_kinds_have_nothing_to_log_in_to_and_say_what_they_can() {
     config("");
     assert_eq!(desk.run(&["--json", "whoami"]).json()["kind"], "none");
 }
+
+/// What `doctor` says of a person's sign-in, by what the file says of its ends.
+#[test]
+fn a_doctor_tells_how_long_a_sign_in_lasts() {
+    let desk = Desk::new(Version::V2019);
+    let token = |desk: &Desk| {
+        let got = desk.run(&["--json", "doctor"]);
+        let object = got.json();
+        let lines = object["probes"].as_array().unwrap_or_else(|| panic!("{got:?}"));
+        let line = lines.iter().find(|line| line["probe"] == "token").unwrap_or_else(|| panic!("{got:?}")).clone();
+        let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
+        desk.assert_no_secret_in(&[&got]);
+        (text("state"), text("reason"), text("remedy"))
+    };
+    desk.login();
+    let (state, reason, _) = token(&desk);
+    assert_eq!(state, "ok");
+    assert!(
+        reason.starts_with("the access token is valid for ") && reason.contains("a refresh token renews it for 7 h ("),
+        "{reason}"
+    );
+    let kept: serde_json::Value = serde_json::from_slice(&std::fs::read(desk.token_file()).unwrap()).unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let put = |expires: u64, refresh: Option<u64>| {
+        let mut changed = kept.clone();
+        changed["expires"] = expires.into();
+        changed["refresh_expires"] = refresh.into();
+        if refresh.is_none() {
+            changed["refresh_token"] = serde_json::Value::Null;
+        }
+        std::fs::write(desk.token_file(), serde_json::to_vec(&changed).unwrap()).unwrap();
+    };
+    for (expires, refresh, expected_state, said) in [
+        (now - 600, Some(now + 7200), "ok", "the access token has ended 10 min ago; a refresh token renews it for"),
+        (now + 600, Some(now + 900), "warning", "the refresh token ends in 14 min"),
+        (now - 600, Some(now - 300), "failed", "the refresh token has ended 5 min ago"),
+        (now + 3600, None, "ok", "AD FS has given no refresh token"),
+        (now + 100, None, "warning", "AD FS has given no refresh token"),
+    ] {
+        put(expires, refresh);
+        let (state, reason, remedy) = token(&desk);
+        assert!(state == expected_state && reason.contains(said), "{state} {reason}");
+        assert!(state == "ok" || remedy.contains("pinwright login"), "{remedy}");
+    }
+}

@@ -6,4 +6,6 @@
 mod agent;
 mod desk;
 mod jobs;
+#[cfg(target_os = "linux")]
+mod keyring;
 mod login;

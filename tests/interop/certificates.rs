@@ -73,14 +73,14 @@ fn signs(pcscd: &Pcscd, authority: &Authority, slot: &str, id: &str, mechanism: 
     fs::write(&data, b"what is signed").unwrap();
     let sign = ["--sign", "--id", id, "-m", mechanism, "--signature-format", "openssl", "-i", &data, "-o", &signature];
     pkcs11(pcscd, &[&["--login", "--pin", PIN][..], &sign].concat()).accepted();
-    assert!(authority.verifies(slot, "data", "signature"));
+    assert!(authority.verifies(slot, mechanism, "data", "signature"));
 }
 
 #[test]
 fn the_judges_find_and_use_what_the_library_has_put_on_the_card() {
     let Some(pcscd) = Pcscd::start_or_skip(2) else { return };
     for (key_type, mechanism) in
-        [(KeyType::Rsa2048, "SHA256-RSA-PKCS"), (KeyType::P256, "ECDSA-SHA256"), (KeyType::P384, "ECDSA-SHA256")]
+        [(KeyType::Rsa2048, "SHA256-RSA-PKCS"), (KeyType::P256, "ECDSA-SHA256"), (KeyType::P384, "ECDSA-SHA384")]
     {
         let card = Vcard::piv(&pcscd, 0, &["--guid", GUID, "--lenient"]);
         let authority = Authority::new();
@@ -98,9 +98,11 @@ fn the_judges_find_and_use_what_the_library_has_put_on_the_card() {
         let yubico = Yubico::new(&pcscd, &card);
         assert!(yubico.read_certificate("9a").accepted().contains(issued.trim()));
         yubico.verify_pin(PIN).accepted();
-        let tested = yubico.test_signature("9a", PIN, &authority.path("9a.pem")).accepted();
+        let tested = yubico.test_signature("9a", PIN, &authority.path("9a.pem"), Hash::of_key(key_type)).accepted();
         assert!(tested.contains("Successful"), "{tested}");
         assert_eq!(yubico.status().guid, GUID);
+        drop(card);
+        pcscd.wait_for_card(0, false);
     }
 }
 

@@ -1,5 +1,6 @@
 //! yubico-piv-tool as a judge. It selects by the first five bytes of the AID: the card needs `--lenient`.
 
+use pinwright::card::Hash;
 use support::pcscd::Pcscd;
 use support::vcard::Vcard;
 
@@ -72,8 +73,10 @@ impl<'a> Yubico<'a> {
     }
 
     /// Has the card sign, and verifies that with a certificate.
-    pub fn test_signature(&self, slot: &str, pin: &str, certificate: &str) -> Verdict {
-        let verify = ["--action", "test-signature", "--pin", pin, "--slot", slot, "--input", certificate];
+    pub fn test_signature(&self, slot: &str, pin: &str, certificate: &str, hash: Hash) -> Verdict {
+        let hash = hash.name().replace('-', "");
+        let sign = ["--action", "test-signature", "--slot", slot, "--input", certificate, "--hash", &hash];
+        let verify = [&["--pin", pin][..], &sign].concat();
         self.run("verify-pin", &verify)
     }
 

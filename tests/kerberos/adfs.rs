@@ -176,6 +176,10 @@ fn a_no_of_adfs_is_told_by_what_to_do_for_an_agent() {
 fn faults_of_keytab_and_kdc_are_told_as_such() {
     let Some(mut place) = Place::start(Version::V2019, &site()) else { return };
     place.caller_of(CLIENT).keytab(&place.realm.path("missing")).fails().says("missing can't be read", "chmod 0600", 2);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = place.realm.configuration("silent.conf", silent.local_addr().unwrap().port(), "");
+    let caller = place.caller().variable("KRB5_CONFIG", &config.display().to_string()).key("timeout = \"1s\"");
+    caller.fails().says("no KDC has answered within 1 s", "port 88", 6);
     place.realm.stop_kdc();
     place.caller().fails().says("Kerberos does not sign the agent in to AD FS: no KDC can be reached", "port 88", 6);
     place.realm.start_kdc();

@@ -9,6 +9,7 @@ mod adfs;
 mod bed;
 mod bindings;
 mod caller;
+mod doctor;
 mod itself;
 mod jobs;
 mod kdc;

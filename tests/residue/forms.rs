@@ -38,6 +38,12 @@ pub enum Kind {
     CurrentPin,
     /// A PUK, an admin PIN or a resetting code.
     Code,
+    /// Kerberos' key for the server or the KDC.
+    #[cfg(feature = "kerberos")]
+    SessionKey,
+    /// What only the server or the KDC can read.
+    #[cfg(feature = "kerberos")]
+    Ticket,
     /// Put there to be found.
     Control,
     /// Used nowhere: what is found of it is chance.
@@ -57,6 +63,10 @@ impl Kind {
             Self::Cookie => "session cookie",
             Self::CurrentPin => "current PIN",
             Self::Code => "PUK, PW3, code",
+            #[cfg(feature = "kerberos")]
+            Self::SessionKey => "session key",
+            #[cfg(feature = "kerberos")]
+            Self::Ticket => "ticket",
             Self::Control => "control",
             Self::Decoy => "decoy",
         }

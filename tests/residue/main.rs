@@ -21,6 +21,8 @@ mod families;
 mod forms;
 mod held;
 mod journal;
+#[cfg(feature = "kerberos")]
+mod kerberos;
 mod long_lived;
 mod pinentry;
 mod process;

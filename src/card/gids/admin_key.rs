@@ -2,17 +2,22 @@
 
 use super::{Gids, commands};
 use crate::apdu::Channel;
-use crate::card::AdminKeyChange;
 use crate::card::admin_key::{authenticate, check_value};
 use crate::card::error::CardError;
 use crate::card::key_algorithm::KeyAlgorithm;
 use crate::card::proof::Family;
 use crate::card::send::send;
+use crate::card::{AdminKeyChange, AdminKeyHindrance};
 use crate::secret::AdminKey;
 
 impl AdminKeyChange for Gids {
     fn key_algorithms(&self) -> &'static [KeyAlgorithm] {
         &[KeyAlgorithm::TripleDes]
+    }
+
+    /// A GIDS card has a Triple DES key and a command that replaces it.
+    fn hindrance(&mut self, _channel: &mut Channel<'_>) -> Result<Option<AdminKeyHindrance>, CardError> {
+        Ok(None)
     }
 
     fn write_admin_key(

@@ -3,7 +3,7 @@
 use super::cardcf::Change;
 use super::keys::{certificate_file, container};
 use super::master_file::{self, Location};
-use super::tables::{put, read};
+use super::tables::{PUT_MASTER_FILE, discard, put, read};
 use super::{Gids, MASTER_FILE, compressed, read_master_file};
 use crate::apdu::Channel;
 use crate::card::Certificates;
@@ -12,16 +12,9 @@ use crate::card::key_slot::KeySlot;
 
 const OBJECT: &str = "certificate";
 const PUT_CERTIFICATE: &str = "PUT DATA certificate";
-const PUT_MASTER_FILE: &str = "PUT DATA master file";
 
 fn files(channel: &mut Channel<'_>) -> Result<Vec<u8>, CardError> {
     read_master_file(channel)?.ok_or(CardError::Incomplete { object: "file system", missing: "master file" })
-}
-
-/// Removes a data object, or empties it on a card that keeps empty ones. An object that no file names takes up room and no more.
-fn discard(channel: &mut Channel<'_>, location: Location) -> Result<(), CardError> {
-    put(channel, PUT_CERTIFICATE, location, &[])?;
-    put(channel, PUT_CERTIFICATE, location, &[])
 }
 
 impl Certificates for Gids {
@@ -52,7 +45,7 @@ impl Certificates for Gids {
         self.tables.count(channel, Change::Files)?;
         put(channel, PUT_CERTIFICATE, new, &content)?;
         put(channel, PUT_MASTER_FILE, MASTER_FILE, &master_file::with(&files, &slot.to_string(), new))?;
-        old.map_or(Ok(()), |old| discard(channel, old))
+        old.map_or(Ok(()), |old| discard(channel, PUT_CERTIFICATE, old))
     }
 
     fn remove(&mut self, channel: &mut Channel<'_>, slot: KeySlot) -> Result<(), CardError> {
@@ -62,6 +55,6 @@ impl Certificates for Gids {
         self.tables.count(channel, Change::Files)?;
         let name = slot.to_string();
         put(channel, PUT_MASTER_FILE, MASTER_FILE, &master_file::without(&files, &name))?;
-        discard(channel, location)
+        discard(channel, PUT_CERTIFICATE, location)
     }
 }

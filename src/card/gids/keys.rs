@@ -84,7 +84,7 @@ impl Gids {
 
     /// Registers the container's key, or takes it out of the tables where there is no `container`.
     fn register(
-        &self,
+        &mut self,
         channel: &mut Channel<'_>,
         tables: &mut Tables,
         index: u8,

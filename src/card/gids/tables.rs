@@ -12,6 +12,15 @@ use crate::card::send::{send, send_writing};
 /// Named by no file: its place is the same on every card.
 const KEY_MAP: Location = Location { file: 0xA000, object: 0xDF20 };
 
+/// The file of the table of containers.
+const CONTAINERS: &str = "cmapfile";
+
+/// The longest value that one command writes: tag and length of a data object have four bytes.
+const ONE_BLOCK: usize = 251;
+
+const PUT_CONTAINERS: &str = "PUT DATA cmapfile";
+pub(super) const PUT_MASTER_FILE: &str = "PUT DATA master file";
+
 /// Where the tables are that the master file names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TableLocations {
@@ -32,7 +41,7 @@ impl TableLocations {
     pub(super) fn in_master_file(table: &[u8]) -> Self {
         let generic = Self::GENERIC_PROFILE;
         Self {
-            containers: master_file::locate_in_mscp(table, "cmapfile").unwrap_or(generic.containers),
+            containers: master_file::locate_in_mscp(table, CONTAINERS).unwrap_or(generic.containers),
             freshness: master_file::locate(table, "cardcf").unwrap_or(generic.freshness),
         }
     }
@@ -42,6 +51,7 @@ impl TableLocations {
         let containers = read(channel, "GET DATA cmapfile", "cmapfile", self.containers)?.unwrap_or_default();
         let keys = read(channel, "GET DATA key map", "key map", KEY_MAP)?;
         Ok(Tables {
+            written: containers.len(),
             containers: ContainerMap::parse(&containers).ok_or(CardError::UnknownForm { object: "cmapfile" })?,
             keys: match keys.filter(|keys| !keys.is_empty()) {
                 Some(keys) => KeyMap::parse(&keys).ok_or(CardError::UnknownForm { object: "key map" })?,
@@ -51,13 +61,37 @@ impl TableLocations {
     }
 
     /// Writes both tables, first the one that the card itself goes by, then the one that shows the container to programs.
-    /// 2 commands.
-    pub(super) fn write(&self, channel: &mut Channel<'_>, tables: &mut Tables) -> Result<(), CardError> {
+    /// 2 commands, where a table fits into one; 10 where the second one does not and gets longer.
+    pub(super) fn write(&mut self, channel: &mut Channel<'_>, tables: &mut Tables) -> Result<(), CardError> {
         let count = tables.containers.count().max(tables.keys.count());
         tables.containers.extend(count);
         tables.keys.extend(count);
         put(channel, "PUT DATA key map", KEY_MAP, &tables.keys.bytes())?;
-        put(channel, "PUT DATA cmapfile", self.containers, &tables.containers.bytes())
+        let containers = tables.containers.bytes();
+        match containers.len() == tables.written || containers.len() <= ONE_BLOCK {
+            true => put(channel, PUT_CONTAINERS, self.containers, &containers)?,
+            false => self.move_containers(channel, &containers)?,
+        }
+        tables.written = containers.len();
+        Ok(())
+    }
+
+    /// Writes the longer table of containers beside the shorter one, and has the master file tell of it when it is whole: the first
+    /// block of a chain brings the new length and empties the rest, other programs' containers among it. The master file keeps its
+    /// length and changes in one number, which no block's end divides.
+    fn move_containers(&mut self, channel: &mut Channel<'_>, containers: &[u8]) -> Result<(), CardError> {
+        let files = super::read_master_file(channel)?.unwrap_or_default();
+        let file = self.containers.file;
+        let free = master_file::free_object(&files, file)
+            .filter(|_| master_file::locate_in_mscp(&files, CONTAINERS) == Some(self.containers));
+        // Of a card whose master file does not say where the table is, nobody would find it in another place.
+        let Some(object) = free else { return put(channel, PUT_CONTAINERS, self.containers, containers) };
+        let new = Location { file, object };
+        self.count(channel, Change::Files)?;
+        put(channel, PUT_CONTAINERS, new, containers)?;
+        put(channel, PUT_MASTER_FILE, super::MASTER_FILE, &master_file::with(&files, CONTAINERS, new))?;
+        let old = std::mem::replace(&mut self.containers, new);
+        discard(channel, PUT_CONTAINERS, old)
     }
 
     /// Counts a change. It is counted before it is made: whoever remembers the card as it was reads it anew, whether the change is
@@ -72,6 +106,8 @@ impl TableLocations {
 
 /// The tables of containers and keys.
 pub(super) struct Tables {
+    /// Bytes of the first one on the card.
+    written: usize,
     pub(super) containers: ContainerMap,
     pub(super) keys: KeyMap,
 }
@@ -100,4 +136,11 @@ pub(super) fn put(
     value: &[u8],
 ) -> Result<(), CardError> {
     send_writing(channel, name, &commands::put_data(location.file, location.object, value)).map(drop)
+}
+
+/// Removes a data object that no table names any more: emptied first, an empty one is removed. One that a power cut leaves takes up
+/// room and no more.
+pub(super) fn discard(channel: &mut Channel<'_>, name: &'static str, location: Location) -> Result<(), CardError> {
+    put(channel, name, location, &[])?;
+    put(channel, name, location, &[])
 }

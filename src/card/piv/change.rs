@@ -1,20 +1,37 @@
 //! A new management key and a new PUK for a PIV card.
 
 use super::{CHANGE, Piv, commands, counter, identity, pair};
-use crate::apdu::Channel;
+use crate::apdu::{Channel, tlv};
 use crate::card::admin_key::authenticate;
 use crate::card::error::CardError;
 use crate::card::key_algorithm::KeyAlgorithm;
 use crate::card::proof::Proof;
 use crate::card::send::send;
 use crate::card::step::StepCommand;
-use crate::card::{AdminKeyChange, CodeChange};
+use crate::card::{AdminKeyChange, AdminKeyHindrance, CodeChange};
 use crate::secret::{AdminKey, Code};
+
+/// Flag of the administration data: the management key is stored behind the PIN.
+const STORED: u8 = 0x02;
 
 /// For cards with Yubico's extensions: SP 800-73-4 has no command that sets the management key.
 impl AdminKeyChange for Piv {
     fn key_algorithms(&self) -> &'static [KeyAlgorithm] {
         &KeyAlgorithm::ALL
+    }
+
+    fn hindrance(&mut self, channel: &mut Channel<'_>) -> Result<Option<AdminKeyHindrance>, CardError> {
+        let algorithm = match self.algorithm {
+            Some(algorithm) => Some(algorithm),
+            None => self.metadata(channel, commands::MANAGEMENT_KEY)?.and_then(|metadata| metadata.algorithm),
+        };
+        if let Some(other) = algorithm.filter(|algorithm| *algorithm != KeyAlgorithm::TripleDes) {
+            return Ok(Some(AdminKeyHindrance::Algorithm(other)));
+        }
+        if identity::version(channel)?.is_none() {
+            return Ok(Some(AdminKeyHindrance::NoCommand));
+        }
+        Ok(is_pin_protected(channel)?.then_some(AdminKeyHindrance::PinProtected))
     }
 
     fn write_admin_key(
@@ -38,6 +55,22 @@ impl AdminKeyChange for Piv {
     fn prove_admin_key(&mut self, channel: &mut Channel<'_>, key: &AdminKey) -> Result<(), CardError> {
         authenticate(self, channel, key)
     }
+}
+
+/// Whether ykman or the YubiKey minidriver has noted that the management key is kept behind the PIN, or derived from it with a salt:
+/// `53 { 80 { 81 flags, 82 salt } }`.
+fn is_pin_protected(channel: &mut Channel<'_>) -> Result<bool, CardError> {
+    const OBJECT: &str = "administration data";
+    let response = match send(channel, "GET DATA administration data", &commands::get_data(commands::ADMINISTRATION)) {
+        Err(error) if error.is_mere_refusal() => return Ok(false),
+        result => result?,
+    };
+    let malformed = |source| CardError::Malformed { object: OBJECT, source };
+    let content = tlv::find_first(response.data(), 0x53).map_err(malformed)?.unwrap_or_default();
+    let notes = tlv::find(content, 0x80).map_err(malformed)?.unwrap_or_default();
+    let flags = tlv::find(notes, 0x81).map_err(malformed)?.unwrap_or_default();
+    let salt = tlv::find(notes, 0x82).map_err(malformed)?;
+    Ok(salt.is_some() || flags.iter().any(|flags| flags & STORED != 0))
 }
 
 impl CodeChange for Piv {

@@ -25,6 +25,8 @@ pub const MANAGEMENT_KEY: u8 = 0x9B;
 pub const CHUID: &[u8] = &[0x5F, 0xC1, 0x02];
 /// Discovery object.
 pub const DISCOVERY: &[u8] = &[0x7E];
+/// What ykman and the YubiKey minidriver note of PUK and management key (Yubico).
+pub const ADMINISTRATION: &[u8] = &[0x5F, 0xFF, 0x00];
 /// Card Capability Container.
 pub const CCC: &[u8] = &[0x5F, 0xC1, 0x07];
 

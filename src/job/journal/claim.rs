@@ -48,6 +48,14 @@ impl<'a> Claim<'a> {
         Ok(done(&self.records()?, request).cloned())
     }
 
+    /// Claims a request for this process until that claim is dropped. Whose folder it is was looked at for the card.
+    ///
+    /// # Errors
+    /// Another process has it, or the folder can't be used.
+    pub fn claim_request(&self, request: Uuid) -> Result<RequestClaim<'a>, JournalError> {
+        Ok(RequestClaim::new(self.folder, request, self.folder.lock_request(request)?))
+    }
+
     /// Writes the first entry of a job; on disk when this returns, and with it what stops programs of version 1.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::error::{JournalError, LockOf};
-use crate::os::files::{create_private_dir_all, private_options, refuse_shared_folder, sync_dir};
+use crate::os::files::{create_private_dir_all, open_regular, private_options, refuse_shared_folder, sync_dir};
 
 /// The largest record that is read: those written have some 500 bytes to some thousand.
 const RECORD_MAX: u64 = 64 * 1024;
@@ -88,9 +88,8 @@ impl Folder {
         lock(&self.0.join(format!("{card_id}.lock")), LockOf::Card(card_id))
     }
 
-    /// The request's lock.
+    /// The request's lock, in a folder that [`Folder::make_own`] has looked at.
     pub fn lock_request(&self, request: Uuid) -> Result<Lock, JournalError> {
-        self.make_own()?;
         self.make(&self.requests())?;
         lock(&self.requests().join(format!("{request}.lock")), LockOf::Request(request))
     }
@@ -162,17 +161,15 @@ pub(super) enum ReadError {
 
 /// A file's content, bounded.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
-    let io = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => ReadError::Gone,
-        _ => ReadError::Io(error),
+    // A job reads every record of its card, so each is looked up by its name once and read with room for all of it, not in pieces.
+    let file = match open_regular(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReadError::Gone),
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(ReadError::NoRecord("no file")),
+        Err(error) => return Err(ReadError::Io(error)),
     };
-    if !fs::metadata(path).map_err(io)?.is_file() {
-        // Opening a pipe might wait for ever.
-        return Err(ReadError::NoRecord("no file"));
-    }
-    // A job reads every record of its card: with room for all of it one is read at once, and not in eight pieces.
     let mut text = Vec::with_capacity(RECORD_USUAL);
-    File::open(path).map_err(io)?.take(RECORD_MAX + 1).read_to_end(&mut text).map_err(io)?;
+    file.take(RECORD_MAX + 1).read_to_end(&mut text).map_err(ReadError::Io)?;
     if text.len() as u64 > RECORD_MAX {
         return Err(ReadError::NoRecord("too large for a journal record"));
     }

@@ -38,10 +38,8 @@ pub(super) fn open(folder: &Folder, card_id: Uuid) -> Result<(), JournalError> {
         "{{\"schema\":\"pinwright.journal/2\",\"open\":true,\"card_id\":\"{card_id}\",\"note\":\"a later version of pinwright \
          works on this card, or has left it unsettled: see its own history\"}}"
     );
-    let path = folder.0.join(name(card_id));
-    let is_new = !path.exists();
-    let io = JournalError::io(&path);
-    let file = write(folder, card_id, text.into_bytes()).map_err(&io)?;
+    let io = JournalError::io(&folder.0.join(name(card_id)));
+    let (file, is_new) = write(folder, card_id, text.into_bytes()).map_err(&io)?;
     file.sync_data().map_err(&io)?;
     if is_new { sync_dir(&folder.0).map_err(&io) } else { Ok(()) }
 }
@@ -53,17 +51,19 @@ pub(super) fn close(folder: &Folder, card_id: Uuid, last: &Record) -> Result<(),
     write(folder, card_id, text).map(drop).map_err(io)
 }
 
-fn write(folder: &Folder, card_id: Uuid, mut text: Vec<u8>) -> io::Result<fs::File> {
+/// Gives the file, and whether it was not there before.
+fn write(folder: &Folder, card_id: Uuid, mut text: Vec<u8>) -> io::Result<(fs::File, bool)> {
     let path = folder.0.join(name(card_id));
-    if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+    let before = fs::metadata(&path).ok();
+    if before.as_ref().is_some_and(|found| !found.is_file()) {
         // Opening a pipe might wait for ever.
         return Err(io::Error::other("it is no regular file"));
     }
     let mut file = private_options().write(true).create(true).truncate(false).open(&path)?;
-    let before = usize::try_from(file.metadata()?.len()).unwrap_or_default();
-    text.resize(text.len().next_multiple_of(BLOCK).max(before), b' ');
+    let length = before.as_ref().map_or(0, |found| usize::try_from(found.len()).unwrap_or_default());
+    text.resize(text.len().next_multiple_of(BLOCK).max(length), b' ');
     file.write_all(&text)?;
-    Ok(file)
+    Ok((file, before.is_none()))
 }
 
 fn in_version_one(card_id: Uuid, last: &Record) -> v1::File {

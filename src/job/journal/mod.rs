@@ -82,6 +82,7 @@ impl Journal {
     /// # Errors
     /// Another process has it, or the folder can't be used.
     pub fn claim_request(&self, request: Uuid) -> Result<RequestClaim<'_>, JournalError> {
+        self.folder.make_own()?;
         Ok(RequestClaim::new(&self.folder, request, self.folder.lock_request(request)?))
     }
 

@@ -17,7 +17,7 @@ pub use self::adfs::error::AdfsError;
 pub use self::adfs::own_error::{OwnError, Showed};
 pub use self::adfs::refusal::{Refusal, RefusalKind};
 pub use self::adfs::{
-    Adfs, AdfsSettings, Authorization, Device, Listener, Page, Pages, Paging, Reply, Replying, Tokens, Transport,
+    Adfs, AdfsSettings, Authorization, Device, Listener, Page, Pages, Paging, Place, Reply, Replying, Tokens, Transport,
 };
 use self::anonymous::Anonymous;
 use self::bearer::Bearer;
@@ -175,6 +175,17 @@ impl Auth {
             Self::Adfs(adfs) => adfs.keytab(),
             #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.keytab(),
+        }
+    }
+
+    /// Kerberos, where it has a part in it: at the server or at AD FS.
+    #[cfg(feature = "kerberos")]
+    #[must_use]
+    pub fn kerberos(&self) -> Option<&Negotiate> {
+        match self {
+            Self::None | Self::Bearer(_) => None,
+            Self::Adfs(adfs) => adfs.kerberos(),
+            Self::Negotiate(negotiate) => Some(negotiate),
         }
     }
 

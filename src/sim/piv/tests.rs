@@ -131,3 +131,87 @@ fn with_yubicos_extensions_it_knows_extended_length() {
         assert_eq!(send(&mut card, odd), "6700", "{odd}");
     }
 }
+
+const CHALLENGE: &str = "0087039B047C02810000";
+const VERIFY: &str = "0020008008313233343536FFFF";
+
+fn become_administrator(card: &mut PivCard) {
+    let challenge = send(card, CHALLENGE);
+    let block = hex::decode(&challenge[8..24]).unwrap().try_into().unwrap();
+    let answer = tdes::encrypt_block(&PivSettings::default().management_key, block);
+    assert_eq!(send(card, &format!("0087039B0C7C0A8208{}", hex::encode(answer))), "9000");
+}
+
+#[test]
+fn keys_are_made_by_the_administrator_and_used_by_the_user() {
+    let mut card = selected(PivSettings { yubico: true, ..PivSettings::default() });
+    let generate = "0047009A05AC0380011100";
+    let sign = format!("0087119A267C2482008120{}00", "5A".repeat(32));
+    assert_eq!(send(&mut card, generate), "6982");
+    assert_eq!(send(&mut card, VERIFY), "9000");
+    assert_eq!((send(&mut card, generate), send(&mut card, &sign)), ("6982".to_owned(), "6A88".to_owned()));
+    assert_eq!(send(&mut card, "00F7009A00"), "6A88");
+    become_administrator(&mut card);
+    // No such slot, mechanism or template.
+    for (command, word) in [
+        ("0047009905AC0380011100", "6A86"),
+        ("0047019A05AC0380011100", "6A86"),
+        ("0047009A05AC0380010500", "6A80"),
+        ("0047009A05AD0380011100", "6A80"),
+        ("0047009A03AC018000", "6A80"),
+    ] {
+        assert_eq!(send(&mut card, command), word, "{command}");
+    }
+    let made = send(&mut card, generate);
+    assert!(made.starts_with("7F4943864104") && made.ends_with("9000"), "{made}");
+    let metadata = send(&mut card, "00F7009A00");
+    assert!(metadata.starts_with("010111020202010301010443864104") && metadata.contains(&made[12..140]), "{metadata}");
+    let signature = send(&mut card, &sign);
+    assert!(signature.starts_with("7C") && signature.ends_with("9000"), "{signature}");
+    // Another mechanism, another length, another template.
+    for command in [
+        sign.replace("008711", "008714"),
+        "0087119A067C0482008100".to_owned(),
+        format!("0087119A257C2382008 11F{}00", "5A".repeat(31)).replace(' ', ""),
+    ] {
+        assert!(["6A86", "6A80", "6700"].contains(&send(&mut card, &command).as_str()), "{command}");
+    }
+    assert_eq!(send(&mut card, "0020FF80"), "9000");
+    assert_eq!(send(&mut card, &sign), "6982");
+    card.reset();
+    assert!(send(&mut card, "00A4040009A0000003080000100000").ends_with("9000"));
+    assert_eq!(send(&mut card, generate), "6982", "a reset ends the administrator's state");
+    assert!(card.has_key(0x9A) && !card.has_key(0x9C));
+}
+
+#[test]
+fn objects_are_written_in_blocks_and_removed_by_an_empty_one() {
+    let mut card = selected(PivSettings { object_max: 400, ..PivSettings::default() });
+    let get = "00CB3FFF055C035FC10500";
+    let first = format!("10DB3FFFFF5C035FC1055382010D{}", "30".repeat(246));
+    let last = format!("00DB3FFF17{}", "31".repeat(23));
+    assert_eq!((send(&mut card, &first), send(&mut card, &last)), ("9000".to_owned(), "6982".to_owned()));
+    become_administrator(&mut card);
+    // A chain that another command ends is forgotten.
+    assert_eq!(send(&mut card, &first), "9000");
+    assert_eq!((send(&mut card, get), send(&mut card, &last)), ("6A82".to_owned(), "6A80".to_owned()));
+    assert_eq!((send(&mut card, &first), send(&mut card, &last)), ("9000".to_owned(), "9000".to_owned()));
+    let read = send(&mut card, get);
+    assert!(read.starts_with("5382010D30") && read.ends_with("6111"), "{read}");
+    assert_eq!(send(&mut card, "00C0000011"), format!("{}9000", "31".repeat(17)));
+    assert_eq!(card.object(&[0x5F, 0xC1, 0x05]).unwrap().len(), 273);
+    for (command, word) in [
+        ("00DB3FFE075C035FC1055300", "6A86"),
+        ("00DB3FFF055C035FC105", "6A80"),
+        ("00DB3FFF055C017E5300", "6A80"),
+        ("10470099055C035FC105", "6884"),
+    ] {
+        assert_eq!(send(&mut card, command), word, "{command}");
+    }
+    // One that is too long is not written.
+    let long = format!("10DB3FFFFF5C035FC105538201A0{}", "30".repeat(246));
+    let rest = format!("00DB3FFFAA{}", "31".repeat(170));
+    assert_eq!((send(&mut card, &long), send(&mut card, &rest)), ("9000".to_owned(), "6A84".to_owned()));
+    assert_eq!(send(&mut card, "00DB3FFF075C035FC1055300"), "9000");
+    assert_eq!(send(&mut card, get), "6A82");
+}

@@ -41,6 +41,8 @@ pub struct State {
     pub lifetime: u64,
     /// An answer to a refresh has a new refresh token, and the old one is good no more.
     pub rotates: bool,
+    /// So many characters more has each access token.
+    pub padding: usize,
     /// No refresh token at all.
     pub no_refresh: bool,
     /// What the token endpoint answers instead: status and body.
@@ -87,6 +89,7 @@ impl Sts {
             version,
             lifetime: 3600,
             rotates: false,
+            padding: 0,
             no_refresh: false,
             instead: None,
             pending: 0,
@@ -264,7 +267,7 @@ fn issue(state: &mut State, with_refresh: bool, on_issue: &OnIssue) -> Reply {
     state.issued += 1;
     let number = state.issued;
     let claims = URL_SAFE_NO_PAD.encode("{\"upn\":\"alice@contoso.com\"}");
-    let access = format!("head.{claims}.signature-{number}");
+    let access = format!("head.{claims}.signature-{number}{}", "x".repeat(state.padding));
     let mut body =
         format!("{{\"access_token\":\"{access}\",\"token_type\":\"bearer\",\"expires_in\":{}", state.lifetime);
     if with_refresh && !state.no_refresh {

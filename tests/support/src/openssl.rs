@@ -51,10 +51,12 @@ impl Authority {
         fs::read(der).expect("it was issued")
     }
 
-    /// Whether a file holds a signature over another one with SHA-256, by the public key of a certificate that was issued.
-    pub fn verifies(&self, name: &str, data: &str, signature: &str) -> bool {
+    /// Whether a file holds a signature over another one by this PKCS#11 mechanism, with the public key of a certificate that was
+    /// issued.
+    pub fn verifies(&self, name: &str, mechanism: &str, data: &str, signature: &str) -> bool {
+        let hash = if mechanism.contains("SHA384") { "-sha384" } else { "-sha256" };
         let [public, data, signature] = [&format!("{name}.pub"), data, signature].map(|name| self.path(name));
-        run(&["dgst", "-sha256", "-verify", &public, "-signature", &signature, &data]).0
+        run(&["dgst", hash, "-verify", &public, "-signature", &signature, &data]).0
     }
 }
 

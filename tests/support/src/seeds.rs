@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use pinwright::apdu::tlv;
 use pinwright::fuzzing::{Call, dialogue};
 use pinwright::reader::fixture::Fixture;
 
@@ -13,8 +14,8 @@ pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     let mut seeds: Vec<_> = match target {
         "tlv" => recordings().flat_map(|(name, fixture)| numbered(&name, objects(&fixture))).collect(),
         "channel" => recordings().flat_map(|(name, fixture)| numbered(&name, exchanges(&fixture))).collect(),
-        "gids" => sessions("apdu/gids", Call::Pin as u8),
-        "piv" => sessions("apdu/piv", Call::Pin as u8),
+        "gids" => [sessions("apdu/gids", Call::Pin as u8), contents("apdu/gids")].concat(),
+        "piv" => [sessions("apdu/piv", Call::Pin as u8), contents("apdu/piv")].concat(),
         "openpgp" => sessions("apdu/openpgp", Call::Pin as u8),
         "iso7816" => sessions("apdu/iso7816", Call::Pin as u8),
         "fixture" => files("apdu", "apdu"),
@@ -72,6 +73,29 @@ fn sessions(folder: &str, last: u8) -> Vec<(String, Vec<u8>)> {
                 ));
             }
         }
+    }
+    seeds
+}
+
+/// Whole answers, put together of their pieces, and what the data objects in them hold: tables, certificates, public keys.
+fn contents(folder: &str) -> Vec<(String, Vec<u8>)> {
+    let mut seeds = Vec::new();
+    for (name, fixture) in recordings().filter(|(name, _)| name.starts_with(folder)) {
+        let mut whole = Vec::new();
+        let mut inputs = Vec::new();
+        for answer in answers(&fixture).into_iter().filter(|answer| answer.len() >= 2) {
+            let (data, status) = answer.split_at(answer.len() - 2);
+            whole.extend_from_slice(data);
+            if status[0] == 0x61 {
+                continue;
+            }
+            let values = tlv::parse(&whole).unwrap_or_default();
+            inputs.extend(values.iter().map(|object| object.value.to_vec()));
+            inputs.push(std::mem::take(&mut whole));
+        }
+        inputs.sort();
+        inputs.dedup();
+        seeds.extend(numbered(&format!("{name}-content"), inputs));
     }
     seeds
 }

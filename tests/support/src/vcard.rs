@@ -9,6 +9,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::pcscd::Pcscd;
 use crate::repository;
@@ -29,6 +30,9 @@ pub struct Exchange {
     /// Data and status word.
     pub response: Vec<u8>,
 }
+
+/// How long a reset may be on its way to the card.
+const RESET: Duration = Duration::from_secs(5);
 
 const VERIFY: u8 = 0x20;
 const CHANGE_REFERENCE_DATA: u8 = 0x24;
@@ -114,9 +118,15 @@ impl Vcard {
         exchanges
     }
 
-    /// Whether the last thing that happened to the card is a reset or a loss of power.
+    /// Whether the last thing that happened to the card is a reset or a loss of power. The driver tells the card of it and waits for no
+    /// answer, so that it may come a moment after whoever asked for it has gone on.
     pub fn was_reset(&self) -> bool {
-        self.log().lines().last().is_some_and(|line| line.starts_with("# "))
+        let deadline = Instant::now() + RESET;
+        let is_last = || self.log().lines().last().is_some_and(|line| line.starts_with("# "));
+        while !is_last() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(5));
+        }
+        is_last()
     }
 
     fn log(&self) -> String {

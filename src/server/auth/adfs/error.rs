@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::own_error::OwnError;
 use super::refusal::{Refusal, RefusalKind};
 use crate::operation::Operation;
+use crate::os::keyring::KeyringError;
 use crate::server::auth::secret_file::SecretFileError;
 
 /// Why there is no token of AD FS.
@@ -19,6 +20,12 @@ pub enum AdfsError {
         /// Where it would be.
         path: PathBuf,
     },
+    /// No token is kept in the keyring.
+    #[error("nobody is signed in: the keyring has no sign-in for this AD FS, or is locked")]
+    NotInKeyring,
+    /// The keyring.
+    #[error("the keyring can't be used")]
+    Keyring(#[from] KeyringError),
     /// The token is another sign-in's.
     #[error("the sign-in in {} is for another AD FS, client or resource than the configured one", .path.display())]
     OtherSignIn {
@@ -121,7 +128,16 @@ impl AdfsError {
     pub fn remedy(&self) -> String {
         let login = Operation::Login;
         match self {
-            Self::NotSignedIn { .. } | Self::NoRefreshToken | Self::OtherSignIn { .. } => {
+            Self::Keyring(KeyringError::NoProgram(_)) => {
+                "install `secret-tool` (Debian: libsecret-tools, Fedora: libsecret), or set `server.adfs_token_store` to \"file\"".to_owned()
+            }
+            Self::Keyring(KeyringError::TooLong) => "set `server.adfs_token_store` to \"file\"".to_owned(),
+            Self::Keyring(KeyringError::Refused(_) | KeyringError::Silent | KeyringError::NotKept) => {
+                "unlock the keyring of this session (GNOME Keyring, KWallet, KeePassXC); without a session of a desktop set \
+                 `server.adfs_token_store` to \"file\""
+                    .to_owned()
+            }
+            Self::NotInKeyring | Self::NotSignedIn { .. } | Self::NoRefreshToken | Self::OtherSignIn { .. } => {
                 format!("sign in with `{login}`")
             }
             Self::NobodyCame { .. } | Self::WrongState => {
@@ -165,6 +181,7 @@ impl AdfsError {
         match self {
             Self::Own(error) => error.is_of_configuration(),
             Self::File { .. }
+            | Self::Keyring(_)
             | Self::TokenFile(_)
             | Self::NotASignIn { .. }
             | Self::PortTaken { .. }

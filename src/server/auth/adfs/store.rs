@@ -1,4 +1,5 @@
-//! The file that a sign-in is kept in: for this user alone, replaced as a whole, and renewed by one process at a time.
+//! Where a sign-in is kept, a file of this user alone or the keyring of the session: replaced as a whole, and renewed by one process at a
+//! time.
 
 use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -8,6 +9,7 @@ use std::time::Duration;
 use super::error::AdfsError;
 use super::tokens::{MOST, Purpose, Tokens};
 use crate::os::files::{create_private_dir_all, private_options, refuse_shared_folder, sync_dir};
+use crate::os::keyring::{self, Entry};
 use crate::secret::SecretBytes;
 use crate::server::auth::secret_file::{self, Others, SecretFileError};
 
@@ -17,8 +19,19 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Where a sign-in is kept, and what it has to be for.
 #[derive(Debug, Clone)]
 pub(super) struct Store {
+    /// The file. For the keyring only the lock lies beside it.
     pub path: PathBuf,
+    pub place: Place,
     pub purpose: Purpose,
+}
+
+/// Where a person's sign-in at AD FS is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In a file, mode 0600.
+    File,
+    /// In the keyring of the person's session.
+    Keyring,
 }
 
 /// Nobody else renews or removes the sign-in while this is held.
@@ -35,8 +48,40 @@ impl Store {
         SecretFileError::Exposed { path: self.path.clone(), source }.into()
     }
 
+    fn entry(&self) -> Entry {
+        let Purpose { authority, client_id, resource } = &self.purpose;
+        let attributes = [("authority", authority), ("client", client_id), ("resource", resource)];
+        let attributes = attributes.map(|(name, value)| (name, value.clone()));
+        let attributes = [("application", "pinwright".to_owned())].into_iter().chain(attributes).collect();
+        Entry { label: "pinwright: sign-in at AD FS", attributes }
+    }
+
     /// The sign-in as it is now.
     pub fn read(&self) -> Result<Tokens, AdfsError> {
+        match self.place {
+            Place::File => self.read_file(),
+            Place::Keyring => {
+                let found = keyring::read(&self.entry())?.and_then(|text| Tokens::of_file(text.expose()));
+                let (_, tokens) =
+                    found.filter(|(purpose, _)| *purpose == self.purpose).ok_or(AdfsError::NotInKeyring)?;
+                Ok(tokens)
+            }
+        }
+    }
+
+    /// The same on a thread that may wait, where somebody may have to unlock a keyring.
+    pub async fn read_soon(&self) -> Result<Tokens, AdfsError> {
+        match self.place {
+            Place::File => self.read_file(),
+            Place::Keyring => {
+                let store = self.clone();
+                let read = tokio::task::spawn_blocking(move || store.read()).await;
+                read.map_err(|error| AdfsError::System(error.into()))?
+            }
+        }
+    }
+
+    fn read_file(&self) -> Result<Tokens, AdfsError> {
         let mut file = secret_file::open(&self.path, Others::MayNothing).map_err(|error| match error {
             SecretFileError::Unreadable { source, .. } if source.kind() == ErrorKind::NotFound => {
                 AdfsError::NotSignedIn { path: self.path.clone() }
@@ -66,6 +111,9 @@ impl Store {
     /// Puts a sign-in in the place of the one before: after a power cut it is the one or the other.
     pub fn write(&self, tokens: &Tokens) -> Result<(), AdfsError> {
         let text = tokens.to_file(&self.purpose).ok_or_else(|| self.failed(ErrorKind::FileTooLarge.into()))?;
+        if self.place == Place::Keyring {
+            return Ok(keyring::write(&self.entry(), &text)?);
+        }
         let folder = self.folder()?;
         let new = self.beside("new");
         // Left by a process that was ended meanwhile; only who holds the lock is here.
@@ -85,6 +133,9 @@ impl Store {
 
     /// Removes the sign-in; whether there was one.
     pub fn remove(&self) -> Result<bool, AdfsError> {
+        if self.place == Place::Keyring {
+            return Ok(keyring::remove(&self.entry())?);
+        }
         match std::fs::remove_file(&self.path) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),

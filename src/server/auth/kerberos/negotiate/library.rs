@@ -1,6 +1,6 @@
 //! Kerberos by the system's own library.
 
-use cross_krb5::{ClientCtx, InitiateFlags, PendingClientCtx, Step};
+use cross_krb5::{ClientCtx, InitiateFlags, K5Ctx as _, PendingClientCtx, Step};
 
 use super::mechanism::{Context, Mechanism, Progress, Request};
 use crate::foreign_text::escaped;
@@ -30,7 +30,7 @@ struct Pending(PendingClientCtx);
 impl Context for Pending {
     fn step(self: Box<Self>, token: &[u8]) -> Result<Progress, LibraryError> {
         match self.0.step(token).map_err(|error| text(&error))? {
-            Step::Finished(_) => Ok(Progress::Done),
+            Step::Finished((mut context, _)) => Ok(Progress::Done(context.ttl().ok())),
             Step::Continue(_) => Ok(Progress::Unfinished),
         }
     }

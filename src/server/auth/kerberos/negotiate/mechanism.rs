@@ -1,6 +1,7 @@
 //! What the sign-in needs of a Kerberos library: two calls, both of which may wait for the network.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::secret::SecretBytes;
 use crate::server::auth::kerberos::error::LibraryError;
@@ -36,8 +37,8 @@ pub(super) trait Context: Send {
 /// Where an exchange stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// Both sides have proved who they are.
-    Done,
+    /// Both sides have proved who they are; how long the ticket for the server still is valid, where that is known.
+    Done(Option<Duration>),
     /// The library wants to send more.
     Unfinished,
 }

@@ -11,7 +11,7 @@ mod reasons;
 mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,6 +21,7 @@ use self::library::Kerberos;
 use self::mechanism::{Context, Mechanism, Progress, Request};
 use super::error::{KerberosError, LibraryError, Sought};
 use super::keytab;
+use crate::os::tickets::{self, Tickets};
 use crate::secret::SecretBytes;
 use crate::server::auth::challenge::{Challenge, negotiate_token};
 use crate::server::auth::sign_in::{Awaited, Next, SignIn, SignInError, Stop};
@@ -50,6 +51,8 @@ pub struct Negotiate {
     keytab: Option<TokenSource>,
     mechanism: Arc<dyn Mechanism>,
     learned: Arc<Mutex<Option<Learned>>>,
+    /// The end of the ticket for the server that has signed us in.
+    ticket: Arc<Mutex<Option<SystemTime>>>,
 }
 
 /// What the server's first 401 has told.
@@ -65,16 +68,43 @@ impl Negotiate {
     pub fn new(service: &str, principal: Option<String>, bindings: ChannelBindings) -> Self {
         // With an empty realm the library finds the realm by the host's name; without the @ it would take the default one.
         let service = if service.contains('@') { service.to_owned() } else { format!("{service}@") };
-        Self { service, principal, bindings, keytab: None, mechanism: Arc::new(Kerberos), learned: Arc::default() }
+        Self {
+            service,
+            principal,
+            bindings,
+            keytab: None,
+            mechanism: Arc::new(Kerberos),
+            learned: Arc::default(),
+            ticket: Arc::default(),
+        }
     }
 
     pub(in crate::server::auth) fn with_keytab(self, keytab: TokenSource, principal: Option<&str>) -> Self {
         let principal = principal.map(str::to_owned);
-        Self { keytab: Some(keytab), principal, learned: Arc::default(), ..self }
+        Self { keytab: Some(keytab), principal, learned: Arc::default(), ticket: Arc::default(), ..self }
     }
 
-    pub(in crate::server::auth) fn keytab(&self) -> Option<&TokenSource> {
+    /// The keytab, where it is one that signs in.
+    #[must_use]
+    pub fn keytab(&self) -> Option<&TokenSource> {
         self.keytab.as_ref()
+    }
+
+    /// Until when the ticket for the server is valid; `None` before one has signed us in.
+    #[must_use]
+    pub fn ticket_until(&self) -> Option<SystemTime> {
+        *self.ticket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whose tickets there are to sign in with, and how long they last. With a keytab and without a ticket a KDC is asked, which may
+    /// take half a minute: it is for a thread that may wait.
+    ///
+    /// # Errors
+    /// There is nothing to sign in with, or no KDC gives a ticket for it.
+    pub fn tickets(&self) -> Result<Tickets, KerberosError> {
+        self.look_at_keytab()?;
+        let found = tickets::look(self.principal.as_deref());
+        found.map_err(|error| reasons::of_tickets(LibraryError(error.0), self.sought()))
     }
 
     pub(in crate::server::auth) fn is_prepared(&self) -> bool {
@@ -116,7 +146,8 @@ impl Negotiate {
     }
 
     /// The server's principal without an empty realm.
-    fn service_told(&self) -> &str {
+    #[must_use]
+    pub fn service_told(&self) -> &str {
         self.service.trim_end_matches('@')
     }
 
@@ -219,7 +250,7 @@ impl Negotiating {
         match &challenge.token {
             // The server's reason is in its token, and only the library can read it.
             Some(token) => match self.step(context, token.clone(), reasons::of_refusal).await? {
-                Progress::Done => Ok(Next::Stop(Stop::UserRefused)),
+                Progress::Done(_) => Ok(Next::Stop(Stop::UserRefused)),
                 Progress::Unfinished => Err(KerberosError::Unfinished.into()),
             },
             // The certificate was replaced, or another server of several has answered.
@@ -237,7 +268,11 @@ impl Negotiating {
         };
         match negotiate_token(headers) {
             Some(token) => match self.step(context, token, reasons::of_proof).await? {
-                Progress::Done => Ok(()),
+                Progress::Done(left) => {
+                    let until = left.and_then(|left| SystemTime::now().checked_add(left));
+                    *self.settings.ticket.lock().unwrap_or_else(PoisonError::into_inner) = until;
+                    Ok(())
+                }
                 Progress::Unfinished => Err(KerberosError::Unfinished.into()),
             },
             None if is_success => {

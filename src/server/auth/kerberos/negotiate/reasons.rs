@@ -51,6 +51,18 @@ pub(super) fn of_library(source: LibraryError, sought: Sought) -> KerberosError 
     KerberosError::Failed { reason, sought, source }
 }
 
+/// What the library says of tickets that it was only asked about, where it has none.
+const NONE_HERE: &str = "No credentials were supplied";
+
+/// There are no tickets, or none for the keytab. Only without a keytab no KDC has a part in that.
+pub(super) fn of_tickets(source: LibraryError, sought: Sought) -> KerberosError {
+    let reason = match among(&OF_LIBRARY, &source) {
+        Reason::Other if sought.keytab.is_none() && source.0.contains(NONE_HERE) => Reason::NoTicket,
+        reason => reason,
+    };
+    KerberosError::Failed { reason, sought, source }
+}
+
 /// The server has refused with a token.
 pub(super) fn of_refusal(source: LibraryError, sought: Sought) -> KerberosError {
     let reason = among(&OF_REFUSAL, &source);

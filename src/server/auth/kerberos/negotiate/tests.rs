@@ -35,7 +35,7 @@ impl Mechanism for Scripted {
         }
         let mut begun = self.begun.lock().unwrap();
         begun.push(request.bindings.clone());
-        let stepped = self.steps.lock().unwrap().pop_front().unwrap_or(Ok(Progress::Done));
+        let stepped = self.steps.lock().unwrap().pop_front().unwrap_or(Ok(Progress::Done(None)));
         let token = format!("token {}", begun.len());
         Ok((Box::new(ScriptedContext(stepped)), SecretBytes::copy_of(token.as_bytes())))
     }
@@ -151,17 +151,17 @@ fn bindings_that_are_off_bind_to_nothing() {
 #[test]
 fn a_success_needs_the_servers_proof_and_a_failure_does_not() {
     for (values, stepped, is_success, expected) in [
-        (PROOF, Ok(Progress::Done), true, None),
-        (PROOF, Ok(Progress::Done), false, None),
-        (&[][..], Ok(Progress::Done), false, None),
-        (&[], Ok(Progress::Done), true, Some("without a token")),
-        (&["Negotiate"], Ok(Progress::Done), true, Some("without a token")),
-        (&["Basic realm=\"x\""], Ok(Progress::Done), true, Some("without a token")),
+        (PROOF, Ok(Progress::Done(None)), true, None),
+        (PROOF, Ok(Progress::Done(None)), false, None),
+        (&[][..], Ok(Progress::Done(None)), false, None),
+        (&[], Ok(Progress::Done(None)), true, Some("without a token")),
+        (&["Negotiate"], Ok(Progress::Done(None)), true, Some("without a token")),
+        (&["Basic realm=\"x\""], Ok(Progress::Done(None)), true, Some("without a token")),
         // Whatever its status, a proof that is wrong is somebody else's.
         (PROOF, Err("Message stream modified"), true, Some("has not proved that it is HTTP/cm.contoso.com")),
         (PROOF, Err("Message stream modified"), false, Some("has not proved")),
         (PROOF, Ok(Progress::Unfinished), true, Some("more rounds")),
-        (&["Negotiate TlRMTVNTUAACAAAA"], Ok(Progress::Done), true, Some("NTLM")),
+        (&["Negotiate TlRMTVNTUAACAAAA"], Ok(Progress::Done(None)), true, Some("NTLM")),
     ] {
         let (settings, _) = settings(script(&[stepped]));
         block_on(async {
@@ -204,10 +204,10 @@ fn what_a_401_after_a_token_means() {
         (next, begun)
     };
     // No token, the same certificate: it is not tried again.
-    let (next, begun) = refused(Ok(Progress::Done), challenge(NEGOTIATE, b"one"));
+    let (next, begun) = refused(Ok(Progress::Done(None)), challenge(NEGOTIATE, b"one"));
     assert_eq!((shown(next), begun), (Err(Stop::TicketRefused), 1));
     // Another certificate: once more, bound to that.
-    let (next, begun) = refused(Ok(Progress::Done), challenge(NEGOTIATE, b"two"));
+    let (next, begun) = refused(Ok(Progress::Done(None)), challenge(NEGOTIATE, b"two"));
     assert_eq!((shown(next), begun), (Ok(token("token 2")), 2));
     // The server's own reason, by the library.
     for (text, reason) in [
@@ -224,11 +224,11 @@ fn what_a_401_after_a_token_means() {
         assert!(source == text && !error.remedy().is_empty() && begun == 1, "{error}");
     }
     // It has proved who it is, and refuses.
-    let (next, _) = refused(Ok(Progress::Done), challenge(PROOF, b"one"));
+    let (next, _) = refused(Ok(Progress::Done(None)), challenge(PROOF, b"one"));
     assert_eq!(shown(next), Err(Stop::UserRefused));
     // SPNEGO with NTLM chosen, and raw NTLM.
     for ntlm in ["Negotiate oRUwE6ADCgEBoQwGCisGAQQBgjcCAgo=", "Negotiate TlRMTVNTUAACAAAA"] {
-        let (next, _) = refused(Ok(Progress::Done), challenge(&[ntlm], b"one"));
+        let (next, _) = refused(Ok(Progress::Done(None)), challenge(&[ntlm], b"one"));
         let error = kerberos(next);
         assert!(matches!(error, KerberosError::Ntlm) && error.remedy().contains("setspn"), "{error:?}");
     }
