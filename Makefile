@@ -30,7 +30,7 @@ help:
 	@echo 'make demo     set the PIN of a virtual card, with a server stand-in: no card and no server needed'
 	@echo 'make test     all tests, also those against a real pcscd with virtual readers'
 	@echo 'make compare  the command-line cases at an older revision and here: OLD=REVISION; outputs, APDUs and calls must be equal'
-	@echo 'make compare-builds  a job of another build and of this one in turns: OLD=/path/to/pinwright; fails where its own time has grown'
+	@echo 'make compare-builds  a job of another build and of this one in turns: OLD=/path/to/pinwright; fails where it takes longer'
 	@echo 'make interop  only the tests with independent cards and clients: PIV and OpenPGP, OpenSC, Yubico, GnuPG'
 	@echo 'make soak     the agent through 1,008 insertions and 216 yanked cards, some minutes'
 	@echo 'make lint     format, clippy, documentation, licences and sources of crates, with warnings as errors'

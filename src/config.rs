@@ -35,6 +35,7 @@ use crate::job::journal::Journal;
 use crate::job::secrets::Need;
 use crate::os::files::configuration_folder;
 use crate::provision::Rules;
+use crate::server::DataForm;
 
 /// Everything that the program was told.
 #[derive(Debug, Clone)]
@@ -43,6 +44,8 @@ pub struct Config {
     pub server: Option<crate::server::Settings>,
     /// How the PIN step decides.
     pub rules: Rules,
+    /// In which form the server takes the data that a request collects.
+    pub data_form: DataForm,
     /// What is known of cards.
     pub families: Families,
     /// Where secrets of the authorities come from.
@@ -173,6 +176,7 @@ impl Config {
         Ok(Self {
             server: self::server::settings(&raw.server, &raw.agent, environment)?,
             rules: rules(&raw)?,
+            data_form: raw.server.data_collection,
             sources: sources(&raw.card)?,
             families: Families {
                 gids_limits: raw.card.gids_limits()?,

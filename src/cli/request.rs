@@ -94,7 +94,7 @@ pub fn run(
         match command {
             RequestCommand::List(args) => list::list(&server, args, json, context),
             RequestCommand::Show { request } => list::show(&server, *request, json, context),
-            RequestCommand::Create(args) => create::run(&server, args, json, context),
+            RequestCommand::Create(args) => create::run(&server, config, args, json, context),
             RequestCommand::Cancel(args) => end::run(&server, config, args, GivingUp::Cancel, json, context),
             RequestCommand::Abandon(args) => end::run(&server, config, args, GivingUp::Abandon, json, context),
         }

@@ -1,6 +1,5 @@
 //! `pinwright whoami`: who the server will take us for, as far as it can be known without asking it.
 
-use std::path::Path;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -35,7 +34,7 @@ impl SignInObject {
             access_token_expires: told(tokens.expires()),
             refresh_token: tokens.is_renewable(),
             refresh_token_expires: tokens.refresh_expires().map(told),
-            token_file: adfs.token_file().unwrap_or(Path::new("")).display().to_string(),
+            token_file: adfs.token_file().map(|file| file.display().to_string()).unwrap_or_default(),
             token_store: match adfs.token_place() {
                 Some(Place::File) => "file",
                 Some(Place::Keyring) => "keyring",

@@ -46,6 +46,7 @@ const KEYS: [(&str, &str, Kind); 67] = [
     ("server", "adfs_token_file", Kind::Text),
     ("server", "adfs_token_store", Kind::Text),
     ("server", "pin_route", Kind::Text),
+    ("server", "data_collection", Kind::Text),
     ("server", "timeout", Kind::Text),
     ("server", "http_version", Kind::Text),
     ("server", "proxy", Kind::Text),

@@ -15,6 +15,7 @@ use crate::job::authority::Authority;
 use crate::job::issuer::PinMaker;
 use crate::provision::{AdminKeyRule, PinRouteRule};
 use crate::secret::Pin;
+use crate::server::DataForm;
 
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -49,6 +50,7 @@ pub(super) struct Server {
     pub adfs_token_store: TokenStore,
     pub pin_route: PinRouteRule,
     pub user_pin_options: BTreeMap<String, PinMaker>,
+    pub data_collection: DataForm,
     pub timeout: String,
     pub http_version: HttpVersion,
     pub proxy: Option<String>,
@@ -80,6 +82,7 @@ impl Default for Server {
             adfs_token_store: TokenStore::File,
             pin_route: PinRouteRule::Auto,
             user_pin_options: BTreeMap::new(),
+            data_collection: DataForm::Text,
             timeout: "10s".to_owned(),
             http_version: HttpVersion::Auto,
             proxy: None,

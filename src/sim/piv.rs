@@ -9,6 +9,7 @@ mod objects;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod transport;
 
 use self::keys::Stored;
 use self::objects::{chuid, discovery, halves, is_pin, padded, tagged};
@@ -32,9 +33,6 @@ const TRIPLE_DES: u8 = 0x03;
 
 /// Bytes of a PIN or PUK on the wire.
 const BLOCK: usize = 8;
-
-/// The most data of a command in blocks.
-const CHAIN_MAX: usize = 8192;
 
 /// What a reset or a new selection wipes.
 #[derive(Default)]
@@ -171,48 +169,6 @@ impl PivCard {
             Ok(data) => self.give(data, command.le),
             Err(word) => sw::answer(Vec::new(), word),
         }
-    }
-
-    /// Sends what Le allows, 256 bytes without one, and keeps the rest (`61xx`).
-    fn give(&mut self, mut data: Vec<u8>, le: Option<usize>) -> Vec<u8> {
-        let allowed = le.unwrap_or(256);
-        if data.len() <= allowed {
-            return sw::answer(data, sw::OK);
-        }
-        self.session.pending = data.split_off(allowed);
-        sw::answer(data, sw::more(self.session.pending.len()))
-    }
-
-    /// Puts a command in blocks together (part 2 §3.1: PUT DATA, GENERAL AUTHENTICATE). Another command ends it, and the rest of an
-    /// answer that was not fetched.
-    fn collect(&mut self, command: &Command) -> Outcome {
-        if command.cla & !0x10 != 0x00 {
-            return Err(sw::WRONG_CLA);
-        }
-        let chain = self.session.chain.take();
-        let pending = std::mem::take(&mut self.session.pending);
-        if command.ins == 0xC0 {
-            return if command.p1p2() == 0 { Ok(pending) } else { Err(sw::WRONG_P1P2) };
-        }
-        let so_far = match chain {
-            Some((ins, p1p2, data)) if (ins, p1p2) == (command.ins, command.p1p2()) => data,
-            _ => Vec::new(),
-        };
-        let data = [so_far, command.data.to_vec()].concat();
-        if data.len() > CHAIN_MAX {
-            return Err(sw::WRONG_LENGTH);
-        }
-        if !command.chained() {
-            return self.dispatch(&Command { data: &data, ..*command });
-        }
-        if !matches!(command.ins, 0xDB | 0x87) {
-            return Err(sw::CHAINING);
-        }
-        if !self.session.selected {
-            return Err(sw::NOT_ALLOWED);
-        }
-        self.session.chain = Some((command.ins, command.p1p2(), data));
-        Ok(Vec::new())
     }
 
     fn dispatch(&mut self, command: &Command) -> Outcome {

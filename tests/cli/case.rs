@@ -11,7 +11,7 @@ use pinwright::reader::Readers;
 use pinwright::sim::gids::GidsSettings;
 use pinwright::sim::reader::VirtualReaders;
 use pinwright::sim::server::{
-    Endpoint, Fault, FaultKind, Pattern, PinMaker, RequestStatus, Settings, StandIn, TlsKind,
+    DataForm, Endpoint, Fault, FaultKind, Pattern, PinMaker, RequestStatus, Settings, StandIn, TlsKind,
 };
 use serde::Deserialize;
 use uuid::Uuid;
@@ -80,6 +80,9 @@ struct ServerSpec {
     /// What the template collects.
     #[serde(default)]
     data_items: Vec<String>,
+    /// Collected data is taken as an array.
+    #[serde(default)]
+    data_as_array: bool,
     /// As many templates of one name more.
     #[serde(default)]
     twins: u128,
@@ -312,6 +315,9 @@ impl ServerSpec {
             settings.new_request_status = status_of(status);
         }
         settings.templates[0].data_items = self.data_items.clone();
+        if self.data_as_array {
+            settings.data_form = DataForm::Array;
+        }
         for number in 0..self.twins {
             let mut twin = settings.templates[0].clone();
             twin.uuid = Uuid::from_u128(0xA0 + number);

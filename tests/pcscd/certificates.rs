@@ -212,3 +212,30 @@ fn opensc_and_yubico_find_and_use_what_the_library_has_put_on_a_piv_card() {
         pcscd.wait_for_card(0, false);
     }
 }
+
+/// Commands of OpenSC's tools and of the library for the same on the same card, each from the first SELECT on.
+#[test]
+fn the_library_sends_a_gids_card_fewer_commands_than_opensc() {
+    let Some(pcscd) = pcscd_with(2) else { return };
+    let (card, authority) = (SharedCard::new(GidsCard::personalised(GidsSettings::default())), Authority::new());
+    let seen = || card.with(|card| card.commands_seen());
+    let before = seen();
+    enroll(&card, &authority, (SlotChoice::First(KeyUsage::Exchange), KeyType::Rsa2048), "ours");
+    let ours = seen() - before;
+
+    let _inserted = pcscd.insert(0, card.clone());
+    let login = ["--slot-index", "0", "--login", "--pin", GIDS_PIN];
+    let certificate = authority.path("ours.der");
+    let mut theirs = 0;
+    for (what, arguments) in [
+        ("key pair", &["--keypairgen", "--key-type", "rsa:2048", "--label", "theirs", "--id", "01"][..]),
+        ("certificate", &["--write-object", &certificate, "--type", "cert", "--id", "01"]),
+    ] {
+        let before = seen();
+        accepted(&pcscd, "pkcs11-tool", &[&login[..], arguments].concat());
+        println!("OpenSC, {what}: {} commands", seen() - before);
+        theirs += seen() - before;
+    }
+    println!("the library, key pair, request, certificate, all of it read back: {ours} commands");
+    assert!(2 * ours < theirs, "{ours}, and OpenSC {theirs}");
+}

@@ -6,7 +6,16 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use pinwright::apdu::Channel;
+use pinwright::card::family::{Families, detect};
+use pinwright::card::{Credential, Hash, KeyType, KeyUsage, PinJob as _, Room, SlotChoice, answer_with_admin_key};
+use pinwright::enroll::csr::{Csr, check_certificate};
+use pinwright::reader::Readers as _;
+use pinwright::secret::{AdminKey, Pin};
 use pinwright::server::{CertificateLook, CertificateProblem, PfxPassword, Posted, certificate_for};
+use pinwright::sim::card::SharedCard;
+use pinwright::sim::piv::{PivCard, PivSettings};
+use pinwright::sim::reader::VirtualReaders;
 use pinwright::sim::server::{CertificateForm, Endpoint, Fault, FaultKind, Issues, KeyOptions, StandIn};
 
 use crate::tls_words::openssl;
@@ -149,4 +158,45 @@ fn a_lost_answer_is_looked_for() {
         let sent = server.requests().into_iter().filter(|call| call.endpoint == Some(Endpoint::CertificateData));
         assert_eq!((sent.count(), server.violations().len()), (1, 0), "{kind:?}");
     }
+}
+
+/// From a card's key to a certificate for it: the request is the card's own, of each kind of key.
+#[test]
+fn a_cards_own_request_is_issued_for() {
+    let cases: [(KeyType, &str, u32, Hash); 3] = [
+        (KeyType::Rsa2048, "RSA", 2048, Hash::Sha256),
+        (KeyType::P256, "ECDSA_P256", 256, Hash::Sha256),
+        (KeyType::P384, "ECDSA_P384", 384, Hash::Sha384),
+    ];
+    for (key_type, algorithm, bits, hash) in cases {
+        let csr = request_of_a_card(key_type, hash);
+        let server = stand_in(|_| {});
+        options(&server, algorithm, bits);
+        let answers = block_on(of(&server).certificate_data(REQUEST, &[csr.der().to_vec()], &password(), ""));
+        let ours = certificate_for(csr.der(), &done(answers)).unwrap();
+        check_certificate(&ours.certificate, csr.key()).unwrap();
+        for authority in &ours.others {
+            assert!(check_certificate(authority, csr.key()).is_err());
+        }
+        assert!(server.violations().is_empty(), "{:?}", server.violations());
+    }
+}
+
+fn request_of_a_card(key_type: KeyType, hash: Hash) -> Csr {
+    let readers = VirtualReaders::with_card("Desk 1", SharedCard::new(PivCard::new(PivSettings::default())));
+    let mut connection = readers.open("Desk 1").unwrap();
+    let atr = connection.atr().clone();
+    let mut channel = Channel::new(connection.as_mut());
+    let mut card = detect(&atr, &mut channel, &Families::default()).unwrap();
+    card.identify(&mut channel).unwrap();
+    let key = AdminKey::new(&PivSettings::default().management_key).unwrap();
+    let challenge = card.challenge(&mut channel).unwrap();
+    let answer = answer_with_admin_key(&key, &challenge).unwrap();
+    card.authorize(&mut channel, &Credential::Answer(answer)).unwrap();
+    let choice = SlotChoice::First(KeyUsage::Exchange);
+    let Room::Free(place) = card.keys().unwrap().room(&mut channel, choice).unwrap() else { panic!("no room") };
+    let public = card.keys().unwrap().generate(&mut channel, &place, key_type, "").unwrap();
+    card.verify_pin(&mut channel, &Pin::new(b"123456").unwrap()).unwrap();
+    let keys = card.keys().unwrap();
+    Csr::sign(keys, &mut channel, place.slot(), &public, "", hash).unwrap()
 }

@@ -16,7 +16,7 @@ pub enum RequestError {
     /// The server.
     #[error(transparent)]
     Server(ServerError),
-    /// The server does not let this user do it (403).
+    /// The server does not let this user do it (403), or does not take the form of it (400).
     #[error(transparent)]
     Refused(RefusedCall),
     /// No template of that name or id.
@@ -130,7 +130,7 @@ pub enum RequestError {
     Terminal(#[source] io::Error),
 }
 
-/// A call that the server refuses to this user.
+/// A call that the server refuses.
 #[derive(Debug, Error)]
 #[error("{source}")]
 pub struct RefusedCall {
@@ -147,6 +147,8 @@ pub enum Doing {
     Read,
     /// A request is made.
     Create,
+    /// The same, in a form that the server does not take.
+    Form,
     /// A request is given up.
     GiveUp,
 }
@@ -254,6 +256,10 @@ impl RequestError {
     pub fn of(what: Doing, error: ServerError) -> Self {
         match error.problem {
             ServerProblem::Forbidden { .. } => Self::Refused(RefusedCall { what, source: Box::new(error) }),
+            // The one call whose form the reference leaves open.
+            ServerProblem::Rejected { status: 400, .. } if what == Doing::Create => {
+                Self::Refused(RefusedCall { what: Doing::Form, source: Box::new(error) })
+            }
             _ => Self::Server(error),
         }
     }
@@ -283,6 +289,10 @@ impl RequestError {
                 Doing::Read => "have this user given the right to read profile templates and requests in MIM CM",
                 Doing::Create => {
                     "have this user given the right to enroll under the template, and with `--target` to do so for that user"
+                }
+                Doing::Form => {
+                    "where the template collects data, set `server.data_collection` to the other form; else report this with the \
+                     server's build number"
                 }
                 Doing::GiveUp => "have it given up by who made it, or by somebody who may manage requests in MIM CM",
             }

@@ -13,6 +13,7 @@ use crate::cli::context::CommandContext;
 use crate::cli::error::CliError;
 use crate::cli::error::request::{Doing, LostLook, PolicyRefusal, RequestError, Templates};
 use crate::cli::json::Head;
+use crate::config::Config;
 use crate::job::issuer::template_told;
 use crate::operation::Operation;
 use crate::server::wire::{ProfileTemplate, Request, WorkflowPolicy};
@@ -53,8 +54,14 @@ fn item(text: &str) -> Result<(String, String), NoItem> {
 ///
 /// # Errors
 /// As [`run`](super::run). A lost answer is looked for, and never sent again: [`RequestError::Lost`] where that does not settle it.
-pub fn run(server: &Server, args: &CreateArgs, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
-    let (request, found_by_look) = made(server, args, context)?;
+pub fn run(
+    server: &Server,
+    config: &Config,
+    args: &CreateArgs,
+    json: bool,
+    context: &mut CommandContext<'_>,
+) -> Result<(), CliError> {
+    let (request, found_by_look) = made(server, config.data_form, args, context)?;
     if json {
         let head = Head::done(Operation::RequestCreate.schema());
         return told(context.print_json(&OneRequest { head, request: &request, found_by_look: Some(found_by_look) }));
@@ -71,6 +78,7 @@ fn told(printed: Result<(), CliError>) -> Result<(), CliError> {
 
 fn made(
     server: &Server,
+    data_form: DataForm,
     args: &CreateArgs,
     context: &mut CommandContext<'_>,
 ) -> Result<(RequestObject, bool), RequestError> {
@@ -85,7 +93,7 @@ fn made(
     let new = NewRequest {
         purpose: Purpose::Enroll { profile_template: template.uuid },
         data: &args.data,
-        data_form: DataForm::Text,
+        data_form,
         comment: &args.comment,
         target: args.target,
     };

@@ -24,6 +24,8 @@ mod admin;
 mod data;
 mod files;
 mod key;
+#[cfg(test)]
+mod key_tests;
 mod pin;
 mod select;
 mod settings;

@@ -3,6 +3,7 @@
 mod assertion;
 #[cfg(feature = "kerberos")]
 mod authorize;
+mod endpoints;
 pub(super) mod error;
 mod listener;
 mod own;
@@ -13,22 +14,21 @@ mod store;
 mod tokens;
 mod transport;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::HeaderValue;
-use url::Url;
 
-use self::assertion::ClientKey;
+pub use self::endpoints::AdfsSettings;
+use self::endpoints::Endpoints;
 use self::error::AdfsError;
 pub use self::listener::Listener;
 use self::own::{Own, Proof};
-use self::own_error::{OwnError, Showed};
-use self::refusal::{Refusal, RefusalKind};
+use self::own_error::OwnError;
+use self::refusal::RefusalKind;
 pub use self::request::{Authorization, Device};
-use self::request::{form, refusal_of};
 pub use self::store::Place;
 use self::store::Store;
 pub use self::tokens::Tokens;
@@ -38,7 +38,7 @@ use super::challenge::Challenge;
 use super::identity::Identity;
 use super::kerberos::error::KerberosError;
 #[cfg(feature = "kerberos")]
-use super::kerberos::negotiate::{ChannelBindings, Negotiate};
+use super::kerberos::negotiate::Negotiate;
 use super::means::OwnMeans;
 use super::sign_in::{Awaited, Credentials, Next, SignIn, SignInError, Stop};
 use super::token::TokenSource;
@@ -47,45 +47,12 @@ use crate::secret::SecretBytes;
 /// How AD FS is asked.
 #[derive(Debug, Clone)]
 pub struct Adfs {
-    authority: Url,
-    redirect_port: u16,
-    #[cfg(feature = "kerberos")]
+    endpoints: Endpoints,
+    /// Whether a sign-in with a keytab is bound to the TLS certificate of AD FS.
     binds: bool,
     store: Store,
-    transport: Arc<dyn Transport>,
     /// The agent's, where it has one of its own; a person's otherwise.
     own: Option<Own>,
-}
-
-/// What the configuration says of AD FS.
-#[derive(Debug, Clone)]
-pub struct AdfsSettings {
-    /// Where it is, `https://sts.contoso.com/adfs`.
-    pub authority: Url,
-    /// The client that is registered for pinwright.
-    pub client_id: String,
-    /// The identifier of MIM CM's relying party.
-    pub resource: String,
-    /// The port of this machine that is registered as the redirect address, `http://127.0.0.1:PORT/`.
-    pub redirect_port: u16,
-    /// Where the sign-in is kept.
-    pub token_file: PathBuf,
-    /// Whether that file has it, or the keyring.
-    pub token_place: Place,
-    /// Whether a sign-in with a keytab is bound to the TLS certificate of AD FS.
-    pub binds: bool,
-}
-
-impl AdfsSettings {
-    /// The address of an endpoint.
-    #[must_use]
-    pub fn endpoint(authority: &Url, name: &str) -> Url {
-        let mut url = authority.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["oauth2", name]);
-        }
-        url
-    }
 }
 
 impl Adfs {
@@ -93,18 +60,11 @@ impl Adfs {
     #[must_use]
     pub fn new(settings: AdfsSettings, transport: Arc<dyn Transport>) -> Self {
         let AdfsSettings { authority, client_id, resource, redirect_port, token_file, token_place, binds } = settings;
-        let _ = binds;
+        let purpose = Purpose { authority: authority.to_string(), client_id, resource };
         Self {
-            redirect_port,
-            #[cfg(feature = "kerberos")]
+            store: Store { path: token_file, place: token_place, purpose: purpose.clone() },
+            endpoints: Endpoints { authority, redirect_port, purpose, transport },
             binds,
-            store: Store {
-                path: token_file,
-                place: token_place,
-                purpose: Purpose { authority: authority.to_string(), client_id, resource },
-            },
-            authority,
-            transport,
             own: None,
         }
     }
@@ -112,26 +72,12 @@ impl Adfs {
     /// The same for the agent, with what it has of its own; a person's sign-in where it has nothing.
     #[must_use]
     pub(super) fn of_agent(self, means: &OwnMeans) -> Self {
-        let Some(proof) = self.proof(means) else { return self };
-        let mut adfs = self;
+        let Some(own) = Own::of(means, &self.endpoints, self.binds) else { return self };
+        let mut endpoints = self.endpoints;
         if let Some(client_id) = &means.client_id {
-            adfs.store.purpose.client_id.clone_from(client_id);
+            endpoints.purpose.client_id.clone_from(client_id);
         }
-        Self { own: Some(Own::new(proof)), ..adfs }
-    }
-
-    fn proof(&self, means: &OwnMeans) -> Option<Proof> {
-        if let Some(identity) = &means.certificate {
-            return Some(Proof::Certificate(identity.clone()));
-        }
-        #[cfg(feature = "kerberos")]
-        if let Some(keytab) = &means.keytab {
-            let service = format!("HTTP/{}", self.transport.host());
-            let bindings = if self.binds { ChannelBindings::Auto } else { ChannelBindings::Off };
-            let negotiate = Negotiate::new(&service, None, bindings);
-            return Some(Proof::Keytab(negotiate.with_keytab(keytab.clone(), means.principal.as_deref())));
-        }
-        None
+        Self { own: Some(own), endpoints, ..self }
     }
 
     /// The certificate with which the agent proves who it is.
@@ -186,7 +132,7 @@ impl Adfs {
     /// The port where the browser comes back to.
     #[must_use]
     pub fn redirect_port(&self) -> u16 {
-        self.redirect_port
+        self.endpoints.redirect_port
     }
 
     /// Begins a sign-in by browser. Nothing is sent.
@@ -194,29 +140,7 @@ impl Adfs {
     /// # Errors
     /// [`AdfsError::System`].
     pub fn authorization(&self) -> Result<Authorization, AdfsError> {
-        let Purpose { client_id, resource, .. } = &self.store.purpose;
-        let authorize = AdfsSettings::endpoint(&self.authority, "authorize");
-        Authorization::new(authorize, client_id, resource, self.redirect_port)
-    }
-
-    /// Has AD FS give tokens for a code, and keeps them.
-    ///
-    /// # Errors
-    /// AD FS says no or can't be asked, or the file can't be written.
-    pub async fn redeem(&self, begun: &Authorization, code: &SecretBytes) -> Result<Tokens, AdfsError> {
-        let tokens = self.tokens_for_code(begun, code).await?;
-        self.keep(tokens).await
-    }
-
-    async fn tokens_for_code(&self, begun: &Authorization, code: &SecretBytes) -> Result<Tokens, AdfsError> {
-        let fields: [(&str, &[u8]); 5] = [
-            ("grant_type", b"authorization_code"),
-            ("client_id", self.client_id()),
-            ("code", code.expose()),
-            ("redirect_uri", begun.redirect.as_bytes()),
-            ("code_verifier", begun.verifier.expose()),
-        ];
-        self.tokens(&fields, &[code.expose(), begun.verifier.expose()]).await
+        self.endpoints.authorization()
     }
 
     /// Begins a sign-in on another device.
@@ -224,21 +148,16 @@ impl Adfs {
     /// # Errors
     /// AD FS says no or can't be asked.
     pub async fn device(&self) -> Result<Device, AdfsError> {
-        let resource = self.store.purpose.resource.as_bytes();
-        let reply = self.transport.post("devicecode", form(&[("client_id", self.client_id()), ("resource", resource)]));
-        let reply = reply.await?;
-        // One that does not have the endpoint says so as a web server does.
-        let lacks_it = || {
-            AdfsError::Refused(Refusal {
-                kind: RefusalKind::UnsupportedGrantType,
-                words: "it has no endpoint devicecode".to_owned(),
-            })
-        };
-        match reply.status {
-            200 => Device::of_answer(reply.body.expose()).ok_or_else(|| self.not_adfs(200)),
-            404 => Err(lacks_it()),
-            status => Err(self.refused(status, &reply.body, &[])),
-        }
+        self.endpoints.device().await
+    }
+
+    /// Has AD FS give tokens for a code, and keeps them.
+    ///
+    /// # Errors
+    /// AD FS says no or can't be asked, or the file can't be written.
+    pub async fn redeem(&self, begun: &Authorization, code: &SecretBytes) -> Result<Tokens, AdfsError> {
+        let tokens = self.endpoints.tokens_for_code(begun, code).await?;
+        self.keep(tokens).await
     }
 
     /// Asks once whether the person has signed in on the other device: `None` where not yet. [`Device::interval`] lies between two
@@ -250,10 +169,10 @@ impl Adfs {
         let code = device.device_code.expose();
         let fields: [(&str, &[u8]); 3] = [
             ("grant_type", b"urn:ietf:params:oauth:grant-type:device_code"),
-            ("client_id", self.client_id()),
+            ("client_id", self.endpoints.client_id()),
             ("device_code", code),
         ];
-        match self.tokens(&fields, &[code]).await {
+        match self.endpoints.tokens(&fields, &[code]).await {
             Ok(tokens) => self.keep(tokens).await.map(Some),
             Err(AdfsError::Refused(refusal)) if refusal.kind == RefusalKind::AuthorizationPending => Ok(None),
             Err(AdfsError::Refused(refusal)) if refusal.kind == RefusalKind::SlowDown => {
@@ -284,31 +203,10 @@ impl Adfs {
         self.store.remove()
     }
 
-    fn client_id(&self) -> &[u8] {
-        self.store.purpose.client_id.as_bytes()
-    }
-
     async fn keep(&self, tokens: Tokens) -> Result<Tokens, AdfsError> {
         let _lock = self.store.lock().await?;
         self.store.write(&tokens)?;
         Ok(tokens)
-    }
-
-    async fn tokens(&self, fields: &[(&str, &[u8])], secrets: &[&[u8]]) -> Result<Tokens, AdfsError> {
-        let asked = now();
-        let reply = self.transport.post("token", form(fields)).await?;
-        match reply.status {
-            200 => Tokens::of_answer(reply.body.expose(), asked).ok_or_else(|| self.not_adfs(200)),
-            status => Err(self.refused(status, &reply.body, secrets)),
-        }
-    }
-
-    fn refused(&self, status: u16, body: &SecretBytes, secrets: &[&[u8]]) -> AdfsError {
-        refusal_of(body.expose(), secrets).map_or_else(|| self.not_adfs(status), AdfsError::Refused)
-    }
-
-    fn not_adfs(&self, status: u16) -> AdfsError {
-        AdfsError::NotAdfs { host: self.transport.host(), status }
     }
 
     /// What to show now; another token than `refused`.
@@ -324,7 +222,7 @@ impl Adfs {
             }
             *kept = None;
             tracing::debug!("signing in at AD FS");
-            let fetched = self.fetch(own).await?;
+            let fetched = own.fetch(&self.endpoints).await?;
             return Ok(kept.insert(fetched).header());
         }
         if let Some(header) = usable(&self.store.read_soon().await?) {
@@ -343,51 +241,13 @@ impl Adfs {
         tracing::debug!("renewing the sign-in at AD FS");
         let fields: [(&str, &[u8]); 4] = [
             ("grant_type", b"refresh_token"),
-            ("client_id", self.client_id()),
+            ("client_id", self.endpoints.client_id()),
             ("resource", self.store.purpose.resource.as_bytes()),
             ("refresh_token", refresh.expose()),
         ];
-        let renewed = self.tokens(&fields, &[refresh.expose()]).await?.after(kept);
+        let renewed = self.endpoints.tokens(&fields, &[refresh.expose()]).await?.after(kept);
         self.store.write(&renewed)?;
         Ok(renewed.header())
-    }
-
-    /// A token for the agent itself.
-    async fn fetch(&self, own: &Own) -> Result<Tokens, AdfsError> {
-        match &own.proof {
-            Proof::Certificate(identity) => self.fetch_by_certificate(identity).await,
-            #[cfg(feature = "kerberos")]
-            Proof::Keytab(negotiate) => {
-                let begun = self.authorization()?;
-                let authority = &self.authority;
-                let way = authorize::Way { transport: &*self.transport, authority, waits_for_kdc: &own.waits_for_kdc };
-                let code = way.code(&begun, negotiate).await?;
-                let tokens = self.tokens_for_code(&begun, &code).await;
-                tokens.map_err(|error| of_own(error, Showed::Ticket, None))
-            }
-        }
-    }
-
-    async fn fetch_by_certificate(&self, identity: &Identity) -> Result<Tokens, AdfsError> {
-        let key = ClientKey::read(identity)?;
-        let endpoint = AdfsSettings::endpoint(&self.authority, "token");
-        let asked = now();
-        let assertion = key.assertion(&self.store.purpose.client_id, endpoint.as_str(), asked)?;
-        let fields: [(&str, &[u8]); 5] = [
-            ("grant_type", b"client_credentials"),
-            ("client_id", self.client_id()),
-            ("resource", self.store.purpose.resource.as_bytes()),
-            ("client_assertion_type", assertion::KIND),
-            ("client_assertion", assertion.expose()),
-        ];
-        let reply = self.transport.post("token", form(&fields)).await?;
-        match reply.status {
-            200 => Tokens::of_answer(reply.body.expose(), asked).ok_or_else(|| self.not_adfs(200)),
-            status => {
-                let refused = self.refused(status, &reply.body, &[assertion.expose()]);
-                Err(of_own(refused, key.told(), reply.ahead))
-            }
-        }
     }
 
     /// Hands over the tokens as far as they can be read now.
@@ -417,14 +277,6 @@ impl Adfs {
 
     pub(super) fn sign_in(&self) -> Box<dyn SignIn> {
         Box::new(Showing { adfs: self.clone(), shown: None, has_renewed: false, waits: false })
-    }
-}
-
-/// What AD FS says no to, told for the agent: nobody is asked to sign in.
-fn of_own(error: AdfsError, showed: Showed, ahead: Option<i64>) -> AdfsError {
-    match error {
-        AdfsError::Refused(refusal) => OwnError::Refused { refusal, showed, ahead }.into(),
-        error => error,
     }
 }
 
