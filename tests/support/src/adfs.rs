@@ -30,6 +30,14 @@ pub enum Version {
     V2019,
 }
 
+/// An access token and a refresh token.
+pub struct Pair {
+    /// What the server is shown.
+    pub access: String,
+    /// What the next access token is got with.
+    pub refresh: String,
+}
+
 /// Names and values.
 pub type Form = BTreeMap<String, String>;
 
@@ -43,6 +51,8 @@ pub struct State {
     pub rotates: bool,
     /// So many characters more has each access token.
     pub padding: usize,
+    /// Issued next, instead of numbered ones.
+    pub next: Option<Pair>,
     /// No refresh token at all.
     pub no_refresh: bool,
     /// What the token endpoint answers instead: status and body.
@@ -70,6 +80,13 @@ pub struct State {
     pub current: String,
 }
 
+impl State {
+    /// Takes this refresh token from now on, as if it had issued it.
+    pub fn honour(&mut self, refresh: &str) {
+        self.refresh.insert(refresh.to_owned());
+    }
+}
+
 /// A running one; it ends with the process.
 #[derive(Clone)]
 pub struct Sts {
@@ -90,6 +107,7 @@ impl Sts {
             lifetime: 3600,
             rotates: false,
             padding: 0,
+            next: None,
             no_refresh: false,
             instead: None,
             pending: 0,
@@ -267,11 +285,14 @@ fn issue(state: &mut State, with_refresh: bool, on_issue: &OnIssue) -> Reply {
     state.issued += 1;
     let number = state.issued;
     let claims = URL_SAFE_NO_PAD.encode("{\"upn\":\"alice@contoso.com\"}");
-    let access = format!("head.{claims}.signature-{number}{}", "x".repeat(state.padding));
+    let numbered = || Pair {
+        access: format!("head.{claims}.signature-{number}{}", "x".repeat(state.padding)),
+        refresh: format!("refresh-token-secret-{number}"),
+    };
+    let Pair { access, refresh } = state.next.take().unwrap_or_else(numbered);
     let mut body =
         format!("{{\"access_token\":\"{access}\",\"token_type\":\"bearer\",\"expires_in\":{}", state.lifetime);
     if with_refresh && !state.no_refresh {
-        let refresh = format!("refresh-token-secret-{number}");
         body.push_str(&format!(",\"refresh_token\":\"{refresh}\",\"refresh_token_expires_in\":28799"));
         state.refresh.insert(refresh.clone());
         state.secrets.push(refresh);
