@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -179,10 +179,7 @@ impl CanarySetup {
     }
 
     fn hand_over(&self, kind: Kind, text: &str) {
-        let mut private = fs::OpenOptions::new();
-        private.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = private.open(self.secret(kind)).expect("a file for a secret");
-        file.write_all(text.as_bytes()).expect("it is written");
+        write_private(&self.secret(kind), text);
     }
 
     /// The admin answers that the card was sent since [`CanarySetup::arm`].
@@ -225,6 +222,14 @@ impl CanarySetup {
     pub fn has_pin(&self, pin: &Canary) -> bool {
         self.card.with(|card| card.card.pin_is(&pin.bytes))
     }
+}
+
+/// Writes a file that nobody else can read.
+pub fn write_private(path: &Path, text: &str) {
+    let mut private = fs::OpenOptions::new();
+    private.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = private.open(path).expect("a file for a secret");
+    file.write_all(text.as_bytes()).expect("it is written");
 }
 
 fn maker(pin: &Canary, spelling: Spelling) -> PinMaker {

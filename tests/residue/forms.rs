@@ -19,6 +19,9 @@ const CHARACTERS: [&[u8]; 4] =
 /// RFC 6750 §2.1.
 const TOKEN_MARKS: &[u8] = b"-._~+";
 
+/// Those that stay as they are in a form that is sent.
+const FORM_MARKS: &[u8] = b"-._";
+
 /// A secret made for one job and used nowhere else.
 #[derive(Clone)]
 pub struct Canary {
@@ -32,7 +35,10 @@ pub enum Kind {
     Pin,
     Answer,
     AdminKey,
+    /// Also AD FS' access token, which is one.
     Token,
+    /// What a new access token is got with.
+    RefreshToken,
     /// The value of a session cookie.
     Cookie,
     CurrentPin,
@@ -54,12 +60,27 @@ impl Kind {
     pub const SECRETS: [Self; 7] =
         [Self::Pin, Self::CurrentPin, Self::Code, Self::Answer, Self::AdminKey, Self::Token, Self::Cookie];
 
+    /// Those of a job that signs in.
+    pub const OF_SIGN_INS: &[Self] = &[
+        Self::Pin,
+        Self::Answer,
+        Self::AdminKey,
+        Self::Cookie,
+        Self::Token,
+        Self::RefreshToken,
+        #[cfg(feature = "kerberos")]
+        Self::SessionKey,
+        #[cfg(feature = "kerberos")]
+        Self::Ticket,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Pin => "PIN",
             Self::Answer => "admin answer",
             Self::AdminKey => "admin key",
             Self::Token => "bearer token",
+            Self::RefreshToken => "refresh token",
             Self::Cookie => "session cookie",
             Self::CurrentPin => "current PIN",
             Self::Code => "PUK, PW3, code",
@@ -76,8 +97,10 @@ impl Kind {
 impl Canary {
     pub fn text(kind: Kind, length: usize) -> Self {
         let mut kinds = CHARACTERS;
-        if matches!(kind, Kind::Token | Kind::Cookie) {
-            kinds[3] = TOKEN_MARKS;
+        match kind {
+            Kind::Token | Kind::Cookie => kinds[3] = TOKEN_MARKS,
+            Kind::RefreshToken => kinds[3] = FORM_MARKS,
+            _ => {}
         }
         fastrand::shuffle(&mut kinds);
         let one = |from: &[u8]| from[fastrand::usize(..from.len())];

@@ -5,13 +5,14 @@ use std::process::{Command, Stdio};
 
 use pinwright::sim::server::TlsKind;
 use support::kerberos::{Apache, Realm, Site};
+use support::pcscd::Pcscd;
 
 use super::canary_setup::{By, CanarySetup, Spelling};
 use super::command::LOUD;
 use super::forms::{Canary, Kind};
 use super::held::Held;
-use super::long_lived::assert_none;
-use super::scan::{Scanner, count};
+use super::long_lived::{Series, assert_none};
+use super::scan::{Hit, Scanner, count};
 
 /// So much of a ticket's end is looked for: ciphertext, and no names.
 const TICKET_END: usize = 96;
@@ -69,7 +70,7 @@ impl<'a> CacheReader<'a> {
 }
 
 /// The session keys and the ends of the tickets in a cache.
-fn canaries(cache: &Path) -> Vec<Canary> {
+fn of_cache(cache: &Path) -> Vec<Canary> {
     let bytes = std::fs::read(cache).unwrap();
     let mut reader = CacheReader(&bytes);
     assert_eq!(reader.short(), 0x0504);
@@ -88,12 +89,8 @@ fn canaries(cache: &Path) -> Vec<Canary> {
     found
 }
 
-#[test]
-fn what_the_library_keeps_is_of_the_ticket_cache_alone() {
-    if !support::kerberos::is_here() {
-        return;
-    }
-    let Some(pcscd) = super::pcscd() else { return };
+/// One job of the command with tickets in a file. Only of session keys and tickets anything may be found.
+pub fn job(pcscd: Pcscd) -> Series {
     let setup = CanarySetup::new(pcscd, By::Server, |settings| settings.tls = TlsKind::PlainHttp);
     let realm = Realm::start();
     let behind = setup.installation.server.base_url();
@@ -106,25 +103,37 @@ fn what_the_library_keeps_is_of_the_ticket_cache_alone() {
         apache.ca_file()
     );
     std::fs::write(setup.installation.path("config.toml"), text).unwrap();
-    let mut of_job = setup.arm(8, Spelling::Plain);
+    let mut canaries = setup.arm(8, Spelling::Plain);
+    // Nobody shows it.
+    canaries.retain(|canary| canary.kind != Kind::Token);
     setup.installation.server.state().change(|settings| settings.token = None);
     let mut command = Command::new("setsid");
     command.env("KRB5_CONFIG", realm.path("krb5.conf")).env("KRB5CCNAME", &alice.0);
     command.arg(env!("CARGO_BIN_EXE_pinwright"));
     let held = Held::start(&setup, command, LOUD, Stdio::null());
     held.wait();
-    of_job.extend(setup.answers());
-    let of_kerberos = canaries(Path::new(&cache));
+    canaries.extend(setup.answers());
+    let of_kerberos = of_cache(Path::new(&cache));
     assert_eq!(of_kerberos.len(), 4, "a ticket for tickets, and one for the server");
-    of_job.extend(of_kerberos);
-    let mut hits = held.scan(&of_job);
-    let (keys, tickets) = (count(&hits, Kind::SessionKey), count(&hits, Kind::Ticket));
+    canaries.extend(of_kerberos);
+    let hits = held.scan(&canaries);
     // The library frees what it has read of the cache as it is.
-    hits.retain(|hit| !matches!(hit.kind, Kind::SessionKey | Kind::Ticket));
-    println!("kerberos: {keys} copies of two session keys and {tickets} of two tickets are left of the cache");
-    assert_none(&hits);
+    let is_the_librarys = |hit: &&Hit| matches!(hit.kind, Kind::SessionKey | Kind::Ticket);
+    assert_none(&hits.iter().filter(|hit| !is_the_librarys(hit)).cloned().collect::<Vec<_>>());
     // On disk they are in the cache alone.
-    assert_none(&setup.left_on_disk(&Scanner::new(&of_job)));
+    assert_none(&setup.left_on_disk(&Scanner::new(&canaries)));
     assert_eq!(held.release().status.code(), Some(0));
-    assert!(setup.has_pin(&of_job[0]));
+    assert!(setup.has_pin(&canaries[0]));
+    Series { hits, canaries }
+}
+
+#[test]
+fn what_the_library_keeps_is_of_the_ticket_cache_alone() {
+    if !support::kerberos::is_here() {
+        return;
+    }
+    let Some(pcscd) = super::pcscd() else { return };
+    let hits = job(pcscd).hits;
+    let (keys, tickets) = (count(&hits, Kind::SessionKey), count(&hits, Kind::Ticket));
+    println!("kerberos: {keys} copies of two session keys and {tickets} of two tickets are left of the cache");
 }

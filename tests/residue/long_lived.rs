@@ -16,22 +16,33 @@ pub struct Series {
 
 /// Jobs that all end well, in lengths and spellings that vary.
 pub fn jobs(setup: &CanarySetup, agent: &mut Agent, jobs: usize) -> Series {
+    let canaries = each(setup, agent, jobs, |length, spelling| setup.arm(length, spelling));
+    let mut hits = agent.scan(&canaries);
+    hits.extend(setup.left_on_disk(&Scanner::new(&canaries)));
+    Series { hits, canaries }
+}
+
+/// The secrets of such jobs, each with those that `arm` has put in place for it.
+pub fn each(
+    setup: &CanarySetup,
+    agent: &mut Agent,
+    jobs: usize,
+    mut arm: impl FnMut(usize, Spelling) -> Vec<Canary>,
+) -> Vec<Canary> {
     let mut canaries = Vec::new();
     for job in 0..jobs {
         let spelling = match job % 8 {
             7 => Spelling::Escaped,
             _ => Spelling::After(job % 32),
         };
-        let armed = setup.arm([8, 6, 16, 8][job % 4], spelling);
+        let armed = arm([8, 6, 16, 8][job % 4], spelling);
         let ended = agent.job(setup, LOUD, json!({}));
         assert_eq!(ended, "0", "{}", std::fs::read_to_string(setup.installation.path("stderr")).unwrap());
         assert!(setup.has_pin(&armed[0]) && setup.has_been_sent_the_cookie());
         canaries.extend(armed);
         canaries.extend(setup.answers());
     }
-    let mut hits = agent.scan(&canaries);
-    hits.extend(setup.left_on_disk(&Scanner::new(&canaries)));
-    Series { hits, canaries }
+    canaries
 }
 
 #[track_caller]
@@ -49,6 +60,7 @@ fn whatever_is_planted_is_found() {
         Canary::text(Kind::Pin, 8),
         Canary::digits(Kind::CurrentPin, 8),
         Canary::text(Kind::Token, 43),
+        Canary::text(Kind::RefreshToken, 43),
         Canary::binary(Kind::Answer, 8),
     ];
     assert_none(&agent.scan(&controls));

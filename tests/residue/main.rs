@@ -12,6 +12,7 @@
     missing_docs
 )]
 
+mod adfs;
 mod agent;
 mod canary_setup;
 mod command;
@@ -29,6 +30,7 @@ mod process;
 mod prompt;
 mod scan;
 mod scdaemon;
+mod sign_ins;
 mod subject;
 mod table;
 mod ways;

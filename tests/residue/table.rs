@@ -16,11 +16,11 @@ use super::long_lived::{self, Series};
 use super::scan::{Hit, Scanner, count};
 use super::scdaemon;
 
-const RUNS: usize = 5;
-const JOBS: usize = 50;
+pub const RUNS: usize = 5;
+pub const JOBS: usize = 50;
 
 /// What was found in each run, and what was looked for.
-struct Row {
+pub struct Row {
     name: &'static str,
     runs: Vec<Series>,
     /// Nothing may be found.
@@ -28,8 +28,8 @@ struct Row {
 }
 
 impl Row {
-    fn print(&self) {
-        let cells: Vec<String> = Kind::SECRETS
+    fn print(&self, kinds: &[Kind]) {
+        let cells: Vec<String> = kinds
             .iter()
             .map(|kind| {
                 if self.runs.iter().all(|run| run.canaries.iter().all(|canary| canary.kind != *kind)) {
@@ -48,16 +48,51 @@ impl Row {
     }
 }
 
+/// The kinds of secrets that a table is about, a column each.
+pub struct Columns(pub &'static [Kind]);
+
+impl Columns {
+    /// Prints the head.
+    pub fn print(&self) {
+        let names: Vec<&str> = self.0.iter().map(|kind| kind.name()).collect();
+        println!("| | {} |", names.join(" | "));
+        println!("|{}", "---|".repeat(1 + names.len()));
+    }
+
+    /// `RUNS` times a set-up of its own, and the row that comes of it.
+    pub fn row(&self, name: &'static str, clean: bool, run: impl Fn() -> Series) -> Row {
+        let row = Row { name, runs: (0..RUNS).map(|_| run()).collect(), clean };
+        row.print(self.0);
+        row
+    }
+}
+
+/// Prints where the copies of each row are, and insists on rows without any, and on copies in those of `found`.
+pub fn conclude(rows: &[Row], found: &[&str]) {
+    for row in rows {
+        let mut places: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+        for hit in row.hits() {
+            let whole = if hit.found >= hit.of { "whole" } else { "in part" };
+            *places.entry(format!("{} {whole}, {}, in {}", hit.kind.name(), hit.form, hit.place)).or_default() += 1;
+        }
+        if !places.is_empty() {
+            println!("\n{}:", row.name);
+            places.iter().for_each(|(place, times)| println!("  {times} × {place}"));
+        }
+    }
+    for row in rows.iter().filter(|row| row.clean) {
+        long_lived::assert_none(&row.hits());
+    }
+    // Or the search is blind to what it is for.
+    for name in found {
+        let row = rows.iter().find(|row| row.name == *name).expect("a row of the table");
+        assert!(row.runs.iter().all(|run| !run.hits.is_empty()), "nothing is found in {name}");
+    }
+}
+
 fn setup(by: By, http2: bool) -> CanarySetup {
     let pcscd = super::pcscd().expect("the long run needs root and a pcscd");
     CanarySetup::new(pcscd, by, |settings| settings.http2 = http2)
-}
-
-/// `runs` times a set-up of its own.
-fn row(name: &'static str, clean: bool, run: impl Fn() -> Series) -> Row {
-    let row = Row { name, runs: (0..RUNS).map(|_| run()).collect(), clean };
-    row.print();
-    row
 }
 
 /// A process a job, in the order of lengths and spellings that one process has.
@@ -105,7 +140,8 @@ fn all_ways(run: impl Fn(By, usize) -> Series) -> Series {
     all
 }
 
-fn plain_client() -> PathBuf {
+/// The example that takes the same orders under the usual allocator.
+pub fn plain_client() -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_pinwright")).with_file_name("examples").join("plain-client");
     assert!(path.exists(), "build the example plain-client first: `make residue` does");
     path
@@ -168,43 +204,24 @@ fn pcscd_beside_ours() -> Series {
 #[ignore = "the long run: make residue"]
 fn the_table() {
     println!("Copies found after {JOBS} jobs, each with secrets of its own; least to most of {RUNS} runs.\n");
-    println!("| | {} |", Kind::SECRETS.map(Kind::name).join(" | "));
-    println!("|{}", "---|".repeat(1 + Kind::SECRETS.len()));
+    let table = Columns(&Kind::SECRETS);
+    table.print();
     let rows = [
-        row("`pinwright set-pin`, one process a job", true, commands),
-        row("all jobs in one process, HTTP/2", true, || one_process(By::Server, true, JOBS)),
-        row("the same, HTTP/1.1", true, || one_process(By::Server, false, JOBS)),
-        row("the same, every family and authority", true, || all_ways(|by, jobs| one_process(by, true, jobs))),
-        row("`pinwright agent`, all cards in one process", true, || agent(By::Server, JOBS)),
-        row("the same, every family and authority", true, || all_ways(agent)),
-        row("pcscd beside either", true, pcscd_beside_ours),
-        row("pinwright under the usual allocator", false, without_measures),
-        row("reqwest client with `Zeroizing`, HTTP/2", false, || usual(true, false)),
-        row("the same, HTTP/1.1", false, || usual(false, false)),
-        row("pcscd beside that one", false, || usual(true, true)),
-        row("scdaemon after 50 PINs", false, || scdaemon::pins(JOBS, false)),
-        row("pcscd beside that one", false, || scdaemon::pins(JOBS, true)),
+        table.row("`pinwright set-pin`, one process a job", true, commands),
+        table.row("all jobs in one process, HTTP/2", true, || one_process(By::Server, true, JOBS)),
+        table.row("the same, HTTP/1.1", true, || one_process(By::Server, false, JOBS)),
+        table.row("the same, every family and authority", true, || all_ways(|by, jobs| one_process(by, true, jobs))),
+        table.row("`pinwright agent`, all cards in one process", true, || agent(By::Server, JOBS)),
+        table.row("the same, every family and authority", true, || all_ways(agent)),
+        table.row("pcscd beside either", true, pcscd_beside_ours),
+        table.row("pinwright under the usual allocator", false, without_measures),
+        table.row("reqwest client with `Zeroizing`, HTTP/2", false, || usual(true, false)),
+        table.row("the same, HTTP/1.1", false, || usual(false, false)),
+        table.row("pcscd beside that one", false, || usual(true, true)),
+        table.row("scdaemon after 50 PINs", false, || scdaemon::pins(JOBS, false)),
+        table.row("pcscd beside that one", false, || scdaemon::pins(JOBS, true)),
     ];
-    for row in &rows {
-        let mut places: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
-        for hit in row.hits() {
-            let whole = if hit.found >= hit.of { "whole" } else { "in part" };
-            *places.entry(format!("{} {whole}, {}, in {}", hit.kind.name(), hit.form, hit.place)).or_default() += 1;
-        }
-        if !places.is_empty() {
-            println!("\n{}:", row.name);
-            places.iter().for_each(|(place, times)| println!("  {times} × {place}"));
-        }
-    }
-    for row in rows.iter().filter(|row| row.clean) {
-        long_lived::assert_none(&row.hits());
-    }
-    // Or the search is blind to what it is for.
-    for name in ["pinwright under the usual allocator", "reqwest client with `Zeroizing`, HTTP/2"] {
-        let found =
-            rows.iter().filter(|row| row.name == name).all(|row| row.runs.iter().all(|run| !run.hits.is_empty()));
-        assert!(found, "nothing is found in {name}");
-    }
+    conclude(&rows, &["pinwright under the usual allocator", "reqwest client with `Zeroizing`, HTTP/2"]);
 }
 
 /// What the measures cost, each in turns with what it is compared with. `PINWRIGHT_BASELINE` names a build without them.
