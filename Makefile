@@ -115,8 +115,8 @@ fuzz:
 residue:
 	@packaging/system-packages $@
 	cargo build $(VCARD)
-	cargo build --release --locked --features sim --example plain-client
-	cargo test --release --locked --features sim --test residue -- --ignored --nocapture --test-threads 1
+	cargo build --release --locked --features sim,kerberos --example plain-client
+	cargo test --release --locked --features sim,kerberos --test residue -- --ignored --nocapture --test-threads 1
 
 mutants:
 	@packaging/system-packages $@
