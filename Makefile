@@ -37,7 +37,7 @@ help:
 	@echo 'make advisories  asks the database of weaknesses about every crate; needs a network'
 	@echo 'make msrv     builds with the oldest Rust that Cargo.toml promises ($(MSRV)); rustup fetches it'
 	@echo 'make bench    time and APDUs against OpenSC on the same card; writes target/bench.json'
-	@echo 'make residue  long search for secrets in the memory of finished jobs, half an hour, as root; prints the table'
+	@echo 'make residue  long search for secrets in the memory of finished jobs, half an hour, as root; prints the tables'
 	@echo 'make mutants  changes job and card code place by place, and fails where no test notices; up to 3 hours (cargo install cargo-mutants)'
 	@echo 'make fuzz     long run of every fuzz target, some minutes (cargo install cargo-fuzz); see fuzz/README.md'
 	@echo 'make docs     the book of docs/ as web pages, in target/book; builds mdbook there, where it is missing'

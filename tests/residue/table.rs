@@ -1,4 +1,4 @@
-//! The long run behind the README's table: `make residue`.
+//! The long run behind the book's table of jobs: `make residue`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
