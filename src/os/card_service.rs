@@ -14,6 +14,20 @@ pub fn socket() -> PathBuf {
     named.map_or_else(|| PathBuf::from("/run/pcscd/pcscd.comm"), PathBuf::from)
 }
 
+/// Whether anybody takes connections on the service's socket.
+#[cfg(unix)]
+#[must_use]
+pub fn listens() -> bool {
+    std::os::unix::net::UnixStream::connect(socket()).is_ok()
+}
+
+/// Whether anybody takes connections on the service's socket: there is none here.
+#[cfg(not(unix))]
+#[must_use]
+pub fn listens() -> bool {
+    false
+}
+
 /// Starts one that does not run: an imperative sentence without a full stop.
 #[cfg(windows)]
 const START: &str = "start the Smart Card service: sc start SCardSvr";

@@ -215,18 +215,33 @@ impl Connection for PcscConnection {
 /// Attempts to reach a service that may be there.
 const ATTEMPTS: u32 = 4;
 
+/// Attempts to reach one that takes connections, and a pause before each that comes after the first few.
+const ATTEMPTS_WHERE_IT_LISTENS: u32 = 40;
+const PAUSE: Duration = Duration::from_millis(5);
+
 fn establish() -> Result<pcsc::Context, ReaderError> {
     let establish = || pcsc::Context::establish(pcsc::Scope::User);
-    reach(establish, card_service::socket().exists()).map_err(|code| failure(SERVICE, "reaching the service", code))
+    let has_socket = card_service::socket().exists();
+    reach(establish, has_socket, card_service::listens).map_err(|code| failure(SERVICE, "reaching the service", code))
 }
 
 /// A pcscd that refuses us closes the connection. Under load it does so before the library has said its first word, and the library
-/// then says that there is no service: where there is a socket, it is asked again.
-fn reach<T>(mut attempt: impl FnMut() -> Result<T, pcsc::Error>, has_socket: bool) -> Result<T, pcsc::Error> {
+/// then says that there is no service: where there is a socket, it is asked again, and for longer where somebody listens there.
+fn reach<T>(
+    mut attempt: impl FnMut() -> Result<T, pcsc::Error>,
+    has_socket: bool,
+    mut listens: impl FnMut() -> bool,
+) -> Result<T, pcsc::Error> {
     let mut reached = attempt();
-    for _ in 1..ATTEMPTS {
+    for done in 1..ATTEMPTS_WHERE_IT_LISTENS {
         if !(has_socket && matches!(reached, Err(pcsc::Error::NoService))) {
             break;
+        }
+        if done >= ATTEMPTS {
+            if !listens() {
+                break;
+            }
+            std::thread::sleep(PAUSE);
         }
         reached = attempt();
     }
@@ -347,11 +362,19 @@ mod tests {
     #[test]
     fn a_refusal_is_told_also_where_the_service_closes_early() {
         use pcsc::Error::{NoService, SecurityViolation};
-        let asked = |answers: &[pcsc::Error], has_socket| {
+        let asked_where = |answers: &[pcsc::Error], has_socket, listens: bool| {
             let mut answers = answers.iter();
-            let reached: Result<(), _> = reach(|| Err(*answers.next().unwrap()), has_socket);
+            let reached: Result<(), _> = reach(|| Err(*answers.next().unwrap()), has_socket, || listens);
             (failure(SERVICE, "reaching the service", reached.unwrap_err()), answers.count())
         };
+        let asked = |answers: &[pcsc::Error], has_socket| asked_where(answers, has_socket, false);
+        for early in [5, ATTEMPTS_WHERE_IT_LISTENS as usize - 1] {
+            let answers = [vec![NoService; early], vec![SecurityViolation]].concat();
+            assert!(matches!(asked_where(&answers, true, true), (ReaderError::AccessDenied, 0)), "{early}");
+            assert!(matches!(asked(&answers, true), (ReaderError::ServiceNotRunning, _)), "nobody listens: {early}");
+        }
+        let silent = vec![NoService; ATTEMPTS_WHERE_IT_LISTENS as usize + 1];
+        assert!(matches!(asked_where(&silent, true, true), (ReaderError::ServiceNotRunning, 1)), "not for ever");
         for early in 0..ATTEMPTS as usize {
             let answers = [vec![NoService; early], vec![SecurityViolation]].concat();
             assert!(matches!(asked(&answers, true), (ReaderError::AccessDenied, 0)), "{early}");

@@ -129,7 +129,9 @@ fn opensc_finds_and_uses_what_the_library_has_put_on_a_gids_card() {
     let test = accepted(&pcscd, "pkcs11-tool", &["--slot-index", "0", "--login", "--pin", GIDS_PIN, "--test"]);
     // OpenSC asks no GIDS card for random bytes; all else it can do with these keys.
     let errors: Vec<_> = test.lines().map(str::trim).filter(|line| line.starts_with("ERR")).collect();
-    assert_eq!(errors, ["ERR: C_GenerateRandom failed: CKR_FUNCTION_NOT_SUPPORTED (0x54)"], "{test}");
+    let is_of_random =
+        |line: &&str| line.contains("C_GenerateRandom") && line.ends_with("CKR_FUNCTION_NOT_SUPPORTED (0x54)");
+    assert!(!errors.is_empty() && errors.iter().all(is_of_random), "{test}");
     for done in ["SHA256-RSA-PKCS: OK", "Decryption", "testing key 1 (second) -- can't be used to decrypt"] {
         assert!(test.contains(done), "{done}: {test}");
     }
