@@ -3,4 +3,5 @@
 //! [`next`] decides which stage comes next, and is the file to read first.
 
 pub mod csr;
+pub mod job;
 pub mod next;

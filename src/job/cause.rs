@@ -9,6 +9,7 @@ use super::fit::FitError;
 use super::journal::JournalError;
 use super::records::ResolveError;
 use super::secrets::SecretError;
+use super::stop::Stop;
 use crate::apdu::Status;
 use crate::card::family::DetectError;
 use crate::card::{CardError, Family};
@@ -142,6 +143,9 @@ pub enum Cause {
         /// How many.
         times: usize,
     },
+    /// An enrollment can't go on by itself.
+    #[error(transparent)]
+    Stop(#[from] Stop),
     /// Ctrl-C or SIGTERM.
     #[error("interrupted")]
     Interrupted,

@@ -29,10 +29,13 @@ pub mod records;
 mod remedy;
 pub mod secrets;
 pub mod step;
+pub mod stop;
 pub mod supplier;
+pub mod undertaking;
 
 pub use self::cause::Cause;
 pub use self::effect::CardState;
 pub use self::failure::Failure;
 pub use self::identity::CardIdentity;
 pub use self::step::Step;
+pub use self::stop::Stop;

@@ -102,6 +102,7 @@ impl Cause {
                 Operation::Inspect,
                 Operation::SetPin
             ),
+            Self::Stop(stop) => stop.remedy(),
             Self::Interrupted => "run the command again".to_owned(),
         }
     }

@@ -1,6 +1,6 @@
 //! The steps of a job.
 
-/// The steps of the job, in order.
+/// The steps of the PIN job in order, and what an enrollment does before and after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Open the card.
@@ -27,6 +27,28 @@ pub enum Step {
     SetPin,
     /// Have the card verify it.
     Verify,
+    /// Create the request at the server.
+    CreateRequest,
+    /// Bind the card to the request at the server.
+    BindCard,
+    /// Replace the admin key.
+    AdminKey,
+    /// Have the card prove that it has the new admin key.
+    ProveAdminKey,
+    /// Generate a key pair on the card.
+    KeyPair,
+    /// Have the card sign a certificate request.
+    SignRequest,
+    /// Hand in the certificate requests.
+    Submit,
+    /// Write a certificate.
+    Certificate,
+    /// Erase what the card holds.
+    Wipe,
+    /// Retire the card at the server.
+    Retire,
+    /// Complete the request at the server.
+    Complete,
 }
 
 impl Step {
@@ -46,6 +68,17 @@ impl Step {
             Self::Authorize => "prove ourselves to the card",
             Self::SetPin => "set the PIN",
             Self::Verify => "verify the PIN",
+            Self::CreateRequest => "create the request",
+            Self::BindCard => "bind the card to the request",
+            Self::AdminKey => "replace the admin key",
+            Self::ProveAdminKey => "prove the new admin key",
+            Self::KeyPair => "generate a key pair on the card",
+            Self::SignRequest => "sign a certificate request with the card",
+            Self::Submit => "get the certificates from the server",
+            Self::Certificate => "write a certificate to the card",
+            Self::Wipe => "erase what the card holds",
+            Self::Retire => "retire the card at the server",
+            Self::Complete => "complete the request",
         }
     }
 
@@ -65,21 +98,44 @@ impl Step {
             Self::Authorize => "authorize",
             Self::SetPin => "set-pin",
             Self::Verify => "verify",
+            Self::CreateRequest => "create-request",
+            Self::BindCard => "bind-card",
+            Self::AdminKey => "admin-key",
+            Self::ProveAdminKey => "prove-admin-key",
+            Self::KeyPair => "key-pair",
+            Self::SignRequest => "sign-request",
+            Self::Submit => "submit",
+            Self::Certificate => "certificate",
+            Self::Wipe => "wipe",
+            Self::Retire => "retire",
+            Self::Complete => "complete",
         }
     }
 
-    /// Whether the server has been asked for the secrets, and has given them, before this step.
+    /// Whether the server has been asked, and has answered with what this step needs, before it.
     #[must_use]
     pub fn follows_the_servers_secrets(self) -> bool {
         match self {
             Self::Fit | Self::Bind | Self::Authorize | Self::SetPin | Self::Verify => true,
+            // The server has answered before each of these: the request was looked at.
+            Self::BindCard
+            | Self::AdminKey
+            | Self::ProveAdminKey
+            | Self::KeyPair
+            | Self::SignRequest
+            | Self::Submit
+            | Self::Certificate
+            | Self::Wipe
+            | Self::Retire
+            | Self::Complete => true,
             Self::Open
             | Self::Identify
             | Self::Resolve
             | Self::Consent
             | Self::Supply
             | Self::Challenge
-            | Self::Ask => false,
+            | Self::Ask
+            | Self::CreateRequest => false,
         }
     }
 }
