@@ -6,6 +6,7 @@ use crate::job::Step;
 use crate::job::journal::JournalError;
 use crate::job::records::ResolveError;
 use crate::job::secrets::SecretError;
+use crate::job::stage_error::{CsrError, KeyOptionsProblem, StageError};
 use crate::job::{Cause, Failure};
 use crate::reader::ReaderError;
 use crate::server::auth::SignInError;
@@ -87,7 +88,23 @@ impl From<&Failure> for Exit {
             | Cause::CutOffBefore { .. } => Self::Attention,
             Cause::AnswerBarred { .. } | Cause::DoneInDoubt { .. } => Self::Attention,
             Cause::NoAuthority { .. } => Self::Usage,
+            Cause::Stage(error) => stage(error),
             Cause::AlreadyDone(_) => Self::Done,
+        }
+    }
+}
+
+fn stage(error: &StageError) -> Exit {
+    match error {
+        StageError::AdminKeyUnproven(_) | StageError::NotAsWritten { .. } => Exit::Attention,
+        StageError::Request(CsrError::Card(error)) => card(error),
+        StageError::KeyOptions(KeyOptionsProblem::Sha1) => Exit::Usage,
+        StageError::Certificate(_)
+        | StageError::KeyOptions(_)
+        | StageError::Request(CsrError::Subject { .. } | CsrError::Algorithm { .. }) => Exit::ServerRefused,
+        StageError::Request(CsrError::Encoding(_)) => Exit::Defect,
+        StageError::AdminKeyKept(_) | StageError::NoKeys { .. } | StageError::Request(CsrError::Signature) => {
+            Exit::CardRefused
         }
     }
 }

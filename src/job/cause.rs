@@ -9,6 +9,7 @@ use super::fit::FitError;
 use super::journal::JournalError;
 use super::records::ResolveError;
 use super::secrets::SecretError;
+use super::stage_error::{CsrError, StageError};
 use crate::apdu::Status;
 use crate::card::family::DetectError;
 use crate::card::{CardError, Family};
@@ -142,6 +143,9 @@ pub enum Cause {
         /// How many.
         times: usize,
     },
+    /// A stage of an enrollment that works on the card.
+    #[error(transparent)]
+    Stage(#[from] StageError),
     /// Ctrl-C or SIGTERM.
     #[error("interrupted")]
     Interrupted,
@@ -152,7 +156,8 @@ impl Cause {
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         match self {
-            Self::Card(error) => error.status(),
+            Self::Card(error)
+            | Self::Stage(StageError::AdminKeyUnproven(error) | StageError::Request(CsrError::Card(error))) => error.status(),
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! The steps of a job.
 
-/// The steps of the job, in order.
+/// The steps of the PIN job, in order, and the stages of an enrollment that work on the card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Open the card.
@@ -27,6 +27,20 @@ pub enum Step {
     SetPin,
     /// Have the card verify it.
     Verify,
+    /// Give the card an admin key of its own.
+    ReplaceAdminKey,
+    /// Have the card prove that key.
+    ProveAdminKey,
+    /// Prove the management key of a PIV card.
+    UnlockManagement,
+    /// Look at the places for key pairs and certificates.
+    LookAtSlots,
+    /// Generate a key pair.
+    GenerateKeyPair,
+    /// Sign the certificate request.
+    SignRequest,
+    /// Write the certificate, and read it back.
+    WriteCertificate,
 }
 
 impl Step {
@@ -46,6 +60,13 @@ impl Step {
             Self::Authorize => "prove ourselves to the card",
             Self::SetPin => "set the PIN",
             Self::Verify => "verify the PIN",
+            Self::ReplaceAdminKey => "give the card an admin key of its own",
+            Self::ProveAdminKey => "have the card take the answer of its new admin key",
+            Self::UnlockManagement => "prove the management key",
+            Self::LookAtSlots => "look at the places for key pairs and certificates",
+            Self::GenerateKeyPair => "generate the key pair",
+            Self::SignRequest => "sign the certificate request",
+            Self::WriteCertificate => "write the certificate",
         }
     }
 
@@ -65,6 +86,13 @@ impl Step {
             Self::Authorize => "authorize",
             Self::SetPin => "set-pin",
             Self::Verify => "verify",
+            Self::ReplaceAdminKey => "replace-admin-key",
+            Self::ProveAdminKey => "prove-admin-key",
+            Self::UnlockManagement => "unlock-management",
+            Self::LookAtSlots => "look-at-slots",
+            Self::GenerateKeyPair => "generate-key-pair",
+            Self::SignRequest => "sign-request",
+            Self::WriteCertificate => "write-certificate",
         }
     }
 
@@ -80,6 +108,9 @@ impl Step {
             | Self::Supply
             | Self::Challenge
             | Self::Ask => false,
+            // A stage of an enrollment asks for a secret of the server right before the command that carries it.
+            Self::ReplaceAdminKey | Self::ProveAdminKey | Self::UnlockManagement => true,
+            Self::LookAtSlots | Self::GenerateKeyPair | Self::SignRequest | Self::WriteCertificate => false,
         }
     }
 }
