@@ -182,30 +182,35 @@ impl Vacant {
     }
 
     /// Whether what is there is to be erased first.
-    pub(super) fn is_given_up(&self) -> bool {
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
         self.given_up
     }
 }
 
 /// A place that is in use.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Taken(Held);
+pub struct Taken {
+    held: Held,
+    wanted: KeySlot,
+}
 
 impl Taken {
-    pub(super) fn new(held: Held) -> Self {
-        Self(held)
+    /// `wanted` is the same place, for a key of the use that is wanted.
+    pub(super) fn new(held: Held, wanted: KeySlot) -> Self {
+        Self { held, wanted }
     }
 
     /// What would be lost.
     #[must_use]
     pub fn held(&self) -> &Held {
-        &self.0
+        &self.held
     }
 
     /// The place without what is there. Only for a caller to whom a person has said yes, or whose own unfinished work it is.
     #[must_use]
     pub fn give_up(self) -> Vacant {
-        Vacant { slot: self.0.slot, given_up: true, is_told: true }
+        Vacant { slot: self.wanted, given_up: true, is_told: true }
     }
 }
 

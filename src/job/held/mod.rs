@@ -1,5 +1,9 @@
 //! A card that a job holds: opened, then identified, and at every moment what the job has done to it.
 
+mod admin_key;
+mod certificates;
+mod keys;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -59,6 +63,7 @@ impl OpenCard {
                 step: Step::Identify,
                 effect: Effect::default(),
                 reset_at_end: false,
+                pin_is_verified: false,
             }),
             Err(cause) => Err(self.give_up(Step::Identify, cause)),
         }
@@ -94,6 +99,8 @@ pub struct HeldCard {
     effect: Effect,
     /// Something was asked of the card that must not outlive us: it ends with a reset.
     reset_at_end: bool,
+    /// The card has verified the PIN in this transaction, and nothing has ended that since.
+    pin_is_verified: bool,
 }
 
 impl HeldCard {
@@ -121,6 +128,7 @@ impl HeldCard {
         self.identity.application = application.name;
         self.identity.has_own_id = card.has_own_id();
         self.card = card;
+        self.pin_is_verified = false;
         Ok(())
     }
 
@@ -189,6 +197,7 @@ impl HeldCard {
     /// The card's refusal.
     pub fn challenge(&mut self) -> Result<Challenge, Cause> {
         self.reset_at_end = true;
+        self.pin_is_verified = false;
         self.with_card(|card, channel| card.challenge(channel))
     }
 
@@ -248,6 +257,7 @@ impl HeldCard {
     /// The card's refusal, or no answer.
     pub fn authorize(&mut self, credential: &Credential<'_>) -> Result<(), Cause> {
         self.reset_at_end = true;
+        self.pin_is_verified = false;
         if self.shows_first(credential) {
             self.effect.proof = ProofState::Shown;
         }
@@ -270,6 +280,7 @@ impl HeldCard {
     /// The card's refusal, or no answer: [`Failure::effect`] then says what is known of the PIN.
     pub fn set_pin(&mut self, credential: &Credential<'_>, pin: &Pin) -> Result<(), Cause> {
         self.reset_at_end = true;
+        self.pin_is_verified = false;
         let before = self.effect.proof;
         if credential.proof().goes_with_the_pin() {
             self.effect.proof = ProofState::Shown;
@@ -292,6 +303,30 @@ impl HeldCard {
             Err(_) => {}
         }
         result
+    }
+
+    /// Shows the card the PIN that this process has set. **A PIN that the card does not have costs a try of it.**
+    ///
+    /// # Errors
+    /// The card's refusal, or no answer. Refused, nobody knows the card's PIN any more.
+    pub fn verify_known(&mut self, pin: &Pin) -> Result<(), Cause> {
+        self.reset_at_end = true;
+        self.pin_is_verified = false;
+        let result = self.with_card(|card, channel| card.verify_pin(channel, pin));
+        match &result {
+            Ok(()) => self.pin_is_verified = true,
+            Err(cause) if cause.status().is_some() => self.effect.pin = Change::Unknown,
+            Err(_) => {}
+        }
+        result
+    }
+
+    /// As [`HeldCard::verify_known`], and nothing where the card has verified it already in this transaction.
+    ///
+    /// # Errors
+    /// As [`HeldCard::verify_known`].
+    pub fn keep_verified(&mut self, pin: &Pin) -> Result<(), Cause> {
+        if self.pin_is_verified { Ok(()) } else { self.verify_known(pin) }
     }
 
     /// Lets go of the card. The reset, where one is due, is what drops user and admin state: it works on every family and
@@ -351,9 +386,13 @@ impl HeldCard {
         &mut self,
         command: impl FnOnce(&mut dyn Card, &mut Channel<'_>) -> Result<T, CardError>,
     ) -> Result<T, Cause> {
-        let mut channel = Channel::new(self.connection.as_mut()).extended(self.card.extended_length());
+        let mut channel = channel(self.connection.as_mut(), self.card.as_ref());
         Ok(command(self.card.as_mut(), &mut channel)?)
     }
+}
+
+fn channel<'a>(connection: &'a mut dyn Connection, card: &dyn Card) -> Channel<'a> {
+    Channel::new(connection).extended(card.extended_length())
 }
 
 /// The command was not sent: its content could not be right.
