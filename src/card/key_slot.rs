@@ -207,6 +207,12 @@ impl Taken {
         &self.held
     }
 
+    /// The place as it was asked for: a container for a key of another use than the one that is there has another name.
+    #[must_use]
+    pub fn place(&self) -> KeySlot {
+        self.wanted
+    }
+
     /// The place without what is there. Only for a caller to whom a person has said yes, or whose own unfinished work it is.
     #[must_use]
     pub fn give_up(self) -> Vacant {

@@ -157,7 +157,9 @@ impl Cause {
     pub fn status(&self) -> Option<Status> {
         match self {
             Self::Card(error)
-            | Self::Stage(StageError::AdminKeyUnproven(error) | StageError::Request(CsrError::Card(error))) => error.status(),
+            | Self::Stage(StageError::AdminKeyUnproven(error) | StageError::Request(CsrError::Card(error))) => {
+                error.status()
+            }
             _ => None,
         }
     }

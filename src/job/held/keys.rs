@@ -82,9 +82,7 @@ fn leaves_the_slot(cause: &Cause, is_given_up: bool) -> bool {
         _ if is_given_up => false,
         Cause::Card(CardError::NoLongerFree { .. } | CardError::ContainerName { .. }) => true,
         Cause::Card(
-            CardError::NoAnswer { command, .. }
-            | CardError::Refused { command, .. }
-            | CardError::Full { command, .. },
+            CardError::NoAnswer { command, .. } | CardError::Refused { command, .. } | CardError::Full { command, .. },
         ) if BEFORE_THE_KEY.contains(command) => true,
         Cause::Card(
             CardError::Refused { command: "GENERATE ASYMMETRIC KEY PAIR", status }
