@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::key_pair::KeyType;
@@ -17,15 +18,19 @@ pub enum KeyUsage {
 }
 
 /// A key of a PIV card (SP 800-73-4 part 1 §3.1, table 4b).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub enum PivSlot {
     /// 9A: logs its holder on.
+    #[serde(rename = "9a")]
     Authentication,
     /// 9C: signs documents; the PIN is verified before each signature.
+    #[serde(rename = "9c")]
     Signature,
     /// 9D: decrypts.
+    #[serde(rename = "9d")]
     KeyManagement,
     /// 9E: authenticates the card, without a PIN.
+    #[serde(rename = "9e")]
     CardAuthentication,
 }
 
