@@ -125,7 +125,7 @@ fn stage(error: &StageError) -> Exit {
     match error {
         StageError::AdminKeyUnproven(_) | StageError::NotAsWritten { .. } => Exit::Attention,
         StageError::Request(CsrError::Card(error)) => card(error),
-        StageError::KeyOptions(KeyOptionsProblem::Sha1) => Exit::Usage,
+        StageError::Management(_) | StageError::KeyOptions(KeyOptionsProblem::Sha1) => Exit::Usage,
         StageError::Certificate(_)
         | StageError::KeyOptions(_)
         | StageError::Request(CsrError::Subject { .. } | CsrError::Algorithm { .. }) => Exit::ServerRefused,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::key_pair::KeyType;
@@ -17,15 +18,19 @@ pub enum KeyUsage {
 }
 
 /// A key of a PIV card (SP 800-73-4 part 1 §3.1, table 4b).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub enum PivSlot {
     /// 9A: logs its holder on.
+    #[serde(rename = "9a")]
     Authentication,
     /// 9C: signs documents; the PIN is verified before each signature.
+    #[serde(rename = "9c")]
     Signature,
     /// 9D: decrypts.
+    #[serde(rename = "9d")]
     KeyManagement,
     /// 9E: authenticates the card, without a PIN.
+    #[serde(rename = "9e")]
     CardAuthentication,
 }
 
@@ -205,6 +210,12 @@ impl Taken {
     #[must_use]
     pub fn held(&self) -> &Held {
         &self.held
+    }
+
+    /// The place as it was asked for: a container for a key of another use than the one that is there has another name.
+    #[must_use]
+    pub fn place(&self) -> KeySlot {
+        self.wanted
     }
 
     /// The place without what is there. Only for a caller to whom a person has said yes, or whose own unfinished work it is.

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::challenge::Unanswerable;
 use crate::card::{AdminKeyHindrance, CardError, Family, Hash, KeySlot, KeyType};
 use crate::operation::Operation;
 
@@ -15,6 +16,9 @@ pub enum StageError {
     /// The card refuses the answer that the server has made with the key that was written: it has another one.
     #[error("the card refuses the server's answer with the diversified admin key")]
     AdminKeyUnproven(#[source] CardError),
+    /// A PIV card whose management key the server can't answer for.
+    #[error("the server can't prove the management key of this card")]
+    Management(#[source] Unanswerable),
     /// What the server wants of a key pair can't be had.
     #[error("the server wants a key pair that this card is not given: {0}")]
     KeyOptions(#[from] KeyOptionsProblem),
@@ -62,6 +66,10 @@ impl StageError {
                  card has, and say so (`--admin-key`); `{}` shows what was written",
                 Operation::History
             ),
+            Self::Management(_) => {
+                "answer with the card's own key: `card.management = \"admin-key\"` (nothing was sent that the card counts)"
+                    .to_owned()
+            }
             Self::KeyOptions(problem) => problem.remedy(),
             Self::NoKeys { .. } => "use a card of the family gids or piv".to_owned(),
             Self::Request(CsrError::Subject { .. }) => {

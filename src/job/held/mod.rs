@@ -64,6 +64,7 @@ impl OpenCard {
                 effect: Effect::default(),
                 reset_at_end: false,
                 pin_is_verified: false,
+                is_authorized: false,
             }),
             Err(cause) => Err(self.give_up(Step::Identify, cause)),
         }
@@ -101,6 +102,8 @@ pub struct HeldCard {
     reset_at_end: bool,
     /// The card has verified the PIN in this transaction, and nothing has ended that since.
     pin_is_verified: bool,
+    /// The card has taken an answer of its administrator in this transaction, and nothing has ended that since.
+    is_authorized: bool,
 }
 
 impl HeldCard {
@@ -129,6 +132,7 @@ impl HeldCard {
         self.identity.has_own_id = card.has_own_id();
         self.card = card;
         self.pin_is_verified = false;
+        self.is_authorized = false;
         Ok(())
     }
 
@@ -198,6 +202,7 @@ impl HeldCard {
     pub fn challenge(&mut self) -> Result<Challenge, Cause> {
         self.reset_at_end = true;
         self.pin_is_verified = false;
+        self.is_authorized = false;
         self.with_card(|card, channel| card.challenge(channel))
     }
 
@@ -269,6 +274,7 @@ impl HeldCard {
                 Err(_) => ProofState::Shown,
             };
         }
+        self.is_authorized = result.is_ok() && credential.proof() == Proof::AdminAnswer;
         result?;
         // Where reading would have spoilt the challenge, the card ID is compared now.
         if self.card.confirms_first(credential.proof()) { Ok(()) } else { self.confirm() }
@@ -319,6 +325,18 @@ impl HeldCard {
             Err(_) => {}
         }
         result
+    }
+
+    /// Whether the card has taken an answer of its administrator in this transaction, and still goes by it.
+    #[must_use]
+    pub fn is_authorized(&self) -> bool {
+        self.is_authorized
+    }
+
+    /// What was done to the card so far.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        self.effect
     }
 
     /// As [`HeldCard::verify_known`], and nothing where the card has verified it already in this transaction.
