@@ -12,3 +12,4 @@ pub mod moment;
 pub mod next;
 pub mod rules;
 pub mod slots;
+pub mod record;
