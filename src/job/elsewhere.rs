@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use super::authority::Authority;
-use super::journal::{Point, Record, done};
+use super::journal::{JobKind, Record, done};
 use super::past;
 use crate::card::CardId;
 use crate::server::AdminKeyVersion;
@@ -74,8 +74,10 @@ pub(super) struct AgentsRecords {
 impl AgentsRecords {
     /// Takes what was told beside one's own records. Where both journals are the same, nothing is left.
     pub fn new(told: Vec<Record>, own: &[Record]) -> Self {
-        let settled =
-            |record: &Record| own.iter().any(|later| later.point() == Point::Done && begun(later) > begun(record));
+        // A job settles those of its own kind alone.
+        let settled = |record: &Record| {
+            own.iter().any(|later| later.job == record.job && later.is_done() && begun(later) > begun(record))
+        };
         let mut records = told;
         records.retain(|record| !own.iter().any(|own| own.id == record.id));
         records.retain(|record| !(record.is_open() && settled(record)));
@@ -85,9 +87,13 @@ impl AgentsRecords {
         Self { records, merged }
     }
 
-    /// Those that are unsettled.
+    /// Those of the PIN step that are unsettled.
     pub fn open(&self) -> Vec<Record> {
-        self.records.iter().filter(|record| record.is_open()).cloned().collect()
+        self.of_pin().filter(|record| record.is_open()).cloned().collect()
+    }
+
+    fn of_pin(&self) -> impl DoubleEndedIterator<Item = &Record> {
+        self.records.iter().filter(|record| record.job == JobKind::SetPin)
     }
 
     /// The job that has carried this request to its good end.
@@ -97,7 +103,7 @@ impl AgentsRecords {
 
     /// The job that may have changed the PIN since.
     pub fn pin_is_uncertain(&self) -> Option<Earlier<'_>> {
-        self.records.iter().rfind(|record| record.is_open() && record.effect().pin.needs_attention()).map(of_agent)
+        self.of_pin().rfind(|record| record.is_open() && record.effect().pin.needs_attention()).map(of_agent)
     }
 
     /// The job that may have spent a try of this authority's code.

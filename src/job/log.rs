@@ -76,7 +76,7 @@ impl<'a> Log<'a> {
         let Some(elsewhere) = self.elsewhere else { return };
         self.agents = AgentsRecords::new(elsewhere.records(card_id), &self.past);
         if let Some(earlier) = most_doubtful(&self.agents.open()) {
-            let meaning = earlier.point().meaning();
+            let meaning = earlier.meaning();
             tracing::warn!(journal = %earlier.id, "by the agent's journal an earlier job on this card {meaning}");
         }
     }
@@ -95,7 +95,7 @@ impl<'a> Log<'a> {
         let claim = journal.claim(card_id.guid())?;
         self.past = claim.records()?;
         if let Some(earlier) = most_doubtful(&self.open()) {
-            tracing::warn!(journal = %earlier.id, "an earlier job on this card {}", earlier.point().meaning());
+            tracing::warn!(journal = %earlier.id, "an earlier job on this card {}", earlier.meaning());
         }
         self.card = Some(claim);
         self.look_elsewhere(card_id);
@@ -118,7 +118,7 @@ impl<'a> Log<'a> {
     pub fn done_before(&self, request: Option<Uuid>) -> Option<Earlier<'_>> {
         let request = request?;
         // What a job of our own has left open is settled by another one, whatever the agent has done before.
-        let agents = || if self.past.iter().any(Record::is_open) { None } else { self.agents.done(request) };
+        let agents = || if self.open().is_empty() { self.agents.done(request) } else { None };
         done(&self.past, request).map(Earlier::own).or_else(agents)
     }
 
@@ -146,7 +146,8 @@ impl<'a> Log<'a> {
         self.card.is_some()
     }
 
-    /// Whether no earlier job has left anything in doubt on the card, by either journal.
+    /// Whether no earlier job of the PIN step has left anything in doubt on the card, by either journal, and no job of any kind
+    /// the server's answer.
     #[must_use]
     pub fn is_clear(&self) -> bool {
         let server = Authority::Server;
@@ -165,7 +166,7 @@ impl<'a> Log<'a> {
     /// Whether the card's PIN may be another one than its holder knows.
     #[must_use]
     pub fn pin_is_uncertain(&self) -> Option<Earlier<'_>> {
-        let own = self.past.iter().rfind(|record| record.is_open() && record.effect().pin.needs_attention());
+        let own = self.of_pin().rfind(|record| record.is_open() && record.effect().pin.needs_attention());
         own.map(Earlier::own).or_else(|| self.agents.pin_is_uncertain())
     }
 
@@ -197,12 +198,12 @@ impl<'a> Log<'a> {
     ) -> Result<(), Cause> {
         let own = past::refused_answer(&self.past, authority, key).map(Earlier::own);
         let Some(earlier) = own.or_else(|| self.agents.refused_answer(authority, key)) else { return Ok(()) };
-        let record = earlier.record;
+        let (at, word) = past::refusal(earlier.record, authority, key);
         Err(Cause::AnswerBarred {
             key,
             journal: earlier.named(),
-            at: record.changed().to_owned(),
-            word: record.status_word().unwrap_or("no status word noted").to_owned(),
+            at: at.to_owned(),
+            word: word.unwrap_or("no status word noted").to_owned(),
             evidence: if key.is_some() { evidence.to_owned() } else { String::new() },
         })
     }
@@ -250,15 +251,15 @@ impl<'a> Log<'a> {
         self.note(Moment::new(Stage::Pin, Phase::Done, ProofState::Accepted))
     }
 
-    /// Notes the good end and settles earlier records of this card. Gives the job's id, the record that was settled and said
+    /// Notes the good end and settles earlier jobs of the PIN step on this card; an enrollment goes on after it. Gives the job's id, the record that was settled and said
     /// most, and why the journal does not show this end, where it does not.
     pub fn done(&mut self) -> (Option<String>, Option<Record>, Option<JournalError>) {
+        let (earlier, others) = (self.open(), self.enrollments());
         let Some(job) = self.job.as_mut() else { return (None, None, None) };
-        let earlier: Vec<Record> = self.past.iter().filter(|record| record.is_open()).cloned().collect();
         let noted = job.note(Moment::new(Stage::Verify, Phase::Done, ProofState::Accepted));
         let settled = noted.and_then(|()| job.settle(&earlier));
         if settled.is_ok() {
-            job.tell_version_one(&[]);
+            job.tell_version_one(&others);
         }
         (Some(job.id().to_owned()), most_doubtful(&earlier).cloned(), settled.err())
     }
@@ -276,8 +277,18 @@ impl<'a> Log<'a> {
         failure
     }
 
+    /// The records of jobs of the PIN step. An enrollment settles its own, and its PIN is set by such a job.
+    fn of_pin(&self) -> impl DoubleEndedIterator<Item = &Record> {
+        self.past.iter().filter(|record| record.job == JobKind::SetPin)
+    }
+
     fn open(&self) -> Vec<Record> {
-        self.past.iter().filter(|record| record.is_open()).cloned().collect()
+        self.of_pin().filter(|record| record.is_open()).cloned().collect()
+    }
+
+    /// The enrollments, which programs of version 1 stop at while they are open.
+    fn enrollments(&self) -> Vec<Record> {
+        self.past.iter().filter(|record| record.job == JobKind::Enroll).cloned().collect()
     }
 
     fn note(&mut self, moment: Moment) -> Result<(), JournalError> {
