@@ -231,4 +231,21 @@ mod tests {
         let told = |authority| agents.try_in_doubt(authority).map(|earlier| earlier.whose);
         assert_eq!((told(Authority::Puk), told(Authority::AdminPin)), (Some(Whose::Agent), None));
     }
+
+    #[test]
+    fn an_enrollment_of_the_agent_is_no_job_of_the_pin_step() {
+        let of_enrollment = |record: Record| Record { job: JobKind::Enroll, ..record };
+        let open = of_enrollment(cut_off(5));
+        assert!(open.is_open());
+        let agents = AgentsRecords::new(vec![finished(4), open.clone()], &[]);
+        assert!(agents.open().is_empty() && agents.pin_is_uncertain().is_none());
+        assert!(agents.done(REQUEST).is_some(), "what is open beside it is no PIN");
+        // A good end settles its own kind alone: what is left says what may be refused.
+        let left = |told: &Record, own: &Record| {
+            AgentsRecords::new(vec![told.clone()], std::slice::from_ref(own)).records.len()
+        };
+        let completed = of_enrollment(record(6, &[SHOWN, (Stage::Completion, Phase::Done, ProofState::NotShown)]));
+        assert_eq!([left(&open, &finished(6)), left(&open, &completed)], [1, 0]);
+        assert_eq!([left(&cut_off(5), &completed), left(&cut_off(5), &finished(6))], [1, 0]);
+    }
 }

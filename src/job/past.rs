@@ -254,4 +254,74 @@ mod tests {
         assert!(!may(std::slice::from_ref(&both), Authority::AdminKey, REQUEST));
         assert!(may(&[both], Authority::Puk, REQUEST));
     }
+
+    /// A record of an enrollment: second, stage, phase, proof and key of each entry.
+    fn enrollment(entries: &[(u32, Stage, Phase, ProofState, AdminKeyVersion)]) -> Record {
+        let entries = entries.iter().map(|(second, stage, phase, proof, key)| {
+            let facts = Facts {
+                request: REQUEST,
+                authority: Some(Authority::Server.name().to_owned()),
+                admin_key: Some(key.name().to_owned()),
+                status_word: (*proof == ProofState::Refused).then(|| format!("69{second:02}")),
+                ..Facts::default()
+            };
+            Entry { at: at(*second), ..entry(*stage, *phase, *proof, facts) }
+        });
+        let (id, started) = ("e-1".to_owned(), at(0));
+        Record { version: Version::Two, id, job: JobKind::Enroll, started, entries: entries.collect() }
+    }
+
+    fn at(second: u32) -> String {
+        format!("2026-01-01T00:00:{second:02}Z")
+    }
+
+    /// A job of the PIN step at that second, begun after every enrollment here.
+    fn pin_step(second: u32, record: Record, key: AdminKeyVersion) -> Record {
+        let mut record = Record { id: format!("p-{second}"), started: at(second), ..record };
+        record.entries.iter_mut().for_each(|entry| entry.at = at(second));
+        record.entries[0].facts.admin_key = Some(key.name().to_owned());
+        record
+    }
+
+    #[test]
+    fn an_enrollment_shows_more_than_once_and_between_other_jobs() {
+        use AdminKeyVersion::{Default as D, Diversified as V};
+        use Phase::{AboutTo, Done, Refused};
+        let (prove, key) = (Stage::Prove, Stage::AdminKey);
+        let (shown, yes, no) = (ProofState::Shown, ProofState::Accepted, ProofState::Refused);
+        let server = Authority::Server;
+        let barred = |past: &[Record], key| refused_answer(past, server, Some(key)).is_some();
+
+        // The old key is taken, and the new one refused: each counts for itself.
+        let whole = [(1, prove, AboutTo, shown, D), (1, prove, Done, yes, D), (2, key, AboutTo, yes, D)];
+        let proof = [(2, key, Done, yes, D), (3, prove, AboutTo, shown, V), (3, prove, Refused, no, V)];
+        let refused_at_end = enrollment(&[whole, proof].concat());
+        assert!(!barred(std::slice::from_ref(&refused_at_end), D) && barred(std::slice::from_ref(&refused_at_end), V));
+        assert_eq!(refusal(&refused_at_end, server, Some(V)), (at(3).as_str(), Some("6903")));
+
+        // Refused on the first day, and a job of the PIN step was accepted since, or before.
+        let late = enrollment(&[(9, prove, AboutTo, shown, D), (9, prove, Refused, no, D)]);
+        for (second, bars) in [(8, true), (9, true), (10, false)] {
+            let past = [late.clone(), pin_step(second, accepted(server), D)];
+            assert_eq!(barred(&past, D), bars, "{second}");
+        }
+        // Accepted at last, after a job of the PIN step was refused, or before that.
+        let late = enrollment(&[(9, prove, AboutTo, shown, D), (9, prove, Done, yes, D)]);
+        for (second, bars) in [(8, false), (9, true), (10, true)] {
+            let past = [late.clone(), pin_step(second, refused(server), D)];
+            assert_eq!(barred(&past, D), bars, "{second}");
+            assert_eq!(try_in_doubt(&past, server).is_some(), bars, "{second}");
+        }
+        // Refused and then accepted within a second of the same record.
+        let mended = enrollment(&[(9, prove, Refused, no, D), (9, prove, AboutTo, shown, D), (9, prove, Done, yes, D)]);
+        assert!(!barred(&[mended], D));
+    }
+
+    #[test]
+    fn an_enrollment_that_is_cut_off_again_and_again_ends_some_time() {
+        let cut_off = (1, Stage::Prove, Phase::AboutTo, ProofState::Shown, AdminKeyVersion::Default);
+        let bound = (1, Stage::Bind, Phase::Done, ProofState::NotShown, AdminKeyVersion::Default);
+        assert!(may(&[enrollment(&[bound, cut_off, cut_off])], Authority::Server, REQUEST));
+        assert!(!may(&[enrollment(&[bound, cut_off, cut_off, cut_off])], Authority::Server, REQUEST));
+    }
 }
