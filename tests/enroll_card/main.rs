@@ -33,7 +33,7 @@ pub const NEW: [u8; 24] =
     *b"\x98\x15\x40\xF8\x7A\x29\x07\xF8\x1C\xFB\xA1\x6E\x2A\xC4\x2A\xC7\xE3\x97\xD3\x58\x4A\xD5\x64\x08";
 pub const DEFAULT: [u8; 24] =
     *b"\x01\x02\x03\x04\x05\x06\x07\x08\x01\x02\x03\x04\x05\x06\x07\x08\x01\x02\x03\x04\x05\x06\x07\x08";
-pub const NEVER: AtomicBool = AtomicBool::new(false);
+pub static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// A server that keeps two keys and answers with them.
 pub struct Source {
@@ -140,8 +140,7 @@ impl Noted {
 
 pub fn rights<'a>(pin: &'a Pin, source: &'a mut Source) -> Rights<'a> {
     let management = Management::Server { source, version: AdminKeyVersion::Default, record: None };
-    static RUNNING: AtomicBool = AtomicBool::new(false);
-    Rights { pin, management, interrupted: &RUNNING }
+    Rights { pin, management, interrupted: &NEVER }
 }
 
 pub fn word(cause: &Cause) -> Option<u16> {
