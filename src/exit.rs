@@ -7,7 +7,7 @@ use crate::job::journal::JournalError;
 use crate::job::records::ResolveError;
 use crate::job::secrets::SecretError;
 use crate::job::stage_error::{CsrError, KeyOptionsProblem, StageError};
-use crate::job::{Cause, Failure};
+use crate::job::{Cause, Failure, Stop};
 use crate::reader::ReaderError;
 use crate::server::auth::SignInError;
 use crate::server::{ServerError, ServerProblem};
@@ -36,6 +36,8 @@ pub enum Exit {
     Attention = 9,
     /// 10: interrupted, declined or not agreed to; the card is untouched.
     Interrupted = 10,
+    /// 11: the request waits for somebody's approval; the same command goes on with it.
+    Pending = 11,
     /// 70: a defect in pinwright.
     Defect = 70,
 }
@@ -90,7 +92,32 @@ impl From<&Failure> for Exit {
             Cause::NoAuthority { .. } => Self::Usage,
             Cause::Stage(error) => stage(error),
             Cause::AlreadyDone(_) => Self::Done,
+            Cause::Stop(stop) => self::stop(stop),
         }
+    }
+}
+
+fn stop(stop: &Stop) -> Exit {
+    match stop {
+        Stop::SeveralRequests { .. } | Stop::OtherType { .. } => Exit::Usage,
+        Stop::NoRequest
+        | Stop::Closed { .. }
+        | Stop::AnotherCard { .. }
+        | Stop::NoCard { .. }
+        | Stop::InUse { .. }
+        | Stop::UnknownCard
+        | Stop::Creation(_)
+        | Stop::NotDone { .. } => Exit::ServerRefused,
+        Stop::SlotInUse { .. } => Exit::CardRefused,
+        Stop::RequestLost
+        | Stop::BindLost { .. }
+        | Stop::AdminKeyUnknown { .. }
+        | Stop::KeyGone { .. }
+        | Stop::IssuedElsewhere { .. }
+        | Stop::CertificatesLost { .. }
+        | Stop::CompletedElsewhere { .. }
+        | Stop::Certificate { .. }
+        | Stop::AnswerGone => Exit::Attention,
     }
 }
 

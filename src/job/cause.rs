@@ -10,6 +10,7 @@ use super::journal::JournalError;
 use super::records::ResolveError;
 use super::secrets::SecretError;
 use super::stage_error::{CsrError, StageError};
+use super::stop::Stop;
 use crate::apdu::Status;
 use crate::card::family::DetectError;
 use crate::card::{CardError, Family};
@@ -143,6 +144,9 @@ pub enum Cause {
         /// How many.
         times: usize,
     },
+    /// An enrollment can't go on by itself.
+    #[error(transparent)]
+    Stop(#[from] Stop),
     /// A stage of an enrollment that works on the card.
     #[error(transparent)]
     Stage(#[from] StageError),

@@ -103,6 +103,7 @@ impl Cause {
                 Operation::Inspect,
                 Operation::SetPin
             ),
+            Self::Stop(stop) => stop.remedy(),
             Self::Stage(StageError::Request(CsrError::Card(error))) => card_remedy(error),
             Self::Stage(error) => error.remedy(),
             Self::Interrupted => "run the command again".to_owned(),

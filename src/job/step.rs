@@ -1,6 +1,6 @@
 //! The steps of a job.
 
-/// The steps of the PIN job, in order, and the stages of an enrollment that work on the card.
+/// The steps of the PIN job, in order, and the stages of an enrollment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Open the card.
@@ -41,6 +41,18 @@ pub enum Step {
     SignRequest,
     /// Write the certificate, and read it back.
     WriteCertificate,
+    /// Create the request at the server.
+    CreateRequest,
+    /// Bind the card to the request at the server.
+    BindCard,
+    /// Hand in the certificate requests.
+    Submit,
+    /// Erase what the card holds.
+    Wipe,
+    /// Retire the card at the server.
+    Retire,
+    /// Complete the request at the server.
+    Complete,
 }
 
 impl Step {
@@ -67,6 +79,12 @@ impl Step {
             Self::GenerateKeyPair => "generate the key pair",
             Self::SignRequest => "sign the certificate request",
             Self::WriteCertificate => "write the certificate",
+            Self::CreateRequest => "create the request",
+            Self::BindCard => "bind the card to the request",
+            Self::Submit => "get the certificates from the server",
+            Self::Wipe => "erase what the card holds",
+            Self::Retire => "retire the card at the server",
+            Self::Complete => "complete the request",
         }
     }
 
@@ -93,6 +111,12 @@ impl Step {
             Self::GenerateKeyPair => "generate-key-pair",
             Self::SignRequest => "sign-request",
             Self::WriteCertificate => "write-certificate",
+            Self::CreateRequest => "create-request",
+            Self::BindCard => "bind-card",
+            Self::Submit => "submit",
+            Self::Wipe => "wipe",
+            Self::Retire => "retire",
+            Self::Complete => "complete",
         }
     }
 
@@ -110,7 +134,16 @@ impl Step {
             | Self::Ask => false,
             // A stage of an enrollment asks for a secret of the server right before the command that carries it.
             Self::ReplaceAdminKey | Self::ProveAdminKey | Self::UnlockManagement => true,
-            Self::LookAtSlots | Self::GenerateKeyPair | Self::SignRequest | Self::WriteCertificate => false,
+            Self::LookAtSlots
+            | Self::GenerateKeyPair
+            | Self::SignRequest
+            | Self::WriteCertificate
+            | Self::CreateRequest
+            | Self::BindCard
+            | Self::Submit
+            | Self::Wipe
+            | Self::Retire
+            | Self::Complete => false,
         }
     }
 }
