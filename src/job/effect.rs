@@ -40,6 +40,16 @@ impl Change {
     pub fn needs_attention(self) -> bool {
         matches!(self, Self::New { verified: false } | Self::Unknown)
     }
+
+    /// The name used in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AsBefore => "as-before",
+            Self::New { .. } => "new",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// What a job has done to its card.
@@ -75,11 +85,48 @@ impl Effect {
     pub fn card_state(&self) -> CardState {
         match self.pin {
             Change::Unknown => CardState::Unknown,
-            Change::New { .. } => CardState::PinSet,
-            Change::AsBefore if self.others().any(Change::needs_attention) => CardState::Unknown,
+            Change::New { verified: false } => CardState::PinSet,
+            _ if self.others().any(Change::needs_attention) => CardState::Unknown,
+            Change::New { verified: true } => CardState::Changed,
+            Change::AsBefore if self.others().any(|change| change != Change::AsBefore) => CardState::Changed,
             Change::AsBefore if self.try_may_be_spent() => CardState::TrySpent,
             Change::AsBefore => CardState::Untouched,
         }
+    }
+
+    /// What a person is told of the card: of the PIN alone where the job was about nothing else, else of each thing that is not as it
+    /// was.
+    #[must_use]
+    pub fn told(&self) -> String {
+        if self.card_state() != CardState::Changed && self.others().all(|change| change == Change::AsBefore) {
+            return self.card_state().to_string();
+        }
+        let pin = match self.pin {
+            Change::AsBefore => "its PIN is as it was",
+            Change::New { verified: true } => "it has its new PIN, and has verified it",
+            Change::New { verified: false } => "the new PIN was set, but the card has not verified it",
+            Change::Unknown => "it may have the new PIN or the old one",
+        };
+        let admin_key = match self.admin_key {
+            Change::AsBefore => None,
+            Change::New { verified: true } => Some("it has its new admin key, and has proved it"),
+            Change::New { verified: false } => Some("the new admin key was written, but the card has not proved it"),
+            Change::Unknown => Some("it may have the new admin key or the old one"),
+        };
+        let key_slot = match self.key_slot {
+            Change::AsBefore => None,
+            Change::New { .. } => Some("it has made a key pair"),
+            Change::Unknown => Some("it may have made a key pair"),
+        };
+        let certificate = match self.certificate {
+            Change::AsBefore => None,
+            Change::New { verified: true } => Some("it has a new certificate, which was read back"),
+            Change::New { verified: false } => Some("a certificate was written, and not read back"),
+            Change::Unknown => Some("a certificate may be written to it in part"),
+        };
+        let spent = self.try_may_be_spent().then_some("a refused authentication may have cost a try");
+        let told: Vec<&str> = [Some(pin), admin_key, key_slot, certificate, spent].into_iter().flatten().collect();
+        told.join("; ")
     }
 
     fn others(&self) -> impl Iterator<Item = Change> {
@@ -87,7 +134,7 @@ impl Effect {
     }
 }
 
-/// What is known of the card after a failure: the four values of `card_state` in JSON.
+/// What is known of the card after a failure: the values of `card_state` in JSON. A PIN step ends with the first four alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CardState {
     /// As before: nothing was written.
@@ -98,6 +145,8 @@ pub enum CardState {
     PinSet,
     /// Set or not: the card's answer to the write did not arrive.
     Unknown,
+    /// It has something new, and has shown that: an enrollment has come to a stage beyond it.
+    Changed,
 }
 
 impl CardState {
@@ -109,6 +158,7 @@ impl CardState {
             Self::TrySpent => "untouched-try-spent",
             Self::PinSet => "pin-set-not-verified",
             Self::Unknown => "unknown",
+            Self::Changed => "changed",
         }
     }
 
@@ -126,6 +176,7 @@ impl fmt::Display for CardState {
             Self::TrySpent => "its PIN is as it was; the refused authentication may have cost a try",
             Self::PinSet => "the new PIN was set, but the card has not verified it",
             Self::Unknown => "unknown: the card may have the new PIN or the old one (or another, where it set one and then refused it)",
+            Self::Changed => "what was written to it is in it",
         })
     }
 }
@@ -147,11 +198,37 @@ mod tests {
             (pin(ProofState::Accepted, Change::Unknown), CardState::Unknown),
             (pin(ProofState::Refused, Change::Unknown), CardState::Unknown),
             (Effect { key_slot: Change::Unknown, ..Effect::default() }, CardState::Unknown),
-            (Effect { admin_key: Change::New { verified: true }, ..Effect::default() }, CardState::Untouched),
+            (pin(ProofState::Accepted, Change::New { verified: true }), CardState::Changed),
+            (Effect { admin_key: Change::New { verified: true }, ..Effect::default() }, CardState::Changed),
+            (
+                Effect { pin: Change::New { verified: true }, admin_key: Change::Unknown, ..Effect::default() },
+                CardState::Unknown,
+            ),
         ];
         for (effect, state) in cases {
             assert_eq!(effect.card_state(), state, "{effect:?}");
             assert_eq!(effect.is_none(), effect == Effect::default());
+        }
+    }
+
+    #[test]
+    fn a_person_is_told_of_each_thing_that_is_not_as_it_was() {
+        let new = Change::New { verified: true };
+        let cases = [
+            (Effect::default(), "untouched: its PIN is as it was"),
+            (Effect { pin: new, ..Effect::default() }, "it has its new PIN, and has verified it"),
+            (
+                Effect { pin: new, admin_key: Change::Unknown, proof: ProofState::Refused, ..Effect::default() },
+                "it has its new PIN, and has verified it; it may have the new admin key or the old one; a refused \
+                 authentication may have cost a try",
+            ),
+            (
+                Effect { key_slot: new, certificate: Change::New { verified: false }, ..Effect::default() },
+                "its PIN is as it was; it has made a key pair; a certificate was written, and not read back",
+            ),
+        ];
+        for (effect, told) in cases {
+            assert_eq!(effect.told(), told);
         }
     }
 }
