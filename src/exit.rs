@@ -6,6 +6,7 @@ use crate::job::Step;
 use crate::job::journal::JournalError;
 use crate::job::records::ResolveError;
 use crate::job::secrets::SecretError;
+use crate::job::stage_error::{CsrError, KeyOptionsProblem, StageError};
 use crate::job::{Cause, Failure, Stop};
 use crate::reader::ReaderError;
 use crate::server::auth::SignInError;
@@ -89,6 +90,7 @@ impl From<&Failure> for Exit {
             | Cause::CutOffBefore { .. } => Self::Attention,
             Cause::AnswerBarred { .. } | Cause::DoneInDoubt { .. } => Self::Attention,
             Cause::NoAuthority { .. } => Self::Usage,
+            Cause::Stage(error) => stage(error),
             Cause::AlreadyDone(_) => Self::Done,
             Cause::Stop(stop) => self::stop(stop),
         }
@@ -97,7 +99,7 @@ impl From<&Failure> for Exit {
 
 fn stop(stop: &Stop) -> Exit {
     match stop {
-        Stop::SeveralRequests { .. } | Stop::OtherType { .. } | Stop::Options(_) | Stop::NoKeys(_) => Exit::Usage,
+        Stop::SeveralRequests { .. } | Stop::OtherType { .. } => Exit::Usage,
         Stop::NoRequest
         | Stop::Closed { .. }
         | Stop::AnotherCard { .. }
@@ -116,6 +118,21 @@ fn stop(stop: &Stop) -> Exit {
         | Stop::CompletedElsewhere { .. }
         | Stop::Certificate { .. }
         | Stop::AnswerGone => Exit::Attention,
+    }
+}
+
+fn stage(error: &StageError) -> Exit {
+    match error {
+        StageError::AdminKeyUnproven(_) | StageError::NotAsWritten { .. } => Exit::Attention,
+        StageError::Request(CsrError::Card(error)) => card(error),
+        StageError::Management(_) | StageError::KeyOptions(KeyOptionsProblem::Sha1) => Exit::Usage,
+        StageError::Certificate(_)
+        | StageError::KeyOptions(_)
+        | StageError::Request(CsrError::Subject { .. } | CsrError::Algorithm { .. }) => Exit::ServerRefused,
+        StageError::Request(CsrError::Encoding(_)) => Exit::Defect,
+        StageError::AdminKeyKept(_) | StageError::NoKeys { .. } | StageError::Request(CsrError::Signature) => {
+            Exit::CardRefused
+        }
     }
 }
 

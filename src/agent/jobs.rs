@@ -16,7 +16,7 @@ use super::report::Phase;
 use super::settings::OnInsert;
 use super::verdict::Next;
 use crate::card::family::Families;
-use crate::enroll::job::KeyRules;
+use crate::enroll;
 use crate::job::desk::Desk;
 use crate::job::issuer::{Assignment, Issuer, Wanted};
 use crate::job::journal::{self, Journal, Record, most_doubtful};
@@ -61,7 +61,7 @@ pub struct JobContext {
     /// Whether requests are worked on that are not the agent's own.
     pub visible_requests: bool,
     /// How keys and certificates are put on cards.
-    pub keys: KeyRules,
+    pub keys: enroll::rules::Rules,
     /// Whether jobs write to cards, and how much.
     pub on_insert: OnInsert,
     /// The requests that this agent has begun to work on: a server may count the first question for a secret as a beginning.

@@ -140,7 +140,6 @@ fn stopped(stop: &Stop) -> Verdict {
         | Stop::NoCard { .. }
         | Stop::InUse { .. }
         | Stop::UnknownCard
-        | Stop::Options(_)
         | Stop::Creation(_)
         | Stop::NotDone { .. } => LATER,
         Stop::RequestLost
@@ -152,8 +151,7 @@ fn stopped(stop: &Stop) -> Verdict {
         | Stop::CertificatesLost { .. }
         | Stop::CompletedElsewhere { .. }
         | Stop::Certificate { .. }
-        | Stop::AnswerGone
-        | Stop::NoKeys(_) => FAILED,
+        | Stop::AnswerGone => FAILED,
     }
 }
 
@@ -268,11 +266,11 @@ mod tests {
     fn an_enrollment_goes_on_behind_what_it_has_written() {
         let new = Change::New { verified: true };
         let written = Effect { proof: ProofState::Accepted, pin: new, key_slot: new, ..Effect::default() };
-        assert_eq!(judge(&failure(Step::KeyPair, written, Cause::Interrupted)).next, Next::Recheck);
+        assert_eq!(judge(&failure(Step::GenerateKeyPair, written, Cause::Interrupted)).next, Next::Recheck);
         let in_doubt = Effect { key_slot: Change::Unknown, ..written };
-        assert_eq!(judge(&failure(Step::KeyPair, in_doubt, Cause::Interrupted)), FAILED);
+        assert_eq!(judge(&failure(Step::GenerateKeyPair, in_doubt, Cause::Interrupted)), FAILED);
         let spent = Effect { proof: ProofState::Refused, ..written };
-        assert_eq!(judge(&failure(Step::AdminKey, spent, Cause::Interrupted)), FAILED);
+        assert_eq!(judge(&failure(Step::ReplaceAdminKey, spent, Cause::Interrupted)), FAILED);
         assert_eq!(judge(&failure(Step::Resolve, Effect::default(), Stop::NoRequest.into())), LATER);
         assert_eq!(judge(&failure(Step::Submit, written, Stop::AnswerGone.into())), FAILED);
     }

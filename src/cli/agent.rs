@@ -25,7 +25,6 @@ use crate::agent::jobs::JobContext;
 use crate::agent::metrics::MetricsServer;
 use crate::agent::{self, AgentContext, Mailbox, ServiceNotifier, Settings, Stopped, mailbox, system_events};
 use crate::config::Config;
-use crate::enroll::job::KeyRules;
 use crate::error_text::error_text;
 use crate::job::journal::{Journal, JournalError};
 use crate::operation::Operation;
@@ -211,7 +210,7 @@ fn serve(config: &Config, journal: &Journal, mailbox: Mailbox) -> Result<(), Cli
         journal: journal.clone(),
         rules: config.rules.clone(),
         families: config.families.clone(),
-        keys: KeyRules::default(),
+        keys: config.enroll.clone(),
         on_insert: config.agent.on_insert,
         begun: Mutex::default(),
     };

@@ -32,7 +32,7 @@ impl<'a, 'b> Progress<'a, 'b> {
         if !self.context.tells_progress {
             return;
         }
-        if step == Step::KeyPair && self.context.may_prompt && can_confirm() {
+        if step == Step::GenerateKeyPair && self.context.may_prompt && can_confirm() {
             self.ticking = Ticking::start(step, self.context.colours.err).ok();
         }
         if self.ticking.is_none() {
@@ -87,8 +87,8 @@ mod tests {
     #[test]
     fn the_time_stands_in_the_same_line() {
         assert_eq!(
-            shown(Step::KeyPair, Duration::from_millis(12_900), false),
-            "\r· generate a key pair on the card (12 s)"
+            shown(Step::GenerateKeyPair, Duration::from_millis(12_900), false),
+            "\r· generate the key pair (12 s)"
         );
     }
 }

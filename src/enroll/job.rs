@@ -30,7 +30,7 @@ pub struct EnrollJob {
     /// How the PIN step decides.
     pub rules: Rules,
     /// How keys and certificates are put on the card.
-    pub keys: KeyRules,
+    pub keys: super::rules::Rules,
     /// What is known of cards.
     pub families: Families,
     /// What stands in the places of the new key pairs may be lost.
@@ -43,28 +43,6 @@ pub struct EnrollJob {
     pub asked: Asked,
     /// Of which proof a person risks one more try.
     pub risk: Option<RiskedProof>,
-}
-
-/// How keys and certificates are put on a card.
-#[derive(Debug, Clone, Default)]
-pub struct KeyRules {
-    /// What proves the management key of a PIV card.
-    pub management: Management,
-    /// The slot of the key pair where the request wants one; `None`: 9A on PIV, the first free container on GIDS.
-    pub slot: Option<KeySlot>,
-    /// A signature over a SHA-1 digest may be made where the server's options ask for it.
-    pub allow_sha1: bool,
-}
-
-/// What proves the management key of a PIV card, which writes keys and certificates.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Management {
-    /// The server's answer to the card's challenge.
-    #[default]
-    Server,
-    /// The local admin key.
-    AdminKey,
 }
 
 /// A request to be made.

@@ -2,10 +2,17 @@
 //!
 //! [`next`] decides which stage comes next, and is the file to read first.
 
+pub mod admin_key;
+pub mod certificate;
 pub mod csr;
 pub mod job;
+pub mod key_pair;
+pub mod management;
+pub mod moment;
 pub mod next;
 pub mod plan;
+pub mod rules;
+pub mod slots;
 
 use std::sync::atomic::AtomicBool;
 

@@ -94,39 +94,46 @@ impl Effect {
         }
     }
 
-    /// What a person is told of the card: of the PIN alone where the job was about nothing else, else of each thing that is not as it
-    /// was.
+    /// What state the card is in now, in words: that of the PIN as [`CardState`] has it, unless something else needs attention.
     #[must_use]
     pub fn told(&self) -> String {
-        if self.card_state() != CardState::Changed && self.others().all(|change| change == Change::AsBefore) {
-            return self.card_state().to_string();
+        let parts: Vec<String> = [
+            (self.admin_key, "admin key", "has not proved it"),
+            (self.key_slot, "key pair", "has not told its public key"),
+            (self.certificate, "certificate", "has not given it back"),
+        ]
+        .into_iter()
+        .filter_map(|(change, thing, unverified)| match change {
+            Change::Unknown => Some(format!("it may have the {thing} that it had or the new one")),
+            Change::New { verified: false } => Some(format!("it was given the new {thing}, and {unverified}")),
+            Change::AsBefore | Change::New { verified: true } => None,
+        })
+        .collect();
+        match (parts.is_empty(), self.pin) {
+            (true, _) if self.card_state() == CardState::Changed => self.news(),
+            (true, _) => self.card_state().to_string(),
+            (false, Change::AsBefore | Change::New { verified: true }) => parts.join("; "),
+            (false, Change::New { verified: false } | Change::Unknown) => {
+                format!("{}; {}", self.card_state(), parts.join("; "))
+            }
         }
+    }
+
+    /// What the card has shown that it has now, and what a refused authentication may have cost.
+    fn news(&self) -> String {
         let pin = match self.pin {
-            Change::AsBefore => "its PIN is as it was",
-            Change::New { verified: true } => "it has its new PIN, and has verified it",
-            Change::New { verified: false } => "the new PIN was set, but the card has not verified it",
-            Change::Unknown => "it may have the new PIN or the old one",
+            Change::New { .. } => "it has its new PIN, and has verified it",
+            Change::AsBefore | Change::Unknown => "its PIN is as it was",
         };
-        let admin_key = match self.admin_key {
-            Change::AsBefore => None,
-            Change::New { verified: true } => Some("it has its new admin key, and has proved it"),
-            Change::New { verified: false } => Some("the new admin key was written, but the card has not proved it"),
-            Change::Unknown => Some("it may have the new admin key or the old one"),
-        };
-        let key_slot = match self.key_slot {
-            Change::AsBefore => None,
-            Change::New { .. } => Some("it has made a key pair"),
-            Change::Unknown => Some("it may have made a key pair"),
-        };
-        let certificate = match self.certificate {
-            Change::AsBefore => None,
-            Change::New { verified: true } => Some("it has a new certificate, which was read back"),
-            Change::New { verified: false } => Some("a certificate was written, and not read back"),
-            Change::Unknown => Some("a certificate may be written to it in part"),
-        };
-        let spent = self.try_may_be_spent().then_some("a refused authentication may have cost a try");
-        let told: Vec<&str> = [Some(pin), admin_key, key_slot, certificate, spent].into_iter().flatten().collect();
-        told.join("; ")
+        let new = |change, told| (change != Change::AsBefore).then_some(told);
+        let told = [
+            Some(pin),
+            new(self.admin_key, "it has its new admin key, and has proved it"),
+            new(self.key_slot, "it has a new key pair"),
+            new(self.certificate, "it has a new certificate, which was read back"),
+            self.try_may_be_spent().then_some("a refused authentication may have cost a try"),
+        ];
+        told.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 
     fn others(&self) -> impl Iterator<Item = Change> {
@@ -212,19 +219,31 @@ mod tests {
     }
 
     #[test]
-    fn a_person_is_told_of_each_thing_that_is_not_as_it_was() {
+    fn what_needs_attention_is_told_by_its_name() {
+        let told = |effect: Effect| effect.told();
+        assert_eq!(told(Effect::default()), CardState::Untouched.to_string());
+        let admin_key = Effect { admin_key: Change::Unknown, ..Effect::default() };
+        assert_eq!(told(admin_key), "it may have the admin key that it had or the new one");
+        let unproved = Effect { admin_key: Change::New { verified: false }, ..Effect::default() };
+        assert_eq!(told(unproved), "it was given the new admin key, and has not proved it");
+        let both = Effect { pin: Change::Unknown, certificate: Change::Unknown, ..Effect::default() };
+        assert!(told(both).contains("new PIN") && told(both).contains("certificate"), "{}", told(both));
+        let done = Effect { pin: Change::New { verified: true }, key_slot: Change::Unknown, ..Effect::default() };
+        assert!(!told(done).contains("PIN") && done.card_state() == CardState::Unknown, "{}", told(done));
+    }
+
+    #[test]
+    fn what_is_new_is_told_where_nothing_needs_attention() {
         let new = Change::New { verified: true };
         let cases = [
-            (Effect::default(), "untouched: its PIN is as it was"),
             (Effect { pin: new, ..Effect::default() }, "it has its new PIN, and has verified it"),
             (
-                Effect { pin: new, admin_key: Change::Unknown, proof: ProofState::Refused, ..Effect::default() },
-                "it has its new PIN, and has verified it; it may have the new admin key or the old one; a refused \
-                 authentication may have cost a try",
+                Effect { pin: new, proof: ProofState::Refused, ..Effect::default() },
+                "it has its new PIN, and has verified it; a refused authentication may have cost a try",
             ),
             (
-                Effect { key_slot: new, certificate: Change::New { verified: false }, ..Effect::default() },
-                "its PIN is as it was; it has made a key pair; a certificate was written, and not read back",
+                Effect { key_slot: new, certificate: new, ..Effect::default() },
+                "its PIN is as it was; it has a new key pair; it has a new certificate, which was read back",
             ),
         ];
         for (effect, told) in cases {

@@ -28,6 +28,7 @@ pub mod record_atr;
 pub mod records;
 mod remedy;
 pub mod secrets;
+pub mod stage_error;
 pub mod step;
 pub mod stop;
 pub mod supplier;

@@ -1,6 +1,6 @@
 //! The steps of a job.
 
-/// The steps of the PIN job in order, and what an enrollment does before and after it.
+/// The steps of the PIN job, in order, and the stages of an enrollment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Open the card.
@@ -27,22 +27,26 @@ pub enum Step {
     SetPin,
     /// Have the card verify it.
     Verify,
+    /// Give the card an admin key of its own.
+    ReplaceAdminKey,
+    /// Have the card prove that key.
+    ProveAdminKey,
+    /// Prove the management key of a PIV card.
+    UnlockManagement,
+    /// Look at the places for key pairs and certificates.
+    LookAtSlots,
+    /// Generate a key pair.
+    GenerateKeyPair,
+    /// Sign the certificate request.
+    SignRequest,
+    /// Write the certificate, and read it back.
+    WriteCertificate,
     /// Create the request at the server.
     CreateRequest,
     /// Bind the card to the request at the server.
     BindCard,
-    /// Replace the admin key.
-    AdminKey,
-    /// Have the card prove that it has the new admin key.
-    ProveAdminKey,
-    /// Generate a key pair on the card.
-    KeyPair,
-    /// Have the card sign a certificate request.
-    SignRequest,
     /// Hand in the certificate requests.
     Submit,
-    /// Write a certificate.
-    Certificate,
     /// Erase what the card holds.
     Wipe,
     /// Retire the card at the server.
@@ -68,14 +72,16 @@ impl Step {
             Self::Authorize => "prove ourselves to the card",
             Self::SetPin => "set the PIN",
             Self::Verify => "verify the PIN",
+            Self::ReplaceAdminKey => "give the card an admin key of its own",
+            Self::ProveAdminKey => "have the card take the answer of its new admin key",
+            Self::UnlockManagement => "prove the management key",
+            Self::LookAtSlots => "look at the places for key pairs and certificates",
+            Self::GenerateKeyPair => "generate the key pair",
+            Self::SignRequest => "sign the certificate request",
+            Self::WriteCertificate => "write the certificate",
             Self::CreateRequest => "create the request",
             Self::BindCard => "bind the card to the request",
-            Self::AdminKey => "replace the admin key",
-            Self::ProveAdminKey => "prove the new admin key",
-            Self::KeyPair => "generate a key pair on the card",
-            Self::SignRequest => "sign a certificate request with the card",
             Self::Submit => "get the certificates from the server",
-            Self::Certificate => "write a certificate to the card",
             Self::Wipe => "erase what the card holds",
             Self::Retire => "retire the card at the server",
             Self::Complete => "complete the request",
@@ -98,44 +104,46 @@ impl Step {
             Self::Authorize => "authorize",
             Self::SetPin => "set-pin",
             Self::Verify => "verify",
+            Self::ReplaceAdminKey => "replace-admin-key",
+            Self::ProveAdminKey => "prove-admin-key",
+            Self::UnlockManagement => "unlock-management",
+            Self::LookAtSlots => "look-at-slots",
+            Self::GenerateKeyPair => "generate-key-pair",
+            Self::SignRequest => "sign-request",
+            Self::WriteCertificate => "write-certificate",
             Self::CreateRequest => "create-request",
             Self::BindCard => "bind-card",
-            Self::AdminKey => "admin-key",
-            Self::ProveAdminKey => "prove-admin-key",
-            Self::KeyPair => "key-pair",
-            Self::SignRequest => "sign-request",
             Self::Submit => "submit",
-            Self::Certificate => "certificate",
             Self::Wipe => "wipe",
             Self::Retire => "retire",
             Self::Complete => "complete",
         }
     }
 
-    /// Whether the server has been asked, and has answered with what this step needs, before it.
+    /// Whether the server has been asked for the secrets, and has given them, before this step.
     #[must_use]
     pub fn follows_the_servers_secrets(self) -> bool {
         match self {
             Self::Fit | Self::Bind | Self::Authorize | Self::SetPin | Self::Verify => true,
-            // The server has answered before each of these: the request was looked at.
-            Self::BindCard
-            | Self::AdminKey
-            | Self::ProveAdminKey
-            | Self::KeyPair
-            | Self::SignRequest
-            | Self::Submit
-            | Self::Certificate
-            | Self::Wipe
-            | Self::Retire
-            | Self::Complete => true,
             Self::Open
             | Self::Identify
             | Self::Resolve
             | Self::Consent
             | Self::Supply
             | Self::Challenge
-            | Self::Ask
-            | Self::CreateRequest => false,
+            | Self::Ask => false,
+            // A stage of an enrollment asks for a secret of the server right before the command that carries it.
+            Self::ReplaceAdminKey | Self::ProveAdminKey | Self::UnlockManagement => true,
+            Self::LookAtSlots
+            | Self::GenerateKeyPair
+            | Self::SignRequest
+            | Self::WriteCertificate
+            | Self::CreateRequest
+            | Self::BindCard
+            | Self::Submit
+            | Self::Wipe
+            | Self::Retire
+            | Self::Complete => false,
         }
     }
 }

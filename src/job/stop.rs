@@ -134,12 +134,6 @@ pub enum Stop {
     /// The kept answer is gone or can't be read.
     #[error("the server's answer to the certificate requests is no longer in the journal's folder")]
     AnswerGone,
-    /// The family has no keys for an enrollment.
-    #[error("{0}")]
-    NoKeys(&'static str),
-    /// The request wants a key that is not made.
-    #[error("the request wants a key that can't be made here: {0}")]
-    Options(String),
     /// The template does not let such a request be made, or collects what was not given.
     #[error("a request of this type can't be made here: {0}")]
     Creation(String),
@@ -204,8 +198,6 @@ impl Stop {
             ),
             Self::Certificate { source, .. } => source.remedy().to_owned(),
             Self::AnswerGone => "have the certificates revoked and the request abandoned, and make another".to_owned(),
-            Self::NoKeys(_) => "take a PIV or GIDS card".to_owned(),
-            Self::Options(_) => "have the certificate template fitted to this kind of card".to_owned(),
             Self::Creation(_) => "have the request made in the MIM CM portal, then run the command again".to_owned(),
             Self::NotDone { .. } => "run the command again, which looks at the server's records anew".to_owned(),
         }

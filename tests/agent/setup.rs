@@ -11,7 +11,6 @@ use pinwright::agent::settings::OnInsert;
 use pinwright::agent::{AgentContext, Settings};
 use pinwright::card::PinLimits;
 use pinwright::config::Config;
-use pinwright::enroll::job::KeyRules;
 use pinwright::job::Cause;
 use pinwright::job::consent::{Proposal, Standing};
 use pinwright::job::journal::{Journal, Point, Record};
@@ -169,7 +168,7 @@ impl Setup {
             journal: self.journal.clone(),
             rules: config.rules.clone(),
             families: config.families.clone(),
-            keys: KeyRules::default(),
+            keys: config.enroll.clone(),
             on_insert: self.settings.on_insert,
             begun: Mutex::default(),
         };

@@ -8,7 +8,7 @@ use crate::card::key_algorithm::KeyAlgorithm;
 use crate::card::proof::Proof;
 use crate::card::send::send;
 use crate::card::step::StepCommand;
-use crate::card::{AdminKeyChange, AdminKeyHindrance, CodeChange};
+use crate::card::{AdminKeyChange, AdminKeyHindrance, Card as _, CodeChange};
 use crate::secret::{AdminKey, Code};
 
 /// Flag of the administration data: the management key is stored behind the PIN.
@@ -23,7 +23,11 @@ impl AdminKeyChange for Piv {
     fn hindrance(&mut self, channel: &mut Channel<'_>) -> Result<Option<AdminKeyHindrance>, CardError> {
         let algorithm = match self.algorithm {
             Some(algorithm) => Some(algorithm),
-            None => self.metadata(channel, commands::MANAGEMENT_KEY)?.and_then(|metadata| metadata.algorithm),
+            // Asked by a challenge where the card has no metadata: one of another algorithm says so.
+            None => {
+                self.challenge(channel)?;
+                self.algorithm
+            }
         };
         if let Some(other) = algorithm.filter(|algorithm| *algorithm != KeyAlgorithm::TripleDes) {
             return Ok(Some(AdminKeyHindrance::Algorithm(other)));

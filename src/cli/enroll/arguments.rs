@@ -6,7 +6,7 @@ use crate::cli::request::{Given, Wished};
 use crate::cli::select::Chosen;
 use crate::cli::set_pin::JobArgs;
 use crate::config::Config;
-use crate::enroll::job::{EnrollJob, KeyRules, NewEnrollment};
+use crate::enroll::job::{EnrollJob, NewEnrollment};
 use crate::enroll::next::Purpose;
 use crate::operation::Operation;
 use crate::provision::Asked;
@@ -139,7 +139,7 @@ impl<'a> EnrollCommand<'a> {
             visible: true,
             new: (purpose != Purpose::Enroll).then(|| about_the_card(self.wished())),
             rules,
-            keys: KeyRules::default(),
+            keys: config.enroll.clone(),
             families: config.families.clone(),
             erase,
             reuse,
