@@ -156,7 +156,7 @@ fn a_record_that_has_no_room_left_says_so_and_stays_readable() {
     assert!(matches!(&error, JournalError::Full { id } if id == job.id()), "{error}");
     assert_eq!(claim.records().unwrap()[0].entries.len(), noted + 1);
     // 64 KiB, of which each entry has taken little more than its facts.
-    assert_eq!(noted, 29);
+    assert!((25..=31).contains(&noted), "{noted}");
 }
 
 #[test]
