@@ -84,7 +84,7 @@ pub fn error_lines(error: &CliError) -> Vec<Line> {
             CardState::TrySpent => Tone::Waiting,
             CardState::PinSet | CardState::Unknown => Tone::Bad,
         };
-        lines.push(Line::new(Tone::Plain, format!("  {card}: ")).with(tone, state.to_string()));
+        lines.push(Line::new(Tone::Plain, format!("  {card}: ")).with(tone, failure.effect.told()));
         if let (Some(journal), true) = (&failure.journal, state.needs_attention()) {
             let history = Operation::History;
             lines.push(format!("  journal: {journal} (`{history}`); running the command again settles it").into());

@@ -146,6 +146,35 @@ impl<'a> EnrollLog<'a> {
         Ok(self.record())
     }
 
+    /// Reads what an earlier process has noted, for a run that is only planned: nothing is claimed.
+    ///
+    /// # Errors
+    /// The card's records can't be read.
+    pub fn look(&mut self, request: Option<Uuid>) -> Result<(), JournalError> {
+        let Some(journal) = self.journal else { return Ok(()) };
+        self.past = journal.of_card(self.card_id.guid())?;
+        let is_ours = |record: &Record| record.job == JobKind::Enroll && record.is_open();
+        let of_request =
+            |record: &Record| request.is_none() || record.request().is_none() || record.request() == request;
+        if let Some(at) = self.past.iter().rposition(|record| is_ours(record) && of_request(record)) {
+            self.job = Some(Job::LetGo(self.past.remove(at)));
+        }
+        Ok(())
+    }
+
+    /// Whether a job of this journal has worked on the request with this card.
+    #[must_use]
+    pub fn knows(&self, request: Uuid) -> bool {
+        self.past.iter().any(|record| record.request() == Some(request))
+    }
+
+    /// How many key pairs have been noted.
+    #[must_use]
+    pub fn pairs(&self) -> usize {
+        let entries = self.record().map_or(&[][..], |record| &record.entries);
+        entries.iter().filter_map(|entry| entry.facts.pair).map(|pair| pair + 1).max().unwrap_or_default()
+    }
+
     /// Takes the latest open record of an enrollment that is like this out of the past.
     fn resume(&mut self, is_it: impl Fn(&Record) -> bool) -> Result<(), JournalError> {
         let Some(card) = &self.card else { return Ok(()) };

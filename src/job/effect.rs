@@ -64,6 +64,19 @@ impl Effect {
         *self == Self::default()
     }
 
+    /// What was done by a hold of the card that came after this one.
+    #[must_use]
+    pub fn then(self, later: Self) -> Self {
+        let last = |before, after| if after == Change::AsBefore { before } else { after };
+        Self {
+            proof: later.proof,
+            pin: last(self.pin, later.pin),
+            admin_key: last(self.admin_key, later.admin_key),
+            key_slot: last(self.key_slot, later.key_slot),
+            certificate: last(self.certificate, later.certificate),
+        }
+    }
+
     /// Whether a try of the proof may be spent.
     #[must_use]
     pub fn try_may_be_spent(&self) -> bool {
@@ -75,10 +88,35 @@ impl Effect {
     pub fn card_state(&self) -> CardState {
         match self.pin {
             Change::Unknown => CardState::Unknown,
+            Change::New { verified: true } if self.others().any(Change::needs_attention) => CardState::Unknown,
             Change::New { .. } => CardState::PinSet,
             Change::AsBefore if self.others().any(Change::needs_attention) => CardState::Unknown,
             Change::AsBefore if self.try_may_be_spent() => CardState::TrySpent,
             Change::AsBefore => CardState::Untouched,
+        }
+    }
+
+    /// What state the card is in now, in words: that of the PIN as [`CardState`] has it, unless something else needs attention.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let parts: Vec<String> = [
+            (self.admin_key, "admin key", "has not proved it"),
+            (self.key_slot, "key pair", "has not told its public key"),
+            (self.certificate, "certificate", "has not given it back"),
+        ]
+        .into_iter()
+        .filter_map(|(change, thing, unverified)| match change {
+            Change::Unknown => Some(format!("it may have the {thing} that it had or the new one")),
+            Change::New { verified: false } => Some(format!("it was given the new {thing}, and {unverified}")),
+            Change::AsBefore | Change::New { verified: true } => None,
+        })
+        .collect();
+        match (parts.is_empty(), self.pin) {
+            (true, _) => self.card_state().to_string(),
+            (false, Change::AsBefore | Change::New { verified: true }) => parts.join("; "),
+            (false, Change::New { verified: false } | Change::Unknown) => {
+                format!("{}; {}", self.card_state(), parts.join("; "))
+            }
         }
     }
 
@@ -153,5 +191,19 @@ mod tests {
             assert_eq!(effect.card_state(), state, "{effect:?}");
             assert_eq!(effect.is_none(), effect == Effect::default());
         }
+    }
+
+    #[test]
+    fn what_needs_attention_is_told_by_its_name() {
+        let told = |effect: Effect| effect.told();
+        assert_eq!(told(Effect::default()), CardState::Untouched.to_string());
+        let admin_key = Effect { admin_key: Change::Unknown, ..Effect::default() };
+        assert_eq!(told(admin_key), "it may have the admin key that it had or the new one");
+        let unproved = Effect { admin_key: Change::New { verified: false }, ..Effect::default() };
+        assert_eq!(told(unproved), "it was given the new admin key, and has not proved it");
+        let both = Effect { pin: Change::Unknown, certificate: Change::Unknown, ..Effect::default() };
+        assert!(told(both).contains("new PIN") && told(both).contains("certificate"), "{}", told(both));
+        let done = Effect { pin: Change::New { verified: true }, key_slot: Change::Unknown, ..Effect::default() };
+        assert!(!told(done).contains("PIN") && done.card_state() == CardState::Unknown, "{}", told(done));
     }
 }

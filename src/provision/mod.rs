@@ -34,9 +34,10 @@ use crate::job::issuer::{Answers, Assignment, PinMaker, Question, Wanted};
 use crate::job::journal::{JournalError, Record};
 use crate::job::log::{Intent, Log};
 use crate::job::records::ResolveError;
-use crate::job::secrets::Need;
+use crate::job::secrets::{Need, SecretError};
 use crate::job::{CardIdentity, Cause, Failure, Step, challenge, fit};
 use crate::reader::ReaderError;
+use crate::secret::Pin;
 use crate::server::{AdminKeyVersion, ProposedPin};
 
 /// Who wants a job done, and whether it is to be done once more.
@@ -112,8 +113,27 @@ const FRESH_STARTS: u32 = 1;
 /// # Errors
 /// A [`Failure`] says at which step, why, and in which state the card is.
 pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
+    set_and_tell(job, desk, &mut Given::with(job.assignment.clone()))
+}
+
+/// As [`set_pin`], and hands out the PIN: who goes on to write keys and certificates has to show it to the card again.
+///
+/// # Errors
+/// As [`set_pin`].
+pub fn set_pin_for(job: &Job, desk: &mut Desk<'_>) -> Result<(Outcome, Pin), Failure> {
     let mut given = Given::with(job.assignment.clone());
-    let result = rounds(job, desk, &mut given);
+    let outcome = set_and_tell(job, desk, &mut given)?;
+    match given.take_pin() {
+        Some(pin) => Ok((outcome, pin)),
+        None => {
+            let cause = SecretError::NoTerminal { what: Need::NewPin.what() }.into();
+            Err(Failure::before_any_effect(Step::Verify, &job.reader, Some(outcome.card.card_id), cause))
+        }
+    }
+}
+
+fn set_and_tell(job: &Job, desk: &mut Desk<'_>, given: &mut Given) -> Result<Outcome, Failure> {
+    let result = rounds(job, desk, given);
     // One that was made and not used.
     desk.issuer.close();
     write_line::tell(job, given.assignment.as_ref(), &result);
