@@ -1,6 +1,7 @@
 //! Certificate signing requests (PKCS#10, RFC 2986) of keys that a card holds, and whether a certificate is what was asked for.
 
 use std::str::FromStr as _;
+use std::time::UNIX_EPOCH;
 
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912;
@@ -121,6 +122,16 @@ pub fn check_certificate(certificate: &[u8], key: &PublicKey) -> Result<(), Cert
         && is_same_curve
         && issued.subject_public_key == own.subject_public_key;
     if is_same { Ok(()) } else { Err(CertificateError::OtherKey) }
+}
+
+/// Whose a certificate (DER) is, fit to show, and until when it is good, RFC 3339; empty where it can't be read.
+#[must_use]
+pub fn told(certificate: &[u8]) -> (String, String) {
+    let Ok(certificate) = Certificate::from_der(certificate) else { return <_>::default() };
+    let body = certificate.tbs_certificate();
+    let end = UNIX_EPOCH + body.validity().not_after.to_unix_duration();
+    let subject = body.subject().to_string().replace(char::is_control, "?");
+    (subject, humantime::format_rfc3339_seconds(end).to_string())
 }
 
 /// A public key as X.509 has it (RFC 3279 §2.3.1, RFC 5480 §2).

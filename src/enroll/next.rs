@@ -6,18 +6,8 @@
 #[cfg(test)]
 mod tests;
 
+pub use crate::job::journal::{KeyHash, Purpose};
 use crate::server::wire::RequestStatus;
-
-/// What the request asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// A card with PIN, admin key and certificates, as far as the template wants them.
-    Enroll,
-    /// A new PIN on a card that the request is bound to from the beginning.
-    Unblock,
-    /// The card's end at the server.
-    Retire,
-}
 
 /// What the journal says of a thing that is done once: a call that changes the server, or a write to the card.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,9 +20,6 @@ pub enum Noted {
     /// It was done.
     Done,
 }
-
-/// The hash of a public key.
-pub type KeyHash = [u8; 32];
 
 /// What the journal says of one key pair and its certificate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

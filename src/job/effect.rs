@@ -74,6 +74,19 @@ impl Effect {
         *self == Self::default()
     }
 
+    /// What was done by a hold of the card that came after this one.
+    #[must_use]
+    pub fn then(self, later: Self) -> Self {
+        let last = |before, after| if after == Change::AsBefore { before } else { after };
+        Self {
+            proof: later.proof,
+            pin: last(self.pin, later.pin),
+            admin_key: last(self.admin_key, later.admin_key),
+            key_slot: last(self.key_slot, later.key_slot),
+            certificate: last(self.certificate, later.certificate),
+        }
+    }
+
     /// Whether a try of the proof may be spent.
     #[must_use]
     pub fn try_may_be_spent(&self) -> bool {

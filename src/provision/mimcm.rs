@@ -71,6 +71,41 @@ impl MimCm {
         self.waited
     }
 
+    /// Drives a call of another job than the PIN step, on this runtime and its connections.
+    ///
+    /// # Errors
+    /// The call's, and the watch's.
+    pub fn call<T>(
+        &mut self,
+        call: impl AsyncFnOnce(&Client) -> Result<T, Cause>,
+        watch: Watch<'_>,
+    ) -> Result<T, Cause> {
+        let start = Instant::now();
+        self.is_open = true;
+        let result = self.network.wait(call(&self.client), watch);
+        self.waited += start.elapsed();
+        result
+    }
+
+    /// The same for a call whose answer is a secret: the connections end with it.
+    ///
+    /// # Errors
+    /// As [`MimCm::call`].
+    pub fn secret_call<T>(
+        &mut self,
+        call: impl AsyncFnOnce(&Client) -> Result<T, Cause>,
+        watch: Watch<'_>,
+    ) -> Result<T, Cause> {
+        let result = self.call(call, watch);
+        self.close();
+        result
+    }
+
+    /// Lets go of the connections before a wait of unknown length: a later call opens new ones.
+    pub fn close_for_a_while(&mut self) {
+        self.close();
+    }
+
     /// Begins something that nobody waits for yet. Where that can't be, it is done when it is waited for.
     fn begin<T: Send + 'static>(&mut self, work: impl Future<Output = T> + Send + 'static) -> Option<JoinHandle<T>> {
         self.is_open = true;

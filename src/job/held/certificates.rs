@@ -51,6 +51,14 @@ impl HeldCard {
         Ok(())
     }
 
+    /// Removes the certificate of a slot, where it has one. Costs no try.
+    ///
+    /// # Errors
+    /// The card's refusal; no answer: the slot may have it still.
+    pub fn remove_certificate(&mut self, slot: KeySlot) -> Result<(), Cause> {
+        self.with_certificates(|certificates, channel| certificates.remove(channel, slot))
+    }
+
     fn with_certificates<T>(
         &mut self,
         command: impl FnOnce(&mut dyn Certificates, &mut Channel<'_>) -> Result<T, CardError>,

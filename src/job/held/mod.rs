@@ -339,6 +339,24 @@ impl HeldCard {
         self.effect
     }
 
+    /// Shows the card a PIN that a person says is its PIN. **A wrong one costs a try.**
+    ///
+    /// # Errors
+    /// The card's refusal, or no answer; its PIN is as it was.
+    pub fn show_pin(&mut self, pin: &Pin) -> Result<(), Cause> {
+        self.reset_at_end = true;
+        self.pin_is_verified = false;
+        self.effect.proof = ProofState::Shown;
+        let result = self.with_card(|card, channel| card.verify_pin(channel, pin));
+        self.effect.proof = match &result {
+            Ok(()) => ProofState::Accepted,
+            Err(cause) if cause.status().is_some() => ProofState::Refused,
+            Err(_) => ProofState::Shown,
+        };
+        self.pin_is_verified = result.is_ok();
+        result
+    }
+
     /// As [`HeldCard::verify_known`], and nothing where the card has verified it already in this transaction.
     ///
     /// # Errors

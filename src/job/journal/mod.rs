@@ -9,8 +9,10 @@ mod claim;
 mod entry;
 mod error;
 mod folder;
+mod kept;
 mod listing;
 mod marker;
+mod meaning;
 mod names;
 mod prune;
 mod read;
@@ -27,9 +29,10 @@ use uuid::Uuid;
 
 pub use self::card_records::{CARD_SCHEMA, CardRecords};
 pub use self::claim::{Claim, Moment, RequestClaim, RunningJob};
-pub use self::entry::{Entry, Facts, Phase, Stage};
+pub use self::entry::{Entry, Facts, KeyHash, Phase, Purpose, Stage};
 pub use self::error::{JournalError, LockOf};
 use self::folder::Folder;
+pub use self::kept::Kept;
 pub use self::listing::{LISTING_SCHEMA, Listed, Listing, Unlisted};
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::read::read_and_rewrite;

@@ -1,0 +1,409 @@
+//! An enrollment's own use of the journal: one record from the first thing that is changed until the request is completed.
+//!
+//! Every rerun goes on with the record. The PIN is set by a job of the PIN step, which claims card and request itself and has its
+//! own record: [`EnrollLog::release`] lets it, and [`EnrollLog::claim`] reads anew what it has noted.
+
+mod says;
+#[cfg(test)]
+mod tests;
+
+use std::time::SystemTime;
+
+use uuid::Uuid;
+
+pub use self::says::says;
+use crate::card::CardId;
+use crate::card::KeySlot;
+use crate::enroll::next::JournalSays;
+use crate::job::effect::ProofState;
+use crate::job::journal::{
+    Claim, Facts, JobKind, Journal, JournalError, Kept, Moment, Phase, Purpose, Record, RequestClaim, RunningJob,
+    Stage, Version, new_id,
+};
+use crate::server::{DataForm, LostRequest, NewRequest, Purpose as SentPurpose};
+
+/// So many requests that are like one to be made are noted: where there are more, a look for it tells of several.
+const KNOWN_MAX: usize = 200;
+
+/// The journal of an enrollment. Without one, which recordings are made with, the record lives as long as this does.
+pub struct EnrollLog<'a> {
+    journal: Option<&'a Journal>,
+    card_id: CardId,
+    request: Option<RequestClaim<'a>>,
+    card: Option<Claim<'a>>,
+    /// The records of this card when it was claimed, this job's own not among them, oldest first.
+    past: Vec<Record>,
+    job: Option<Job<'a>>,
+}
+
+/// This job's record.
+enum Job<'a> {
+    OnDisk(RunningJob<'a>),
+    /// Let go of: whoever claims the card meanwhile may go on with it.
+    LetGo(Record),
+    InMemory(Record, Option<Kept>),
+}
+
+impl Job<'_> {
+    fn record(&self) -> &Record {
+        match self {
+            Self::OnDisk(job) => job.record(),
+            Self::LetGo(record) | Self::InMemory(record, _) => record,
+        }
+    }
+}
+
+/// A request that was to be made, as the journal knows it: enough to look for it, and not to make it again. The values of its
+/// data items are not noted; what is not known of a request excludes none that is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotedRequest {
+    /// What it was for.
+    pub purpose: SentPurpose,
+    /// Its comment.
+    pub comment: String,
+    /// For whom it was; `None`: for the caller.
+    pub target: Option<Uuid>,
+    /// When it was to be sent, by this machine's clock.
+    pub at: SystemTime,
+    /// The requests that were there before, as far as they are like it.
+    pub known: Vec<Uuid>,
+}
+
+impl NotedRequest {
+    /// What was sent.
+    #[must_use]
+    pub fn sent(&self) -> NewRequest<'_> {
+        let Self { purpose, comment, target, .. } = self;
+        let data_form = DataForm::default();
+        NewRequest { purpose: *purpose, data: &[], data_form, comment, target: *target }
+    }
+
+    /// What is looked for; `sent` is [`NotedRequest::sent`].
+    #[must_use]
+    pub fn lost<'s>(&'s self, sent: &'s NewRequest<'s>) -> LostRequest<'s> {
+        LostRequest { sent, at: self.at, given_up: None, known: &self.known }
+    }
+}
+
+impl<'a> EnrollLog<'a> {
+    /// The log of an enrollment on this card. Nothing is claimed and nothing found yet.
+    #[must_use]
+    pub fn new(journal: Option<&'a Journal>, card_id: CardId) -> Self {
+        Self { journal, card_id, request: None, card: None, past: Vec::new(), job: None }
+    }
+
+    /// Claims the card and reads its records anew; does nothing while the card is claimed. A record that was let go of is gone
+    /// on with unless another process has brought it to its end.
+    ///
+    /// # Errors
+    /// Another process has the card, or its records can't be read.
+    pub fn claim(&mut self) -> Result<(), JournalError> {
+        let (Some(journal), None) = (self.journal, &self.card) else { return Ok(()) };
+        let claim = journal.claim(self.card_id.guid())?;
+        self.past = claim.records()?;
+        self.card = Some(claim);
+        if let Some(job) = self.job.take() {
+            let id = job.record().id.clone();
+            self.resume(|record| record.id == id)?;
+        }
+        Ok(())
+    }
+
+    /// Claims the request, once; the card comes first.
+    ///
+    /// # Errors
+    /// Another process has it.
+    pub fn claim_request(&mut self, request: Uuid) -> Result<(), JournalError> {
+        if let (Some(card), None) = (&self.card, &self.request) {
+            self.request = Some(card.claim_request(request)?);
+        }
+        Ok(())
+    }
+
+    /// Lets go of card and request, for a job of the PIN step.
+    pub fn release(&mut self) {
+        self.request = None;
+        self.card = None;
+        self.job = self.job.take().map(|job| match job {
+            Job::OnDisk(job) => Job::LetGo(job.record().clone()),
+            job => job,
+        });
+    }
+
+    /// Finds the enrollment that an earlier process has left open on this card, to go on with its record: that for this request,
+    /// else one that was cut off while it made its request; where none is asked for, the latest. Gives the record; `None`: there
+    /// is none, and the first note begins one.
+    ///
+    /// # Errors
+    /// The folder can't be used.
+    pub fn find(&mut self, request: Option<Uuid>) -> Result<Option<&Record>, JournalError> {
+        if self.job.is_none() {
+            self.resume(|record| request.is_none() || record.request() == request)?;
+        }
+        if self.job.is_none() {
+            self.resume(|record| record.request().is_none())?;
+        }
+        Ok(self.record())
+    }
+
+    /// Reads what an earlier process has noted, for a run that is only planned: nothing is claimed.
+    ///
+    /// # Errors
+    /// The card's records can't be read.
+    pub fn look(&mut self, request: Option<Uuid>) -> Result<(), JournalError> {
+        let Some(journal) = self.journal else { return Ok(()) };
+        self.past = journal.of_card(self.card_id.guid())?;
+        let is_ours = |record: &Record| record.job == JobKind::Enroll && record.is_open();
+        let of_request =
+            |record: &Record| request.is_none() || record.request().is_none() || record.request() == request;
+        if let Some(at) = self.past.iter().rposition(|record| is_ours(record) && of_request(record)) {
+            self.job = Some(Job::LetGo(self.past.remove(at)));
+        }
+        Ok(())
+    }
+
+    /// Whether a job of this journal has worked on the request with this card.
+    #[must_use]
+    pub fn knows(&self, request: Uuid) -> bool {
+        self.past.iter().any(|record| record.request() == Some(request))
+    }
+
+    /// How many key pairs have been noted.
+    #[must_use]
+    pub fn pairs(&self) -> usize {
+        let entries = self.record().map_or(&[][..], |record| &record.entries);
+        entries.iter().filter_map(|entry| entry.facts.pair).map(|pair| pair + 1).max().unwrap_or_default()
+    }
+
+    /// Takes the latest open record of an enrollment that is like this out of the past.
+    fn resume(&mut self, is_it: impl Fn(&Record) -> bool) -> Result<(), JournalError> {
+        let Some(card) = &self.card else { return Ok(()) };
+        let is_ours = |record: &Record| record.job == JobKind::Enroll && record.is_open() && is_it(record);
+        if let Some(at) = self.past.iter().rposition(is_ours) {
+            self.job = Some(Job::OnDisk(card.resume(self.past.remove(at))?));
+        }
+        Ok(())
+    }
+
+    /// What has been noted so far.
+    #[must_use]
+    pub fn record(&self) -> Option<&Record> {
+        self.job.as_ref().map(Job::record)
+    }
+
+    /// The other records of the card when it was claimed, oldest first.
+    #[must_use]
+    pub fn past(&self) -> &[Record] {
+        &self.past
+    }
+
+    /// The job's id.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.record().map(|record| record.id.as_str())
+    }
+
+    /// The request, once its id is known.
+    #[must_use]
+    pub fn request(&self) -> Option<Uuid> {
+        self.record().and_then(Record::request)
+    }
+
+    /// What the request asks for.
+    #[must_use]
+    pub fn purpose(&self) -> Option<Purpose> {
+        self.record().and_then(Record::purpose)
+    }
+
+    /// What the journal says of an enrollment with so many key pairs.
+    #[must_use]
+    pub fn says(&self, pairs: usize) -> JournalSays {
+        let is_kept = match &self.job {
+            Some(Job::OnDisk(job)) => job.has_kept(),
+            Some(Job::InMemory(_, kept)) => kept.is_some(),
+            Some(Job::LetGo(_)) | None => false,
+        };
+        self.record()
+            .map(|record| says(record, &self.past, pairs, is_kept))
+            .unwrap_or_else(|| JournalSays { pairs: vec![Default::default(); pairs], ..JournalSays::default() })
+    }
+
+    /// The slot of each key pair, as far as one was chosen.
+    #[must_use]
+    pub fn slots(&self, pairs: usize) -> Vec<Option<KeySlot>> {
+        let slot_of = |pair| {
+            let facts = self.record()?.entries.iter().rev().map(|entry| &entry.facts);
+            facts.filter(|facts| facts.pair == Some(pair)).find_map(|facts| facts.slot.as_ref()?.parse().ok())
+        };
+        (0..pairs).map(slot_of).collect()
+    }
+
+    /// Notes a moment; on disk when this returns. The first one begins the record, and has to say which reader, card and request
+    /// it is about, as far as that is known.
+    ///
+    /// # Errors
+    /// It can't be written: what was about to be done must not be done.
+    pub fn note(&mut self, moment: Moment) -> Result<(), JournalError> {
+        self.claim()?;
+        match (&mut self.job, &self.card) {
+            (Some(Job::OnDisk(job)), _) => job.note(moment)?,
+            (Some(Job::InMemory(record, _)), _) => record.add(moment.now()),
+            (Some(Job::LetGo(_)) | None, Some(card)) => {
+                self.job = Some(Job::OnDisk(card.begin(JobKind::Enroll, moment)?));
+            }
+            (Some(Job::LetGo(_)) | None, None) => {
+                self.job = Some(Job::InMemory(in_memory(self.card_id, moment), None));
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that a request is about to be made; `known` are those that the server shows already and that are like it, as
+    /// [`LostRequest::alike`] finds them.
+    ///
+    /// # Errors
+    /// As [`EnrollLog::note`].
+    pub fn about_to_create(
+        &mut self,
+        request: &NewRequest<'_>,
+        known: &[Uuid],
+        facts: Facts,
+    ) -> Result<(), JournalError> {
+        self.note(about_to_create(request, known, facts))
+    }
+
+    /// The request that was to be made last, to look for it where the server's answer was lost.
+    #[must_use]
+    pub fn noted_request(&self) -> Option<NotedRequest> {
+        noted_request(self.record()?)
+    }
+
+    /// Keeps the server's answer to these certificate requests (PKCS #10, DER), on disk when this returns. To be called before
+    /// anything of the answer is read: it is given once. Gives the file's name, which the note that follows is to name.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn keep(&mut self, answer: &[u8], requests: &[Vec<u8>]) -> Result<Option<String>, JournalError> {
+        let kept = Kept { requests: requests.to_vec(), answer: answer.to_vec() };
+        match &mut self.job {
+            Some(Job::OnDisk(job)) => job.keep(&kept).map(Some),
+            Some(Job::InMemory(_, in_memory)) => {
+                *in_memory = Some(kept);
+                Ok(None)
+            }
+            Some(Job::LetGo(_)) | None => Ok(None),
+        }
+    }
+
+    /// The answer that is kept; `None`: none is.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn kept(&self) -> Result<Option<Kept>, JournalError> {
+        match &self.job {
+            Some(Job::OnDisk(job)) => job.kept(),
+            Some(Job::InMemory(_, kept)) => Ok(kept.clone()),
+            Some(Job::LetGo(_)) | None => Ok(None),
+        }
+    }
+
+    /// Notes that the card has verified the PIN that this job has set. Only where there is no journal, in which the job of the PIN
+    /// step says so.
+    pub fn pin_is_verified(&mut self) {
+        if let Some(Job::InMemory(record, _)) = &mut self.job {
+            record.add(Moment::new(Stage::Verify, Phase::Done, ProofState::Accepted).now());
+        }
+    }
+
+    /// Notes that the server has completed the request, settles earlier enrollments of this card and forgets the answers that
+    /// were kept. Gives the records that were settled.
+    ///
+    /// # Errors
+    /// It can't be written. The record then says less than is true: a rerun finds the request completed.
+    pub fn completed(&mut self) -> Result<Vec<Record>, JournalError> {
+        if self.record().is_none_or(Record::is_done) {
+            return Ok(Vec::new());
+        }
+        self.note(Moment::new(Stage::Completion, Phase::Done, ProofState::NotShown))?;
+        self.settle_earlier()
+    }
+
+    /// Notes that the server has closed the request in another way, where nothing on the card is in doubt; a later enrollment of
+    /// the card settles the others. Gives whether the record is closed.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn closed(&mut self) -> Result<bool, JournalError> {
+        match self.record() {
+            None => return Ok(true),
+            Some(record) if record.in_doubt() => return Ok(false),
+            Some(_) => {}
+        }
+        self.note(Moment::new(Stage::Settled, Phase::Done, ProofState::NotShown))?;
+        self.end(Vec::new())?;
+        Ok(true)
+    }
+
+    fn settle_earlier(&mut self) -> Result<Vec<Record>, JournalError> {
+        let is_settled = |record: &Record| record.job == JobKind::Enroll && record.is_open();
+        let earlier: Vec<Record> = self.past.iter().filter(|record| is_settled(record)).cloned().collect();
+        if let Some(Job::OnDisk(job)) = &self.job {
+            job.settle(&earlier)?;
+        }
+        self.past.retain(|record| !is_settled(record));
+        self.end(earlier)
+    }
+
+    /// Forgets what was kept, and lets programs of version 1 pass where no other job is open.
+    fn end(&mut self, settled: Vec<Record>) -> Result<Vec<Record>, JournalError> {
+        if let Some(Job::OnDisk(job)) = &self.job {
+            job.forget()?;
+            let last = self.past.iter().rfind(|record| record.job == JobKind::SetPin && record.version == Version::Two);
+            job.tell_version_one_of(last.unwrap_or(job.record()), &self.past);
+        }
+        Ok(settled)
+    }
+}
+
+fn in_memory(card_id: CardId, first: Moment) -> Record {
+    let first = Moment { facts: Facts { card_id: Some(card_id.guid()), ..first.facts }, ..first }.now();
+    let started = first.at.clone();
+    Record { version: Version::Two, id: new_id(), job: JobKind::Enroll, started, entries: vec![first] }
+}
+
+/// The note of a request that is about to be made, with what a look for it needs.
+fn about_to_create(request: &NewRequest<'_>, known: &[Uuid], facts: Facts) -> Moment {
+    let (purpose, template, smartcard) = match request.purpose {
+        SentPurpose::Enroll { profile_template } => (Purpose::Enroll, Some(profile_template), facts.smartcard),
+        SentPurpose::Unblock { smartcard } => (Purpose::Unblock, facts.template, Some(smartcard)),
+        SentPurpose::Retire { smartcard } => (Purpose::Retire, facts.template, Some(smartcard)),
+    };
+    let facts = Facts {
+        purpose: Some(purpose),
+        template,
+        smartcard,
+        target_user: request.target,
+        comment: Some(request.comment.to_owned()),
+        known_requests: known.iter().take(KNOWN_MAX).copied().collect(),
+        ..facts
+    };
+    Moment { facts, ..Moment::new(Stage::Request, Phase::AboutTo, ProofState::NotShown) }
+}
+
+fn noted_request(record: &Record) -> Option<NotedRequest> {
+    let is_it = |stage, phase| (stage, phase) == (Stage::Request, Phase::AboutTo);
+    let entry = record.entries.iter().rfind(|entry| is_it(entry.stage, entry.phase))?;
+    let facts = &entry.facts;
+    let purpose = match facts.purpose? {
+        Purpose::Enroll => SentPurpose::Enroll { profile_template: facts.template? },
+        Purpose::Unblock => SentPurpose::Unblock { smartcard: facts.smartcard? },
+        Purpose::Retire => SentPurpose::Retire { smartcard: facts.smartcard? },
+    };
+    Some(NotedRequest {
+        purpose,
+        comment: facts.comment.clone().unwrap_or_default(),
+        target: facts.target_user,
+        at: humantime::parse_rfc3339(&entry.at).ok()?,
+        known: facts.known_requests.clone(),
+    })
+}
