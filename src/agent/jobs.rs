@@ -304,7 +304,7 @@ fn no_request(context: &JobContext, identity: &CardIdentity, assignment: &Assign
     let mut records = context.journal.of_card(identity.card_id.guid()).unwrap_or_default();
     records.retain(Record::is_open);
     match most_doubtful(&records) {
-        Some(record) => format!("{none}, although an earlier job ({}) {}", record.id, record.point().meaning()),
+        Some(record) => format!("{none}, although an earlier job ({}) {}", record.id, record.meaning()),
         None => none,
     }
 }

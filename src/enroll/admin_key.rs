@@ -30,7 +30,7 @@ pub trait AdminKeySource {
 /// Writes the card's diversified key in place of the template's default one, in the session in which the card has taken the
 /// server's answer with the default one; then has it take the server's answer with the new one, to a fresh challenge.
 ///
-/// 6 commands on GIDS beside the readings of the card ID. **Costs a try of the admin key where the card has another one than the
+/// 8 commands on GIDS; on PIV 6, and those that ask for a hindrance. **Costs a try of the admin key where the card has another one than the
 /// default one.** From the write on an interruption is not heeded: it would leave a card between two keys.
 ///
 /// # Errors
@@ -54,7 +54,8 @@ pub fn replace(
     if key.expose().len() != KEY {
         return Err(StageError::AdminKeyKept(KeptKey::NoKey).into());
     }
-    shown(card, record, source, (AdminKeyVersion::Default, interrupted), note).map_err(kept_for_its_challenge)?;
+    let default = Showing { record, version: AdminKeyVersion::Default, reads_id: true, interrupted };
+    shown(card, default, source, note).map_err(kept_for_its_challenge)?;
     if interrupted.load(Ordering::Relaxed) {
         return Err(Cause::Interrupted);
     }
@@ -62,11 +63,17 @@ pub fn replace(
     card.write_admin_key(&key)?;
     drop(key);
     note(Moment::Written)?;
-    prove(card, record, source, &AtomicBool::new(false), note)
+    // The card ID was read since the diversified key was asked for, in the same transaction.
+    let diversified = AdminKeyVersion::Diversified;
+    prove_with(
+        card,
+        Showing { record, version: diversified, reads_id: false, interrupted: &AtomicBool::new(false) },
+        source,
+        note,
+    )
 }
 
-/// Has the card take the server's answer with its diversified key, to a fresh challenge. 2 commands on GIDS beside the reading
-/// of the card ID. **Costs a try of the admin key where the card has another one.**
+/// Has the card take the server's answer with its diversified key, to a fresh challenge. 4 commands on GIDS, 3 on PIV. **Costs a try of the admin key where the card has another one.**
 ///
 /// # Errors
 /// Refused: nobody knows which key the card has. No answer: nothing is known that was not known before.
@@ -77,11 +84,20 @@ pub fn prove(
     interrupted: &AtomicBool,
     note: Note<'_>,
 ) -> Result<(), Cause> {
+    let showing = Showing { record, version: AdminKeyVersion::Diversified, reads_id: true, interrupted };
+    prove_with(card, showing, source, note)
+}
+
+fn prove_with(
+    card: &mut HeldCard,
+    showing: Showing<'_>,
+    source: &mut dyn AdminKeySource,
+    note: Note<'_>,
+) -> Result<(), Cause> {
     card.at(Step::ProveAdminKey);
-    let diversified = AdminKeyVersion::Diversified;
     let mut is_proved = false;
-    let result = shown(card, record, source, (diversified, interrupted), &mut |moment| {
-        is_proved |= moment == Moment::Proved(diversified);
+    let result = shown(card, showing, source, &mut |moment| {
+        is_proved |= moment == Moment::Proved(AdminKeyVersion::Diversified);
         note(moment)
     });
     if is_proved {
@@ -107,39 +123,51 @@ fn kept_for_its_challenge(cause: Cause) -> Cause {
 /// Bytes of a server's key: Triple DES.
 const KEY: usize = 24;
 
+/// What is shown to the card, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Showing<'a> {
+    /// The server's record of the card.
+    pub(super) record: Option<&'a Assignment>,
+    /// Which key the server answers with.
+    pub(super) version: AdminKeyVersion,
+    /// Whether the card ID is read again before.
+    pub(super) reads_id: bool,
+    /// Set by Ctrl-C.
+    pub(super) interrupted: &'a AtomicBool,
+}
+
 /// Takes a challenge, has the server answer it with this key, and shows the card the answer. The card waits for nothing else.
 pub(super) fn shown(
     card: &mut HeldCard,
-    record: Option<&Assignment>,
+    showing: Showing<'_>,
     source: &mut dyn AdminKeySource,
-    (version, interrupted): (AdminKeyVersion, &AtomicBool),
     note: Note<'_>,
 ) -> Result<(), Cause> {
+    let Showing { record, version, reads_id, interrupted } = showing;
     let challenge = card.challenge()?;
     challenge::answerable(&challenge)?;
     let answer = {
         let parameters = card.parameters(record, challenge::parameter(Some(&challenge)));
         source.answer(&parameters, version, &mut card.watch(interrupted))?
     };
-    may_be_shown(card, &answer, &challenge, interrupted)?;
+    can_be_an_answer(&answer, &challenge)?;
+    if reads_id {
+        card.bind(Proof::AdminAnswer)?
+    } else {
+        card.bind_insertion()?
+    }
+    if interrupted.load(Ordering::Relaxed) {
+        return Err(Cause::Interrupted);
+    }
     note(Moment::AboutToProve(version))?;
     card.authorize(&Credential::Answer(answer))?;
     note(Moment::Proved(version))
 }
 
-/// An answer that can't be right costs no try, and neither does one that is another card's.
-fn may_be_shown(
-    card: &mut HeldCard,
-    answer: &AdminResponse,
-    challenge: &Challenge,
-    interrupted: &AtomicBool,
-) -> Result<(), Cause> {
+/// An answer that can't be right costs no try.
+fn can_be_an_answer(answer: &AdminResponse, challenge: &Challenge) -> Result<(), CardError> {
     let (length, expected) = (answer.length(), challenge::parameter(Some(challenge)).len());
-    if length != expected {
-        return Err(CardError::AnswerLength { length, expected }.into());
-    }
-    card.bind(Proof::AdminAnswer)?;
-    if interrupted.load(Ordering::Relaxed) { Err(Cause::Interrupted) } else { Ok(()) }
+    if length == expected { Ok(()) } else { Err(CardError::AnswerLength { length, expected }) }
 }
 
 /// The card's refusal of the answer itself, and not that of a challenge or of the card ID.

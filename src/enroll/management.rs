@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::admin_key::{AdminKeySource, shown};
+use super::admin_key::{AdminKeySource, Showing, shown};
 use super::moment::{Moment, Note};
 use super::rules::ManagementRule;
 use crate::card::{Credential, Family, Proof, answer_with_admin_key};
@@ -75,11 +75,13 @@ pub fn unlock(
     }
     card.at(Step::UnlockManagement);
     match management {
-        Management::Server { source, version, record } => shown(card, *record, *source, (*version, interrupted), note)
-            .map_err(|cause| match cause {
+        Management::Server { source, version, record } => {
+            let showing = Showing { record: *record, version: *version, reads_id: true, interrupted };
+            shown(card, showing, *source, note).map_err(|cause| match cause {
                 Cause::Unanswerable(reason) => StageError::Management(reason).into(),
                 cause => cause,
-            }),
+            })
+        }
         Management::AdminKey(key) => {
             let challenge = card.challenge()?;
             let answer = answer_with_admin_key(key, &challenge)?;

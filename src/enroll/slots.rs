@@ -125,7 +125,7 @@ fn is_taken(taken: &[KeySlot], slot: KeySlot) -> bool {
     })
 }
 
-/// What a power cut has left of a registration is no loss. Of a full card one place is named, that of a key that decrypts nothing where
+/// What a power cut has left of a registration in a place that the journal names is no loss. Of a full card one place is named, that of a key that decrypts nothing where
 /// there is one.
 fn place(card: &mut HeldCard, room: Room, taken: &[KeySlot]) -> Result<Place, Cause> {
     match room {
@@ -149,7 +149,7 @@ fn place(card: &mut HeldCard, room: Room, taken: &[KeySlot]) -> Result<Place, Ca
     }
 }
 
-/// What is in the place. A key that no program finds is none.
+/// What is in the place. A key that no program finds is none of the journal's.
 fn seen(card: &mut HeldCard, wanted: &Wanted<'_>, place: Place) -> Result<Seen, Cause> {
     let (slot, held) = match &place {
         Place::Vacant(vacant) => (vacant.slot(), None),
@@ -159,8 +159,9 @@ fn seen(card: &mut HeldCard, wanted: &Wanted<'_>, place: Place) -> Result<Seen, 
         Place::Vacant(vacant) => vacant.is_told(),
         Place::InUse(taken) => taken.held().key != HeldKey::Untold,
     };
-    let has_key = held.is_some_and(|held| matches!(held.key, HeldKey::Made(_)) && held.registered);
-    let key = if has_key { card.public_key(slot)? } else { None };
+    let has_key = held.is_some_and(|held| matches!(held.key, HeldKey::Made(_)));
+    let is_found = held.is_some_and(|held| held.registered);
+    let key = if has_key && is_found { card.public_key(slot)? } else { None };
     let hash = match &key {
         Some(key) => Some(key_hash(key)?),
         None if has_key => Some(UNREADABLE_KEY),

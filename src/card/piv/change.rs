@@ -32,7 +32,7 @@ impl AdminKeyChange for Piv {
         if let Some(other) = algorithm.filter(|algorithm| *algorithm != KeyAlgorithm::TripleDes) {
             return Ok(Some(AdminKeyHindrance::Algorithm(other)));
         }
-        if identity::version(channel)?.is_none() {
+        if !self.sets_management_key(channel)? {
             return Ok(Some(AdminKeyHindrance::NoCommand));
         }
         Ok(is_pin_protected(channel)?.then_some(AdminKeyHindrance::PinProtected))
@@ -48,7 +48,7 @@ impl AdminKeyChange for Piv {
         if length != algorithm.key_length() {
             return Err(CardError::KeyLength { length, expected: algorithm.key_length() });
         }
-        if identity::version(channel)?.is_none() {
+        if !self.sets_management_key(channel)? {
             return Err(CardError::Incomplete { object: "application", missing: "command to set the management key" });
         }
         send(channel, "SET MANAGEMENT KEY", &commands::set_management_key(algorithm, key))?;
@@ -58,6 +58,20 @@ impl AdminKeyChange for Piv {
 
     fn prove_admin_key(&mut self, channel: &mut Channel<'_>, key: &AdminKey) -> Result<(), CardError> {
         authenticate(self, channel, key)
+    }
+}
+
+impl Piv {
+    /// Whether the card has the command, as its version says; asked once.
+    fn sets_management_key(&mut self, channel: &mut Channel<'_>) -> Result<bool, CardError> {
+        match self.has_version {
+            Some(has_version) => Ok(has_version),
+            None => {
+                let has_version = identity::version(channel)?.is_some();
+                self.has_version = Some(has_version);
+                Ok(has_version)
+            }
+        }
     }
 }
 

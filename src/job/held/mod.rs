@@ -242,11 +242,19 @@ impl HeldCard {
     /// # Errors
     /// Another card or another insertion; the reader's or the card's failure.
     pub fn bind(&mut self, proof: Proof) -> Result<(), Cause> {
+        self.bind_insertion()?;
+        if self.card.confirms_first(proof) { self.confirm() } else { Ok(()) }
+    }
+
+    /// Makes sure of the insertion alone: enough where the card ID was read in this transaction since anything was asked of others.
+    ///
+    /// # Errors
+    /// Another insertion; the reader's failure.
+    pub fn bind_insertion(&mut self) -> Result<(), Cause> {
         let presence = self.connection.presence()?;
         self.binding.check_presence(&presence)?;
         // A reset by another program since the last exchange took the challenge along: its answer is of no use any more.
-        self.connection.keep_alive()?;
-        if self.card.confirms_first(proof) { self.confirm() } else { Ok(()) }
+        Ok(self.connection.keep_alive()?)
     }
 
     /// Whether [`HeldCard::authorize`] shows the card something, or the proof goes to it together with the new PIN.

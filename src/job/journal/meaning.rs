@@ -1,7 +1,8 @@
 //! What a record says of its job, in words that follow "a job on this card" or stand alone.
 
 use super::entry::{Phase, Stage};
-use super::record::{JobKind, Point, Record};
+use super::point::Point;
+use super::record::{JobKind, Record};
 
 impl Record {
     /// What the record says, in words.
