@@ -93,7 +93,9 @@ impl Run<'_> {
     fn forget_keys_that_cannot_be_told(&self, pairs: &mut [CardPair]) {
         for (index, pair) in pairs.iter_mut().enumerate() {
             let is_signed = self.requests.get(index).is_some_and(Option::is_some);
-            if pair.seen.key.is_none() && !is_signed {
+            // One that is there and can't be read is somebody's: a person decides about it.
+            let is_unreadable = pair.seen.says.key == Some(slots::UNREADABLE_KEY);
+            if pair.seen.key.is_none() && !is_signed && !is_unreadable {
                 pair.seen.says.key = None;
             }
         }
