@@ -11,6 +11,9 @@ use crate::exit::Exit;
 use crate::job::{Cause, Failure, Step};
 use crate::operation::Operation;
 
+/// The stage at which somebody else has to act.
+const APPROVAL: &str = "approval";
+
 /// A plan with what it leads to.
 pub struct Planned {
     operation: Operation,
@@ -33,7 +36,7 @@ impl Planned {
     pub fn exit(&self) -> Exit {
         match &self.stop {
             Some(failure) => failure.into(),
-            None if self.plan.awaits_approval => Exit::Pending,
+            None if self.plan.stages.iter().any(|stage| stage.name == APPROVAL) => Exit::Pending,
             None => Exit::Done,
         }
     }
@@ -49,7 +52,7 @@ impl Planned {
             row("card", format!("{} ({}) in {:?}", card.card_id, card.family, card.reader)),
             row("request", request.map_or_else(|| "none".to_owned(), |id| id.to_string())),
             row("for user", target_user.map_or_else(|| "not told".to_owned(), |id| id.to_string())),
-            row("template", template.map_or_else(|| "not told".to_owned(), |id| id.to_string())),
+            row("template", template.clone().unwrap_or_else(|| "not told".to_owned())),
             Line::default(),
         ]);
         for (at, PlannedStage { what, calls, commands, .. }) in stages.iter().enumerate() {
@@ -96,7 +99,7 @@ pub struct EnrollPlanObject<'a> {
     card_id: String,
     request: Option<Uuid>,
     target_user: Option<Uuid>,
-    template: Option<Uuid>,
+    template: Option<&'a str>,
     stages: Vec<StageObject<'a>>,
 }
 
@@ -104,8 +107,8 @@ pub struct EnrollPlanObject<'a> {
 struct StageObject<'a> {
     name: &'static str,
     what: &'a str,
-    calls: &'a [&'static str],
-    commands: &'a [&'static str],
+    calls: &'a [String],
+    commands: &'a [String],
 }
 
 impl<'a> EnrollPlanObject<'a> {
@@ -134,7 +137,7 @@ impl<'a> EnrollPlanObject<'a> {
             card_id: card.card_id.to_string(),
             request: *request,
             target_user: *target_user,
-            template: *template,
+            template: template.as_deref(),
             stages: stages.iter().map(stage).collect(),
         }
     }
