@@ -122,7 +122,9 @@ impl Run<'_> {
     /// What decides the next stage.
     pub fn known(&self, facts: ServerFacts) -> Result<Known, Cause> {
         let pairs = self.card_facts.as_ref().map_or(&[][..], |facts| &facts.pairs);
-        let server = facts.says(&self.card)?;
+        let mut server = facts.says(&self.card)?;
+        // A request of another type is about the card as it is in use.
+        server.in_use_elsewhere &= self.job.purpose == Purpose::Enroll;
         let status = server.request.map(|request| request.status);
         let is_ended = status == Some(RequestStatus::Completed);
         let count = if is_ended { self.log.pairs() } else { pairs.len() };
