@@ -241,6 +241,8 @@ fn wild(text: &str) -> String {
         ("\"journal\":\"", "\""),
         ("\"thumbprint\":\"", "\""),
         ("\"not_after\":\"", "\""),
+        ("certificate    kxc00: ", "\n"),
+        ("journal        ", "\n"),
         ("  journal: ", " "),
         ("    submitted 2026", "Z"),
         ("\"submitted\":\"2026", "\""),
