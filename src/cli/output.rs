@@ -49,9 +49,10 @@ pub fn outcome_line(outcome: &Outcome, costs: &Costs) -> Line {
         PinSource::Server => "the PIN that the server proposed",
         PinSource::User => "the PIN that was entered",
     };
-    let settled = outcome.settled.as_ref().map_or_else(String::new, |record| {
-        format!(" This settles job {}, which {}.", record.id, record.point().meaning())
-    });
+    let settled = outcome
+        .settled
+        .as_ref()
+        .map_or_else(String::new, |record| format!(" This settles job {}, which {}.", record.id, record.meaning()));
     let CardIdentity { card_id, reader, .. } = &outcome.card;
     let done = format!("Card {card_id} in {reader:?} has {whose}, and has verified it.");
     let time = millis(costs.total.saturating_sub(costs.person));
@@ -79,7 +80,7 @@ pub fn error_lines(error: &CliError) -> Vec<Line> {
         let card = failure.card_id.as_ref().map_or("card".to_owned(), |id| format!("card {id}"));
         let state = failure.card_state();
         let tone = match state {
-            CardState::Untouched => Tone::Good,
+            CardState::Untouched | CardState::Changed => Tone::Good,
             CardState::TrySpent => Tone::Waiting,
             CardState::PinSet | CardState::Unknown => Tone::Bad,
         };

@@ -41,6 +41,8 @@ pub(super) struct Run<'a> {
     pub card: CardIdentity,
     /// What this run has done to the card so far.
     pub effect: Effect,
+    /// What the last hold of the card has done to it.
+    pub last_hold: Effect,
     /// What the server's records say; asked for anew where a stage has changed them.
     pub facts: Option<ServerFacts>,
     /// What the card says; asked for anew where a stage has changed it.
@@ -104,6 +106,7 @@ impl<'a> Run<'a> {
             log: EnrollLog::new(desk.journal, identity.card_id),
             card: identity,
             effect: Effect::default(),
+            last_hold: Effect::default(),
             facts: None,
             card_facts: None,
             pin: None,
@@ -230,6 +233,7 @@ impl<'a> Run<'a> {
         work: &mut impl FnMut(&mut Self, &mut HeldCard) -> Result<T, Cause>,
     ) -> Result<T, Failure> {
         self.at(step);
+        self.last_hold = Effect::default();
         let mut card = OpenCard::open(self.readers, &self.job.reader)?.identify(&self.job.families)?;
         card.at(step);
         let result = match card.identity().card_id == self.card.card_id {
@@ -237,8 +241,9 @@ impl<'a> Run<'a> {
             false => Err(other_card(self.card.card_id, card.identity())),
         };
         let result = result.map_err(|cause| card.failure(cause));
+        self.last_hold = card.effect();
         if result.is_ok() {
-            self.effect = self.effect.then(card.effect());
+            self.effect = self.effect.then(self.last_hold);
         }
         if let Err(error) = card.end() {
             tracing::warn!("the card could not be let go of properly: {error}");

@@ -5,28 +5,99 @@ use uuid::Uuid;
 use super::authority::Authority;
 use super::cause::Cause;
 use super::effect::ProofState;
-use super::journal::Record;
+use super::journal::{JobKind, Phase, Record, Stage};
 use crate::card::Proof;
 use crate::server::AdminKeyVersion;
 
 /// So many jobs in a row that were cut off while they showed the card the same proof are enough: each may have cost a try.
 const CUT_OFF_MAX: usize = 3;
 
-/// What a job has shown to the card under this authority, as far as its record says.
-fn shown(record: &Record, authority: Authority) -> ProofState {
+/// A time that a job has shown the card the proof of an authority.
+#[derive(Debug, Clone, Copy)]
+struct Showing<'a> {
+    record: &'a Record,
+    /// What became of it.
+    proof: ProofState,
+    /// Which admin key the answer was made with, where the record says.
+    key: Option<&'a str>,
+    at: &'a str,
+    /// With what the card has refused it.
+    word: Option<&'a str>,
+}
+
+impl Showing<'_> {
+    fn is_of_key(&self, key: Option<AdminKeyVersion>) -> bool {
+        match (self.key, key) {
+            (Some(theirs), Some(ours)) => theirs == ours.name(),
+            _ => true,
+        }
+    }
+}
+
+/// When the proofs of an authority were shown, in that order. `past` is oldest first.
+///
+/// A job of the PIN step shows one. An enrollment is gone on with for days and shows more, between which such jobs lie; where
+/// the times are the same, what adds caution counts as the later one.
+fn showings(past: &[Record], authority: Authority) -> Vec<Showing<'_>> {
+    let of_kind = |job| past.iter().filter(move |record| record.job == job);
+    let mut all: Vec<Showing<'_>> =
+        of_kind(JobKind::SetPin).filter_map(|record| of_pin_step(record, authority)).collect();
+    let mut others: Vec<Showing<'_>> =
+        of_kind(JobKind::Enroll).flat_map(|record| of_enrollment(record, authority)).collect();
+    others.sort_by_key(|showing| showing.at);
+    let mut earliest = 0;
+    for showing in others {
+        let at = match showing.proof {
+            ProofState::Accepted => all.iter().position(|other| other.at >= showing.at).unwrap_or(all.len()),
+            _ => all.iter().rposition(|other| other.at <= showing.at).map_or(0, |last| last + 1),
+        };
+        let at = at.max(earliest);
+        all.insert(at, showing);
+        earliest = at + 1;
+    }
+    all
+}
+
+/// What a job of the PIN step has shown in the end.
+fn of_pin_step(record: &Record, authority: Authority) -> Option<Showing<'_>> {
     let mut current = None;
-    record.entries.iter().fold(ProofState::NotShown, |shown, entry| {
+    let proof = record.entries.iter().fold(ProofState::NotShown, |shown, entry| {
         current = entry.facts.authority.as_deref().or(current);
         if current == Some(authority.name()) && entry.proof != ProofState::NotShown { entry.proof } else { shown }
-    })
+    });
+    let last = record.entries.iter().rfind(|entry| entry.stage != Stage::Settled);
+    let at = last.map_or(record.started.as_str(), |entry| entry.at.as_str());
+    let (key, word) = (record.admin_key(), record.status_word());
+    (proof != ProofState::NotShown).then_some(Showing { record, proof, key, at, word })
+}
+
+/// What an enrollment has shown each time. That it is about to gives way to what the card said.
+fn of_enrollment(record: &Record, authority: Authority) -> Vec<Showing<'_>> {
+    let (mut current, mut key, mut is_begun) = (None, None, false);
+    let mut shown: Vec<Showing<'_>> = Vec::new();
+    for entry in &record.entries {
+        current = entry.facts.authority.as_deref().or(current);
+        key = entry.facts.admin_key.as_deref().or(key);
+        let is_at_proof = matches!(entry.stage, Stage::Prove | Stage::AdminKey) && entry.proof != ProofState::NotShown;
+        if !is_at_proof || current != Some(authority.name()) {
+            continue;
+        }
+        if is_begun && entry.phase != Phase::AboutTo {
+            shown.pop();
+        }
+        is_begun = entry.phase == Phase::AboutTo;
+        let word = entry.facts.status_word.as_deref();
+        shown.push(Showing { record, proof: entry.proof, key, at: &entry.at, word });
+    }
+    shown
 }
 
 /// The job that may have spent a try of this authority's code, where none since has been accepted with it. `past` is oldest
 /// first.
 pub(super) fn try_in_doubt(past: &[Record], authority: Authority) -> Option<&Record> {
-    past.iter().fold(None, |doubt, record| match shown(record, authority) {
+    showings(past, authority).into_iter().fold(None, |doubt, showing| match showing.proof {
         ProofState::NotShown => doubt,
-        ProofState::Shown | ProofState::Refused => Some(record),
+        ProofState::Shown | ProofState::Refused => Some(showing.record),
         ProofState::Accepted => None,
     })
 }
@@ -37,15 +108,19 @@ pub(super) fn refused_answer(past: &[Record], authority: Authority, key: Option<
     if authority.proof() != Proof::AdminAnswer {
         return None;
     }
-    let same_key = |record: &&Record| match (record.admin_key(), key) {
-        (Some(theirs), Some(ours)) => theirs == ours.name(),
-        _ => true,
-    };
-    past.iter().filter(same_key).fold(None, |refused, record| match shown(record, authority) {
+    let same_key = showings(past, authority).into_iter().filter(|showing| showing.is_of_key(key));
+    same_key.fold(None, |refused, showing| match showing.proof {
         ProofState::NotShown | ProofState::Shown => refused,
-        ProofState::Refused => Some(record),
+        ProofState::Refused => Some(showing.record),
         ProofState::Accepted => None,
     })
+}
+
+/// When the card has refused an answer of this job, made with that key, the last time, and with which status word.
+pub(super) fn refusal(record: &Record, authority: Authority, key: Option<AdminKeyVersion>) -> (&str, Option<&str>) {
+    let is_it = |showing: &Showing<'_>| showing.is_of_key(key) && showing.proof == ProofState::Refused;
+    let last = showings(std::slice::from_ref(record), authority).into_iter().rfind(is_it);
+    last.map_or((record.changed(), record.status_word()), |showing| (showing.at, showing.word))
 }
 
 /// Whether a job that nobody asked for may show the card this proof for this request: not where the card has refused it to an
@@ -54,14 +129,14 @@ pub(super) fn refused_answer(past: &[Record], authority: Authority, key: Option<
 pub(super) fn may_be_shown_unasked(past: &[Record], authority: Authority, request: Option<Uuid>) -> Result<(), Cause> {
     let what = authority.proof().what();
     let mut cut_off = Vec::new();
-    for record in past.iter().rev().filter(|record| record.request() == request) {
-        match shown(record, authority) {
+    for showing in showings(past, authority).iter().rev().filter(|showing| showing.record.request() == request) {
+        match showing.proof {
             ProofState::NotShown => {}
-            ProofState::Shown => cut_off.push(record),
+            ProofState::Shown => cut_off.push(showing.record),
             ProofState::Accepted => break,
             ProofState::Refused => {
-                let word = record.status_word().unwrap_or("no status word noted").to_owned();
-                return Err(Cause::RefusedBefore { what, journal: record.id.clone(), word });
+                let word = showing.word.unwrap_or("no status word noted").to_owned();
+                return Err(Cause::RefusedBefore { what, journal: showing.record.id.clone(), word });
             }
         }
     }
@@ -76,7 +151,7 @@ pub(super) fn may_be_shown_unasked(past: &[Record], authority: Authority, reques
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::journal::{Entry, Facts, JobKind, Phase, Stage, Version};
+    use crate::job::journal::{Entry, Facts, Version};
 
     const REQUEST: Option<Uuid> = Some(Uuid::from_u128(1));
     const OTHER: Option<Uuid> = Some(Uuid::from_u128(2));
@@ -178,5 +253,75 @@ mod tests {
         both.entries.push(entry(Stage::Pin, Phase::Done, ProofState::Accepted, puk));
         assert!(!may(std::slice::from_ref(&both), Authority::AdminKey, REQUEST));
         assert!(may(&[both], Authority::Puk, REQUEST));
+    }
+
+    /// A record of an enrollment: second, stage, phase, proof and key of each entry.
+    fn enrollment(entries: &[(u32, Stage, Phase, ProofState, AdminKeyVersion)]) -> Record {
+        let entries = entries.iter().map(|(second, stage, phase, proof, key)| {
+            let facts = Facts {
+                request: REQUEST,
+                authority: Some(Authority::Server.name().to_owned()),
+                admin_key: Some(key.name().to_owned()),
+                status_word: (*proof == ProofState::Refused).then(|| format!("69{second:02}")),
+                ..Facts::default()
+            };
+            Entry { at: at(*second), ..entry(*stage, *phase, *proof, facts) }
+        });
+        let (id, started) = ("e-1".to_owned(), at(0));
+        Record { version: Version::Two, id, job: JobKind::Enroll, started, entries: entries.collect() }
+    }
+
+    fn at(second: u32) -> String {
+        format!("2026-01-01T00:00:{second:02}Z")
+    }
+
+    /// A job of the PIN step at that second, begun after every enrollment here.
+    fn pin_step(second: u32, record: Record, key: AdminKeyVersion) -> Record {
+        let mut record = Record { id: format!("p-{second}"), started: at(second), ..record };
+        record.entries.iter_mut().for_each(|entry| entry.at = at(second));
+        record.entries[0].facts.admin_key = Some(key.name().to_owned());
+        record
+    }
+
+    #[test]
+    fn an_enrollment_shows_more_than_once_and_between_other_jobs() {
+        use AdminKeyVersion::{Default as D, Diversified as V};
+        use Phase::{AboutTo, Done, Refused};
+        let (prove, key) = (Stage::Prove, Stage::AdminKey);
+        let (shown, yes, no) = (ProofState::Shown, ProofState::Accepted, ProofState::Refused);
+        let server = Authority::Server;
+        let barred = |past: &[Record], key| refused_answer(past, server, Some(key)).is_some();
+
+        // The old key is taken, and the new one refused: each counts for itself.
+        let whole = [(1, prove, AboutTo, shown, D), (1, prove, Done, yes, D), (2, key, AboutTo, yes, D)];
+        let proof = [(2, key, Done, yes, D), (3, prove, AboutTo, shown, V), (3, prove, Refused, no, V)];
+        let refused_at_end = enrollment(&[whole, proof].concat());
+        assert!(!barred(std::slice::from_ref(&refused_at_end), D) && barred(std::slice::from_ref(&refused_at_end), V));
+        assert_eq!(refusal(&refused_at_end, server, Some(V)), (at(3).as_str(), Some("6903")));
+
+        // Refused on the first day, and a job of the PIN step was accepted since, or before.
+        let late = enrollment(&[(9, prove, AboutTo, shown, D), (9, prove, Refused, no, D)]);
+        for (second, bars) in [(8, true), (9, true), (10, false)] {
+            let past = [late.clone(), pin_step(second, accepted(server), D)];
+            assert_eq!(barred(&past, D), bars, "{second}");
+        }
+        // Accepted at last, after a job of the PIN step was refused, or before that.
+        let late = enrollment(&[(9, prove, AboutTo, shown, D), (9, prove, Done, yes, D)]);
+        for (second, bars) in [(8, false), (9, true), (10, true)] {
+            let past = [late.clone(), pin_step(second, refused(server), D)];
+            assert_eq!(barred(&past, D), bars, "{second}");
+            assert_eq!(try_in_doubt(&past, server).is_some(), bars, "{second}");
+        }
+        // Refused and then accepted within a second of the same record.
+        let mended = enrollment(&[(9, prove, Refused, no, D), (9, prove, AboutTo, shown, D), (9, prove, Done, yes, D)]);
+        assert!(!barred(&[mended], D));
+    }
+
+    #[test]
+    fn an_enrollment_that_is_cut_off_again_and_again_ends_some_time() {
+        let cut_off = (1, Stage::Prove, Phase::AboutTo, ProofState::Shown, AdminKeyVersion::Default);
+        let bound = (1, Stage::Bind, Phase::Done, ProofState::NotShown, AdminKeyVersion::Default);
+        assert!(may(&[enrollment(&[bound, cut_off, cut_off])], Authority::Server, REQUEST));
+        assert!(!may(&[enrollment(&[bound, cut_off, cut_off, cut_off])], Authority::Server, REQUEST));
     }
 }

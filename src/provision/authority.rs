@@ -160,7 +160,7 @@ fn enough_code_tries(
 }
 
 fn uncertain_pin(Doubt { earlier, others }: Doubt<'_>) -> Cause {
-    Cause::UncertainPin { journal: earlier.named(), meaning: earlier.record.point().meaning(), others }
+    Cause::UncertainPin { journal: earlier.named(), meaning: earlier.record.meaning(), others }
 }
 
 /// What the card takes beside this authority.

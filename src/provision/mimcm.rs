@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::network::Network;
 use super::open_request::open_request;
 use super::policy::{admin_key, evidence, option_name, pin_maker};
-use super::rules::{PinRouteRule, Rules};
+use super::rules::{AdminKeyRule, PinRouteRule, Rules};
 use crate::job::Cause;
 use crate::job::fit::PolicyLengths;
 use crate::job::issuer::{Answers, Assignment, Issuer, Question, Wanted, Watch};
@@ -99,6 +99,11 @@ impl MimCm {
         let result = self.call(call, watch);
         self.close();
         result
+    }
+
+    /// From now on the server is told to answer with this key.
+    pub fn answer_with(&mut self, key: AdminKeyRule) {
+        self.rules.admin_key = key;
     }
 
     /// Lets go of the connections before a wait of unknown length: a later call opens new ones.

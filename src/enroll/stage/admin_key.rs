@@ -34,7 +34,8 @@ impl Run<'_> {
         });
         if let Err(failure) = &result {
             // Before the write nothing but the proof was at risk.
-            let stage = if failure.effect.admin_key == Change::AsBefore { Stage::Prove } else { Stage::AdminKey };
+            let is_as_before = self.changed(Stage::AdminKey) == Change::AsBefore;
+            let stage = if is_as_before { Stage::Prove } else { Stage::AdminKey };
             self.note_failure(stage, failure, base);
         }
         result

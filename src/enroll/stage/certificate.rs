@@ -30,7 +30,7 @@ impl Run<'_> {
         });
         self.pin = Some(keyring.pin);
         if let Err(failure) = &result
-            && failure.effect.certificate != (Change::New { verified: true })
+            && self.changed(Stage::Certificate) != (Change::New { verified: true })
         {
             self.note_failure(Stage::Certificate, failure, facts);
         }

@@ -55,7 +55,7 @@ impl Run<'_> {
             }
             Err(failure) => {
                 // A key that was made is noted already, with its hash.
-                if !matches!(failure.effect.key_slot, Change::New { .. }) {
+                if !matches!(self.changed(Stage::KeyPair), Change::New { .. }) {
                     self.note_failure(Stage::KeyPair, &failure, pair);
                 }
                 Err(failure)

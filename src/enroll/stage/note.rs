@@ -92,15 +92,19 @@ impl Run<'_> {
         }
     }
 
+    /// What the last hold of the card has done to what this stage changes; earlier ones of this run are no part of it.
+    pub(super) fn changed(&self, stage: Stage) -> Change {
+        match stage {
+            Stage::AdminKey => self.last_hold.admin_key,
+            Stage::KeyPair => self.last_hold.key_slot,
+            Stage::Certificate => self.last_hold.certificate,
+            _ => Change::AsBefore,
+        }
+    }
+
     /// Notes how a stage on the card ended that failed, as far as the card's state is known.
     pub(super) fn note_failure(&mut self, stage: Stage, failure: &Failure, facts: Facts) {
-        let change = match stage {
-            Stage::AdminKey => failure.effect.admin_key,
-            Stage::KeyPair => failure.effect.key_slot,
-            Stage::Certificate => failure.effect.certificate,
-            _ => Change::AsBefore,
-        };
-        let phase = match change {
+        let phase = match self.changed(stage) {
             Change::AsBefore => Phase::Refused,
             Change::New { .. } => Phase::Done,
             Change::Unknown => Phase::Unknown,

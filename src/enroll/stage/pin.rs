@@ -24,6 +24,7 @@ impl Run<'_> {
             return Err(self.failure(Stop::NoRequest.into()));
         };
         let job = self.pin_job(known, request.uuid, bound.uuid);
+        self.server.issuer().answer_with(job.rules.admin_key);
         // The PIN step claims card and request itself.
         self.log.release();
         let mut agreed = Agreed(self.supplier);

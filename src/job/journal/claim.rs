@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::entry::{Entry, Facts, Phase, Stage};
 use super::error::JournalError;
-use super::folder::{Folder, Lock, file_name, read as read_file, relocate, replace};
+use super::folder::{Folder, Lock, RECORD_MAX, file_name, read as read_file, relocate, replace};
 use super::kept::{self, Kept};
 use super::record::{JobKind, Record, Version, done, new_id};
 use super::{marker, read, v1, v2};
@@ -275,7 +275,11 @@ impl<'a> RunningJob<'a> {
     }
 
     fn write(&self, record: &Record) -> Result<(), JournalError> {
-        replace(&self.path(), &v2::text(record).map_err(JournalError::Encode)?)
+        let text = v2::text(record).map_err(JournalError::Encode)?;
+        if text.len() as u64 > RECORD_MAX {
+            return Err(JournalError::Full { id: record.id.clone() });
+        }
+        replace(&self.path(), &text)
     }
 }
 

@@ -47,6 +47,12 @@ pub enum JournalError {
         #[source]
         source: Option<io::Error>,
     },
+    /// A record that is as long as one may be.
+    #[error("the journal's record {id} has no room for another entry")]
+    Full {
+        /// The job's id.
+        id: String,
+    },
     /// Another process works on it.
     #[error("another pinwright process works on {of}")]
     Busy {
@@ -73,6 +79,9 @@ impl JournalError {
                 _ => "see to what the system says, and run the command again: no card is written to without a journal"
                     .to_owned(),
             },
+            Self::Full { .. } => "look at what `pinwright history --open` says of it, and end its request with \
+                                  `pinwright request abandon`: it was tried hundreds of times"
+                .to_owned(),
             _ => OTHER_FOLDER.to_owned(),
         }
     }

@@ -1,7 +1,8 @@
 //! What a record says of its job, in words that follow "a job on this card" or stand alone.
 
 use super::entry::{Phase, Stage};
-use super::record::{JobKind, Point, Record};
+use super::point::Point;
+use super::record::{JobKind, Record};
 
 impl Record {
     /// What the record says, in words.
@@ -69,4 +70,49 @@ fn enrollment(stage: Stage, phase: Phase) -> Option<&'static str> {
         (Stage::Completion, Done) => "has completed its request",
         (Stage::Completion, Refused) => "stopped at the completion of its request, which the server refused",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const STAGES: [Stage; 9] = [
+        Stage::Request,
+        Stage::Bind,
+        Stage::Prove,
+        Stage::AdminKey,
+        Stage::KeyPair,
+        Stage::Submission,
+        Stage::Certificate,
+        Stage::Retirement,
+        Stage::Completion,
+    ];
+
+    #[test]
+    fn an_enrollment_is_told_in_words_of_its_own() {
+        let of = |stage, phase| meaning(JobKind::Enroll, Some((stage, phase)), Point::Untouched);
+        let mut told = BTreeSet::new();
+        for stage in STAGES {
+            for phase in [Phase::AboutTo, Phase::Done, Phase::Refused] {
+                let words = of(stage, phase);
+                assert!(!words.contains("PIN") && told.insert(words), "{words}");
+            }
+            assert_eq!(of(stage, Phase::Unknown), of(stage, Phase::AboutTo), "either may have been done");
+        }
+    }
+
+    #[test]
+    fn what_is_about_the_pin_has_the_words_of_the_pin_step() {
+        for (stage, point) in
+            [(Stage::Verify, Point::Done), (Stage::Pin, Point::Setting), (Stage::Settled, Point::Resolved)]
+        {
+            for job in [JobKind::Enroll, JobKind::SetPin] {
+                assert_eq!(meaning(job, Some((stage, Phase::Done)), point), point.meaning());
+            }
+        }
+        let bound = Some((Stage::Bind, Phase::Done));
+        assert_eq!(meaning(JobKind::SetPin, bound, Point::Untouched), Point::Untouched.meaning());
+    }
 }

@@ -14,6 +14,7 @@ mod listing;
 mod marker;
 mod meaning;
 mod names;
+mod point;
 mod prune;
 mod read;
 mod record;
@@ -34,10 +35,11 @@ pub use self::error::{JournalError, LockOf};
 use self::folder::Folder;
 pub use self::kept::Kept;
 pub use self::listing::{LISTING_SCHEMA, Listed, Listing, Unlisted};
+pub use self::point::Point;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::read::read_and_rewrite;
 pub use self::read::{History, Unreadable};
-pub use self::record::{JobKind, Point, Record, Version, done, most_doubtful, new_id};
+pub use self::record::{JobKind, Record, Version, done, most_doubtful, new_id};
 use crate::os::files::private_options;
 
 /// The journal's folder.

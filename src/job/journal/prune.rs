@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::entry::Stage;
 use super::error::JournalError;
 use super::folder::{Folder, SHARDS, entries, file_name, list, remove};
-use super::record::{Point, Record, Version};
+use super::point::Point;
+use super::record::{Record, Version};
 use super::{kept, names, read};
 use crate::job::effect::ProofState;
 
