@@ -1,11 +1,12 @@
 //! Which authority sets the PIN, what it needs, and whether a try of it may be risked.
 
 use super::Job;
-use super::rules::{RiskedProof, Rules};
+use super::rules::{AdminKeyRule, RiskedProof, Rules};
 use crate::apdu::Status;
 use crate::card::{CardError, Challenge, Credential, Proof, Tries, answer_with_admin_key};
 use crate::job::authority::Authority;
 use crate::job::cause::Cause;
+use crate::job::effect::Change;
 use crate::job::elsewhere::Earlier;
 use crate::job::given::Given;
 use crate::job::held::HeldCard;
@@ -31,11 +32,25 @@ fn names(authorities: &[Authority]) -> String {
     authorities.iter().map(|authority| authority.name()).collect::<Vec<_>>().join(", ")
 }
 
-/// Which key the server is to answer with, where it is the authority.
-pub(super) fn question_key(
+/// With which key the server is to answer, unless the card has refused that.
+pub(super) fn answer_to_ask(
     authority: Authority,
+    job: &Job,
     assignment: &Assignment,
-) -> Result<Option<AdminKeyVersion>, ResolveError> {
+    log: &Log<'_>,
+) -> Result<Option<AdminKeyVersion>, Cause> {
+    let answer = match job.rules.admin_key {
+        AdminKeyRule::Policy => noted_key(authority, assignment, log)?,
+        AdminKeyRule::Default | AdminKeyRule::Diversified => question_key(authority, assignment)?,
+    };
+    if job.risk != Some(RiskedProof::Admin) {
+        log.answer_may_be_shown(authority, answer, &assignment.evidence)?;
+    }
+    Ok(answer)
+}
+
+/// Which key the server is to answer with, where it is the authority.
+fn question_key(authority: Authority, assignment: &Assignment) -> Result<Option<AdminKeyVersion>, ResolveError> {
     match (authority, assignment.request, &assignment.admin_key) {
         (Authority::Server, None, _) => Err(ResolveError::NoRequest { smartcard: assignment.smartcard }),
         (Authority::Server, Some(_), Ok(version)) => Ok(Some(*version)),
@@ -43,6 +58,27 @@ pub(super) fn question_key(
             Err(ResolveError::AdminKeyUnknown { evidence: evidence.clone() })
         }
         _ => Ok(None),
+    }
+}
+
+/// The same with what the journal says of the admin key: an enrollment under way has replaced it, and the card's status does not
+/// show that yet. Two pieces of evidence that disagree settle nothing.
+fn noted_key(
+    authority: Authority,
+    assignment: &Assignment,
+    log: &Log<'_>,
+) -> Result<Option<AdminKeyVersion>, ResolveError> {
+    let by_policy = question_key(authority, assignment);
+    let Some(earlier) = log.admin_key_replaced().filter(|_| authority == Authority::Server) else { return by_policy };
+    let (journal, evidence) = (earlier.named(), &assignment.evidence);
+    let unknown = |what| ResolveError::AdminKeyUnknown { evidence: format!("{evidence}, and job {journal} {what}") };
+    match (earlier.record.effect().admin_key, by_policy) {
+        (Change::Unknown, _) => Err(unknown("was cut off while replacing the key")),
+        (Change::New { .. }, Ok(_)) if earlier.record.request() == assignment.request => {
+            Ok(Some(AdminKeyVersion::Diversified))
+        }
+        (Change::New { .. }, Ok(Some(AdminKeyVersion::Default))) => Err(unknown("has replaced the key")),
+        (Change::New { .. } | Change::AsBefore, by_policy) => by_policy,
     }
 }
 

@@ -127,7 +127,8 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
     ) -> T {
         let ca = self.folder.path().join("ca.pem");
         std::fs::write(&ca, self.server.ca_pem()).unwrap();
-        let config = format!("[server]\nurl = {:?}\nca_file = {:?}\n", self.server.base_url(), ca.display().to_string());
+        let config =
+            format!("[server]\nurl = {:?}\nca_file = {:?}\n", self.server.base_url(), ca.display().to_string());
         let config = Config::from_toml(&config).unwrap();
         let client = Client::new(config.server.as_ref().unwrap()).unwrap();
         let mut server = MimCm::new(client, job.rules.clone()).unwrap();
@@ -161,10 +162,14 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
     pub fn lines(&self) -> String {
         let calls = self.server.requests();
         let path = |path: &str| path.rsplit("/api/v1.0/").next().unwrap_or_default().to_owned();
-        let calls = calls.iter().map(|call| format!("{:?} {} {}?{}", call.status, call.method, path(&call.path), call.query));
+        let calls =
+            calls.iter().map(|call| format!("{:?} {} {}?{}", call.status, call.method, path(&call.path), call.query));
         let entries = self.records().into_iter().flat_map(|record| {
             let job = record.job;
-            record.entries.into_iter().map(move |entry| format!("{job:?} {:?} {:?} {:?}", entry.stage, entry.phase, entry.facts.admin_key))
+            record
+                .entries
+                .into_iter()
+                .map(move |entry| format!("{job:?} {:?} {:?} {:?}", entry.stage, entry.phase, entry.facts.admin_key))
         });
         calls.chain(entries).collect::<Vec<_>>().join("\n")
     }
@@ -188,4 +193,3 @@ pub fn told(failure: &Failure) -> String {
     }
     text
 }
-
