@@ -80,7 +80,7 @@ pub fn error_lines(error: &CliError) -> Vec<Line> {
         let card = failure.card_id.as_ref().map_or("card".to_owned(), |id| format!("card {id}"));
         let state = failure.card_state();
         let tone = match state {
-            CardState::Untouched => Tone::Good,
+            CardState::Untouched | CardState::Changed => Tone::Good,
             CardState::TrySpent => Tone::Waiting,
             CardState::PinSet | CardState::Unknown => Tone::Bad,
         };

@@ -93,7 +93,9 @@ impl Run<'_> {
     fn forget_keys_that_cannot_be_told(&self, pairs: &mut [CardPair]) {
         for (index, pair) in pairs.iter_mut().enumerate() {
             let is_signed = self.requests.get(index).is_some_and(Option::is_some);
-            if pair.seen.key.is_none() && !is_signed {
+            // One that is there and can't be read is somebody's: a person decides about it.
+            let is_unreadable = pair.seen.says.key == Some(slots::UNREADABLE_KEY);
+            if pair.seen.key.is_none() && !is_signed && !is_unreadable {
                 pair.seen.says.key = None;
             }
         }
@@ -120,7 +122,9 @@ impl Run<'_> {
     /// What decides the next stage.
     pub fn known(&self, facts: ServerFacts) -> Result<Known, Cause> {
         let pairs = self.card_facts.as_ref().map_or(&[][..], |facts| &facts.pairs);
-        let server = facts.says(&self.card)?;
+        let mut server = facts.says(&self.card)?;
+        // A request of another type is about the card as it is in use.
+        server.in_use_elsewhere &= self.job.purpose == Purpose::Enroll;
         let status = server.request.map(|request| request.status);
         let is_ended = status == Some(RequestStatus::Completed);
         let count = if is_ended { self.log.pairs() } else { pairs.len() };

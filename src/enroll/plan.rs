@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::next::{Next, Purpose};
+use super::next::Next;
 use super::outlook::outlook;
 use super::run::Run;
 use crate::card::Family;
@@ -15,16 +15,14 @@ pub struct EnrollPlan {
     pub card: CardIdentity,
     /// The request; `None`: it is still to be made, or there is none.
     pub request: Option<Uuid>,
-    /// The profile template.
-    pub template: Option<Uuid>,
+    /// The profile template, for people.
+    pub template: Option<String>,
     /// For whom the request is, where the server says.
     pub target_user: Option<Uuid>,
     /// The stages to come.
     pub stages: Vec<PlannedStage>,
     /// Why the job would end before its request is completed.
     pub stop: Option<Cause>,
-    /// It would wait for somebody's approval.
-    pub awaits_approval: bool,
 }
 
 /// A stage to come.
@@ -35,9 +33,9 @@ pub struct PlannedStage {
     /// What it does, as a clause.
     pub what: String,
     /// The calls to the server that it makes, beside looks at its records.
-    pub calls: Vec<&'static str>,
+    pub calls: Vec<String>,
     /// The commands that it sends to the card, after finding the card's application and ID again.
-    pub commands: Vec<&'static str>,
+    pub commands: Vec<String>,
 }
 
 impl Run<'_> {
@@ -50,27 +48,29 @@ impl Run<'_> {
             _ => None,
         };
         let request = known.facts.request.as_ref();
-        let awaits_approval = stages.first() == Some(&Next::AwaitApproval);
         let planned = |stage: &Next| {
             Some(PlannedStage {
                 name: name(*stage)?,
                 what: self.clause(*stage)?,
-                calls: calls(*stage),
-                commands: commands(*stage, self.card.family, self.job.purpose),
+                calls: owned(calls(*stage)),
+                commands: owned(commands(*stage, self.card.family)),
             })
         };
         let stages = stages.iter().filter_map(planned).collect();
         self.server.issuer().close_for_a_while();
         Ok(EnrollPlan {
             request: request.map(|request| request.uuid),
-            template: known.facts.template().or_else(|| self.job.new.as_ref()?.template),
+            template: known.facts.template().or_else(|| self.job.new.as_ref()?.template).map(|id| id.to_string()),
             target_user: request.and_then(|request| request.target_user),
             card: self.card,
             stages,
             stop,
-            awaits_approval,
         })
     }
+}
+
+fn owned(words: Vec<&'static str>) -> Vec<String> {
+    words.into_iter().map(str::to_owned).collect()
 }
 
 /// The name of a stage, as the journal and the manual have it.
@@ -107,7 +107,7 @@ fn calls(stage: Next) -> Vec<&'static str> {
     }
 }
 
-fn commands(stage: Next, family: Family, purpose: Purpose) -> Vec<&'static str> {
+fn commands(stage: Next, family: Family) -> Vec<&'static str> {
     let is_piv = family == Family::Piv;
     match stage {
         Next::ReplaceAdminKey if is_piv => vec![
@@ -145,7 +145,6 @@ fn commands(stage: Next, family: Family, purpose: Purpose) -> Vec<&'static str> 
             vec!["GENERAL AUTHENTICATE (challenge)", "GENERAL AUTHENTICATE (answer)", "PUT DATA", "GET DATA"]
         }
         Next::Write(_) => vec!["VERIFY", "PUT DATA (certificate)", "PUT DATA (tables)", "GET DATA"],
-        Next::Retire if purpose == Purpose::Retire => Vec::new(),
         Next::Create
         | Next::AwaitApproval
         | Next::Bind

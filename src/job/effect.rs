@@ -40,6 +40,16 @@ impl Change {
     pub fn needs_attention(self) -> bool {
         matches!(self, Self::New { verified: false } | Self::Unknown)
     }
+
+    /// The name used in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AsBefore => "as-before",
+            Self::New { .. } => "new",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// What a job has done to its card.
@@ -88,9 +98,10 @@ impl Effect {
     pub fn card_state(&self) -> CardState {
         match self.pin {
             Change::Unknown => CardState::Unknown,
-            Change::New { verified: true } if self.others().any(Change::needs_attention) => CardState::Unknown,
-            Change::New { .. } => CardState::PinSet,
-            Change::AsBefore if self.others().any(Change::needs_attention) => CardState::Unknown,
+            Change::New { verified: false } => CardState::PinSet,
+            _ if self.others().any(Change::needs_attention) => CardState::Unknown,
+            Change::New { verified: true } => CardState::Changed,
+            Change::AsBefore if self.others().any(|change| change != Change::AsBefore) => CardState::Changed,
             Change::AsBefore if self.try_may_be_spent() => CardState::TrySpent,
             Change::AsBefore => CardState::Untouched,
         }
@@ -112,6 +123,7 @@ impl Effect {
         })
         .collect();
         match (parts.is_empty(), self.pin) {
+            (true, _) if self.card_state() == CardState::Changed => self.news(),
             (true, _) => self.card_state().to_string(),
             (false, Change::AsBefore | Change::New { verified: true }) => parts.join("; "),
             (false, Change::New { verified: false } | Change::Unknown) => {
@@ -120,12 +132,29 @@ impl Effect {
         }
     }
 
+    /// What the card has shown that it has now, and what a refused authentication may have cost.
+    fn news(&self) -> String {
+        let pin = match self.pin {
+            Change::New { .. } => "it has its new PIN, and has verified it",
+            Change::AsBefore | Change::Unknown => "its PIN is as it was",
+        };
+        let new = |change, told| (change != Change::AsBefore).then_some(told);
+        let told = [
+            Some(pin),
+            new(self.admin_key, "it has its new admin key, and has proved it"),
+            new(self.key_slot, "it has a new key pair"),
+            new(self.certificate, "it has a new certificate, which was read back"),
+            self.try_may_be_spent().then_some("a refused authentication may have cost a try"),
+        ];
+        told.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+
     fn others(&self) -> impl Iterator<Item = Change> {
         [self.admin_key, self.key_slot, self.certificate].into_iter()
     }
 }
 
-/// What is known of the card after a failure: the four values of `card_state` in JSON.
+/// What is known of the card after a failure: the values of `card_state` in JSON. A PIN step ends with the first four alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CardState {
     /// As before: nothing was written.
@@ -136,6 +165,8 @@ pub enum CardState {
     PinSet,
     /// Set or not: the card's answer to the write did not arrive.
     Unknown,
+    /// It has something new, and has shown that: an enrollment has come to a stage beyond it.
+    Changed,
 }
 
 impl CardState {
@@ -147,6 +178,7 @@ impl CardState {
             Self::TrySpent => "untouched-try-spent",
             Self::PinSet => "pin-set-not-verified",
             Self::Unknown => "unknown",
+            Self::Changed => "changed",
         }
     }
 
@@ -164,6 +196,7 @@ impl fmt::Display for CardState {
             Self::TrySpent => "its PIN is as it was; the refused authentication may have cost a try",
             Self::PinSet => "the new PIN was set, but the card has not verified it",
             Self::Unknown => "unknown: the card may have the new PIN or the old one (or another, where it set one and then refused it)",
+            Self::Changed => "what was written to it is in it",
         })
     }
 }
@@ -185,7 +218,12 @@ mod tests {
             (pin(ProofState::Accepted, Change::Unknown), CardState::Unknown),
             (pin(ProofState::Refused, Change::Unknown), CardState::Unknown),
             (Effect { key_slot: Change::Unknown, ..Effect::default() }, CardState::Unknown),
-            (Effect { admin_key: Change::New { verified: true }, ..Effect::default() }, CardState::Untouched),
+            (pin(ProofState::Accepted, Change::New { verified: true }), CardState::Changed),
+            (Effect { admin_key: Change::New { verified: true }, ..Effect::default() }, CardState::Changed),
+            (
+                Effect { pin: Change::New { verified: true }, admin_key: Change::Unknown, ..Effect::default() },
+                CardState::Unknown,
+            ),
         ];
         for (effect, state) in cases {
             assert_eq!(effect.card_state(), state, "{effect:?}");
@@ -205,5 +243,24 @@ mod tests {
         assert!(told(both).contains("new PIN") && told(both).contains("certificate"), "{}", told(both));
         let done = Effect { pin: Change::New { verified: true }, key_slot: Change::Unknown, ..Effect::default() };
         assert!(!told(done).contains("PIN") && done.card_state() == CardState::Unknown, "{}", told(done));
+    }
+
+    #[test]
+    fn what_is_new_is_told_where_nothing_needs_attention() {
+        let new = Change::New { verified: true };
+        let cases = [
+            (Effect { pin: new, ..Effect::default() }, "it has its new PIN, and has verified it"),
+            (
+                Effect { pin: new, proof: ProofState::Refused, ..Effect::default() },
+                "it has its new PIN, and has verified it; a refused authentication may have cost a try",
+            ),
+            (
+                Effect { key_slot: new, certificate: new, ..Effect::default() },
+                "its PIN is as it was; it has a new key pair; it has a new certificate, which was read back",
+            ),
+        ];
+        for (effect, told) in cases {
+            assert_eq!(effect.told(), told);
+        }
     }
 }

@@ -240,3 +240,50 @@ pub enum CertificateError {
     #[error("the certificate is for another key than the card's")]
     OtherKey,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<StageError> {
+        let refused = || CardError::Unproven;
+        let algorithm = || KeyOptionsProblem::Algorithm { algorithm: "RSA".to_owned(), bits: Some(4096) };
+        let key_type = || KeyOptionsProblem::KeyType {
+            key_type: KeyType::P256,
+            family: Family::Gids,
+            takes: "RSA 2048".to_owned(),
+        };
+        vec![
+            StageError::AdminKeyKept(KeptKey::Hindrance(AdminKeyHindrance::PinProtected)),
+            StageError::AdminKeyKept(KeptKey::Challenge),
+            StageError::AdminKeyKept(KeptKey::Family),
+            StageError::AdminKeyKept(KeptKey::NoKey),
+            StageError::AdminKeyUnproven(refused()),
+            StageError::Management(Unanswerable { length: 16 }),
+            algorithm().into(),
+            key_type().into(),
+            KeyOptionsProblem::Sha1.into(),
+            KeyOptionsProblem::Hash { hash: "MD5".to_owned() }.into(),
+            KeyOptionsProblem::Pair { hash: Hash::Sha1, key_type: KeyType::P256 }.into(),
+            KeyOptionsProblem::Places { wanted: 4, family: Family::Piv, places: 3 }.into(),
+            StageError::no_keys(Family::OpenPgp),
+            CsrError::Signature.into(),
+            CsrError::Card(refused()).into(),
+            CertificateError::OtherKey.into(),
+            StageError::NotAsWritten { slot: KeySlot::Container { index: 0, usage: crate::card::KeyUsage::Exchange } },
+        ]
+    }
+
+    #[test]
+    fn each_says_what_is_true_and_what_to_do() {
+        let texts: Vec<String> = all().iter().map(ToString::to_string).collect();
+        for (error, text) in all().iter().zip(&texts) {
+            let remedy = error.remedy();
+            assert!(!remedy.is_empty() && !remedy.ends_with('.') && !text.ends_with('.'), "{text}: {remedy}");
+            assert_eq!(texts.iter().filter(|other| *other == text).count(), 1, "{text}");
+        }
+        assert!(texts.iter().any(|text| text.contains("RSA with 4096 bits")));
+        assert!(StageError::from(KeyOptionsProblem::Sha1).remedy().contains("card.allow_sha1 = true"));
+        assert!(StageError::Management(Unanswerable { length: 16 }).remedy().contains("card.management"));
+    }
+}

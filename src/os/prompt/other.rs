@@ -60,6 +60,14 @@ impl Terminal {
     ///
     /// # Errors
     /// None.
+    pub fn line(&mut self, _question: &str, _go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<String>> {
+        match *self {}
+    }
+
+    /// Never called.
+    ///
+    /// # Errors
+    /// None.
     pub fn say(&mut self, _text: &str) -> io::Result<()> {
         match *self {}
     }
