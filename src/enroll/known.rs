@@ -139,7 +139,7 @@ impl Run<'_> {
             false => pairs.iter().map(|pair| pair.seen.says.clone()).collect(),
         };
         self.may_be_worked_on(&facts)?;
-        let admin_key = self.admin_key_on_card(&facts)?;
+        let admin_key = self.admin_key_on_card(&facts, journal.admin_key)?;
         let said = Said {
             journal,
             server,
@@ -173,12 +173,14 @@ impl Run<'_> {
     }
 
     /// Which admin key is on the card, by a person's word, the policy, and whether the card was in use before.
-    fn admin_key_on_card(&self, facts: &ServerFacts) -> Result<AdminKeyOnCard, Cause> {
+    fn admin_key_on_card(&self, facts: &ServerFacts, written: Noted) -> Result<AdminKeyOnCard, Cause> {
         let is_enrollment = facts.request.as_ref().and_then(super::facts::purpose) == Some(Purpose::Enroll);
         let is_shown = facts.policy.as_ref().is_some_and(|policy| policy.diversify_admin_key.is_some());
         Ok(match self.job.rules.admin_key {
             AdminKeyRule::Default => AdminKeyOnCard::Default,
             AdminKeyRule::Diversified => AdminKeyOnCard::Diversified,
+            // The write was begun, and nobody knows its end.
+            AdminKeyRule::Policy if written == Noted::Begun => AdminKeyOnCard::Unknown,
             // A server that does not say whether the key is to be replaced may want it replaced.
             AdminKeyRule::Policy if is_enrollment && facts.bound.is_some() && !is_shown => {
                 let evidence = "the server does not show whether the template's policy replaces it".to_owned();

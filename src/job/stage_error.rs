@@ -276,7 +276,11 @@ mod tests {
 
     #[test]
     fn each_says_what_is_true_and_what_to_do() {
-        let texts: Vec<String> = all().iter().map(ToString::to_string).collect();
+        let with_source = |error: &StageError| {
+            let source = std::error::Error::source(error).map(ToString::to_string);
+            format!("{error}{}", source.map_or_else(String::new, |source| format!(": {source}")))
+        };
+        let texts: Vec<String> = all().iter().map(with_source).collect();
         for (error, text) in all().iter().zip(&texts) {
             let remedy = error.remedy();
             assert!(!remedy.is_empty() && !remedy.ends_with('.') && !text.ends_with('.'), "{text}: {remedy}");

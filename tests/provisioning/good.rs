@@ -43,7 +43,8 @@ fn the_pin_that_was_set_is_handed_out() {
         let maker = if is_users { PinMaker::UserProvided } else { PinMaker::Random(8) };
         let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), |settings| settings.pin_maker = maker);
         let inserted = InsertedCard::new(Kind::Gids);
-        let (job, mut person) = (setup.job(), Person::knowing());
+        let (job, mut person) = (setup.job(), Person::default());
+        person.new_pin = Some(b"31415926".to_vec());
         let (outcome, pin) = set_pin_for(
             &job,
             &mut Desk {
