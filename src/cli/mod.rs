@@ -248,11 +248,8 @@ impl Arguments {
     /// Whether the command may write to a card that is not of its own making.
     #[must_use]
     pub fn writes_to_cards(&self) -> bool {
-        let writes = match self.command {
-            Command::SetPin(_) | Command::Enroll(_) | Command::Unblock(_) | Command::Retire(_) => true,
-            Command::Record(_) => true,
-            _ => false,
-        };
+        use Command::{Enroll, Record, Retire, SetPin, Unblock};
+        let writes = matches!(self.command, SetPin(_) | Enroll(_) | Unblock(_) | Retire(_) | Record(_));
         writes || self.serves()
     }
 

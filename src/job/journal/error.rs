@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::operation::Operation;
 use crate::os::files::Exposure;
 
 /// Why the journal can't be kept. Without one no card is written to.
@@ -79,9 +80,11 @@ impl JournalError {
                 _ => "see to what the system says, and run the command again: no card is written to without a journal"
                     .to_owned(),
             },
-            Self::Full { .. } => "look at what `pinwright history --open` says of it, and end its request with \
-                                  `pinwright request abandon`: it was tried hundreds of times"
-                .to_owned(),
+            Self::Full { .. } => format!(
+                "look at what `{} --open` says of it, and end its request with `{}`: it was tried hundreds of times",
+                Operation::History,
+                Operation::RequestAbandon
+            ),
             _ => OTHER_FOLDER.to_owned(),
         }
     }
