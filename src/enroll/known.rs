@@ -122,7 +122,9 @@ impl Run<'_> {
     /// What decides the next stage.
     pub fn known(&self, facts: ServerFacts) -> Result<Known, Cause> {
         let pairs = self.card_facts.as_ref().map_or(&[][..], |facts| &facts.pairs);
-        let server = facts.says(&self.card)?;
+        let mut server = facts.says(&self.card)?;
+        // A request of another type is about the card as it is in use.
+        server.in_use_elsewhere &= self.job.purpose == Purpose::Enroll;
         let status = server.request.map(|request| request.status);
         let is_ended = status == Some(RequestStatus::Completed);
         let count = if is_ended { self.log.pairs() } else { pairs.len() };
@@ -137,7 +139,7 @@ impl Run<'_> {
             false => pairs.iter().map(|pair| pair.seen.says.clone()).collect(),
         };
         self.may_be_worked_on(&facts)?;
-        let admin_key = self.admin_key_on_card(&facts)?;
+        let admin_key = self.admin_key_on_card(&facts, journal.admin_key)?;
         let said = Said {
             journal,
             server,
@@ -171,12 +173,14 @@ impl Run<'_> {
     }
 
     /// Which admin key is on the card, by a person's word, the policy, and whether the card was in use before.
-    fn admin_key_on_card(&self, facts: &ServerFacts) -> Result<AdminKeyOnCard, Cause> {
+    fn admin_key_on_card(&self, facts: &ServerFacts, written: Noted) -> Result<AdminKeyOnCard, Cause> {
         let is_enrollment = facts.request.as_ref().and_then(super::facts::purpose) == Some(Purpose::Enroll);
         let is_shown = facts.policy.as_ref().is_some_and(|policy| policy.diversify_admin_key.is_some());
         Ok(match self.job.rules.admin_key {
             AdminKeyRule::Default => AdminKeyOnCard::Default,
             AdminKeyRule::Diversified => AdminKeyOnCard::Diversified,
+            // The write was begun, and nobody knows its end.
+            AdminKeyRule::Policy if written == Noted::Begun => AdminKeyOnCard::Unknown,
             // A server that does not say whether the key is to be replaced may want it replaced.
             AdminKeyRule::Policy if is_enrollment && facts.bound.is_some() && !is_shown => {
                 let evidence = "the server does not show whether the template's policy replaces it".to_owned();

@@ -82,7 +82,7 @@ pub struct RequestSays {
 pub struct ServerSays {
     /// The request; `None`: there is none that could be the one meant.
     pub request: Option<RequestSays>,
-    /// Whether this card is in use for another assignment.
+    /// Whether this card is in use for another assignment, which keeps it from a new one.
     pub in_use_elsewhere: bool,
     /// Whether the template replaces the admin key.
     pub diversifies: bool,
@@ -230,6 +230,10 @@ pub fn next(said: &Said) -> Next {
 
 fn without_request(said: &Said) -> Next {
     match said.journal.request {
+        // What would keep the card from being bound is told before a request is made for it.
+        Noted::Nothing if said.allowed.create && said.server.in_use_elsewhere && !said.allowed.reuse => {
+            Next::Stop(Why::InUse)
+        }
         Noted::Nothing if said.allowed.create => Next::Create,
         Noted::Nothing | Noted::Done => Next::Stop(Why::NoRequest),
         Noted::Begun => Next::Stop(Why::RequestLost),

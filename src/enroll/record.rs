@@ -3,27 +3,24 @@
 //! Every rerun goes on with the record. The PIN is set by a job of the PIN step, which claims card and request itself and has its
 //! own record: [`EnrollLog::release`] lets it, and [`EnrollLog::claim`] reads anew what it has noted.
 
+mod noted_request;
 mod says;
 #[cfg(test)]
 mod tests;
 
-use std::time::SystemTime;
-
 use uuid::Uuid;
 
+pub use self::noted_request::NotedRequest;
+use self::noted_request::{about_to_create, noted_request};
 pub use self::says::says;
-use crate::card::CardId;
-use crate::card::KeySlot;
+use crate::card::{CardId, KeySlot};
 use crate::enroll::next::JournalSays;
 use crate::job::effect::ProofState;
 use crate::job::journal::{
     Claim, Facts, JobKind, Journal, JournalError, Kept, Moment, Phase, Purpose, Record, RequestClaim, RunningJob,
     Stage, Version, new_id,
 };
-use crate::server::{DataForm, LostRequest, NewRequest, Purpose as SentPurpose};
-
-/// So many requests that are like one to be made are noted: where there are more, a look for it tells of several.
-const KNOWN_MAX: usize = 200;
+use crate::server::NewRequest;
 
 /// The journal of an enrollment. Without one, which recordings are made with, the record lives as long as this does.
 pub struct EnrollLog<'a> {
@@ -39,7 +36,7 @@ pub struct EnrollLog<'a> {
 /// This job's record.
 enum Job<'a> {
     OnDisk(RunningJob<'a>),
-    /// Let go of: whoever claims the card meanwhile may go on with it.
+    /// Let go of, or only looked at: whoever claims the card meanwhile may go on with it.
     LetGo(Record),
     InMemory(Record, Option<Kept>),
 }
@@ -50,38 +47,6 @@ impl Job<'_> {
             Self::OnDisk(job) => job.record(),
             Self::LetGo(record) | Self::InMemory(record, _) => record,
         }
-    }
-}
-
-/// A request that was to be made, as the journal knows it: enough to look for it, and not to make it again. The values of its
-/// data items are not noted; what is not known of a request excludes none that is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotedRequest {
-    /// What it was for.
-    pub purpose: SentPurpose,
-    /// Its comment.
-    pub comment: String,
-    /// For whom it was; `None`: for the caller.
-    pub target: Option<Uuid>,
-    /// When it was to be sent, by this machine's clock.
-    pub at: SystemTime,
-    /// The requests that were there before, as far as they are like it.
-    pub known: Vec<Uuid>,
-}
-
-impl NotedRequest {
-    /// What was sent.
-    #[must_use]
-    pub fn sent(&self) -> NewRequest<'_> {
-        let Self { purpose, comment, target, .. } = self;
-        let data_form = DataForm::default();
-        NewRequest { purpose: *purpose, data: &[], data_form, comment, target: *target }
-    }
-
-    /// What is looked for; `sent` is [`NotedRequest::sent`].
-    #[must_use]
-    pub fn lost<'s>(&'s self, sent: &'s NewRequest<'s>) -> LostRequest<'s> {
-        LostRequest { sent, at: self.at, given_up: None, known: &self.known }
     }
 }
 
@@ -221,7 +186,10 @@ impl<'a> EnrollLog<'a> {
         let is_kept = match &self.job {
             Some(Job::OnDisk(job)) => job.has_kept(),
             Some(Job::InMemory(_, kept)) => kept.is_some(),
-            Some(Job::LetGo(_)) | None => false,
+            Some(Job::LetGo(record)) => {
+                self.journal.is_some_and(|journal| journal.kept(record).is_ok_and(|kept| kept.is_some()))
+            }
+            None => false,
         };
         self.record()
             .map(|record| says(record, &self.past, pairs, is_kept))
@@ -259,7 +227,7 @@ impl<'a> EnrollLog<'a> {
     }
 
     /// Notes that a request is about to be made; `known` are those that the server shows already and that are like it, as
-    /// [`LostRequest::alike`] finds them.
+    /// [`LostRequest::alike`](crate::server::LostRequest::alike) finds them.
     ///
     /// # Errors
     /// As [`EnrollLog::note`].
@@ -303,7 +271,8 @@ impl<'a> EnrollLog<'a> {
         match &self.job {
             Some(Job::OnDisk(job)) => job.kept(),
             Some(Job::InMemory(_, kept)) => Ok(kept.clone()),
-            Some(Job::LetGo(_)) | None => Ok(None),
+            Some(Job::LetGo(record)) => self.journal.map_or(Ok(None), |journal| journal.kept(record)),
+            None => Ok(None),
         }
     }
 
@@ -369,41 +338,4 @@ fn in_memory(card_id: CardId, first: Moment) -> Record {
     let first = Moment { facts: Facts { card_id: Some(card_id.guid()), ..first.facts }, ..first }.now();
     let started = first.at.clone();
     Record { version: Version::Two, id: new_id(), job: JobKind::Enroll, started, entries: vec![first] }
-}
-
-/// The note of a request that is about to be made, with what a look for it needs.
-fn about_to_create(request: &NewRequest<'_>, known: &[Uuid], facts: Facts) -> Moment {
-    let (purpose, template, smartcard) = match request.purpose {
-        SentPurpose::Enroll { profile_template } => (Purpose::Enroll, Some(profile_template), facts.smartcard),
-        SentPurpose::Unblock { smartcard } => (Purpose::Unblock, facts.template, Some(smartcard)),
-        SentPurpose::Retire { smartcard } => (Purpose::Retire, facts.template, Some(smartcard)),
-    };
-    let facts = Facts {
-        purpose: Some(purpose),
-        template,
-        smartcard,
-        target_user: request.target,
-        comment: Some(request.comment.to_owned()),
-        known_requests: known.iter().take(KNOWN_MAX).copied().collect(),
-        ..facts
-    };
-    Moment { facts, ..Moment::new(Stage::Request, Phase::AboutTo, ProofState::NotShown) }
-}
-
-fn noted_request(record: &Record) -> Option<NotedRequest> {
-    let is_it = |stage, phase| (stage, phase) == (Stage::Request, Phase::AboutTo);
-    let entry = record.entries.iter().rfind(|entry| is_it(entry.stage, entry.phase))?;
-    let facts = &entry.facts;
-    let purpose = match facts.purpose? {
-        Purpose::Enroll => SentPurpose::Enroll { profile_template: facts.template? },
-        Purpose::Unblock => SentPurpose::Unblock { smartcard: facts.smartcard? },
-        Purpose::Retire => SentPurpose::Retire { smartcard: facts.smartcard? },
-    };
-    Some(NotedRequest {
-        purpose,
-        comment: facts.comment.clone().unwrap_or_default(),
-        target: facts.target_user,
-        at: humantime::parse_rfc3339(&entry.at).ok()?,
-        known: facts.known_requests.clone(),
-    })
 }

@@ -16,13 +16,14 @@ use crate::job::binding::BindingError;
 use crate::job::effect::Effect;
 use crate::job::elsewhere::OtherJournal;
 use crate::job::held::{HeldCard, OpenCard};
-use crate::job::journal::{Journal, JournalError, Kept};
+use crate::job::journal::{self, Journal, JournalError, Kept};
 use crate::job::supplier::Supplier;
 use crate::job::{CardIdentity, Cause, Failure, Step};
 use crate::provision;
 use crate::reader::Readers;
 use crate::secret::Pin;
 use crate::server::RequestLook;
+use crate::server::wire::{Request, RequestType};
 
 /// How often a stage that another program's reset has interrupted is started anew.
 const FRESH_STARTS: u32 = 1;
@@ -174,8 +175,9 @@ impl<'a> Run<'a> {
             Some(request) => Some(request),
             None => self.find_request()?,
         };
-        let facts = ServerFacts::ask(&mut self.server, &self.card, request)?;
-        if let Some(request) = &facts.request {
+        let mut facts = ServerFacts::ask(&mut self.server, &self.card, request)?;
+        if let Some(request) = &mut facts.request {
+            self.tell_type(request);
             let asked_for = super::facts::purpose(request);
             if !asked_for.is_some_and(|purpose| is_for(self.job.purpose, purpose)) {
                 return Err(other_type(request, self.job.purpose).into());
@@ -184,6 +186,18 @@ impl<'a> Run<'a> {
         }
         self.facts = Some(facts);
         Ok(())
+    }
+
+    /// No document gives the number of every type: the journal knows the type of a request that it has seen made.
+    fn tell_type(&self, request: &mut Request) {
+        if let (RequestType::Unknown(_), true) = (request.kind, self.log.request() == Some(request.uuid)) {
+            request.kind = match self.log.purpose() {
+                Some(journal::Purpose::Enroll) => RequestType::Enroll,
+                Some(journal::Purpose::Unblock) => RequestType::Unblock,
+                Some(journal::Purpose::Retire) => RequestType::Retire,
+                None => request.kind,
+            };
+        }
     }
 
     /// A request that a lost call has made, or one that is there anyway.

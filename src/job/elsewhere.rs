@@ -111,6 +111,11 @@ impl AgentsRecords {
         past::try_in_doubt(&self.merged, authority).map(of_agent)
     }
 
+    /// The enrollment that has replaced the card's admin key, or may have.
+    pub fn admin_key_replaced(&self) -> Option<Earlier<'_>> {
+        past::admin_key_replaced(&self.merged).map(of_agent)
+    }
+
     /// The job whose answer the card has refused.
     pub fn refused_answer(&self, authority: Authority, key: Option<AdminKeyVersion>) -> Option<Earlier<'_>> {
         past::refused_answer(&self.merged, authority, key).map(of_agent)

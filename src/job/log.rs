@@ -208,6 +208,12 @@ impl<'a> Log<'a> {
         })
     }
 
+    /// The enrollment that has replaced the card's admin key, or may have, as far as the journals say.
+    #[must_use]
+    pub fn admin_key_replaced(&self) -> Option<Earlier<'_>> {
+        past::admin_key_replaced(&self.past).map(Earlier::own).or_else(|| self.agents.admin_key_replaced())
+    }
+
     /// The first entry, on disk before the card is asked for anything that it may count or change.
     ///
     /// # Errors

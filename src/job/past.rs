@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::authority::Authority;
 use super::cause::Cause;
-use super::effect::ProofState;
+use super::effect::{Change, ProofState};
 use super::journal::{JobKind, Phase, Record, Stage};
 use crate::card::Proof;
 use crate::server::AdminKeyVersion;
@@ -71,25 +71,44 @@ fn of_pin_step(record: &Record, authority: Authority) -> Option<Showing<'_>> {
     (proof != ProofState::NotShown).then_some(Showing { record, proof, key, at, word })
 }
 
-/// What an enrollment has shown each time. That it is about to gives way to what the card said.
+/// What an enrollment has shown each time. That it is about to gives way to what the card said, which may be noted of the stage
+/// that the proof was for.
 fn of_enrollment(record: &Record, authority: Authority) -> Vec<Showing<'_>> {
     let (mut current, mut key, mut is_begun) = (None, None, false);
     let mut shown: Vec<Showing<'_>> = Vec::new();
     for entry in &record.entries {
         current = entry.facts.authority.as_deref().or(current);
         key = entry.facts.admin_key.as_deref().or(key);
-        let is_at_proof = matches!(entry.stage, Stage::Prove | Stage::AdminKey) && entry.proof != ProofState::NotShown;
-        if !is_at_proof || current != Some(authority.name()) {
+        let is_end = is_begun && entry.phase != Phase::AboutTo;
+        let is_at_proof = is_end || matches!(entry.stage, Stage::Prove | Stage::AdminKey);
+        if !is_at_proof || entry.proof == ProofState::NotShown || current != Some(authority.name()) {
             continue;
         }
-        if is_begun && entry.phase != Phase::AboutTo {
+        if is_end {
             shown.pop();
         }
-        is_begun = entry.phase == Phase::AboutTo;
+        is_begun = entry.phase == Phase::AboutTo && entry.proof == ProofState::Shown;
         let word = entry.facts.status_word.as_deref();
         shown.push(Showing { record, proof: entry.proof, key, at: &entry.at, word });
     }
     shown
+}
+
+/// The latest enrollment that has replaced the card's admin key, or may have, where no answer with the default one was taken
+/// since. `past` is oldest first.
+pub(super) fn admin_key_replaced(past: &[Record]) -> Option<&Record> {
+    let is_it = |record: &&Record| record.job == JobKind::Enroll && record.effect().admin_key != Change::AsBefore;
+    let written = |record: &Record| {
+        let last = record.entries.iter().rfind(|entry| entry.stage == Stage::AdminKey);
+        last.map(|entry| entry.at.clone()).unwrap_or_default()
+    };
+    let last = past.iter().filter(is_it).max_by_key(|record| written(record))?;
+    let since = written(last);
+    let is_default_again = |showing: &Showing<'_>| {
+        let is_default = showing.key == Some(AdminKeyVersion::Default.name());
+        is_default && showing.proof == ProofState::Accepted && showing.at > since.as_str()
+    };
+    (!showings(past, Authority::Server).iter().any(is_default_again)).then_some(last)
 }
 
 /// The job that may have spent a try of this authority's code, where none since has been accepted with it. `past` is oldest
@@ -312,6 +331,17 @@ mod tests {
             assert_eq!(barred(&past, D), bars, "{second}");
             assert_eq!(try_in_doubt(&past, server).is_some(), bars, "{second}");
         }
+        // Refused in a stage that the proof was for, as it notes its end.
+        let in_stage = enrollment(&[(9, prove, AboutTo, shown, D), (9, Stage::KeyPair, Refused, no, D)]);
+        assert!(barred(std::slice::from_ref(&in_stage), D));
+        // A PIN that was refused later is no answer.
+        let pin = enrollment(&[
+            (9, prove, AboutTo, shown, D),
+            (9, prove, Done, yes, D),
+            (9, Stage::KeyPair, AboutTo, yes, D),
+            (9, Stage::KeyPair, Refused, no, D),
+        ]);
+        assert!(!barred(std::slice::from_ref(&pin), D));
         // Refused and then accepted within a second of the same record.
         let mended = enrollment(&[(9, prove, Refused, no, D), (9, prove, AboutTo, shown, D), (9, prove, Done, yes, D)]);
         assert!(!barred(&[mended], D));
@@ -323,5 +353,28 @@ mod tests {
         let bound = (1, Stage::Bind, Phase::Done, ProofState::NotShown, AdminKeyVersion::Default);
         assert!(may(&[enrollment(&[bound, cut_off, cut_off])], Authority::Server, REQUEST));
         assert!(!may(&[enrollment(&[bound, cut_off, cut_off, cut_off])], Authority::Server, REQUEST));
+    }
+
+    #[test]
+    fn the_admin_key_is_the_one_that_an_enrollment_has_written_until_the_card_takes_the_default_one() {
+        use AdminKeyVersion::{Default as D, Diversified as V};
+        use Phase::{AboutTo, Done, Refused};
+        let (yes, key) = (ProofState::Accepted, Stage::AdminKey);
+        let replaced = |past: &[Record]| admin_key_replaced(past).map(|record| record.effect().admin_key);
+        let begun = enrollment(&[(5, Stage::Prove, Done, yes, D), (5, key, AboutTo, yes, D)]);
+        assert_eq!(replaced(std::slice::from_ref(&begun)), Some(Change::Unknown));
+        let done = enrollment(&[(5, key, AboutTo, yes, D), (5, key, Done, yes, D), (6, Stage::Prove, Done, yes, V)]);
+        assert_eq!(replaced(std::slice::from_ref(&done)), Some(Change::New { verified: true }));
+        let not = enrollment(&[(5, Stage::Prove, Done, yes, D), (5, key, AboutTo, yes, D), (5, key, Refused, yes, D)]);
+        assert_eq!(replaced(&[not]), None);
+        // What a write that was cut off has left is told by the card.
+        let mended = enrollment(&[(5, key, AboutTo, yes, D), (7, Stage::Prove, Done, yes, D)]);
+        assert_eq!(replaced(&[mended]), None);
+        let taken = |second, key| pin_step(second, accepted(Authority::Server), key);
+        assert_eq!(replaced(&[done.clone(), taken(9, D)]), None, "somebody has reset the card");
+        for since in [taken(9, V), taken(4, D)] {
+            assert_eq!(replaced(&[done.clone(), since]), Some(Change::New { verified: true }));
+        }
+        assert_eq!(replaced(&[taken(1, D)]), None);
     }
 }

@@ -19,7 +19,7 @@ mod write_line;
 
 use uuid::Uuid;
 
-use self::authority::{choose, credential, may_be_risked, question_key};
+use self::authority::{answer_to_ask, choose, credential, may_be_risked};
 use self::consent::{Ask, begun_elsewhere, consent, done_before, is_agreed_to, may_be_done_unasked};
 use self::early::{look_up, take_challenge};
 use self::known_by::{other_atr, take_by_profile};
@@ -38,7 +38,7 @@ use crate::job::secrets::{Need, SecretError};
 use crate::job::{CardIdentity, Cause, Failure, Step, challenge, fit};
 use crate::reader::ReaderError;
 use crate::secret::Pin;
-use crate::server::{AdminKeyVersion, ProposedPin};
+use crate::server::ProposedPin;
 
 /// Who wants a job done, and whether it is to be done once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,20 +179,6 @@ enum Round {
     Done(Box<Outcome>),
     Needs(Need),
     NeedsConsent(Box<Ask>),
-}
-
-/// With which key the server is to answer, unless the card has refused that.
-fn answer_to_ask(
-    authority: Authority,
-    job: &Job,
-    assignment: &Assignment,
-    log: &Log<'_>,
-) -> Result<Option<AdminKeyVersion>, Cause> {
-    let answer = question_key(authority, assignment)?;
-    if job.risk != Some(RiskedProof::Admin) {
-        log.answer_may_be_shown(authority, answer, &assignment.evidence)?;
-    }
-    Ok(answer)
 }
 
 fn round(job: &Job, desk: &mut Desk<'_>, given: &mut Given, log: &mut Log<'_>) -> Result<Round, Failure> {

@@ -99,7 +99,7 @@ pub struct EnrollPlanObject<'a> {
     card_id: String,
     request: Option<Uuid>,
     target_user: Option<Uuid>,
-    template_name: Option<&'a str>,
+    template: Option<&'a str>,
     stages: Vec<StageObject<'a>>,
 }
 
@@ -137,7 +137,7 @@ impl<'a> EnrollPlanObject<'a> {
             card_id: card.card_id.to_string(),
             request: *request,
             target_user: *target_user,
-            template_name: template.as_deref(),
+            template: template.as_deref(),
             stages: stages.iter().map(stage).collect(),
         }
     }

@@ -1,14 +1,18 @@
 //! What the record of an enrollment says of each thing that is done once: a pure function of records.
 
 use crate::enroll::next::{JournalSays, Noted, NotedPair};
+use crate::job::effect::Change;
 use crate::job::journal::{Entry, JobKind, Phase, Point, Record, Stage};
-use crate::server::AdminKeyVersion;
 
 /// What an enrollment's record says. `past` are the other records of the card, `pairs` is how many key pairs the server wants,
 /// and `is_kept` whether an answer to the certificate requests is kept beside the record.
 #[must_use]
 pub fn says(record: &Record, past: &[Record], pairs: usize, is_kept: bool) -> JournalSays {
-    let (admin_key, admin_key_proved) = admin_key(record);
+    let (admin_key, admin_key_proved) = match record.effect().admin_key {
+        Change::AsBefore => (Noted::Nothing, false),
+        Change::Unknown => (Noted::Begun, false),
+        Change::New { verified } => (Noted::Done, verified),
+    };
     let submission = match noted(record, Stage::Submission, None).now {
         // The process ended between keeping the answer and noting that.
         Noted::Begun if is_kept => Noted::Done,
@@ -66,33 +70,6 @@ fn noted_pair(record: &Record, pair: usize) -> NotedPair {
         made: generation.done.and_then(|entry| entry.facts.key_made),
         certificate: noted(record, Stage::Certificate, Some(pair)).now,
     }
-}
-
-/// What has become of the admin key, and whether the card has proved the one that replaced it. A proof tells which key is on the
-/// card, also after a write whose end is not known.
-fn admin_key(record: &Record) -> (Noted, bool) {
-    let (mut before, mut now, mut is_proved) = (Noted::Nothing, Noted::Nothing, false);
-    for entry in &record.entries {
-        match (entry.stage, entry.phase) {
-            (Stage::AdminKey, Phase::AboutTo) => {
-                (before, now, is_proved) = (now, Noted::Begun, false);
-                continue;
-            }
-            (Stage::AdminKey, Phase::Done) => now = Noted::Done,
-            (Stage::AdminKey, Phase::Unknown) => now = Noted::Begun,
-            (Stage::AdminKey, Phase::Refused) => now = before,
-            (Stage::Prove, Phase::Done) => match (now, entry.facts.admin_key.as_deref()) {
-                (Noted::Begun | Noted::Done, Some(key)) if key == AdminKeyVersion::Diversified.name() => {
-                    (now, is_proved) = (Noted::Done, true);
-                }
-                (Noted::Begun, Some(key)) if key == AdminKeyVersion::Default.name() => now = Noted::Nothing,
-                _ => {}
-            },
-            _ => {}
-        }
-        before = now;
-    }
-    (now, is_proved)
 }
 
 /// Whether the card has verified this job's PIN, and no job of the PIN step has left another in doubt since.

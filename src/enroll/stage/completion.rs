@@ -2,8 +2,9 @@
 
 use super::note::facts;
 use crate::enroll::known::Known;
+use crate::enroll::next::Noted;
 use crate::enroll::run::Run;
-use crate::job::journal::{Phase, Stage};
+use crate::job::journal::{Facts, Phase, Stage};
 use crate::job::{Failure, Step, Stop};
 use crate::server::wire::RequestStatus;
 use crate::server::{EndLook, RequestEnd};
@@ -16,6 +17,7 @@ impl Run<'_> {
             return Err(self.failure(Stop::NoRequest.into()));
         };
         let about = facts(&self.card, &known.facts);
+        self.note_certificates_read_back(known, &about)?;
         self.note(Stage::Completion, Phase::AboutTo, about.clone())?;
         let end = RequestEnd::Completed;
         let status = match self.server.change(async |client| client.end_request(request, end).await) {
@@ -44,6 +46,17 @@ impl Run<'_> {
             && let Some(request) = &mut facts.request
         {
             request.status = RequestStatus::Completed;
+        }
+        Ok(())
+    }
+
+    /// Notes the certificates that a run which was cut off has written, and that the card has given back since.
+    fn note_certificates_read_back(&mut self, known: &Known, about: &Facts) -> Result<(), Failure> {
+        for (pair, slot) in known.said.card.slots.iter().enumerate() {
+            let is_noted = known.said.journal.pairs.get(pair).is_some_and(|pair| pair.certificate == Noted::Done);
+            if slot.has_our_certificate && !is_noted {
+                self.note(Stage::Certificate, Phase::Done, Facts { pair: Some(pair), ..about.clone() })?;
+            }
         }
         Ok(())
     }

@@ -2,14 +2,16 @@
 
 use uuid::Uuid;
 
+use super::note::facts;
 use crate::card::{CardId, PinLimits};
 use crate::enroll::known::Known;
 use crate::enroll::next::{Noted, Purpose};
 use crate::enroll::run::Run;
 use crate::job::consent::{Proposal, Standing};
 use crate::job::desk::Desk;
-use crate::job::effect::Change;
+use crate::job::effect::{Change, ProofState};
 use crate::job::issuer::{Wanted, Watch};
+use crate::job::journal::{Moment, Phase, Stage};
 use crate::job::secrets::{Need, SecretError};
 use crate::job::supplier::Supplier;
 use crate::job::{Cause, Failure, Step, Stop};
@@ -25,6 +27,7 @@ impl Run<'_> {
         };
         let job = self.pin_job(known, request.uuid, bound.uuid);
         self.server.issuer().answer_with(job.rules.admin_key);
+        self.note_beginning(known)?;
         // The PIN step claims card and request itself.
         self.log.release();
         let mut agreed = Agreed(self.supplier);
@@ -47,6 +50,17 @@ impl Run<'_> {
         // The questions for the secrets may have made the server say "Executing".
         self.facts = None;
         self.failed(claimed.map_err(Cause::from))
+    }
+
+    /// Notes which request this is about, where no stage has noted anything yet: the job of the PIN step notes its own part alone.
+    fn note_beginning(&mut self, known: &Known) -> Result<(), Failure> {
+        if self.log.record().is_some() {
+            return Ok(());
+        }
+        let about = facts(&self.card, &known.facts);
+        let moment = Moment { facts: about, ..Moment::new(Stage::Request, Phase::Done, ProofState::NotShown) };
+        let noted = self.log.note(moment);
+        self.failed(noted.map_err(Cause::from))
     }
 
     fn pin_job(&self, known: &Known, request: Uuid, smartcard: Uuid) -> Job {

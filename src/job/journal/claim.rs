@@ -83,14 +83,6 @@ impl<'a> Claim<'a> {
         Ok(RunningJob { folder: self.folder, record, home: self.folder.card(self.card_id) })
     }
 
-    /// What is kept of the server's answer for this record of this card; `None`: nothing is.
-    ///
-    /// # Errors
-    /// It can't be read.
-    pub fn kept(&self, record: &Record) -> Result<Option<Kept>, JournalError> {
-        kept::read(&self.folder.card(self.card_id), &record.id)
-    }
-
     /// Goes on with a job that had no card until now: its record comes to this card's.
     ///
     /// # Errors

@@ -115,6 +115,14 @@ impl Journal {
         read::of_card(&self.folder, card_id)
     }
 
+    /// What is kept of the server's answer for this record of a card; `None`: nothing is.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn kept(&self, record: &Record) -> Result<Option<Kept>, JournalError> {
+        record.card_id().map_or(Ok(None), |card_id| kept::read(&self.folder.card(card_id), &record.id))
+    }
+
     /// Removes closed records that are older than the journal keeps, for 50 ms at most: to be called when the result of a job on
     /// this card is told.
     pub fn tidy(&self, card_id: Uuid) {

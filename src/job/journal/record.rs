@@ -289,11 +289,7 @@ fn after(before: Effect, entry: &Entry) -> Effect {
                 }
             }
         }
-        Stage::Prove if proves_new_admin_key(entry) => {
-            if let Change::New { .. } | Change::Unknown = effect.admin_key {
-                effect.admin_key = Change::New { verified: true };
-            }
-        }
+        Stage::Prove if entry.phase == Phase::Done => effect.admin_key = proved(effect.admin_key, entry),
         Stage::Request
         | Stage::Bind
         | Stage::Prove
@@ -305,9 +301,15 @@ fn after(before: Effect, entry: &Entry) -> Effect {
     effect
 }
 
-/// Whether the card has taken an answer made with the admin key that replaced the template's.
-fn proves_new_admin_key(entry: &Entry) -> bool {
-    entry.phase == Phase::Done && entry.facts.admin_key.as_deref() == Some(AdminKeyVersion::Diversified.name())
+/// What is known of the admin key once the card has taken an answer: which key that was made with is on it, also after a write
+/// whose end is not known.
+fn proved(admin_key: Change, entry: &Entry) -> Change {
+    let is_of = |key: AdminKeyVersion| entry.facts.admin_key.as_deref() == Some(key.name());
+    match admin_key {
+        Change::New { .. } | Change::Unknown if is_of(AdminKeyVersion::Diversified) => Change::New { verified: true },
+        Change::Unknown if is_of(AdminKeyVersion::Default) => Change::AsBefore,
+        Change::AsBefore | Change::New { .. } | Change::Unknown => admin_key,
+    }
 }
 
 /// Of unsettled records the one that says most: the latest that leaves something on the card in doubt, else the latest. A

@@ -185,7 +185,7 @@ fn an_answer_is_kept_beside_the_record_private_and_whole() {
     let name = job.keep(&kept).unwrap();
     let path = file_of(&journal, CARD, &job).with_file_name(&name);
     assert!(crate::os::testing::mode_of(&path).is_none_or(|mode| mode == 0o600));
-    assert_eq!((job.kept().unwrap(), claim.kept(job.record()).unwrap()), (Some(kept.clone()), Some(kept.clone())));
+    assert_eq!((job.kept().unwrap(), journal.kept(job.record()).unwrap()), (Some(kept.clone()), Some(kept.clone())));
     // It is no record, and the longest answer fits.
     assert_eq!((claim.records().unwrap().len(), journal.history().unwrap().unreadable.len()), (1, 0));
     let longer = Kept { answer: vec![0; 2 * 1024 * 1024], ..kept.clone() };
