@@ -27,15 +27,23 @@ pub struct ServerFacts {
 }
 
 impl ServerFacts {
-    /// Asks for all of it.
+    /// Asks for all of it; without a request for what its template would want.
     ///
     /// # Errors
-    /// The server's refusal or failure; a request of a type that is not carried out.
-    pub fn ask(server: &mut Server<'_>, card: &CardIdentity, request: Option<Uuid>) -> Result<Self, Cause> {
+    /// The server's refusal or failure.
+    pub fn ask(
+        server: &mut Server<'_>,
+        card: &CardIdentity,
+        request: Option<Uuid>,
+        template: Option<Uuid>,
+    ) -> Result<Self, Cause> {
         let card_id = card.card_id.to_string();
         server.look(async |client| {
             let records = client.smartcards_by_card_id(&card_id).await?;
-            let Some(request) = request else { return Ok(Self { records, ..Self::default() }) };
+            let Some(request) = request else {
+                let policy = policy(client, template).await?;
+                return Ok(Self { records, policy, ..Self::default() });
+            };
             let request = client.request(request).await?;
             let bound = bound_record(client, &request, &records).await?;
             let purpose = purpose(&request);

@@ -175,7 +175,8 @@ impl<'a> Run<'a> {
             Some(request) => Some(request),
             None => self.find_request()?,
         };
-        let mut facts = ServerFacts::ask(&mut self.server, &self.card, request)?;
+        let template = self.job.new.as_ref().and_then(|new| new.template);
+        let mut facts = ServerFacts::ask(&mut self.server, &self.card, request, template)?;
         if let Some(request) = &mut facts.request {
             self.tell_type(request);
             let asked_for = super::facts::purpose(request);

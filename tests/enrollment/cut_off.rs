@@ -8,7 +8,7 @@ use pinwright::enroll::job::{Ended, EnrollJob};
 use pinwright::enroll::next::Purpose;
 use pinwright::exit::Exit;
 use pinwright::job::{Cause, Stop};
-use pinwright::provision::AdminKeyRule;
+use pinwright::provision::{AdminKeyRule, RiskedProof};
 use pinwright::reader::{Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers};
 use pinwright::sim::fault::{Fault, Faulty};
 use pinwright::sim::gids::GidsCard;
@@ -119,6 +119,12 @@ fn finish(site: &mut Site<Card>, job: &EnrollJob, case: &str) -> Helped {
                     assert_ne!(job.rules.admin_key, rule, "{case}");
                     job.rules.admin_key = rule;
                     helped.admin_key = true;
+                }
+                // A card that has answered 6F00 to the server's answer has refused it, as far as it says.
+                Cause::AnswerBarred { .. } => {
+                    assert_eq!(Exit::from(&failure), Exit::Attention, "{case}");
+                    assert_ne!(job.risk, Some(RiskedProof::Admin), "{case}");
+                    job.risk = Some(RiskedProof::Admin);
                 }
                 _ => panic!("{case}: {}\n{}", told(&failure), site.lines()),
             },

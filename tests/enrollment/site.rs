@@ -132,7 +132,7 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
         let config = Config::from_toml(&config).unwrap();
         let client = Client::new(config.server.as_ref().unwrap()).unwrap();
         let mut server = MimCm::new(client, job.rules.clone()).unwrap();
-        let mut person = Person::default();
+        let mut person = Person::knowing();
         let journal = self.journal();
         let steps = &mut self.steps;
         let mut progress = |step| steps.push(step);
