@@ -144,10 +144,21 @@ impl Run<'_> {
             journal,
             server,
             card: CardSays { admin_key, slots },
-            allowed: Allowed { create: self.job.new.is_some(), erase: self.job.erase, reuse: self.job.reuse },
+            allowed: self.allowed(&facts),
             pin_at_hand: self.pin.is_some(),
         };
         Ok(Known { said, facts })
+    }
+
+    /// A policy permits, and a person decides: it takes both.
+    fn allowed(&self, facts: &ServerFacts) -> Allowed {
+        let rules = facts.policy.as_ref().map(|policy| &policy.card);
+        Allowed {
+            create: self.job.new.is_some(),
+            erase: self.job.erase && rules.is_some_and(|rules| rules.erases_on_overflow),
+            // Before there is a request there is no policy either: it is asked once more when the card is bound.
+            reuse: self.job.reuse && (facts.request.is_none() || rules.is_some_and(|rules| rules.allows_reuse)),
+        }
     }
 
     /// What a person decides, nobody does unasked; and nobody works on a request for one user with the card of another.

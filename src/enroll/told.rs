@@ -153,7 +153,10 @@ impl Run<'_> {
             }
             Why::BindLost => Stop::BindLost { request },
             Why::AdminKeyUnknown => Stop::AdminKeyUnknown { evidence: self.evidence(facts) },
-            Why::SlotInUse(_) => Stop::SlotInUse { lost: self.lost_now() },
+            Why::SlotInUse(_) => Stop::SlotInUse {
+                lost: self.lost_now(),
+                permitted: rules.is_some_and(|rules| rules.erases_on_overflow),
+            },
             Why::KeyGone(index) => Stop::KeyGone { slot: slot(index) },
             Why::IssuedElsewhere => Stop::IssuedElsewhere { shown: facts.issued() },
             Why::CertificatesLost => {

@@ -92,6 +92,8 @@ pub enum Stop {
     SlotInUse {
         /// What would be lost, a clause each.
         lost: Vec<String>,
+        /// Whether the template's policy permits that it is erased (`EraseOnOverflow`).
+        permitted: bool,
     },
     /// The key pair of which a certificate was asked for is no longer in this slot.
     #[error("the key pair of which a certificate was asked for is no longer in slot {slot}")]

@@ -214,7 +214,8 @@ mod tests {
     use uuid::Uuid;
 
     use crate::card::{CardId, IdOrder};
-    use crate::job::issuer::{PinMaker, PolicyLengths};
+    use crate::job::fit::PolicyLengths;
+    use crate::job::issuer::PinMaker;
     use crate::job::journal::{Entry, Facts, JobKind, Journal, Moment, Phase, Record, Stage, Version};
 
     /// A job that may have changed the PIN.

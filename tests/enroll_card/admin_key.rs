@@ -28,7 +28,7 @@ fn a_gids_card_gets_the_servers_key_and_proves_it() {
             assert_eq!(card.with(|card| card.commands_seen()) - before, 8);
             let effect = held.effect();
             assert_eq!(effect.admin_key, Change::New { verified: true });
-            assert_eq!((effect.proof, effect.card_state()), (ProofState::Accepted, CardState::Untouched));
+            assert_eq!((effect.proof, effect.card_state()), (ProofState::Accepted, CardState::Changed));
         });
         assert!(card.with(|card| card.admin_key_is(&NEW) && card.admin_failures() == 0));
         assert_eq!(noted.all(), IN_ORDER);

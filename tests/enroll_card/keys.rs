@@ -47,7 +47,7 @@ fn stages_on_a_gids_card_send_no_more_than_they_need() {
         assert!(seen() - before <= 7 + 4, "{}", seen() - before);
         let effect = held.effect();
         assert_eq!(effect.key_slot, Change::New { verified: true });
-        assert_eq!((effect.certificate, effect.card_state()), (Change::New { verified: true }, CardState::Untouched));
+        assert_eq!((effect.certificate, effect.card_state()), (Change::New { verified: true }, CardState::Changed));
         let hash = key_hash(&key).unwrap();
         let moments = [
             Moment::AboutToGenerate,

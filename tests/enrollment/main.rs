@@ -5,4 +5,5 @@
 
 mod cut_off;
 mod good;
+mod server_faults;
 mod site;
