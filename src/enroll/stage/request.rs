@@ -44,7 +44,7 @@ impl Run<'_> {
         let noted = self.note_request(created);
         self.failed(noted)?;
         self.created = true;
-        self.facts = None;
+        self.is_stale = true;
         Ok(())
     }
 
