@@ -1,5 +1,6 @@
 //! The cards that are enrolled: ours, and an independent one.
 
+use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::piv::{PivCard, PivSettings};
 use pinwright::sim::vpcd::VpcdHandle;
@@ -27,9 +28,14 @@ enum Kind {
 
 /// Our GIDS card, whose admin key is the template's.
 pub fn gids(pcscd: &Pcscd) -> Inserted {
-    let settings = GidsSettings::default();
-    let card_id = Uuid::from_bytes_le(settings.card_id);
-    let handle = pcscd.insert(0, GidsCard::personalised(settings));
+    let card = SharedCard::new(GidsCard::personalised(GidsSettings::default()));
+    gids_in(&card, pcscd.insert(0, card.clone()))
+}
+
+/// One that is in its reader already.
+pub fn gids_in(card: &SharedCard<GidsCard>, handle: VpcdHandle) -> Inserted {
+    assert!(card.with(|card| card.admin_key_is(&GidsSettings::default().admin_key)));
+    let card_id = Uuid::from_bytes_le(GidsSettings::default().card_id);
     Inserted { card_id, is_piv: false, puk: None, _card: Kind::Ours { _handle: handle } }
 }
 

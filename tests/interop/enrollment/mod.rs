@@ -2,6 +2,7 @@
 //! let nobody in without the card: a web server that demands client certificates, and sshd.
 
 mod cards;
+mod counts;
 mod judges;
 mod login;
 mod site;

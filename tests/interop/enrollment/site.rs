@@ -37,6 +37,8 @@ pub struct Enrolled {
     pub keys: Keys,
     /// What the command has told.
     pub told: Value,
+    /// What it has said on standard error.
+    pub log: String,
     /// The PIN that the server gave out.
     pub pin: String,
     /// OpenSC's name for key and certificate.
@@ -59,12 +61,17 @@ impl Enrolled {
 
 /// Enrolls a card that the server has never heard of, and reads the certificate with OpenSC (`issued.pem`, its key `issued.pub`).
 pub fn enroll(pcscd: &Pcscd, card: &Inserted, keys: Keys) -> Enrolled {
+    enroll_with(pcscd, card, keys, &[])
+}
+
+/// The same with more options.
+pub fn enroll_with(pcscd: &Pcscd, card: &Inserted, keys: Keys, options: &[&str]) -> Enrolled {
     let mut template = Template::sample(GidsSettings::default().admin_key);
     template.diversify_admin_key = true;
     template.keys = vec![KeyOptions { algorithm: keys.name.to_owned(), bits: keys.bits, hash: "SHA256".to_owned() }];
     let name = template.name.clone();
     let installation = Installation::new(Settings { templates: vec![template], ..Settings::empty() });
-    let enroll = ["--json", "enroll", "--template", &name, "--yes"];
+    let enroll = [options, &["--json", "enroll", "--template", &name, "--yes"]].concat();
     let run_of = match card.puk {
         None => installation.pinwright(pcscd, &enroll),
         Some(puk) => {
@@ -81,7 +88,8 @@ pub fn enroll(pcscd: &Pcscd, card: &Inserted, keys: Keys) -> Enrolled {
     assert_eq!(status, RequestStatus::Completed);
     let pin = String::from_utf8(installation.server.state().last_pin().unwrap()).unwrap();
     let id = if card.is_piv { "01" } else { "00" };
-    let enrolled = Enrolled { installation, keys, told, pin, id };
+    let log = run_of.stderr.clone();
+    let enrolled = Enrolled { installation, keys, told, log, pin, id };
 
     enrolled.file("authorities.pem", enrolled.installation.server.state().authorities_pem().unwrap());
     let certificate = run(command(pcscd, "pkcs15-tool").args(["--reader", "0", "--read-certificate", id])).accepted();
