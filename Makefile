@@ -27,7 +27,7 @@ VCARD := --locked --manifest-path tests/vcard/Cargo.toml --target-dir '$(CARGO_T
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"$$/\1/p' Cargo.toml)
 
 help:
-	@echo 'make demo     set the PIN of a virtual card, with a server stand-in: no card and no server needed'
+	@echo 'make demo     enroll a virtual card, with a server stand-in, and use its certificate: no card and no server needed'
 	@echo 'make test     all tests, also those against a real pcscd with virtual readers'
 	@echo 'make compare  the command-line cases at an older revision and here: OLD=REVISION; outputs, APDUs and calls must be equal'
 	@echo 'make compare-builds  a job of another build and of this one in turns: OLD=/path/to/pinwright; fails where it takes longer'
