@@ -120,6 +120,7 @@ impl Desk {
     }
 
     /// Configures the keyring of the session.
+    #[cfg(target_os = "linux")]
     pub fn keep_in_keyring(&self) {
         self.configure("adfs_token_store = \"keyring\"");
     }
