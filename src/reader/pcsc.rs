@@ -382,6 +382,7 @@ mod tests {
         let absent = [NoService; 5];
         assert!(matches!(asked(&absent, true), (ReaderError::ServiceNotRunning, 1)), "no more than four times");
         assert!(matches!(asked(&absent, false), (ReaderError::ServiceNotRunning, 4)), "once without a socket");
+        #[cfg(not(windows))]
         assert!(matches!(asked(&[pcsc::Error::ServiceStopped], true), (ReaderError::OtherProtocol, 0)));
         assert!(matches!(asked(&[pcsc::Error::NoMemory], true).1, 0), "a sibling: no other answer is asked again");
     }

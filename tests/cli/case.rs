@@ -158,7 +158,8 @@ impl Case {
             let ca = elsewhere::with_slashes(&ca);
             config = format!("[server]\nurl = \"{}\"\nca_file = \"{ca}\"\n", server.base_url());
         }
-        config.push_str(&self.config.replace("[folder]", &elsewhere::with_slashes(folder.path())));
+        config.push_str(&elsewhere::with_absolute_paths(&self.config));
+        config = config.replace("[folder]", &elsewhere::with_slashes(folder.path()));
         let file = folder.path().join("config.toml");
         std::fs::write(&file, config).unwrap();
         for spec in &self.file {

@@ -54,6 +54,11 @@ pub fn with_slashes(path: &Path) -> String {
     path.display().to_string().replace('\\', "/")
 }
 
+/// A configuration whose absolute paths are such on this system: on a drive, where there are drives.
+pub fn with_absolute_paths(text: &str) -> String {
+    if SYSTEM.is_none() { text.to_owned() } else { text.replace("\"/", "\"C:/").replace("unix:/", "unix:C:/") }
+}
+
 /// A text with `[folder]` for the case's folder, and with `/` in paths in it; JSON has each backslash twice.
 pub fn without_folder(text: &str, folder: &Path) -> String {
     let native = folder.display().to_string();
@@ -71,5 +76,5 @@ pub fn without_folder(text: &str, folder: &Path) -> String {
         out.push_str(&path.replace("\\\\", "/").replace('\\', "/"));
         out.push_str(rest);
     }
-    out
+    out.replace("C:/", "/")
 }

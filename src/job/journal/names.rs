@@ -167,10 +167,11 @@ fn line(file: &mut File, index: u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::testing;
 
     fn settled(folder: &Folder) {
         let old = SystemTime::now() - Duration::from_secs(60);
-        File::open(&folder.0).unwrap().set_modified(old).unwrap();
+        testing::set_modified(&folder.0, old);
     }
 
     #[test]
@@ -234,7 +235,7 @@ mod tests {
         let line = |text: String| format!("{text:<width$}\n", width = WIDTH - 1);
         let header = line(format!("{SCHEMA} {} {} 1", nanos(changed), nanos(changed + listed_after)));
         fs::write(folder.names(), header + &line("name.json".to_owned())).unwrap();
-        File::open(&folder.0).unwrap().set_modified(changed).unwrap();
+        testing::set_modified(&folder.0, changed);
         Kept::open(&folder).is_some()
     }
 
