@@ -14,6 +14,7 @@ use pinwright::sim::server::{
     DataForm, Endpoint, Fault, FaultKind, Pattern, PinMaker, RequestStatus, Settings, StandIn, TlsKind,
 };
 use serde::Deserialize;
+use support::repository;
 use uuid::Uuid;
 
 use crate::elsewhere;
@@ -155,11 +156,11 @@ impl Case {
         if let Some(server) = &server {
             let ca = folder.path().join("ca.pem");
             std::fs::write(&ca, server.ca_pem()).unwrap();
-            let ca = elsewhere::with_slashes(&ca);
+            let ca = repository::with_slashes(&ca);
             config = format!("[server]\nurl = \"{}\"\nca_file = \"{ca}\"\n", server.base_url());
         }
         config.push_str(&elsewhere::with_absolute_paths(&self.config));
-        config = config.replace("[folder]", &elsewhere::with_slashes(folder.path()));
+        config = config.replace("[folder]", &repository::with_slashes(folder.path()));
         let file = folder.path().join("config.toml");
         std::fs::write(&file, config).unwrap();
         for spec in &self.file {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use support::repository;
 
 /// The folder of this system's results; the cases themselves have those of Unix.
 pub const SYSTEM: Option<&str> = if cfg!(windows) { Some("windows") } else { None };
@@ -49,11 +50,6 @@ pub fn write(case: &Path, results: &Results) {
     }
 }
 
-/// A path as TOML takes it between quotation marks, on every system.
-pub fn with_slashes(path: &Path) -> String {
-    path.display().to_string().replace('\\', "/")
-}
-
 /// A configuration whose absolute paths are such on this system: on a drive, where there are drives.
 pub fn with_absolute_paths(text: &str) -> String {
     if SYSTEM.is_none() { text.to_owned() } else { text.replace("\"/", "\"C:/").replace("unix:/", "unix:C:/") }
@@ -66,7 +62,7 @@ pub fn without_folder(text: &str, folder: &Path) -> String {
         return text.replace(&native, "[folder]");
     }
     let text = text.replace(&native.replace('\\', "\\\\"), "[folder]");
-    let text = text.replace(&native, "[folder]").replace(&with_slashes(folder), "[folder]");
+    let text = text.replace(&native, "[folder]").replace(&repository::with_slashes(folder), "[folder]");
     let mut parts = text.split("[folder]");
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
