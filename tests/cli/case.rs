@@ -230,13 +230,21 @@ impl Case {
     /// What differs on this system goes into a file of its own, and what no longer does goes out of it.
     fn update_elsewhere(&self, file: &Path, got: &Got) {
         let common = Self::read(file);
-        let text = |expected: &str, got: &str| (!matches(expected, got)).then(|| wild(got));
+        // A line that is the same there, or was written there by hand, keeps its wildcards.
+        let line = |got: &str, known: &[&str]| {
+            let same = known.iter().flat_map(|text| text.lines()).find(|pattern| fits(pattern, got));
+            same.map_or_else(|| wild(got), str::to_owned) + "\n"
+        };
+        let text = |expected: &str, own: &str, got: &str| {
+            let lines = || got.lines().map(|got| line(got, &[own, expected])).collect();
+            (!matches(expected, got)).then(lines)
+        };
         elsewhere::write(
             file,
             &elsewhere::Results {
                 exit: (common.exit != got.exit).then_some(got.exit),
-                stdout: text(&common.stdout, &got.out),
-                stderr: text(&common.stderr, &got.err),
+                stdout: text(&common.stdout, &self.stdout, &got.out),
+                stderr: text(&common.stderr, &self.stderr, &got.err),
             },
         );
     }
