@@ -21,6 +21,7 @@ use crate::job::issuer::Watch;
 use crate::job::secrets::{Need, SecretError};
 use crate::job::supplier::Supplier;
 use crate::job::undertaking::Undertaking;
+use crate::os::credential;
 use crate::os::files::{open_regular, refuse_readable, refuse_writable};
 use crate::os::prompt::{Terminal, can_confirm, is_interactive};
 use crate::os::service::credentials;
@@ -159,6 +160,11 @@ impl CommandSupplier {
         refuse_writable(&opened, &path)
             .and_then(|()| refuse_readable(&opened, &path))
             .map_err(|source| SecretError::Exposed { what, source })?;
+        let opened = credential::opened(opened, &path).map_err(|source| SecretError::Unreadable {
+            what,
+            origin: origin.clone(),
+            source,
+        })?;
         source::line(what, &opened, &origin, self.patience())
     }
 
