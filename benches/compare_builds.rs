@@ -89,9 +89,11 @@ fn main() -> ExitCode {
 
 /// The PIN job by the name that every build has for it. One that does not do a request anew unasked is asked to.
 fn arguments(program: &str) -> Vec<&'static str> {
-    let help = Command::new(program).args(["enroll", "--help"]).output().expect("the program runs").stdout;
-    let again = String::from_utf8_lossy(&help).contains("--again").then_some("--again");
-    ["--json", "enroll", "--yes"].into_iter().chain(again).collect()
+    let help = |command| Command::new(program).args([command, "--help"]).output().expect("the program runs");
+    // Old builds call it `enroll`.
+    let command = if help("set-pin").status.success() { "set-pin" } else { "enroll" };
+    let again = String::from_utf8_lossy(&help(command).stdout).contains("--again").then_some("--again");
+    ["--json", command, "--yes"].into_iter().chain(again).collect()
 }
 
 struct Bench {

@@ -45,6 +45,8 @@ pub struct Config {
     pub server: Option<crate::server::Settings>,
     /// How the PIN step decides.
     pub rules: Rules,
+    /// How the stages of an enrollment on the card decide.
+    pub enroll: crate::enroll::rules::Rules,
     /// In which form the server takes the data that a request collects.
     pub data_form: DataForm,
     /// What is known of cards.
@@ -177,6 +179,11 @@ impl Config {
         Ok(Self {
             server: self::server::settings(&raw.server, &raw.agent, environment)?,
             rules: rules(&raw)?,
+            enroll: crate::enroll::rules::Rules {
+                allow_sha1: raw.card.allow_sha1,
+                piv_slot: raw.card.piv_slot,
+                management: raw.card.management,
+            },
             data_form: raw.server.data_collection,
             sources: sources(&raw.card)?,
             families: Families {

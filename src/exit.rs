@@ -6,7 +6,8 @@ use crate::job::Step;
 use crate::job::journal::JournalError;
 use crate::job::records::ResolveError;
 use crate::job::secrets::SecretError;
-use crate::job::{Cause, Failure};
+use crate::job::stage_error::{CsrError, KeyOptionsProblem, StageError};
+use crate::job::{Cause, Failure, Stop};
 use crate::reader::ReaderError;
 use crate::server::auth::SignInError;
 use crate::server::{ServerError, ServerProblem};
@@ -35,6 +36,8 @@ pub enum Exit {
     Attention = 9,
     /// 10: interrupted, declined or not agreed to; the card is untouched.
     Interrupted = 10,
+    /// 11: the request waits for somebody's approval; the same command goes on with it.
+    Pending = 11,
     /// 70: a defect in pinwright.
     Defect = 70,
 }
@@ -87,7 +90,48 @@ impl From<&Failure> for Exit {
             | Cause::CutOffBefore { .. } => Self::Attention,
             Cause::AnswerBarred { .. } | Cause::DoneInDoubt { .. } => Self::Attention,
             Cause::NoAuthority { .. } => Self::Usage,
+            Cause::Stage(error) => stage(error),
             Cause::AlreadyDone(_) => Self::Done,
+            Cause::Stop(stop) => self::stop(stop),
+        }
+    }
+}
+
+fn stop(stop: &Stop) -> Exit {
+    match stop {
+        Stop::SeveralRequests { .. } | Stop::OtherType { .. } => Exit::Usage,
+        Stop::NoRequest
+        | Stop::Closed { .. }
+        | Stop::AnotherCard { .. }
+        | Stop::NoCard { .. }
+        | Stop::InUse { .. }
+        | Stop::UnknownCard
+        | Stop::Creation(_)
+        | Stop::NotDone { .. } => Exit::ServerRefused,
+        Stop::SlotInUse { .. } => Exit::CardRefused,
+        Stop::RequestLost
+        | Stop::BindLost { .. }
+        | Stop::AdminKeyUnknown { .. }
+        | Stop::KeyGone { .. }
+        | Stop::IssuedElsewhere { .. }
+        | Stop::CertificatesLost { .. }
+        | Stop::CompletedElsewhere { .. }
+        | Stop::Certificate { .. }
+        | Stop::AnswerGone => Exit::Attention,
+    }
+}
+
+fn stage(error: &StageError) -> Exit {
+    match error {
+        StageError::AdminKeyUnproven(_) | StageError::NotAsWritten { .. } => Exit::Attention,
+        StageError::Request(CsrError::Card(error)) => card(error),
+        StageError::Management(_) | StageError::KeyOptions(KeyOptionsProblem::Sha1) => Exit::Usage,
+        StageError::Certificate(_)
+        | StageError::KeyOptions(_)
+        | StageError::Request(CsrError::Subject { .. } | CsrError::Algorithm { .. }) => Exit::ServerRefused,
+        StageError::Request(CsrError::Encoding(_)) => Exit::Defect,
+        StageError::AdminKeyKept(_) | StageError::NoKeys { .. } | StageError::Request(CsrError::Signature) => {
+            Exit::CardRefused
         }
     }
 }

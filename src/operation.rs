@@ -17,8 +17,12 @@ pub enum Operation {
     Plan,
     /// Set the PIN.
     SetPin,
-    /// Do the whole enrollment; so far the PIN step of it.
+    /// Carry out a request for a card, to its end.
     Enroll,
+    /// Set a forgotten PIN anew, by a request.
+    Unblock,
+    /// End a card's life at the server.
+    Retire,
     /// Look at everything between plug and server.
     Doctor,
     /// List the journal.
@@ -85,6 +89,8 @@ impl Operation {
         Self::Plan,
         Self::SetPin,
         Self::Enroll,
+        Self::Unblock,
+        Self::Retire,
         Self::Doctor,
         Self::History,
         Self::Agent,
@@ -125,6 +131,8 @@ impl Operation {
             Self::Plan => "plan",
             Self::SetPin => "set-pin",
             Self::Enroll => "enroll",
+            Self::Unblock => "unblock",
+            Self::Retire => "retire",
             Self::Doctor => "doctor",
             Self::History | Self::AgentHistory => "history",
             Self::Agent => "agent",
@@ -164,6 +172,8 @@ impl Operation {
             Self::Plan => "pinwright.plan/1",
             Self::SetPin => "pinwright.set-pin/1",
             Self::Enroll => "pinwright.enroll/1",
+            Self::Unblock => "pinwright.unblock/1",
+            Self::Retire => "pinwright.retire/1",
             Self::Doctor => "pinwright.doctor/1",
             Self::History | Self::AgentHistory => "pinwright.history/1",
             Self::Agent => "pinwright.agent/1",

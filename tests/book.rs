@@ -135,8 +135,11 @@ fn every_value_that_the_book_names_for_a_key_is_one_of_its_type() {
         assert!(cells.len() == 4 && !cells[1].is_empty(), "{row}");
         // The rows of profiles have no example of their own: packaging/profiles has one with every key.
         let Some((section, name)) = key.split_once('.').filter(|(section, _)| *section != "profile") else { continue };
-        let is_value =
-            |code: &&str| code.starts_with(['"', '[', '{']) || code.starts_with(|c: char| c.is_ascii_digit());
+        let is_value = |code: &&str| {
+            code.starts_with(['"', '[', '{'])
+                || code.starts_with(|c: char| c.is_ascii_digit())
+                || ["true", "false"].contains(code)
+        };
         let example = codes(cells[3]).last().filter(|code| cells[3].ends_with(&format!("`{code}`")));
         let named: Vec<&str> = codes(cells[1]).chain(codes(cells[2])).chain(example).filter(is_value).collect();
         assert!(!named.is_empty(), "neither default nor example: {row}");

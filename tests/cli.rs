@@ -60,7 +60,19 @@ fn every_case_prints_what_its_file_says() {
 /// No option takes a secret: what help offers is read by everybody who can list processes.
 #[test]
 fn no_option_takes_a_secret() {
-    for command in ["set-pin", "plan", "record", "inspect", "readers", "doctor", "request create", "request cancel"] {
+    for command in [
+        "set-pin",
+        "plan",
+        "enroll",
+        "unblock",
+        "retire",
+        "record",
+        "inspect",
+        "readers",
+        "doctor",
+        "request create",
+        "request cancel",
+    ] {
         let words: Vec<&str> = ["pinwright"].into_iter().chain(command.split(' ')).chain(["--help"]).collect();
         let help = case::run_arguments(&words).out;
         let options: Vec<&str> = help.split_whitespace().filter(|word| word.starts_with("--")).collect();
@@ -82,6 +94,8 @@ fn help_separates_global_options_and_its_examples_can_be_typed() {
         "plan",
         "set-pin",
         "enroll",
+        "unblock",
+        "retire",
         "doctor",
         "history",
         "agent",

@@ -1,12 +1,15 @@
 //! What a job's thread tells the loop: how far it has come, and how it ended.
 
+use std::fmt;
+
 use uuid::Uuid;
 
 use super::jobs::Others;
 use super::report::Phase;
 use super::verdict::{self, Next, Verdict};
 use crate::card::CardId;
-use crate::job::{CardIdentity, CardState, Failure, Step};
+use crate::enroll::job::EnrollOutcome;
+use crate::job::{CardIdentity, CardState, Cause, Failure, Step};
 use crate::provision::Outcome;
 
 /// A message from the thread that works on a reader's card.
@@ -48,7 +51,7 @@ pub struct Ending {
     pub stopped: Option<(Step, CardState, u8)>,
     /// The job's id in the journal.
     pub journal: Option<String>,
-    /// The card whose PIN was set.
+    /// The card whose job is done.
     pub card_id: Option<CardId>,
 }
 
@@ -67,12 +70,7 @@ impl Ending {
 
     /// The PIN is set and verified; what could not be finished beside that is the reason.
     pub(super) fn done(outcome: Outcome) -> Self {
-        let warnings = [
-            outcome
-                .reset_failed
-                .map(|error| format!("the card could not be reset ({error}): pull it out, it may still be unlocked")),
-            outcome.journal_failed.map(|error| format!("the journal does not show that the card is done ({error})")),
-        ];
+        let warnings = [outcome.reset_failed.map(unreset), outcome.journal_failed.map(unnoted)];
         let warnings: Vec<String> = warnings.into_iter().flatten().collect();
         Self {
             server_answered: true,
@@ -82,10 +80,28 @@ impl Ending {
         }
     }
 
+    /// The request is carried out; what could not be finished beside that is the reason.
+    pub(super) fn enrolled(outcome: EnrollOutcome) -> Self {
+        let is_new = !outcome.was_done_before;
+        let before = (!is_new).then(|| format!("request {} was completed already", outcome.request));
+        let unreset = outcome.pin.and_then(|pin| pin.reset_failed).map(unreset);
+        let unnoted = outcome.journal_failed.map(unnoted);
+        let reasons: Vec<String> = [before, unreset, unnoted].into_iter().flatten().collect();
+        let phase = if is_new { Phase::Done } else { Phase::AlreadyDone };
+        Self {
+            server_answered: true,
+            journal: outcome.journal_id,
+            card_id: Some(outcome.card.card_id),
+            ..Self::plain(phase, Next::Never, (!reasons.is_empty()).then(|| reasons.join("; ")))
+        }
+    }
+
     /// A job that stopped at a step.
     pub(super) fn failed(failure: Failure) -> Self {
         Self {
-            server_answered: failure.step.follows_the_servers_secrets(),
+            // Only a server that has answered leaves nothing to do but to stop.
+            server_answered: failure.step.follows_the_servers_secrets()
+                || matches!(failure.cause.as_ref(), Cause::Stop(_)),
             stopped: Some((failure.step, failure.card_state(), verdict::exit(&failure))),
             ..Self::plain(Phase::Failed, Next::Never, verdict::reason(&failure)).judged(verdict::judge(&failure))
         }
@@ -100,4 +116,12 @@ impl Ending {
     pub(super) fn noted(self, journal: Option<String>) -> Self {
         Self { journal, ..self }
     }
+}
+
+fn unreset(error: impl fmt::Display) -> String {
+    format!("the card could not be reset ({error}): pull it out, it may still be unlocked")
+}
+
+fn unnoted(error: impl fmt::Display) -> String {
+    format!("the journal does not show that the card is done ({error})")
 }

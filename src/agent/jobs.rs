@@ -1,4 +1,4 @@
-//! What a job's thread does with one card: look at it, ask the server about it, set its PIN.
+//! What a job's thread does with one card: look at it, ask the server about it, set its PIN or carry out its request.
 //!
 //! A thread lives for one job. Its server client is made in it and dropped with it, and the card is open only while it is
 //! looked at or provisioned: an agent that waits holds neither a card nor a connection.
@@ -9,12 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
+use super::enrollment;
 use super::job_report::{Ending, JobEvent, JobReport};
 use super::mailbox::{MailboxSender, Message};
 use super::report::Phase;
 use super::settings::OnInsert;
 use super::verdict::Next;
 use crate::card::family::Families;
+use crate::enroll;
 use crate::job::desk::Desk;
 use crate::job::issuer::{Assignment, Issuer, Wanted};
 use crate::job::journal::{self, Journal, Record, most_doubtful};
@@ -24,6 +26,7 @@ use crate::job::supplier::Supplier;
 use crate::job::{CardIdentity, Cause, Failure, Step, record_atr};
 use crate::operation::Operation;
 use crate::provision;
+use crate::provision::mimcm::MimCm;
 use crate::provision::{Asked, Job, Outcome, Rules};
 use crate::reader::Readers;
 use crate::reader::traffic::Traffic;
@@ -36,7 +39,7 @@ pub trait JobServices: Send + Sync {
     ///
     /// # Errors
     /// The configured server can't be used now (a certificate file, a token); in words.
-    fn issuer(&self) -> Result<Box<dyn Issuer>, String>;
+    fn server(&self) -> Result<MimCm, String>;
 
     /// The supplier of secrets that the server does not give. `card` names reader and card to a person; `interrupted` ends a wait
     /// for that person.
@@ -57,7 +60,9 @@ pub struct JobContext {
     pub families: Families,
     /// Whether requests are worked on that are not the agent's own.
     pub visible_requests: bool,
-    /// Whether jobs write to cards.
+    /// How keys and certificates are put on cards.
+    pub keys: enroll::rules::Rules,
+    /// Whether jobs write to cards, and how much.
     pub on_insert: OnInsert,
     /// The requests that this agent has begun to work on: a server may count the first question for a secret as a beginning.
     pub begun: Mutex<BTreeSet<Uuid>>,
@@ -104,7 +109,7 @@ pub fn start(context: Arc<JobContext>, task: Task, mailbox: MailboxSender) -> st
 }
 
 /// Writes a job's events to the loop. Dropped before the job has told its end, it tells that the job broke off.
-struct JobSender {
+pub(super) struct JobSender {
     mailbox: MailboxSender,
     reader: String,
     insertion: u64,
@@ -112,7 +117,7 @@ struct JobSender {
 }
 
 impl JobSender {
-    fn send(&self, event: JobEvent) {
+    pub(super) fn send(&self, event: JobEvent) {
         let report = JobReport { reader: self.reader.clone(), insertion: self.insertion, event };
         if self.mailbox.send(Message::Job(report)).is_err() {
             tracing::debug!("nobody listens to the job any more");
@@ -166,12 +171,15 @@ fn work(context: &JobContext, readers: &dyn Readers, task: &Task, sender: &JobSe
             "the server has asked to be left alone for a while".to_owned(),
         ));
     }
-    let mut issuer = match context.services.issuer() {
-        Ok(issuer) => issuer,
+    let mut issuer = match context.services.server() {
+        Ok(server) => server,
         Err(reason) => return Ok(Ending::plain(Phase::NoAccess, Next::Recheck, reason)),
     };
+    if context.on_insert == OnInsert::Enroll {
+        return enrollment::work(context, readers, task, &identity, &mut issuer, sender);
+    }
     sender.send(JobEvent::Step(Step::Resolve));
-    let mut assignment = match ask(context, issuer.as_mut(), task, &identity, sender) {
+    let mut assignment = match ask(context, &mut issuer, task, &identity, sender) {
         // What an earlier look has seen may have been a card that was still being pushed in.
         Err(failure) if task.identity.is_some() && is_of_another_card(&failure) => {
             let seen = identify(context, readers, task, sender)?;
@@ -180,7 +188,7 @@ fn work(context: &JobContext, readers: &dyn Readers, task: &Task, sender: &JobSe
             }
             identity = seen;
             sender.send(JobEvent::Step(Step::Resolve));
-            ask(context, issuer.as_mut(), task, &identity, sender)?
+            ask(context, &mut issuer, task, &identity, sender)?
         }
         result => result?,
     };
@@ -201,7 +209,7 @@ fn work(context: &JobContext, readers: &dyn Readers, task: &Task, sender: &JobSe
         return answered(Ending::plain(Phase::Reported, Next::Recheck, reason));
     }
     note_whose_work(context, request, &mut assignment);
-    provision(context, readers, task, &identity, assignment, issuer.as_mut(), sender).map(Ending::done)
+    provision(context, readers, task, &identity, assignment, &mut issuer, sender).map(Ending::done)
 }
 
 /// Looks at the card and tells what it is.
@@ -296,7 +304,7 @@ fn no_request(context: &JobContext, identity: &CardIdentity, assignment: &Assign
     let mut records = context.journal.of_card(identity.card_id.guid()).unwrap_or_default();
     records.retain(Record::is_open);
     match most_doubtful(&records) {
-        Some(record) => format!("{none}, although an earlier job ({}) {}", record.id, record.point().meaning()),
+        Some(record) => format!("{none}, although an earlier job ({}) {}", record.id, record.meaning()),
         None => none,
     }
 }

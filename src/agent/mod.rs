@@ -6,6 +6,7 @@
 
 pub mod backoff;
 pub mod control;
+mod enrollment;
 mod events;
 pub mod job_report;
 pub mod jobs;

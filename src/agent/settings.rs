@@ -16,6 +16,8 @@ pub enum OnInsert {
     #[default]
     #[serde(alias = "provision")]
     SetPin,
+    /// Carries out its open request to enroll or unblock it, to the end. It makes no request, erases nothing and retires nothing.
+    Enroll,
     /// Says what it would do, and writes nothing.
     Report,
 }

@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::job::journal::JournalError;
 use crate::job::records::ResolveError;
 use crate::job::secrets::{Need, SecretError};
-use crate::job::{CardState, Cause, Failure, Step};
+use crate::job::{CardState, Cause, Failure, Step, Stop};
 use crate::operation::Operation;
 use crate::reader::ReaderError;
 use crate::server::auth::SignInError;
@@ -55,12 +55,14 @@ const SOON: Verdict = Verdict::new(Phase::Waiting, Next::Soon);
 const LATER: Verdict = Verdict::new(Phase::Waiting, Next::Recheck);
 const NO_ACCESS: Verdict = Verdict::new(Phase::NoAccess, Next::Recheck);
 
-/// Judges a failure. A job that may have written to the card is not repeated. One that did not is tried again where the cause may
-/// pass: a full disk, a reader that hung.
+/// Judges a failure. A job that may have written to the card, and does not know, is not repeated. One that did not is tried again
+/// where the cause may pass: a full disk, a reader that hung; so is an enrollment, which goes on behind what it has written.
 #[must_use]
 pub fn judge(failure: &Failure) -> Verdict {
-    if failure.card_state() != CardState::Untouched {
-        return FAILED;
+    match failure.card_state() {
+        CardState::Untouched => {}
+        CardState::Changed if !failure.effect.try_may_be_spent() => {}
+        CardState::Changed | CardState::TrySpent | CardState::PinSet | CardState::Unknown => return FAILED,
     }
     match failure.cause.as_ref() {
         Cause::Server(error) => server(error),
@@ -77,6 +79,7 @@ pub fn judge(failure: &Failure) -> Verdict {
             SecretError::NoTerminal { .. } | SecretError::Cancelled { .. } | SecretError::TimedOut { .. },
         ) => Verdict::new(Phase::NeedsPin, Next::Never),
         Cause::AlreadyDone(_) => Verdict::new(Phase::AlreadyDone, Next::Never),
+        Cause::Stop(stop) => stopped(stop),
         Cause::Journal(JournalError::Busy { .. }) => SOON,
         // A full disk, a folder that is not mounted yet; or a job that had to back out for its time.
         Cause::Journal(_) | Cause::Interrupted => LATER,
@@ -123,6 +126,32 @@ fn records(error: &ResolveError) -> Verdict {
         // Two statements of the server that contradict each other, or a key that has to be named: a person decides.
         ResolveError::AdminKeyUnknown { .. } | ResolveError::PinDisagreement { .. } => FAILED,
         _ => LATER,
+    }
+}
+
+/// What the server may show otherwise later is looked at again. What somebody has to find out is not.
+fn stopped(stop: &Stop) -> Verdict {
+    match stop {
+        Stop::NoRequest
+        | Stop::SeveralRequests { .. }
+        | Stop::Closed { .. }
+        | Stop::OtherType { .. }
+        | Stop::AnotherCard { .. }
+        | Stop::NoCard { .. }
+        | Stop::InUse { .. }
+        | Stop::UnknownCard
+        | Stop::Creation(_)
+        | Stop::NotDone { .. } => LATER,
+        Stop::RequestLost
+        | Stop::BindLost { .. }
+        | Stop::AdminKeyUnknown { .. }
+        | Stop::SlotInUse { .. }
+        | Stop::KeyGone { .. }
+        | Stop::IssuedElsewhere { .. }
+        | Stop::CertificatesLost { .. }
+        | Stop::CompletedElsewhere { .. }
+        | Stop::Certificate { .. }
+        | Stop::AnswerGone => FAILED,
     }
 }
 
@@ -231,6 +260,19 @@ mod tests {
                 assert_eq!(judge(&failure(Step::SetPin, effect, cause)), FAILED);
             }
         }
+    }
+
+    #[test]
+    fn an_enrollment_goes_on_behind_what_it_has_written() {
+        let new = Change::New { verified: true };
+        let written = Effect { proof: ProofState::Accepted, pin: new, key_slot: new, ..Effect::default() };
+        assert_eq!(judge(&failure(Step::GenerateKeyPair, written, Cause::Interrupted)).next, Next::Recheck);
+        let in_doubt = Effect { key_slot: Change::Unknown, ..written };
+        assert_eq!(judge(&failure(Step::GenerateKeyPair, in_doubt, Cause::Interrupted)), FAILED);
+        let spent = Effect { proof: ProofState::Refused, ..written };
+        assert_eq!(judge(&failure(Step::ReplaceAdminKey, spent, Cause::Interrupted)), FAILED);
+        assert_eq!(judge(&failure(Step::Resolve, Effect::default(), Stop::NoRequest.into())), LATER);
+        assert_eq!(judge(&failure(Step::Submit, written, Stop::AnswerGone.into())), FAILED);
     }
 
     #[test]

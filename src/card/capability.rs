@@ -17,8 +17,8 @@ pub trait AdminKeyChange {
     /// The algorithms that the card's key can be of.
     fn key_algorithms(&self) -> &'static [KeyAlgorithm];
 
-    /// Whether the card's key can be replaced by one that a server knows, 24 bytes of Triple DES; asked after a challenge was taken.
-    /// Nothing on GIDS, up to 4 commands on PIV. Costs no try.
+    /// Whether the card's key can be replaced by one that a server knows, 24 bytes of Triple DES. Nothing on GIDS; up to 8 commands on
+    /// PIV, where a card whose key's algorithm is not known yet is asked for a challenge. Costs no try.
     ///
     /// # Errors
     /// No answer.

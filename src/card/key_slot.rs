@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::key_pair::KeyType;
@@ -17,15 +18,19 @@ pub enum KeyUsage {
 }
 
 /// A key of a PIV card (SP 800-73-4 part 1 §3.1, table 4b).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub enum PivSlot {
     /// 9A: logs its holder on.
+    #[serde(rename = "9a")]
     Authentication,
     /// 9C: signs documents; the PIN is verified before each signature.
+    #[serde(rename = "9c")]
     Signature,
     /// 9D: decrypts.
+    #[serde(rename = "9d")]
     KeyManagement,
     /// 9E: authenticates the card, without a PIN.
+    #[serde(rename = "9e")]
     CardAuthentication,
 }
 
@@ -182,30 +187,41 @@ impl Vacant {
     }
 
     /// Whether what is there is to be erased first.
-    pub(super) fn is_given_up(&self) -> bool {
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
         self.given_up
     }
 }
 
 /// A place that is in use.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Taken(Held);
+pub struct Taken {
+    held: Held,
+    wanted: KeySlot,
+}
 
 impl Taken {
-    pub(super) fn new(held: Held) -> Self {
-        Self(held)
+    /// `wanted` is the same place, for a key of the use that is wanted.
+    pub(super) fn new(held: Held, wanted: KeySlot) -> Self {
+        Self { held, wanted }
     }
 
     /// What would be lost.
     #[must_use]
     pub fn held(&self) -> &Held {
-        &self.0
+        &self.held
+    }
+
+    /// The place as it was asked for: a container for a key of another use than the one that is there has another name.
+    #[must_use]
+    pub fn place(&self) -> KeySlot {
+        self.wanted
     }
 
     /// The place without what is there. Only for a caller to whom a person has said yes, or whose own unfinished work it is.
     #[must_use]
     pub fn give_up(self) -> Vacant {
-        Vacant { slot: self.0.slot, given_up: true, is_told: true }
+        Vacant { slot: self.wanted, given_up: true, is_told: true }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::key_pair::KeyType;
+
 /// A family of cards: those that are told by the same application and take the same commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Family {
@@ -63,6 +65,16 @@ impl Family {
                 Some("an OpenPGP card has no admin key: its administrator proves himself with a PIN (PW3)")
             }
             Self::Gids | Self::Iso7816 => None,
+        }
+    }
+
+    /// The key pairs that pinwright makes on cards of the family: on GIDS what Windows' own driver makes there.
+    #[must_use]
+    pub fn key_types(self) -> &'static [KeyType] {
+        match self {
+            Self::Gids => &[KeyType::Rsa2048],
+            Self::Piv => &KeyType::ALL,
+            Self::OpenPgp | Self::Iso7816 => &[],
         }
     }
 

@@ -224,6 +224,7 @@ fn serve(config: &Config, journal: &Journal, mailbox: Mailbox) -> Result<(), Cli
         journal: journal.clone(),
         rules: config.rules.clone(),
         families: config.families.clone(),
+        keys: config.enroll.clone(),
         on_insert: config.agent.on_insert,
         begun: Mutex::default(),
     };

@@ -13,6 +13,7 @@ use crate::config::ConfigError;
 use crate::exit::Exit;
 use crate::job::Failure;
 use crate::job::journal::JournalError;
+use crate::operation::Operation;
 use crate::reader::ReaderError;
 use crate::reader::fixture::FixtureError;
 use crate::reader::replay::ReplayError;
@@ -85,6 +86,11 @@ pub enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// A whole enrollment is to be recorded.
+    #[error(
+        "a whole enrollment is not recorded: its key pairs and challenges differ from run to run, and no recording of it could be played"
+    )]
+    NotRecorded,
     /// The operation is done, and its recording can't be written.
     #[error("{done}, but the recording can't be written to {}", .path.display())]
     Unrecorded {
@@ -170,7 +176,7 @@ impl CliError {
         match self {
             Self::Config(_) | Self::NoServer | Self::NotAdfs | Self::Setup(_) | Self::Journal(_) => Exit::Usage,
             Self::File { .. } | Self::Fixture { .. } | Self::NoOperation { .. } => Exit::Usage,
-            Self::SharedDescriptor | Self::TerminalDescriptor => Exit::Usage,
+            Self::SharedDescriptor | Self::TerminalDescriptor | Self::NotRecorded => Exit::Usage,
             Self::Output { .. } | Self::Untold { .. } | Self::Unrecorded { .. } => Exit::Usage,
             Self::SignIn(error) => error.into(),
             Self::Choice(error) => error.exit(),
@@ -216,6 +222,9 @@ impl CliError {
             Self::Failure(failure) if failure.is_declined() => return None,
             Self::Failure(failure) => failure.cause.remedy(),
             Self::File { .. } => "check the path; an existing recording is never overwritten".to_owned(),
+            Self::NotRecorded => {
+                format!("record the PIN step with `{} FILE {}`", Operation::Record, Operation::SetPin.name())
+            }
             Self::Unrecorded { .. } => "make room there; the operation itself need not be repeated".to_owned(),
             Self::NoOperation { .. } => "add a header `# operation: inspect` or `# operation: set-pin`".to_owned(),
             Self::Fixture { .. } | Self::Replay(_) | Self::OtherOutcome { .. } => {

@@ -13,6 +13,7 @@ pub fn of(command: Option<Operation>) -> String {
             (Operation::Readers, "", "what is in which reader"),
             (Operation::Plan, "", "what would be done, and whether it can be"),
             (Operation::SetPin, "", "do it, after a yes"),
+            (Operation::Enroll, "", "the whole enrollment, with keys and certificates"),
             (Operation::History, " --open", "what is unsettled"),
             (Operation::Doctor, "", "why something does not work, and what to do"),
         ],
@@ -24,13 +25,25 @@ pub fn of(command: Option<Operation>) -> String {
             (Operation::Inspect, " --reader OMNIKEY", "by a part of the reader's name"),
             (Operation::Inspect, " -v --card-id 33221100-5544-7766-8899-aabbccddeeff", "this card, with all details"),
         ],
-        Some(Operation::Plan) => &[(Operation::Plan, " -v", "every call and every APDU, secrets masked")],
+        Some(Operation::Plan) => &[
+            (Operation::Plan, " -v", "every call and every APDU, secrets masked"),
+            (Operation::Plan, " --for enroll", "the stages of a whole enrollment"),
+        ],
         Some(Operation::SetPin) => &[
             (Operation::SetPin, " --reader 0", "the card in the first reader, after a yes"),
             (Operation::SetPin, " --yes --json", "for a program, which has said yes beforehand"),
             (Operation::SetPin, " --yes --pin-fd 3 3< /run/user/1000/pin", "the user's PIN from a descriptor"),
         ],
-        Some(Operation::Enroll) => &[(Operation::Enroll, "", "so far the PIN step")],
+        Some(Operation::Enroll) => &[
+            (Operation::Enroll, "", "the card's open request, after a yes"),
+            (Operation::Enroll, " --template 'Smart Card Logon'", "one that it makes, where there is none"),
+            (Operation::Enroll, " --yes --json", "for a program; exit code 11 waits for approval"),
+        ],
+        Some(Operation::Unblock) => &[(Operation::Unblock, "", "a new PIN on a card in use, after a yes")],
+        Some(Operation::Retire) => &[
+            (Operation::Retire, "", "its end at the server; the card stays as it is"),
+            (Operation::Retire, " --wipe", "and its keys and certificates are erased"),
+        ],
         Some(Operation::Doctor) => &[
             (Operation::Doctor, "", "what is well, what is not, and what to do about it"),
             (

@@ -16,7 +16,7 @@ use super::json::Head;
 use super::screen::{Line, Tone};
 use crate::config::Config;
 use crate::job::issuer::template_told;
-use crate::job::journal::{History, Journal, JournalError, Listed, Listing, Point, Unlisted};
+use crate::job::journal::{History, Journal, JournalError, Listed, Listing, Unlisted};
 use crate::operation::Operation;
 
 /// Which records are listed.
@@ -129,24 +129,32 @@ pub fn print(listing: &Listing, card_id: Option<Uuid>, context: &mut CommandCont
     Ok(())
 }
 
+/// Which key pair and certificate the job has come to.
+fn key(record: &Listed) -> Option<String> {
+    let thumbprint = record.thumbprint.as_ref().map(|thumbprint| format!(", certificate {thumbprint}"));
+    let slot = record.slot.as_ref().map(|slot| format!("slot {slot}"))?;
+    Some([Some(slot), thumbprint].into_iter().flatten().collect())
+}
+
 /// When, in which reader and how far; then card, request and the job's id.
 fn block(record: &Listed, zone: &TimeZone) -> Vec<Line> {
-    let tone = match (record.open, record.point) {
+    let tone = match (record.open, record.is_done()) {
         (true, _) => Tone::Bad,
-        (false, Point::Done) => Tone::Good,
-        (false, _) => Tone::Waiting,
+        (false, true) => Tone::Good,
+        (false, false) => Tone::Waiting,
     };
     let mark = if record.open { "!" } else { " " };
     let reader = record.reader.as_ref().map_or_else(String::new, |reader| format!("{reader:?}  "));
     let refused = record.status_word.as_ref().map_or_else(String::new, |word| format!(" (the card said {word})"));
     let first = Line::new(Tone::Bad, mark)
         .with(Tone::Plain, format!(" {}  {reader}", local(&record.changed, zone)))
-        .with(tone, record.point.meaning())
+        .with(tone, record.meaning())
         .with(Tone::Plain, refused);
     let card = record.card_id.map_or_else(|| "not known yet".to_owned(), |id| id.to_string());
     let below =
         |(label, text): (&str, String)| Line::new(Tone::Quiet, format!("    {label:<9}")).with(Tone::Plain, text);
     let request = whose(record).map(|request| ("request", request));
-    let details = [Some(("card", card)), request, Some(("job", record.id.clone()))];
+    let key = key(record).map(|key| ("key", key));
+    let details = [Some(("card", card)), request, key, Some(("job", record.id.clone()))];
     std::iter::once(first).chain(details.into_iter().flatten().map(below)).collect()
 }

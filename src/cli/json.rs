@@ -11,7 +11,9 @@ use crate::doctor::Finding;
 use crate::error_text;
 use crate::exit::Exit;
 use crate::job::consent::DoneBefore;
+use crate::job::effect::Effect;
 use crate::job::{Cause, Failure};
+use crate::operation::Operation;
 use crate::provision::Outcome;
 use crate::provision::plan::{Plan, PlannedStep};
 
@@ -63,21 +65,39 @@ pub struct DoneObject<'a> {
     elapsed_ms: Elapsed,
 }
 
+/// The PIN that was set.
 #[derive(Debug, Serialize)]
-struct PinObject {
+pub struct PinObject {
     source: &'static str,
     verified: bool,
 }
 
+impl From<&Outcome> for PinObject {
+    fn from(outcome: &Outcome) -> Self {
+        Self { source: outcome.pin_source.name(), verified: true }
+    }
+}
+
 /// Milliseconds with three decimals.
 #[derive(Debug, Serialize)]
-struct Elapsed {
+pub struct Elapsed {
     /// The whole job.
     total: f64,
     card: f64,
     server: f64,
     /// What a person took to answer at the terminal; the whole job's time has it in it.
     person: f64,
+}
+
+impl From<&Costs> for Elapsed {
+    fn from(costs: &Costs) -> Self {
+        Self {
+            total: millis(costs.total),
+            card: millis(costs.card),
+            server: millis(costs.server),
+            person: millis(costs.person),
+        }
+    }
 }
 
 impl<'a> DoneObject<'a> {
@@ -99,18 +119,13 @@ impl<'a> DoneObject<'a> {
                 template_name: outcome.template_name.as_deref(),
                 authority: outcome.authority.name(),
             },
-            pin: PinObject { source: outcome.pin_source.name(), verified: true },
+            pin: outcome.into(),
             card_reset: outcome.reset_failed.is_none(),
             journal: outcome.journal_id.as_deref(),
             settled: outcome.settled.as_ref().map(|record| record.id.as_str()),
             apdus: costs.apdus,
             http_requests: costs.http_requests,
-            elapsed_ms: Elapsed {
-                total: millis(costs.total),
-                card: millis(costs.card),
-                server: millis(costs.server),
-                person: millis(costs.person),
-            },
+            elapsed_ms: costs.into(),
         }
     }
 }
@@ -170,7 +185,30 @@ struct FailedCard<'a> {
     reader: &'a str,
     card_id: Option<String>,
     card_state: &'static str,
+    /// Of the commands that may change more than the PIN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<Changes>,
     journal: Option<&'a str>,
+}
+
+/// What has become of each thing on the card.
+#[derive(Debug, Serialize)]
+struct Changes {
+    pin: &'static str,
+    admin_key: &'static str,
+    key_slot: &'static str,
+    certificate: &'static str,
+}
+
+impl From<Effect> for Changes {
+    fn from(Effect { pin, admin_key, key_slot, certificate, .. }: Effect) -> Self {
+        Self {
+            pin: pin.name(),
+            admin_key: admin_key.name(),
+            key_slot: key_slot.name(),
+            certificate: certificate.name(),
+        }
+    }
 }
 
 /// Why a command failed.
@@ -195,7 +233,7 @@ impl<'a> FailedObject<'a> {
     #[must_use]
     pub fn new(schema: &'static str, error: &'a CliError) -> Self {
         let (card, step) = match error {
-            CliError::Failure(failure) => (Some(FailedCard::new(failure)), Some(FailedStep::new(failure))),
+            CliError::Failure(failure) => (Some(FailedCard::new(schema, failure)), Some(FailedStep::new(failure))),
             _ => (None, None),
         };
         let checks = match error {
@@ -230,11 +268,14 @@ impl<'a> FailedObject<'a> {
 const FAILED: &str = "failed";
 
 impl<'a> FailedCard<'a> {
-    fn new(failure: &'a Failure) -> Self {
+    fn new(schema: &'static str, failure: &'a Failure) -> Self {
+        let mut of_more = [Operation::Enroll, Operation::Unblock, Operation::Retire].into_iter();
+        let may_change_more = of_more.any(|operation| operation.schema() == schema);
         Self {
             reader: &failure.reader,
             card_id: failure.card_id.map(|id| id.to_string()),
             card_state: failure.card_state().name(),
+            changes: may_change_more.then(|| failure.effect.into()),
             journal: failure.journal.as_deref(),
         }
     }

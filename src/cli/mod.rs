@@ -7,6 +7,7 @@ mod card_problem;
 mod config;
 pub mod context;
 mod doctor;
+mod enroll;
 pub mod error;
 mod examples;
 mod help;
@@ -17,6 +18,7 @@ mod login;
 mod output;
 mod plan;
 pub mod process;
+mod progress;
 mod readers;
 mod record;
 mod replay;
@@ -45,12 +47,14 @@ use std::sync::Arc;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use self::context::CommandContext;
+use self::enroll::{EnrollArgs, EnrollCommand, RetireArgs, UnblockArgs};
 use self::error::CliError;
 use self::history::HistoryArgs;
 use self::inspect::ReportFormat;
 use self::json::FailedObject;
+use self::plan::PlanArgs;
 use self::readers::ReadersArgs;
-use self::record::{RecordArgs, RecordedOperation};
+use self::record::RecordArgs;
 use self::select::CardChoice;
 use self::set_pin::{JobArgs, MeteredReaders};
 use crate::config::Config;
@@ -105,18 +109,27 @@ enum Command {
     /// Show what one card says of itself. Writes nothing, spends no try.
     #[command(name = Operation::Inspect.name(), after_help = examples::of(Some(Operation::Inspect)))]
     Inspect(CardChoice),
-    /// Show what `set-pin` would do, with -v every call and every APDU, secrets masked. Writes nothing.
+    /// Show what a job would do, with -v every call and every command to the card, secrets masked. Writes nothing.
     #[command(name = Operation::Plan.name(), after_help = examples::of(Some(Operation::Plan)))]
-    Plan(JobArgs),
+    Plan(PlanArgs),
     /// Set the card's PIN and have the card verify it.
     #[command(name = Operation::SetPin.name(), after_help = examples::of(Some(Operation::SetPin)))]
     SetPin(JobArgs),
-    /// So far the PIN step alone, as `set-pin` does it.
+    /// Carry out the card's open request to its end, or one that it makes: PIN, admin key, key pairs, certificates.
     ///
-    /// The rest of the enrollment (admin key, key pair, certificate, completion) is not built yet. The command says so on standard
-    /// error, and its JSON has the schema pinwright.enroll/1 with the same fields.
+    /// It goes on where an earlier run has stopped. Where somebody has to approve the request it ends with exit code 11; the same
+    /// command goes on with it later.
     #[command(name = Operation::Enroll.name(), after_help = examples::of(Some(Operation::Enroll)))]
-    Enroll(JobArgs),
+    Enroll(EnrollArgs),
+    /// Set a new PIN on a card in use by a request to unblock it: an open one, or one that it makes.
+    #[command(name = Operation::Unblock.name(), after_help = examples::of(Some(Operation::Unblock)))]
+    Unblock(UnblockArgs),
+    /// Retire the card at the server by a request: an open one, or one that it makes.
+    ///
+    /// It changes the card's status at the server alone: certificates are revoked as the template says, and the card keeps its PIN, its
+    /// keys and its certificates, unless `--wipe` is given: then keys and certificates are listed, and erased after the yes.
+    #[command(name = Operation::Retire.name(), after_help = examples::of(Some(Operation::Retire)))]
+    Retire(RetireArgs),
     /// Look at everything between plug and server: what is well, what is not, what to do. Changes nothing.
     #[command(name = Operation::Doctor.name(), after_help = examples::of(Some(Operation::Doctor)))]
     Doctor(doctor::DoctorArgs),
@@ -167,15 +180,6 @@ enum Command {
 }
 
 impl Command {
-    /// Whether the whole enrollment is asked for.
-    fn is_enroll(&self) -> bool {
-        match self {
-            Self::Enroll(_) => true,
-            Self::Record(args) => args.operation == RecordedOperation::Enroll,
-            _ => false,
-        }
-    }
-
     /// The schema of the command's JSON.
     fn schema(&self) -> &'static str {
         match self {
@@ -184,6 +188,8 @@ impl Command {
             Self::Plan(_) => Operation::Plan.schema(),
             Self::SetPin(_) => Operation::SetPin.schema(),
             Self::Enroll(_) => Operation::Enroll.schema(),
+            Self::Unblock(_) => Operation::Unblock.schema(),
+            Self::Retire(_) => Operation::Retire.schema(),
             Self::Doctor(_) => Operation::Doctor.schema(),
             Self::History(_) => Operation::History.schema(),
             Self::Agent(args) => args.schema(),
@@ -243,7 +249,9 @@ impl Arguments {
     /// Whether the command may write to a card that is not of its own making.
     #[must_use]
     pub fn writes_to_cards(&self) -> bool {
-        matches!(self.command, Command::SetPin(_) | Command::Enroll(_) | Command::Record(_)) || self.serves()
+        use Command::{Enroll, Record, Retire, SetPin, Unblock};
+        let writes = matches!(self.command, SetPin(_) | Enroll(_) | Unblock(_) | Retire(_) | Record(_));
+        writes || self.serves()
     }
 
     /// When logs are coloured.
@@ -330,24 +338,24 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<E
             context.warn(warning);
         }
     }
-    if arguments.command.is_enroll() && !arguments.quiet {
-        set_pin::tell_of_the_pin_step(context);
-    }
     let service = PcscReaders::new(config.reader_timeout);
     let format = ReportFormat { json, verbose: arguments.verbose > 0 };
     // The traffic of virtual readers is logged and counted as well, so it is wrapped here and not where readers are made.
     let meter = Arc::new(Meter::default());
     let readers = &Traffic::new(context.readers.unwrap_or(&service), Arc::clone(&meter));
+    let metered = MeteredReaders { readers, meter: &meter };
+    let enroll = |command, context: &mut CommandContext<'_>| enroll::run(&config, command, format, metered, context);
     match &arguments.command {
         Command::Readers(args) => readers::run(&config, args, format, readers, context),
         Command::Inspect(choice) => inspect::run(&config, choice, format, readers, context),
         Command::Plan(args) => return plan::run(&config, args, format, readers, context),
-        command @ (Command::SetPin(args) | Command::Enroll(args)) => {
-            set_pin::run(&config, args, (command.schema(), json), MeteredReaders { readers, meter: &meter }, context)
-        }
+        Command::Enroll(args) => return enroll(EnrollCommand::Enroll(args), context),
+        Command::Unblock(args) => return enroll(EnrollCommand::Unblock(args), context),
+        Command::Retire(args) => return enroll(EnrollCommand::Retire(args), context),
+        command @ Command::SetPin(args) => set_pin::run(&config, args, (command.schema(), json), metered, context),
         Command::History(args) => history::run(&config, args, json, context),
         Command::Agent(args) => agent::run(&config, args, json, context),
-        Command::Record(args) => record::run(&config, args, json, MeteredReaders { readers, meter: &meter }, context),
+        Command::Record(args) => record::run(&config, args, json, metered, context),
         Command::Replay { file } => replay::run(&config, file, json, context),
         Command::Request(command) => request::run(&config, command, json, context),
         Command::Login(args) => login::login(&config, *args, json, context),

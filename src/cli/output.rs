@@ -49,9 +49,10 @@ pub fn outcome_line(outcome: &Outcome, costs: &Costs) -> Line {
         PinSource::Server => "the PIN that the server proposed",
         PinSource::User => "the PIN that was entered",
     };
-    let settled = outcome.settled.as_ref().map_or_else(String::new, |record| {
-        format!(" This settles job {}, which {}.", record.id, record.point().meaning())
-    });
+    let settled = outcome
+        .settled
+        .as_ref()
+        .map_or_else(String::new, |record| format!(" This settles job {}, which {}.", record.id, record.meaning()));
     let CardIdentity { card_id, reader, .. } = &outcome.card;
     let done = format!("Card {card_id} in {reader:?} has {whose}, and has verified it.");
     let time = millis(costs.total.saturating_sub(costs.person));
@@ -79,11 +80,11 @@ pub fn error_lines(error: &CliError) -> Vec<Line> {
         let card = failure.card_id.as_ref().map_or("card".to_owned(), |id| format!("card {id}"));
         let state = failure.card_state();
         let tone = match state {
-            CardState::Untouched => Tone::Good,
+            CardState::Untouched | CardState::Changed => Tone::Good,
             CardState::TrySpent => Tone::Waiting,
             CardState::PinSet | CardState::Unknown => Tone::Bad,
         };
-        lines.push(Line::new(Tone::Plain, format!("  {card}: ")).with(tone, state.to_string()));
+        lines.push(Line::new(Tone::Plain, format!("  {card}: ")).with(tone, failure.effect.told()));
         if let (Some(journal), true) = (&failure.journal, state.needs_attention()) {
             let history = Operation::History;
             lines.push(format!("  journal: {journal} (`{history}`); running the command again settles it").into());

@@ -1,11 +1,16 @@
-//! `pinwright plan`: every call and every APDU of the job that `set-pin` would do, without doing it.
+//! `pinwright plan`: what a job would do, every call and every command to the card, without doing it.
 
+mod enrollment;
 mod text;
 
 use std::sync::Arc;
 
+use clap::{Args, ValueEnum};
+
+use self::enrollment::{EnrollPlanObject, Planned};
 use super::agent_journal::AgentJournal;
 use super::context::CommandContext;
+use super::enroll::{EnrollArgs, EnrollCommand, RetireArgs, UnblockArgs};
 use super::error::CliError;
 use super::inspect::ReportFormat;
 use super::json::PlanObject;
@@ -13,20 +18,106 @@ use super::select::choose;
 use super::set_pin::{JobArgs, issuer};
 use super::supply::{Asking, CommandSupplier};
 use crate::config::Config;
+use crate::enroll::{self, EnrollDesk};
 use crate::exit::Exit;
 use crate::job::journal::JournalError;
 use crate::provision::plan::{self, Plan, Surroundings};
 use crate::reader::Readers;
 use crate::secret::scrub::on_own_stack;
 
-/// Runs the command: identifies the card, asks the server for its records, and prints what the job would go on with. Writes
-/// nothing and spends no try. Ends with the exit code that `set-pin` would have, as if a person had said yes.
+/// The job that is planned.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PlanArgs {
+    /// Card, request and secrets.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// The command whose job it is.
+    #[arg(long = "for", value_enum, value_name = "COMMAND", default_value_t)]
+    pub command: PlannedCommand,
+}
+
+/// A command whose job can be planned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlannedCommand {
+    /// The PIN step alone.
+    #[default]
+    SetPin,
+    /// The card's open request, to its end.
+    Enroll,
+    /// A new PIN by a request to unblock the card.
+    Unblock,
+    /// The card's end at the server.
+    Retire,
+}
+
+/// Runs the command: identifies the card, asks the server for its records, and prints what the job would go on with. Writes nothing
+/// and spends no try. Ends with the exit code that the job would have, as if a person had said yes.
 ///
 /// # Errors
 /// [`CliError::NoServer`] and [`CliError::Setup`] where the configuration names no server that can be used,
 /// [`CliError::Journal`], [`CliError::Choice`], [`CliError::Failure`] where card or records don't lead to a plan, and
 /// [`CliError::Output`].
 pub fn run(
+    config: &Config,
+    args: &PlanArgs,
+    format: ReportFormat,
+    readers: &dyn Readers,
+    context: &mut CommandContext<'_>,
+) -> Result<Exit, CliError> {
+    let job = args.job.clone();
+    match args.command {
+        PlannedCommand::SetPin => set_pin(config, &args.job, format, readers, context),
+        PlannedCommand::Enroll => {
+            let args = EnrollArgs { job, ..EnrollArgs::default() };
+            enrollment(config, EnrollCommand::Enroll(&args), format, readers, context)
+        }
+        PlannedCommand::Unblock => {
+            let args = UnblockArgs { job, ..UnblockArgs::default() };
+            enrollment(config, EnrollCommand::Unblock(&args), format, readers, context)
+        }
+        PlannedCommand::Retire => {
+            let args = RetireArgs { job, ..RetireArgs::default() };
+            enrollment(config, EnrollCommand::Retire(&args), format, readers, context)
+        }
+    }
+}
+
+fn enrollment(
+    config: &Config,
+    command: EnrollCommand<'_>,
+    format: ReportFormat,
+    readers: &dyn Readers,
+    context: &mut CommandContext<'_>,
+) -> Result<Exit, CliError> {
+    let args = command.job();
+    let handed = args.descriptors.claim()?;
+    let asking = Asking { yes: true, is_allowed: context.may_prompt };
+    let mut supplier = CommandSupplier::new(handed, config.sources.clone(), asking, Arc::clone(&context.interrupted));
+    let journal = config.journal.as_ref().ok_or(CliError::Journal(JournalError::NoFolder))?;
+    // As below.
+    let planned = on_own_stack(|| -> Result<Planned, CliError> {
+        let mut server = issuer(config, args)?;
+        let chosen = choose(readers, &config.ignored_readers, &args.choice, &config.families)?;
+        let job = command.enroll_job(config, chosen);
+        let mut desk = EnrollDesk {
+            readers,
+            server: &mut server,
+            journal: Some(journal),
+            elsewhere: Some(&AgentJournal::new(&config.agent)),
+            supplier: &mut supplier,
+            interrupted: &context.interrupted,
+            progress: &mut |step| tracing::info!("{}", step.phrase()),
+        };
+        Ok(Planned::new(command, enroll::plan(&job, &mut desk)?))
+    })?;
+    match format.json {
+        true => context.print_json(&EnrollPlanObject::new(&planned))?,
+        false => planned.lines(format.verbose).iter().try_for_each(|line| context.print_line(line))?,
+    }
+    Ok(planned.exit())
+}
+
+fn set_pin(
     config: &Config,
     args: &JobArgs,
     format: ReportFormat,

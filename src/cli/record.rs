@@ -30,7 +30,8 @@ pub enum RecordedOperation {
     Inspect,
     /// The PIN is set.
     SetPin,
-    /// So far the same as `set-pin`.
+    /// Not recorded: a whole enrollment can't be played. Old recordings of a PIN step have this name.
+    #[value(hide = true)]
     Enroll,
 }
 
@@ -90,7 +91,7 @@ pub struct RecordArgs {
 /// the operation costs: none for `inspect`, those of [`provision()`] for `set-pin`.
 ///
 /// # Errors
-/// [`CliError::File`] where the recording's file can't be made, before the card is touched; the operation's own error; and
+/// [`CliError::NotRecorded`]; [`CliError::File`] where the recording's file can't be made, before the card is touched; the operation's own error; and
 /// [`CliError::Unrecorded`] or [`CliError::Untold`] where the operation is done and the recording or the result can't be
 /// written.
 pub fn run(
@@ -100,6 +101,9 @@ pub fn run(
     metered: MeteredReaders<'_>,
     context: &mut CommandContext<'_>,
 ) -> Result<(), CliError> {
+    if args.operation == RecordedOperation::Enroll {
+        return Err(CliError::NotRecorded);
+    }
     let out = RecordingFile::create(args.out.clone())?;
     let recording = Recording::new(metered.readers);
     match operate(config, args, MeteredReaders { readers: &recording, ..metered }, context) {

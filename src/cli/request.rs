@@ -4,15 +4,19 @@ mod asked;
 mod create;
 mod end;
 mod list;
+mod prepared;
 mod server;
 mod told;
+mod wished;
 
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
 use self::create::CreateArgs;
 use self::list::ListArgs;
-use self::server::Server;
+pub use self::prepared::{Prepared, prepared};
+pub use self::server::Server;
+pub use self::wished::{Given, Wished};
 use super::context::CommandContext;
 use super::error::CliError;
 use super::error::request::GivingUp;

@@ -1,4 +1,4 @@
-//! `pinwright set-pin`: the PIN step on one card; `pinwright set-pin` does the same until the whole enrollment is built.
+//! `pinwright set-pin`: the PIN step on one card.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,7 +22,6 @@ use crate::job::Step;
 use crate::job::desk::Desk;
 use crate::job::issuer::Wanted;
 use crate::job::journal::JournalError;
-use crate::operation::Operation;
 use crate::provision;
 use crate::provision::mimcm::MimCm;
 use crate::provision::{AdminKeyRule, Asked, Job, Outcome, RiskedProof};
@@ -102,15 +101,6 @@ pub struct MeteredReaders<'a> {
     pub readers: &'a dyn Readers,
     /// Their meter.
     pub meter: &'a Meter,
-}
-
-/// Says what `set-pin` is so far.
-pub fn tell_of_the_pin_step(context: &mut CommandContext<'_>) {
-    context.say(&format!(
-        "note: until the whole enrollment is built `{}` does the PIN step alone, as `{}` does",
-        Operation::Enroll,
-        Operation::SetPin
-    ));
 }
 
 /// Runs the command: does the job and prints its outcome, as JSON in the schema of the command. What it costs in tries is what [`provision()`] costs.

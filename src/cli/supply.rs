@@ -20,6 +20,7 @@ use crate::job::consent::{Proposal, Standing};
 use crate::job::issuer::Watch;
 use crate::job::secrets::{Need, SecretError};
 use crate::job::supplier::Supplier;
+use crate::job::undertaking::Undertaking;
 use crate::os::credential;
 use crate::os::files::{open_regular, refuse_readable, refuse_writable};
 use crate::os::prompt::{Terminal, can_confirm, is_interactive};
@@ -31,6 +32,10 @@ pub struct CommandSupplier {
     handed: Handed,
     sources: Sources,
     standing: Standing,
+    /// A person can be asked for a yes, although it may have been said beforehand.
+    can_confirm: bool,
+    /// What would be lost on the card was agreed to beforehand.
+    loss_is_agreed: bool,
     /// A person may be asked for secrets.
     interactive: bool,
     interrupted: Arc<AtomicBool>,
@@ -54,7 +59,8 @@ impl CommandSupplier {
     #[must_use]
     pub fn new(handed: Handed, sources: Sources, asking: Asking, interrupted: Arc<AtomicBool>) -> Self {
         let interactive = asking.is_allowed && is_interactive();
-        let standing = match (asking.yes, asking.is_allowed && can_confirm()) {
+        let can_confirm = asking.is_allowed && can_confirm();
+        let standing = match (asking.yes, can_confirm) {
             (true, _) => Standing::Given,
             (false, true) => Standing::Ask,
             (false, false) => Standing::Nobody,
@@ -63,11 +69,18 @@ impl CommandSupplier {
             handed,
             sources,
             standing,
+            can_confirm,
+            loss_is_agreed: false,
             interactive,
             interrupted,
             subject: "the card".to_owned(),
             waited: Cell::default(),
         }
+    }
+
+    /// Notes whether what would be lost on the card was agreed to beforehand, by an option of its own.
+    pub fn loss_is_agreed(&mut self, is_agreed: bool) {
+        self.loss_is_agreed = is_agreed;
     }
 
     /// How long people took to answer, all told.
@@ -98,6 +111,27 @@ impl CommandSupplier {
         let mut terminal = Terminal::open().map_err(unreadable)?;
         let mut go_on = || !self.interrupted.load(Ordering::Relaxed);
         self.timed(|| terminal.secret(question, &mut go_on)).map_err(unreadable)?.ok_or(SecretError::Cancelled { what })
+    }
+
+    /// Asks for a yes on the terminal; `question` ends with what a yes does.
+    fn confirmed(&self, question: &str, watch: Watch<'_>) -> Result<(), Cause> {
+        let what = "the go-ahead";
+        let unreadable = |source| SecretError::Unreadable { what, origin: "the terminal".to_owned(), source };
+        let mut terminal = Terminal::open().map_err(unreadable)?;
+        let mut stopped = None;
+        let mut go_on = || match watch() {
+            Ok(()) => true,
+            Err(cause) => {
+                stopped = Some(cause);
+                false
+            }
+        };
+        let answer = self.timed(|| terminal.confirm(question, &mut go_on)).map_err(unreadable)?;
+        match (answer, stopped) {
+            (_, Some(cause)) => Err(cause),
+            (Some(true), None) => Ok(()),
+            (Some(false) | None, None) => Err(SecretError::Declined.into()),
+        }
     }
 
     /// From the descriptor, else the configured file or credential, else a person.
@@ -166,26 +200,18 @@ impl Supplier for CommandSupplier {
 
     fn consent(&mut self, proposal: &Proposal<'_>, watch: Watch<'_>) -> Result<(), Cause> {
         match self.standing {
-            Standing::Given => return Ok(()),
-            Standing::Nobody => return Err(SecretError::NobodyToAsk.into()),
-            Standing::Ask => {}
+            Standing::Given => Ok(()),
+            Standing::Nobody => Err(SecretError::NobodyToAsk.into()),
+            Standing::Ask => self.confirmed(&question::question(proposal), watch),
         }
-        let what = "the go-ahead";
-        let unreadable = |source| SecretError::Unreadable { what, origin: "the terminal".to_owned(), source };
-        let mut terminal = Terminal::open().map_err(unreadable)?;
-        let mut stopped = None;
-        let mut go_on = || match watch() {
-            Ok(()) => true,
-            Err(cause) => {
-                stopped = Some(cause);
-                false
-            }
-        };
-        let answer = self.timed(|| terminal.confirm(&question::question(proposal), &mut go_on)).map_err(unreadable)?;
-        match (answer, stopped) {
-            (_, Some(cause)) => Err(cause),
-            (Some(true), None) => Ok(()),
-            (Some(false) | None, None) => Err(SecretError::Declined.into()),
+    }
+    fn agree(&mut self, undertaking: &Undertaking<'_>, watch: Watch<'_>) -> Result<(), Cause> {
+        match self.standing {
+            Standing::Ask => self.confirmed(&question::undertaking(undertaking), watch),
+            Standing::Given if undertaking.lost.is_empty() || self.loss_is_agreed => Ok(()),
+            // What is lost is nobody's yes to everything else.
+            Standing::Given if self.can_confirm => self.confirmed(&question::loss(undertaking), watch),
+            Standing::Given | Standing::Nobody => Err(SecretError::NobodyToAsk.into()),
         }
     }
 

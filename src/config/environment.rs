@@ -19,6 +19,8 @@ const OTHERS: [&str; 2] = ["PINWRIGHT_CONFIG", GUARD];
 enum Kind {
     Text,
     Number,
+    /// `true` or `false`.
+    Flag,
     /// Items with commas between them, or a list as in TOML.
     List,
     /// A single name, whatever is in it, or a list as in TOML: names of readers and paths have commas.
@@ -26,7 +28,7 @@ enum Kind {
 }
 
 /// Section, key and the kind of value.
-const KEYS: [(&str, &str, Kind); 68] = [
+const KEYS: [(&str, &str, Kind); 71] = [
     ("server", "url", Kind::Text),
     ("server", "ca_file", Kind::Text),
     ("server", "client_certificate_file", Kind::Text),
@@ -59,6 +61,9 @@ const KEYS: [(&str, &str, Kind); 68] = [
     ("card", "piv_pin", Kind::Text),
     ("card", "atr", Kind::Text),
     ("card", "pin_characters", Kind::Text),
+    ("card", "piv_slot", Kind::Text),
+    ("card", "management", Kind::Text),
+    ("card", "allow_sha1", Kind::Flag),
     ("card", "admin_key", Kind::Text),
     ("card", "admin_key_file", Kind::Text),
     ("card", "admin_key_credential", Kind::Text),
@@ -173,6 +178,7 @@ fn value(name: &str, text: &OsStr, kind: Kind) -> Result<Value, ConfigError> {
             Ok(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
         }
         Kind::Names => Ok(Value::Array(vec![Value::String(text.trim().to_owned())])),
+        Kind::Flag => text.trim().parse().map(Value::Boolean).map_err(|_| wrong(name, "true or false is needed")),
         Kind::Number => text.trim().parse().map(Value::Integer).map_err(|_| wrong(name, "a whole number is needed")),
     }
 }

@@ -10,7 +10,8 @@ use super::error::ConfigError;
 use crate::card::family::AtrRule;
 use crate::card::piv::discovery::PivPin;
 use crate::card::profile::Profile;
-use crate::card::{IdOrder, PinCharacters, PinLimits};
+use crate::card::{IdOrder, PinCharacters, PinLimits, PivSlot};
+use crate::enroll::rules::ManagementRule;
 use crate::job::authority::Authority;
 use crate::job::issuer::PinMaker;
 use crate::provision::{AdminKeyRule, PinRouteRule};
@@ -133,6 +134,9 @@ pub(super) struct Card {
     pub piv_pin: PivPin,
     pub atr: AtrRule,
     pub pin_characters: PinCharacters,
+    pub piv_slot: PivSlot,
+    pub management: ManagementRule,
+    pub allow_sha1: bool,
     /// Fewest and most characters of a GIDS card's PIN.
     pub pin_length: Option<[usize; 2]>,
     pub admin_key: AdminKeyRule,
@@ -161,6 +165,9 @@ impl Default for Card {
             piv_pin: PivPin::Discovery,
             atr: AtrRule::Record,
             pin_characters: PinCharacters::Digits,
+            piv_slot: PivSlot::Authentication,
+            management: ManagementRule::Server,
+            allow_sha1: false,
             pin_length: None,
             admin_key: AdminKeyRule::Policy,
             admin_key_file: None,

@@ -1,5 +1,7 @@
 use super::*;
 use crate::agent::settings::{MetricsAddress, OnInsert, Settings};
+use crate::card::PivSlot;
+use crate::enroll::rules::{ManagementRule, Rules};
 use crate::os::account::is_root;
 use crate::os::testing;
 
@@ -125,10 +127,31 @@ fn the_environment_comes_after_the_file() {
 }
 
 #[test]
+fn the_stages_on_the_card_are_configured_in_a_file_and_by_variables() {
+    let load = |variables: &[(&str, &str)]| {
+        let variables: Vec<_> = variables.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
+        Config::load(Some(Path::new("/dev/null")), &variables).unwrap().enroll
+    };
+    assert_eq!(load(&[]), Rules::default());
+    let all = [
+        ("PINWRIGHT_CARD_ALLOW_SHA1", "true"),
+        ("PINWRIGHT_CARD_PIV_SLOT", "9d"),
+        ("PINWRIGHT_CARD_MANAGEMENT", "admin-key"),
+    ];
+    let expected = Rules { allow_sha1: true, piv_slot: PivSlot::KeyManagement, management: ManagementRule::AdminKey };
+    assert_eq!(load(&all), expected);
+    let text = "[card]\nallow_sha1 = true\npiv_slot = \"9d\"\nmanagement = \"admin-key\"\n";
+    assert_eq!(Config::from_toml(text).unwrap().enroll, expected);
+}
+
+#[test]
 fn an_error_names_the_variable() {
     for (name, value, said) in [
         ("PINWRIGHT_CARD_MIN_TRIES_LEFT", "300", "invalid value: integer, expected u8"),
         ("PINWRIGHT_CARD_MIN_TRIES_LEFT", "few", "a whole number is needed"),
+        ("PINWRIGHT_CARD_ALLOW_SHA1", "yes", "true or false is needed"),
+        ("PINWRIGHT_CARD_PIV_SLOT", "9b", "unknown variant"),
+        ("PINWRIGHT_CARD_MANAGEMENT", "puk", "unknown variant"),
         ("PINWRIGHT_SERVER_AUTH", "basic", "unknown variant"),
     ] {
         let error = Config::load(Some(Path::new("/dev/null")), &[(name.to_owned(), value.into())]).unwrap_err();

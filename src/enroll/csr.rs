@@ -1,64 +1,22 @@
 //! Certificate signing requests (PKCS#10, RFC 2986) of keys that a card holds, and whether a certificate is what was asked for.
 
 use std::str::FromStr as _;
+use std::time::UNIX_EPOCH;
 
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912;
 use der::asn1::{Any, BitString, SetOfVec, UintRef};
 use der::{Decode as _, Encode as _};
 use ring::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey};
-use thiserror::Error;
 use x509_cert::Certificate;
 use x509_cert::name::Name;
 use x509_cert::request::{CertReq, CertReqInfo, Version};
 use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
 use crate::apdu::Channel;
-use crate::card::{CardError, Digest, Hash, KeySlot, KeyType, Keys, PublicKey};
+use crate::card::{Digest, Hash, KeySlot, KeyType, Keys, PublicKey};
 
-/// A request that was not made.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum CsrError {
-    /// The subject is no distinguished name.
-    #[error("{subject:?} is no distinguished name (RFC 4514)")]
-    Subject {
-        /// As it was given.
-        subject: String,
-        /// Why.
-        #[source]
-        source: der::Error,
-    },
-    /// Key, name or request can't be written.
-    #[error("the request can't be written")]
-    Encoding(#[from] der::Error),
-    /// There is no signature algorithm of this pair.
-    #[error("a {} key does not sign {} digests", .key_type.name(), .hash.name())]
-    Algorithm {
-        /// The key.
-        key_type: KeyType,
-        /// The hash.
-        hash: Hash,
-    },
-    /// The card has not signed.
-    #[error("the card has not signed the request")]
-    Card(#[from] CardError),
-    /// What the card has signed does not verify with the public key that it has given.
-    #[error("the signature on the request does not verify with the card's own public key")]
-    Signature,
-}
-
-/// A certificate that is not the one that was asked for.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum CertificateError {
-    /// Not an X.509 certificate.
-    #[error("the certificate can't be read")]
-    Malformed(#[from] der::Error),
-    /// It has another key than the request.
-    #[error("the certificate is for another key than the card's")]
-    OtherKey,
-}
+pub use crate::job::stage_error::{CertificateError, CsrError};
 
 /// A request whose signature was verified with its own public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,8 +124,18 @@ pub fn check_certificate(certificate: &[u8], key: &PublicKey) -> Result<(), Cert
     if is_same { Ok(()) } else { Err(CertificateError::OtherKey) }
 }
 
+/// Whose a certificate (DER) is, fit to show, and until when it is good, RFC 3339; empty where it can't be read.
+#[must_use]
+pub fn told(certificate: &[u8]) -> (String, String) {
+    let Ok(certificate) = Certificate::from_der(certificate) else { return <_>::default() };
+    let body = certificate.tbs_certificate();
+    let end = UNIX_EPOCH + body.validity().not_after.to_unix_duration();
+    let subject = body.subject().to_string().replace(char::is_control, "?");
+    (subject, humantime::format_rfc3339_seconds(end).to_string())
+}
+
 /// A public key as X.509 has it (RFC 3279 §2.3.1, RFC 5480 §2).
-fn public_key_info(key: &PublicKey) -> Result<SubjectPublicKeyInfoOwned, der::Error> {
+pub(super) fn public_key_info(key: &PublicKey) -> Result<SubjectPublicKeyInfoOwned, der::Error> {
     let (oid, parameters, bits) = match key {
         PublicKey::Rsa { modulus, exponent } => {
             let key = pkcs1::RsaPublicKey { modulus: UintRef::new(modulus)?, public_exponent: UintRef::new(exponent)? };

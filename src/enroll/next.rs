@@ -6,18 +6,8 @@
 #[cfg(test)]
 mod tests;
 
+pub use crate::job::journal::{KeyHash, Purpose};
 use crate::server::wire::RequestStatus;
-
-/// What the request asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// A card with PIN, admin key and certificates, as far as the template wants them.
-    Enroll,
-    /// A new PIN on a card that the request is bound to from the beginning.
-    Unblock,
-    /// The card's end at the server.
-    Retire,
-}
 
 /// What the journal says of a thing that is done once: a call that changes the server, or a write to the card.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,9 +20,6 @@ pub enum Noted {
     /// It was done.
     Done,
 }
-
-/// The hash of a public key.
-pub type KeyHash = [u8; 32];
 
 /// What the journal says of one key pair and its certificate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -95,7 +82,7 @@ pub struct RequestSays {
 pub struct ServerSays {
     /// The request; `None`: there is none that could be the one meant.
     pub request: Option<RequestSays>,
-    /// Whether this card is in use for another assignment.
+    /// Whether this card is in use for another assignment, which keeps it from a new one.
     pub in_use_elsewhere: bool,
     /// Whether the template replaces the admin key.
     pub diversifies: bool,
@@ -243,6 +230,10 @@ pub fn next(said: &Said) -> Next {
 
 fn without_request(said: &Said) -> Next {
     match said.journal.request {
+        // What would keep the card from being bound is told before a request is made for it.
+        Noted::Nothing if said.allowed.create && said.server.in_use_elsewhere && !said.allowed.reuse => {
+            Next::Stop(Why::InUse)
+        }
         Noted::Nothing if said.allowed.create => Next::Create,
         Noted::Nothing | Noted::Done => Next::Stop(Why::NoRequest),
         Noted::Begun => Next::Stop(Why::RequestLost),

@@ -9,6 +9,8 @@ use super::fit::FitError;
 use super::journal::JournalError;
 use super::records::ResolveError;
 use super::secrets::SecretError;
+use super::stage_error::{CsrError, StageError};
+use super::stop::Stop;
 use crate::apdu::Status;
 use crate::card::family::DetectError;
 use crate::card::{CardError, Family};
@@ -142,6 +144,12 @@ pub enum Cause {
         /// How many.
         times: usize,
     },
+    /// An enrollment can't go on by itself.
+    #[error(transparent)]
+    Stop(#[from] Stop),
+    /// A stage of an enrollment that works on the card.
+    #[error(transparent)]
+    Stage(#[from] StageError),
     /// Ctrl-C or SIGTERM.
     #[error("interrupted")]
     Interrupted,
@@ -152,7 +160,10 @@ impl Cause {
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         match self {
-            Self::Card(error) => error.status(),
+            Self::Card(error)
+            | Self::Stage(StageError::AdminKeyUnproven(error) | StageError::Request(CsrError::Card(error))) => {
+                error.status()
+            }
             _ => None,
         }
     }

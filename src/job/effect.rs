@@ -40,6 +40,16 @@ impl Change {
     pub fn needs_attention(self) -> bool {
         matches!(self, Self::New { verified: false } | Self::Unknown)
     }
+
+    /// The name used in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AsBefore => "as-before",
+            Self::New { .. } => "new",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// What a job has done to its card.
@@ -64,6 +74,19 @@ impl Effect {
         *self == Self::default()
     }
 
+    /// What was done by a hold of the card that came after this one.
+    #[must_use]
+    pub fn then(self, later: Self) -> Self {
+        let last = |before, after| if after == Change::AsBefore { before } else { after };
+        Self {
+            proof: later.proof,
+            pin: last(self.pin, later.pin),
+            admin_key: last(self.admin_key, later.admin_key),
+            key_slot: last(self.key_slot, later.key_slot),
+            certificate: last(self.certificate, later.certificate),
+        }
+    }
+
     /// Whether a try of the proof may be spent.
     #[must_use]
     pub fn try_may_be_spent(&self) -> bool {
@@ -75,11 +98,55 @@ impl Effect {
     pub fn card_state(&self) -> CardState {
         match self.pin {
             Change::Unknown => CardState::Unknown,
-            Change::New { .. } => CardState::PinSet,
-            Change::AsBefore if self.others().any(Change::needs_attention) => CardState::Unknown,
+            Change::New { verified: false } => CardState::PinSet,
+            _ if self.others().any(Change::needs_attention) => CardState::Unknown,
+            Change::New { verified: true } => CardState::Changed,
+            Change::AsBefore if self.others().any(|change| change != Change::AsBefore) => CardState::Changed,
             Change::AsBefore if self.try_may_be_spent() => CardState::TrySpent,
             Change::AsBefore => CardState::Untouched,
         }
+    }
+
+    /// What state the card is in now, in words: that of the PIN as [`CardState`] has it, unless something else needs attention.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let parts: Vec<String> = [
+            (self.admin_key, "admin key", "has not proved it"),
+            (self.key_slot, "key pair", "has not told its public key"),
+            (self.certificate, "certificate", "has not given it back"),
+        ]
+        .into_iter()
+        .filter_map(|(change, thing, unverified)| match change {
+            Change::Unknown => Some(format!("it may have the {thing} that it had or the new one")),
+            Change::New { verified: false } => Some(format!("it was given the new {thing}, and {unverified}")),
+            Change::AsBefore | Change::New { verified: true } => None,
+        })
+        .collect();
+        match (parts.is_empty(), self.pin) {
+            (true, _) if self.card_state() == CardState::Changed => self.news(),
+            (true, _) => self.card_state().to_string(),
+            (false, Change::AsBefore | Change::New { verified: true }) => parts.join("; "),
+            (false, Change::New { verified: false } | Change::Unknown) => {
+                format!("{}; {}", self.card_state(), parts.join("; "))
+            }
+        }
+    }
+
+    /// What the card has shown that it has now, and what a refused authentication may have cost.
+    fn news(&self) -> String {
+        let pin = match self.pin {
+            Change::New { .. } => "it has its new PIN, and has verified it",
+            Change::AsBefore | Change::Unknown => "its PIN is as it was",
+        };
+        let new = |change, told| (change != Change::AsBefore).then_some(told);
+        let told = [
+            Some(pin),
+            new(self.admin_key, "it has its new admin key, and has proved it"),
+            new(self.key_slot, "it has a new key pair"),
+            new(self.certificate, "it has a new certificate, which was read back"),
+            self.try_may_be_spent().then_some("a refused authentication may have cost a try"),
+        ];
+        told.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 
     fn others(&self) -> impl Iterator<Item = Change> {
@@ -87,7 +154,7 @@ impl Effect {
     }
 }
 
-/// What is known of the card after a failure: the four values of `card_state` in JSON.
+/// What is known of the card after a failure: the values of `card_state` in JSON. A PIN step ends with the first four alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CardState {
     /// As before: nothing was written.
@@ -98,6 +165,8 @@ pub enum CardState {
     PinSet,
     /// Set or not: the card's answer to the write did not arrive.
     Unknown,
+    /// It has something new, and has shown that: an enrollment has come to a stage beyond it.
+    Changed,
 }
 
 impl CardState {
@@ -109,6 +178,7 @@ impl CardState {
             Self::TrySpent => "untouched-try-spent",
             Self::PinSet => "pin-set-not-verified",
             Self::Unknown => "unknown",
+            Self::Changed => "changed",
         }
     }
 
@@ -126,6 +196,7 @@ impl fmt::Display for CardState {
             Self::TrySpent => "its PIN is as it was; the refused authentication may have cost a try",
             Self::PinSet => "the new PIN was set, but the card has not verified it",
             Self::Unknown => "unknown: the card may have the new PIN or the old one (or another, where it set one and then refused it)",
+            Self::Changed => "what was written to it is in it",
         })
     }
 }
@@ -147,11 +218,49 @@ mod tests {
             (pin(ProofState::Accepted, Change::Unknown), CardState::Unknown),
             (pin(ProofState::Refused, Change::Unknown), CardState::Unknown),
             (Effect { key_slot: Change::Unknown, ..Effect::default() }, CardState::Unknown),
-            (Effect { admin_key: Change::New { verified: true }, ..Effect::default() }, CardState::Untouched),
+            (pin(ProofState::Accepted, Change::New { verified: true }), CardState::Changed),
+            (Effect { admin_key: Change::New { verified: true }, ..Effect::default() }, CardState::Changed),
+            (
+                Effect { pin: Change::New { verified: true }, admin_key: Change::Unknown, ..Effect::default() },
+                CardState::Unknown,
+            ),
         ];
         for (effect, state) in cases {
             assert_eq!(effect.card_state(), state, "{effect:?}");
             assert_eq!(effect.is_none(), effect == Effect::default());
+        }
+    }
+
+    #[test]
+    fn what_needs_attention_is_told_by_its_name() {
+        let told = |effect: Effect| effect.told();
+        assert_eq!(told(Effect::default()), CardState::Untouched.to_string());
+        let admin_key = Effect { admin_key: Change::Unknown, ..Effect::default() };
+        assert_eq!(told(admin_key), "it may have the admin key that it had or the new one");
+        let unproved = Effect { admin_key: Change::New { verified: false }, ..Effect::default() };
+        assert_eq!(told(unproved), "it was given the new admin key, and has not proved it");
+        let both = Effect { pin: Change::Unknown, certificate: Change::Unknown, ..Effect::default() };
+        assert!(told(both).contains("new PIN") && told(both).contains("certificate"), "{}", told(both));
+        let done = Effect { pin: Change::New { verified: true }, key_slot: Change::Unknown, ..Effect::default() };
+        assert!(!told(done).contains("PIN") && done.card_state() == CardState::Unknown, "{}", told(done));
+    }
+
+    #[test]
+    fn what_is_new_is_told_where_nothing_needs_attention() {
+        let new = Change::New { verified: true };
+        let cases = [
+            (Effect { pin: new, ..Effect::default() }, "it has its new PIN, and has verified it"),
+            (
+                Effect { pin: new, proof: ProofState::Refused, ..Effect::default() },
+                "it has its new PIN, and has verified it; a refused authentication may have cost a try",
+            ),
+            (
+                Effect { key_slot: new, certificate: new, ..Effect::default() },
+                "its PIN is as it was; it has a new key pair; it has a new certificate, which was read back",
+            ),
+        ];
+        for (effect, told) in cases {
+            assert_eq!(effect.told(), told);
         }
     }
 }

@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use super::authority::Authority;
-use super::journal::{Point, Record, done};
+use super::journal::{JobKind, Record, done};
 use super::past;
 use crate::card::CardId;
 use crate::server::AdminKeyVersion;
@@ -74,8 +74,10 @@ pub(super) struct AgentsRecords {
 impl AgentsRecords {
     /// Takes what was told beside one's own records. Where both journals are the same, nothing is left.
     pub fn new(told: Vec<Record>, own: &[Record]) -> Self {
-        let settled =
-            |record: &Record| own.iter().any(|later| later.point() == Point::Done && begun(later) > begun(record));
+        // A job settles those of its own kind alone.
+        let settled = |record: &Record| {
+            own.iter().any(|later| later.job == record.job && later.is_done() && begun(later) > begun(record))
+        };
         let mut records = told;
         records.retain(|record| !own.iter().any(|own| own.id == record.id));
         records.retain(|record| !(record.is_open() && settled(record)));
@@ -85,9 +87,13 @@ impl AgentsRecords {
         Self { records, merged }
     }
 
-    /// Those that are unsettled.
+    /// Those of the PIN step that are unsettled.
     pub fn open(&self) -> Vec<Record> {
-        self.records.iter().filter(|record| record.is_open()).cloned().collect()
+        self.of_pin().filter(|record| record.is_open()).cloned().collect()
+    }
+
+    fn of_pin(&self) -> impl DoubleEndedIterator<Item = &Record> {
+        self.records.iter().filter(|record| record.job == JobKind::SetPin)
     }
 
     /// The job that has carried this request to its good end.
@@ -97,12 +103,17 @@ impl AgentsRecords {
 
     /// The job that may have changed the PIN since.
     pub fn pin_is_uncertain(&self) -> Option<Earlier<'_>> {
-        self.records.iter().rfind(|record| record.is_open() && record.effect().pin.needs_attention()).map(of_agent)
+        self.of_pin().rfind(|record| record.is_open() && record.effect().pin.needs_attention()).map(of_agent)
     }
 
     /// The job that may have spent a try of this authority's code.
     pub fn try_in_doubt(&self, authority: Authority) -> Option<Earlier<'_>> {
         past::try_in_doubt(&self.merged, authority).map(of_agent)
+    }
+
+    /// The enrollment that has replaced the card's admin key, or may have.
+    pub fn admin_key_replaced(&self) -> Option<Earlier<'_>> {
+        past::admin_key_replaced(&self.merged).map(of_agent)
     }
 
     /// The job whose answer the card has refused.
@@ -224,5 +235,22 @@ mod tests {
         assert!(agents.pin_is_uncertain().is_none(), "a proof alone has changed no PIN");
         let told = |authority| agents.try_in_doubt(authority).map(|earlier| earlier.whose);
         assert_eq!((told(Authority::Puk), told(Authority::AdminPin)), (Some(Whose::Agent), None));
+    }
+
+    #[test]
+    fn an_enrollment_of_the_agent_is_no_job_of_the_pin_step() {
+        let of_enrollment = |record: Record| Record { job: JobKind::Enroll, ..record };
+        let open = of_enrollment(cut_off(5));
+        assert!(open.is_open());
+        let agents = AgentsRecords::new(vec![finished(4), open.clone()], &[]);
+        assert!(agents.open().is_empty() && agents.pin_is_uncertain().is_none());
+        assert!(agents.done(REQUEST).is_some(), "what is open beside it is no PIN");
+        // A good end settles its own kind alone: what is left says what may be refused.
+        let left = |told: &Record, own: &Record| {
+            AgentsRecords::new(vec![told.clone()], std::slice::from_ref(own)).records.len()
+        };
+        let completed = of_enrollment(record(6, &[SHOWN, (Stage::Completion, Phase::Done, ProofState::NotShown)]));
+        assert_eq!([left(&open, &finished(6)), left(&open, &completed)], [1, 0]);
+        assert_eq!([left(&cut_off(5), &completed), left(&cut_off(5), &finished(6))], [1, 0]);
     }
 }

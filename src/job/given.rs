@@ -142,6 +142,11 @@ impl Given {
         self.new_pin.as_ref().map(|(pin, source)| (pin, *source))
     }
 
+    /// Hands out the PIN that was set.
+    pub fn take_pin(&mut self) -> Option<Pin> {
+        self.new_pin.take().map(|(pin, _)| pin)
+    }
+
     /// The card's current PIN, where it was needed.
     #[must_use]
     pub fn current_pin(&self) -> Option<&Pin> {

@@ -76,7 +76,7 @@ impl<'a> Log<'a> {
         let Some(elsewhere) = self.elsewhere else { return };
         self.agents = AgentsRecords::new(elsewhere.records(card_id), &self.past);
         if let Some(earlier) = most_doubtful(&self.agents.open()) {
-            let meaning = earlier.point().meaning();
+            let meaning = earlier.meaning();
             tracing::warn!(journal = %earlier.id, "by the agent's journal an earlier job on this card {meaning}");
         }
     }
@@ -95,7 +95,7 @@ impl<'a> Log<'a> {
         let claim = journal.claim(card_id.guid())?;
         self.past = claim.records()?;
         if let Some(earlier) = most_doubtful(&self.open()) {
-            tracing::warn!(journal = %earlier.id, "an earlier job on this card {}", earlier.point().meaning());
+            tracing::warn!(journal = %earlier.id, "an earlier job on this card {}", earlier.meaning());
         }
         self.card = Some(claim);
         self.look_elsewhere(card_id);
@@ -118,7 +118,7 @@ impl<'a> Log<'a> {
     pub fn done_before(&self, request: Option<Uuid>) -> Option<Earlier<'_>> {
         let request = request?;
         // What a job of our own has left open is settled by another one, whatever the agent has done before.
-        let agents = || if self.past.iter().any(Record::is_open) { None } else { self.agents.done(request) };
+        let agents = || if self.open().is_empty() { self.agents.done(request) } else { None };
         done(&self.past, request).map(Earlier::own).or_else(agents)
     }
 
@@ -146,7 +146,8 @@ impl<'a> Log<'a> {
         self.card.is_some()
     }
 
-    /// Whether no earlier job has left anything in doubt on the card, by either journal.
+    /// Whether no earlier job of the PIN step has left anything in doubt on the card, by either journal, and no job of any kind
+    /// the server's answer.
     #[must_use]
     pub fn is_clear(&self) -> bool {
         let server = Authority::Server;
@@ -165,7 +166,7 @@ impl<'a> Log<'a> {
     /// Whether the card's PIN may be another one than its holder knows.
     #[must_use]
     pub fn pin_is_uncertain(&self) -> Option<Earlier<'_>> {
-        let own = self.past.iter().rfind(|record| record.is_open() && record.effect().pin.needs_attention());
+        let own = self.of_pin().rfind(|record| record.is_open() && record.effect().pin.needs_attention());
         own.map(Earlier::own).or_else(|| self.agents.pin_is_uncertain())
     }
 
@@ -197,14 +198,13 @@ impl<'a> Log<'a> {
     ) -> Result<(), Cause> {
         let own = past::refused_answer(&self.past, authority, key).map(Earlier::own);
         let Some(earlier) = own.or_else(|| self.agents.refused_answer(authority, key)) else { return Ok(()) };
-        let record = earlier.record;
-        Err(Cause::AnswerBarred {
-            key,
-            journal: earlier.named(),
-            at: record.changed().to_owned(),
-            word: record.status_word().unwrap_or("no status word noted").to_owned(),
-            evidence: if key.is_some() { evidence.to_owned() } else { String::new() },
-        })
+        Err(past::barred(earlier.record, earlier.named(), authority, key, evidence))
+    }
+
+    /// The enrollment that has replaced the card's admin key, or may have, as far as the journals say.
+    #[must_use]
+    pub fn admin_key_replaced(&self) -> Option<Earlier<'_>> {
+        past::admin_key_replaced(&self.past).map(Earlier::own).or_else(|| self.agents.admin_key_replaced())
     }
 
     /// The first entry, on disk before the card is asked for anything that it may count or change.
@@ -250,15 +250,15 @@ impl<'a> Log<'a> {
         self.note(Moment::new(Stage::Pin, Phase::Done, ProofState::Accepted))
     }
 
-    /// Notes the good end and settles earlier records of this card. Gives the job's id, the record that was settled and said
+    /// Notes the good end and settles earlier jobs of the PIN step on this card; an enrollment goes on after it. Gives the job's id, the record that was settled and said
     /// most, and why the journal does not show this end, where it does not.
     pub fn done(&mut self) -> (Option<String>, Option<Record>, Option<JournalError>) {
+        let (earlier, others) = (self.open(), self.enrollments());
         let Some(job) = self.job.as_mut() else { return (None, None, None) };
-        let earlier: Vec<Record> = self.past.iter().filter(|record| record.is_open()).cloned().collect();
         let noted = job.note(Moment::new(Stage::Verify, Phase::Done, ProofState::Accepted));
         let settled = noted.and_then(|()| job.settle(&earlier));
         if settled.is_ok() {
-            job.tell_version_one(&[]);
+            job.tell_version_one(&others);
         }
         (Some(job.id().to_owned()), most_doubtful(&earlier).cloned(), settled.err())
     }
@@ -276,8 +276,18 @@ impl<'a> Log<'a> {
         failure
     }
 
+    /// The records of jobs of the PIN step. An enrollment settles its own, and its PIN is set by such a job.
+    fn of_pin(&self) -> impl DoubleEndedIterator<Item = &Record> {
+        self.past.iter().filter(|record| record.job == JobKind::SetPin)
+    }
+
     fn open(&self) -> Vec<Record> {
-        self.past.iter().filter(|record| record.is_open()).cloned().collect()
+        self.of_pin().filter(|record| record.is_open()).cloned().collect()
+    }
+
+    /// The enrollments, which programs of version 1 stop at while they are open.
+    fn enrollments(&self) -> Vec<Record> {
+        self.past.iter().filter(|record| record.job == JobKind::Enroll).cloned().collect()
     }
 
     fn note(&mut self, moment: Moment) -> Result<(), JournalError> {
@@ -306,92 +316,4 @@ fn end(failure: &Failure) -> Moment {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    use crate::job::effect::Effect;
-
-    fn ended(step: Step, pin: Change, proof: ProofState) -> (Stage, Phase, ProofState) {
-        let mut failure = Failure::before_any_effect(step, "Reader", None, Cause::Interrupted);
-        failure.effect = Effect { pin, proof, ..Effect::default() };
-        let moment = end(&failure);
-        assert_eq!(moment.facts.stopped_at.as_deref(), Some(step.name()));
-        (moment.stage, moment.phase, moment.proof)
-    }
-
-    #[test]
-    fn the_last_entry_says_what_is_known_of_the_card() {
-        use Change::{AsBefore, Unknown};
-        use ProofState::{Accepted, NotShown, Refused, Shown};
-        let new = Change::New { verified: false };
-        let cases = [
-            (Step::Authorize, AsBefore, Shown, (Stage::Prove, Phase::Unknown)),
-            (Step::Authorize, AsBefore, Refused, (Stage::Prove, Phase::Refused)),
-            (Step::Authorize, AsBefore, NotShown, (Stage::Prove, Phase::Refused)),
-            (Step::SetPin, AsBefore, Accepted, (Stage::Pin, Phase::Refused)),
-            (Step::SetPin, Unknown, Accepted, (Stage::Pin, Phase::Unknown)),
-            (Step::SetPin, new, Accepted, (Stage::Pin, Phase::Done)),
-            (Step::Verify, Unknown, Accepted, (Stage::Verify, Phase::Refused)),
-            (Step::Verify, new, Accepted, (Stage::Verify, Phase::Unknown)),
-        ];
-        for (step, pin, proof, (stage, phase)) in cases {
-            assert_eq!(ended(step, pin, proof), (stage, phase, proof), "{step:?} {pin:?} {proof:?}");
-        }
-    }
-
-    #[test]
-    fn card_and_request_are_free_once_the_job_lets_go_of_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::new(folder.path().join("journal"), std::time::Duration::from_secs(3600));
-        let card_id = CardId::new(&[7; 16], crate::card::IdOrder::Raw).unwrap();
-        let request = Uuid::from_u128(1);
-        let mut log = Log::new(Some(&journal), None);
-        log.claim(card_id).unwrap();
-        log.claim_request(Some(request)).unwrap();
-        assert!(journal.claim(card_id.guid()).is_err() && journal.claim_request(request).is_err());
-        log.release();
-        assert!(journal.claim(card_id.guid()).is_ok() && journal.claim_request(request).is_ok());
-    }
-
-    /// Notes these jobs in the card's journal, all with the PUK and for one request.
-    fn note_jobs(journal: &Journal, card_id: CardId, jobs: &[&[(Stage, Phase, ProofState)]]) {
-        let claim = journal.claim(card_id.guid()).unwrap();
-        for moments in jobs {
-            let mut moments = moments.iter().map(|(stage, phase, proof)| Moment::new(*stage, *phase, *proof));
-            let facts = Facts {
-                request: Some(Uuid::from_u128(1)),
-                authority: Some(Authority::Puk.name().to_owned()),
-                ..Facts::default()
-            };
-            let mut job = claim.begin(JobKind::SetPin, Moment { facts, ..moments.next().unwrap() }).unwrap();
-            moments.for_each(|moment| job.note(moment).unwrap());
-        }
-    }
-
-    #[test]
-    fn what_earlier_jobs_left_in_doubt_is_found_in_the_cards_journal() {
-        let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::new(folder.path().join("journal"), std::time::Duration::from_secs(3600));
-        let card_id = CardId::new(&[7; 16], crate::card::IdOrder::Raw).unwrap();
-        let look = || Log::look(Some(&journal), None, card_id).unwrap();
-        let shown = (Stage::Prove, Phase::AboutTo, ProofState::Shown);
-        note_jobs(&journal, card_id, &[&[shown]]);
-        let log = look();
-        assert!(
-            log.code_try_in_doubt(Authority::Puk).is_some() && log.code_try_in_doubt(Authority::AdminPin).is_none()
-        );
-        assert!(log.pin_is_uncertain().is_none(), "a proof alone has changed no PIN");
-        assert_eq!(log.open().len(), 1);
-        assert!(log.knows(Uuid::from_u128(1)) && !log.knows(Uuid::from_u128(2)));
-
-        note_jobs(&journal, card_id, &[&[shown, (Stage::Pin, Phase::AboutTo, ProofState::Shown)]]);
-        let log = look();
-        assert_eq!(log.pin_is_uncertain().map(|earlier| earlier.whose), Some(Whose::Own));
-        assert_eq!(log.open().len(), 2);
-
-        note_jobs(&journal, card_id, &[&[shown, (Stage::Prove, Phase::Refused, ProofState::Refused)]]);
-        let unasked = look().may_be_shown_unasked(Authority::Puk, Some(Uuid::from_u128(1)));
-        assert!(matches!(unasked, Err(Cause::RefusedBefore { .. })));
-        assert!(look().may_be_shown_unasked(Authority::Puk, Some(Uuid::from_u128(2))).is_ok());
-    }
-}
+mod tests;

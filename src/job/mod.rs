@@ -28,11 +28,15 @@ pub mod record_atr;
 pub mod records;
 mod remedy;
 pub mod secrets;
+pub mod stage_error;
 pub mod step;
+pub mod stop;
 pub mod supplier;
+pub mod undertaking;
 
 pub use self::cause::Cause;
 pub use self::effect::CardState;
 pub use self::failure::Failure;
 pub use self::identity::CardIdentity;
 pub use self::step::Step;
+pub use self::stop::Stop;

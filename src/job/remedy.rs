@@ -3,6 +3,7 @@
 use super::cause::Cause;
 use super::journal::JournalError;
 use super::secrets::SecretError;
+use super::stage_error::{CsrError, StageError};
 use crate::apdu::{ApduError, Status};
 use crate::card::CardError;
 use crate::card::family::{self, DetectError};
@@ -102,6 +103,9 @@ impl Cause {
                 Operation::Inspect,
                 Operation::SetPin
             ),
+            Self::Stop(stop) => stop.remedy(),
+            Self::Stage(StageError::Request(CsrError::Card(error))) => card_remedy(error),
+            Self::Stage(error) => error.remedy(),
             Self::Interrupted => "run the command again".to_owned(),
         }
     }

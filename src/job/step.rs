@@ -1,6 +1,6 @@
 //! The steps of a job.
 
-/// The steps of the job, in order.
+/// The steps of the PIN job, in order, and the stages of an enrollment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Open the card.
@@ -27,6 +27,32 @@ pub enum Step {
     SetPin,
     /// Have the card verify it.
     Verify,
+    /// Give the card an admin key of its own.
+    ReplaceAdminKey,
+    /// Have the card prove that key.
+    ProveAdminKey,
+    /// Prove the management key of a PIV card.
+    UnlockManagement,
+    /// Look at the places for key pairs and certificates.
+    LookAtSlots,
+    /// Generate a key pair.
+    GenerateKeyPair,
+    /// Sign the certificate request.
+    SignRequest,
+    /// Write the certificate, and read it back.
+    WriteCertificate,
+    /// Create the request at the server.
+    CreateRequest,
+    /// Bind the card to the request at the server.
+    BindCard,
+    /// Hand in the certificate requests.
+    Submit,
+    /// Erase what the card holds.
+    Wipe,
+    /// Retire the card at the server.
+    Retire,
+    /// Complete the request at the server.
+    Complete,
 }
 
 impl Step {
@@ -46,6 +72,19 @@ impl Step {
             Self::Authorize => "prove ourselves to the card",
             Self::SetPin => "set the PIN",
             Self::Verify => "verify the PIN",
+            Self::ReplaceAdminKey => "give the card an admin key of its own",
+            Self::ProveAdminKey => "have the card take the answer of its new admin key",
+            Self::UnlockManagement => "prove the management key",
+            Self::LookAtSlots => "look at the places for key pairs and certificates",
+            Self::GenerateKeyPair => "generate the key pair",
+            Self::SignRequest => "sign the certificate request",
+            Self::WriteCertificate => "write the certificate",
+            Self::CreateRequest => "create the request",
+            Self::BindCard => "bind the card to the request",
+            Self::Submit => "get the certificates from the server",
+            Self::Wipe => "erase what the card holds",
+            Self::Retire => "retire the card at the server",
+            Self::Complete => "complete the request",
         }
     }
 
@@ -65,6 +104,19 @@ impl Step {
             Self::Authorize => "authorize",
             Self::SetPin => "set-pin",
             Self::Verify => "verify",
+            Self::ReplaceAdminKey => "replace-admin-key",
+            Self::ProveAdminKey => "prove-admin-key",
+            Self::UnlockManagement => "unlock-management",
+            Self::LookAtSlots => "look-at-slots",
+            Self::GenerateKeyPair => "generate-key-pair",
+            Self::SignRequest => "sign-request",
+            Self::WriteCertificate => "write-certificate",
+            Self::CreateRequest => "create-request",
+            Self::BindCard => "bind-card",
+            Self::Submit => "submit",
+            Self::Wipe => "wipe",
+            Self::Retire => "retire",
+            Self::Complete => "complete",
         }
     }
 
@@ -80,6 +132,18 @@ impl Step {
             | Self::Supply
             | Self::Challenge
             | Self::Ask => false,
+            // A stage of an enrollment asks for a secret of the server right before the command that carries it.
+            Self::ReplaceAdminKey | Self::ProveAdminKey | Self::UnlockManagement => true,
+            Self::LookAtSlots
+            | Self::GenerateKeyPair
+            | Self::SignRequest
+            | Self::WriteCertificate
+            | Self::CreateRequest
+            | Self::BindCard
+            | Self::Submit
+            | Self::Wipe
+            | Self::Retire
+            | Self::Complete => false,
         }
     }
 }

@@ -4,6 +4,7 @@ use super::cause::Cause;
 use super::consent::{Proposal, Standing};
 use super::issuer::Watch;
 use super::secrets::{Need, SecretError};
+use super::undertaking::Undertaking;
 use crate::card::{CardId, PinLimits};
 use crate::secret::{AdminKey, Code, Pin};
 
@@ -30,6 +31,19 @@ pub trait Supplier {
     /// # Errors
     /// No, or nobody can be asked.
     fn consent(&mut self, proposal: &Proposal<'_>, watch: Watch<'_>) -> Result<(), Cause>;
+
+    /// Whether an enrollment is to do what it is about to do: asked once, before anything is changed at the server or on the card, with
+    /// the card let go of. `watch` as above.
+    ///
+    /// # Errors
+    /// No, or nobody can be asked.
+    fn agree(&mut self, undertaking: &Undertaking<'_>, watch: Watch<'_>) -> Result<(), Cause> {
+        let _ = (undertaking, watch);
+        match self.standing() {
+            Standing::Given => Ok(()),
+            Standing::Ask | Standing::Nobody => Err(SecretError::NobodyToAsk.into()),
+        }
+    }
 
     /// The card's current PIN.
     ///

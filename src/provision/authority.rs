@@ -1,11 +1,12 @@
 //! Which authority sets the PIN, what it needs, and whether a try of it may be risked.
 
 use super::Job;
-use super::rules::{RiskedProof, Rules};
+use super::rules::{AdminKeyRule, RiskedProof, Rules};
 use crate::apdu::Status;
 use crate::card::{CardError, Challenge, Credential, Proof, Tries, answer_with_admin_key};
 use crate::job::authority::Authority;
 use crate::job::cause::Cause;
+use crate::job::effect::Change;
 use crate::job::elsewhere::Earlier;
 use crate::job::given::Given;
 use crate::job::held::HeldCard;
@@ -31,11 +32,25 @@ fn names(authorities: &[Authority]) -> String {
     authorities.iter().map(|authority| authority.name()).collect::<Vec<_>>().join(", ")
 }
 
-/// Which key the server is to answer with, where it is the authority.
-pub(super) fn question_key(
+/// With which key the server is to answer, unless the card has refused that.
+pub(super) fn answer_to_ask(
     authority: Authority,
+    job: &Job,
     assignment: &Assignment,
-) -> Result<Option<AdminKeyVersion>, ResolveError> {
+    log: &Log<'_>,
+) -> Result<Option<AdminKeyVersion>, Cause> {
+    let answer = match job.rules.admin_key {
+        AdminKeyRule::Policy => noted_key(authority, assignment, log)?,
+        AdminKeyRule::Default | AdminKeyRule::Diversified => question_key(authority, assignment)?,
+    };
+    if job.risk != Some(RiskedProof::Admin) {
+        log.answer_may_be_shown(authority, answer, &assignment.evidence)?;
+    }
+    Ok(answer)
+}
+
+/// Which key the server is to answer with, where it is the authority.
+fn question_key(authority: Authority, assignment: &Assignment) -> Result<Option<AdminKeyVersion>, ResolveError> {
     match (authority, assignment.request, &assignment.admin_key) {
         (Authority::Server, None, _) => Err(ResolveError::NoRequest { smartcard: assignment.smartcard }),
         (Authority::Server, Some(_), Ok(version)) => Ok(Some(*version)),
@@ -43,6 +58,27 @@ pub(super) fn question_key(
             Err(ResolveError::AdminKeyUnknown { evidence: evidence.clone() })
         }
         _ => Ok(None),
+    }
+}
+
+/// The same with what the journal says of the admin key: an enrollment under way has replaced it, and the card's status does not
+/// show that yet. Two pieces of evidence that disagree settle nothing.
+fn noted_key(
+    authority: Authority,
+    assignment: &Assignment,
+    log: &Log<'_>,
+) -> Result<Option<AdminKeyVersion>, ResolveError> {
+    let by_policy = question_key(authority, assignment);
+    let Some(earlier) = log.admin_key_replaced().filter(|_| authority == Authority::Server) else { return by_policy };
+    let (journal, evidence) = (earlier.named(), &assignment.evidence);
+    let unknown = |what| ResolveError::AdminKeyUnknown { evidence: format!("{evidence}, and job {journal} {what}") };
+    match (earlier.record.effect().admin_key, by_policy) {
+        (Change::Unknown, _) => Err(unknown("was cut off while replacing the key")),
+        (Change::New { .. }, Ok(_)) if earlier.record.request() == assignment.request => {
+            Ok(Some(AdminKeyVersion::Diversified))
+        }
+        (Change::New { .. }, Ok(Some(AdminKeyVersion::Default))) => Err(unknown("has replaced the key")),
+        (Change::New { .. } | Change::AsBefore, by_policy) => by_policy,
     }
 }
 
@@ -160,7 +196,7 @@ fn enough_code_tries(
 }
 
 fn uncertain_pin(Doubt { earlier, others }: Doubt<'_>) -> Cause {
-    Cause::UncertainPin { journal: earlier.named(), meaning: earlier.record.point().meaning(), others }
+    Cause::UncertainPin { journal: earlier.named(), meaning: earlier.record.meaning(), others }
 }
 
 /// What the card takes beside this authority.
@@ -173,7 +209,14 @@ fn others(card: &HeldCard, authority: Authority) -> String {
 mod tests {
     use super::*;
     use crate::job::effect::ProofState;
-    use crate::job::journal::{Entry, Facts, JobKind, Phase, Record, Stage, Version};
+    use std::time::Duration;
+
+    use uuid::Uuid;
+
+    use crate::card::{CardId, IdOrder};
+    use crate::job::fit::PolicyLengths;
+    use crate::job::issuer::PinMaker;
+    use crate::job::journal::{Entry, Facts, JobKind, Journal, Moment, Phase, Record, Stage, Version};
 
     /// A job that may have changed the PIN.
     fn record() -> Record {
@@ -215,5 +258,63 @@ mod tests {
             assert!(matches!(tries(Tries::Untold, risk, doubt()), Err(Cause::UncountedTry { .. })));
         }
         assert!(tries(Tries::Untold, Some(RiskedProof::Puk), doubt()).is_ok());
+    }
+
+    fn assignment(request: Uuid, admin_key: Result<AdminKeyVersion, String>) -> Assignment {
+        Assignment {
+            smartcard: Uuid::from_u128(1),
+            request: Some(request),
+            target_user: None,
+            is_of_others: false,
+            is_executing: false,
+            template: None,
+            template_name: None,
+            admin_key,
+            evidence: "the policy says so".to_owned(),
+            atr: String::new(),
+            pin_maker: PinMaker::Server,
+            pin_option: String::new(),
+            policy: PolicyLengths::default(),
+        }
+    }
+
+    #[test]
+    fn the_key_that_an_enrollment_has_written_is_the_one_to_answer_with() {
+        use AdminKeyVersion::{Default as D, Diversified as V};
+        const OURS: Uuid = Uuid::from_u128(5);
+        const OTHER: Uuid = Uuid::from_u128(6);
+        let card_id = CardId::new(&[7; 16], IdOrder::Raw).unwrap();
+        let (new, unknown) = (Some(Phase::Done), Some(Phase::Unknown));
+        // How far the enrollment has come with the key, whose request it is, and what the policy says.
+        let cases = [
+            (None, OURS, Ok(D), Ok(D)),
+            (new, OURS, Ok(D), Ok(V)),
+            (new, OURS, Ok(V), Ok(V)),
+            (new, OTHER, Ok(D), Err("has replaced the key")),
+            (new, OTHER, Ok(V), Ok(V)),
+            (new, OURS, Err(()), Err("the policy says nothing")),
+            (unknown, OURS, Ok(D), Err("was cut off while replacing the key")),
+            (unknown, OTHER, Ok(V), Err("was cut off while replacing the key")),
+        ];
+        for (phase, request, policy, expected) in cases {
+            let folder = tempfile::tempdir().unwrap();
+            let journal = Journal::new(folder.path().join("journal"), Duration::from_secs(3600));
+            let claim = journal.claim(card_id.guid()).unwrap();
+            let facts = Facts { request: Some(OURS), ..Facts::default() };
+            let first = Moment { facts, ..Moment::new(Stage::Bind, Phase::Done, ProofState::NotShown) };
+            let mut job = claim.begin(JobKind::Enroll, first).unwrap();
+            for phase in phase.into_iter().flat_map(|phase| [Phase::AboutTo, phase]) {
+                job.note(Moment::new(Stage::AdminKey, phase, ProofState::Accepted)).unwrap();
+            }
+            let log = Log::look(Some(&journal), None, card_id).unwrap();
+            let assignment = assignment(request, policy.map_err(|()| "the policy says nothing".to_owned()));
+            let told = noted_key(Authority::Server, &assignment, &log).map_err(|error| error.to_string());
+            match (&told, expected) {
+                (Ok(Some(key)), Ok(expected)) => assert_eq!(*key, expected, "{phase:?} {request}"),
+                (Err(text), Err(words)) => assert!(text.contains(words), "{text}"),
+                _ => panic!("{phase:?} {request}: {told:?}"),
+            }
+            assert!(noted_key(Authority::Puk, &assignment, &log).is_ok_and(|key| key.is_none()));
+        }
     }
 }

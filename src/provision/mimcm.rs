@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::network::Network;
 use super::open_request::open_request;
 use super::policy::{admin_key, evidence, option_name, pin_maker};
-use super::rules::{PinRouteRule, Rules};
+use super::rules::{AdminKeyRule, PinRouteRule, Rules};
 use crate::job::Cause;
 use crate::job::fit::PolicyLengths;
 use crate::job::issuer::{Answers, Assignment, Issuer, Question, Wanted, Watch};
@@ -69,6 +69,46 @@ impl MimCm {
     #[must_use]
     pub fn waited(&self) -> Duration {
         self.waited
+    }
+
+    /// Drives a call of another job than the PIN step, on this runtime and its connections.
+    ///
+    /// # Errors
+    /// The call's, and the watch's.
+    pub fn call<T>(
+        &mut self,
+        call: impl AsyncFnOnce(&Client) -> Result<T, Cause>,
+        watch: Watch<'_>,
+    ) -> Result<T, Cause> {
+        let start = Instant::now();
+        self.is_open = true;
+        let result = self.network.wait(call(&self.client), watch);
+        self.waited += start.elapsed();
+        result
+    }
+
+    /// The same for a call whose answer is a secret: the connections end with it.
+    ///
+    /// # Errors
+    /// As [`MimCm::call`].
+    pub fn secret_call<T>(
+        &mut self,
+        call: impl AsyncFnOnce(&Client) -> Result<T, Cause>,
+        watch: Watch<'_>,
+    ) -> Result<T, Cause> {
+        let result = self.call(call, watch);
+        self.close();
+        result
+    }
+
+    /// From now on the server is told to answer with this key.
+    pub fn answer_with(&mut self, key: AdminKeyRule) {
+        self.rules.admin_key = key;
+    }
+
+    /// Lets go of the connections before a wait of unknown length: a later call opens new ones.
+    pub fn close_for_a_while(&mut self) {
+        self.close();
     }
 
     /// Begins something that nobody waits for yet. Where that can't be, it is done when it is waited for.

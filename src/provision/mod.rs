@@ -19,7 +19,7 @@ mod write_line;
 
 use uuid::Uuid;
 
-use self::authority::{choose, credential, may_be_risked, question_key};
+use self::authority::{answer_to_ask, choose, credential, may_be_risked};
 use self::consent::{Ask, begun_elsewhere, consent, done_before, is_agreed_to, may_be_done_unasked};
 use self::early::{look_up, take_challenge};
 use self::known_by::{other_atr, take_by_profile};
@@ -34,10 +34,11 @@ use crate::job::issuer::{Answers, Assignment, PinMaker, Question, Wanted};
 use crate::job::journal::{JournalError, Record};
 use crate::job::log::{Intent, Log};
 use crate::job::records::ResolveError;
-use crate::job::secrets::Need;
+use crate::job::secrets::{Need, SecretError};
 use crate::job::{CardIdentity, Cause, Failure, Step, challenge, fit};
 use crate::reader::ReaderError;
-use crate::server::{AdminKeyVersion, ProposedPin};
+use crate::secret::Pin;
+use crate::server::ProposedPin;
 
 /// Who wants a job done, and whether it is to be done once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,8 +113,27 @@ const FRESH_STARTS: u32 = 1;
 /// # Errors
 /// A [`Failure`] says at which step, why, and in which state the card is.
 pub fn set_pin(job: &Job, desk: &mut Desk<'_>) -> Result<Outcome, Failure> {
+    set_and_tell(job, desk, &mut Given::with(job.assignment.clone()))
+}
+
+/// As [`set_pin`], and hands out the PIN: who goes on to write keys and certificates has to show it to the card again.
+///
+/// # Errors
+/// As [`set_pin`].
+pub fn set_pin_for(job: &Job, desk: &mut Desk<'_>) -> Result<(Outcome, Pin), Failure> {
     let mut given = Given::with(job.assignment.clone());
-    let result = rounds(job, desk, &mut given);
+    let outcome = set_and_tell(job, desk, &mut given)?;
+    match given.take_pin() {
+        Some(pin) => Ok((outcome, pin)),
+        None => {
+            let cause = SecretError::NoTerminal { what: Need::NewPin.what() }.into();
+            Err(Failure::before_any_effect(Step::Verify, &job.reader, Some(outcome.card.card_id), cause))
+        }
+    }
+}
+
+fn set_and_tell(job: &Job, desk: &mut Desk<'_>, given: &mut Given) -> Result<Outcome, Failure> {
+    let result = rounds(job, desk, given);
     // One that was made and not used.
     desk.issuer.close();
     write_line::tell(job, given.assignment.as_ref(), &result);
@@ -159,20 +179,6 @@ enum Round {
     Done(Box<Outcome>),
     Needs(Need),
     NeedsConsent(Box<Ask>),
-}
-
-/// With which key the server is to answer, unless the card has refused that.
-fn answer_to_ask(
-    authority: Authority,
-    job: &Job,
-    assignment: &Assignment,
-    log: &Log<'_>,
-) -> Result<Option<AdminKeyVersion>, Cause> {
-    let answer = question_key(authority, assignment)?;
-    if job.risk != Some(RiskedProof::Admin) {
-        log.answer_may_be_shown(authority, answer, &assignment.evidence)?;
-    }
-    Ok(answer)
 }
 
 fn round(job: &Job, desk: &mut Desk<'_>, given: &mut Given, log: &mut Log<'_>) -> Result<Round, Failure> {

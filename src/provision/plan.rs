@@ -3,13 +3,13 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::authority::{choose, enough_tries, told};
+use super::Job;
+use super::authority::{answer_to_ask, choose, enough_tries, told};
 use super::consent::{begun_elsewhere, done_before, user_is_untold};
 use super::early::{Known, may_be_early};
 use super::known_by::{other_atr, take_by_profile};
 use super::mimcm::MimCm;
 use super::rules::PinRouteRule;
-use super::{Job, answer_to_ask};
 use crate::apdu::Command;
 use crate::card::{Proof, StepCommand, Tries};
 use crate::job::authority::Authority;

@@ -89,6 +89,12 @@ impl LostRequest<'_> {
         }
     }
 
+    /// Which of the requests that are shown before it is sent could be taken for it later: those that are to be known then.
+    #[must_use]
+    pub fn alike(&self, shown: &[Request]) -> Vec<Uuid> {
+        shown.iter().filter(|request| self.may_be(request)).map(|request| request.uuid).collect()
+    }
+
     fn may_be(&self, request: &Request) -> bool {
         let is_new = !self.known.contains(&request.uuid);
         is_new && self.is_of_the_time(request) && self.is_about_the_same(request) && self.says_the_same(request)

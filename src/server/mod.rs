@@ -32,6 +32,7 @@ mod posted;
 mod profile_templates;
 mod profiles;
 mod proxy;
+mod raw_certificates;
 mod requests;
 mod secret_body;
 mod settings;
@@ -56,6 +57,7 @@ pub use self::lost::{BindingLook, CertificateLook, EndLook, LostRequest, Request
 pub use self::pfx::PfxPassword;
 pub use self::posted::Posted;
 pub use self::proxy::{Proxy, ProxyError};
+pub use self::raw_certificates::{RawCertificates, issued};
 pub use self::requests::{DataForm, NewRequest, Purpose, RequestEnd, RequestKind};
 pub use self::settings::Settings;
 pub use self::smartcards::{

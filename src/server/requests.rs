@@ -14,7 +14,8 @@ use super::client::Client;
 use super::error::ServerError;
 use super::pfx::PfxPassword;
 use super::posted::Posted;
-use super::wire::{self, IssuedCertificate, KeyOptions, Request};
+use super::raw_certificates::{CERTIFICATE_DATA, RawCertificates};
+use super::wire::{self, KeyOptions, Request};
 
 /// An authority may take its time; the call is not repeated, so it is waited for.
 const ISSUING: Duration = Duration::from_secs(60);
@@ -271,8 +272,10 @@ impl Client {
     }
 
     /// POST `requests/{id}/certificatedata`: hands in certificate requests (PKCS #10, DER) in the order of the generation
-    /// options, and gets certificates, among which [`certificate_for`](crate::server::certificate_for) finds ours. Success is
-    /// not that all were issued: see [`IssuedCertificate::error`]. Waits for at least a minute. The password protects what private keys the server may send along, and is a secret.
+    /// options, and gets the answer as it came, to be kept before it is read: no call gives it again. Of what is read from it
+    /// [`certificate_for`](crate::server::certificate_for) finds our certificate. Success is not that all were issued: see
+    /// [`IssuedCertificate::error`](super::IssuedCertificate::error). Waits for at least a minute. The password protects what
+    /// private keys the server may send along, and is a secret.
     ///
     /// # Errors
     /// The server refused: nothing was issued. Where the call is lost, [`Client::look_for_certificates`] tells whether
@@ -283,15 +286,15 @@ impl Client {
         certificate_requests: &[Vec<u8>],
         password: &PfxPassword,
         comments: &str,
-    ) -> Result<Posted<Vec<IssuedCertificate>>, ServerError> {
+    ) -> Result<Posted<RawCertificates>, ServerError> {
         let body = CertificateData {
             certificaterequests: certificate_requests.iter().map(|request| STANDARD.encode(request)).collect(),
             pfxpassword: password,
             comments,
         };
         let path = ["requests", &request.to_string(), "certificatedata"];
-        let call = Call::submit("POST requests/{id}/certificatedata", &path, &body)?.waiting(ISSUING);
-        self.http.change(&call, |body: &Long| wire::issued(body.expose())).await
+        let call = Call::submit(CERTIFICATE_DATA, &path, &body)?.waiting(ISSUING);
+        self.http.change(&call, |body: &Long| RawCertificates::new(body.expose())).await
     }
 }
 

@@ -125,6 +125,12 @@ impl PivCard {
         self.failures
     }
 
+    /// Whether this is the management key.
+    #[must_use]
+    pub fn management_key_is(&self, key: &[u8; 24]) -> bool {
+        self.key == *key
+    }
+
     /// Whether there is a key pair with this reference.
     #[must_use]
     pub fn has_key(&self, reference: u8) -> bool {

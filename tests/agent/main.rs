@@ -14,6 +14,7 @@ mod setup;
 mod watcher;
 
 mod cards;
+mod enroll;
 mod figures;
 mod jobs;
 mod others;

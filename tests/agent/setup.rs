@@ -13,7 +13,6 @@ use pinwright::card::PinLimits;
 use pinwright::config::Config;
 use pinwright::job::Cause;
 use pinwright::job::consent::{Proposal, Standing};
-use pinwright::job::issuer::Issuer;
 use pinwright::job::journal::{Journal, Point, Record};
 use pinwright::job::secrets::{Need, SecretError};
 use pinwright::job::supplier::Supplier;
@@ -79,14 +78,14 @@ pub struct TestServices {
 }
 
 impl JobServices for TestServices {
-    fn issuer(&self) -> Result<Box<dyn Issuer>, String> {
+    fn server(&self) -> Result<MimCm, String> {
         assert!(!self.defect.swap(false, Ordering::SeqCst), "a defect, on purpose");
         self.clients.fetch_add(1, Ordering::SeqCst);
         if let Some(reason) = self.broken.lock().unwrap().clone() {
             return Err(reason);
         }
         let client = Client::new(self.config.server.as_ref().unwrap()).unwrap();
-        Ok(Box::new(MimCm::new(client, self.config.rules.clone()).unwrap()))
+        Ok(MimCm::new(client, self.config.rules.clone()).unwrap())
     }
 
     fn supplier(&self, card: &str, interrupted: Arc<AtomicBool>) -> Box<dyn Supplier> {
@@ -169,6 +168,7 @@ impl Setup {
             journal: self.journal.clone(),
             rules: config.rules.clone(),
             families: config.families.clone(),
+            keys: config.enroll.clone(),
             on_insert: self.settings.on_insert,
             begun: Mutex::default(),
         };

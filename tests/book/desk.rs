@@ -26,10 +26,20 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// `mark` is `run`, or `run: piv` with a PIV card, or `run: no card`, or `run: no server`.
+    /// `mark` is `run`, or `run: piv` with a PIV card, or `run: no card`, or `run: no server`, or `run: new card` with one that the server
+    /// does not know yet, or `run: new PIN` and `run: old card` with one in use and no request.
     pub fn new(mark: &str) -> Self {
         let gids = GidsSettings::default();
-        let settings = Settings::for_card(Uuid::from_bytes_le(gids.card_id), "", gids.admin_key);
+        let mut settings = Settings::for_card(Uuid::from_bytes_le(gids.card_id), "", gids.admin_key);
+        match mark {
+            "run: new card" => {
+                settings.cards.clear();
+                settings.requests.iter_mut().for_each(|request| request.new_card = None);
+                settings.templates[0].keys.iter_mut().for_each(|keys| keys.hash = "SHA256".to_owned());
+            }
+            "run: new PIN" | "run: old card" => settings.requests.clear(),
+            _ => {}
+        }
         let mut readers = VirtualReaders::new();
         let slot = readers.add("Virtual PCD 00 00");
         match mark {

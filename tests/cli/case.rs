@@ -72,6 +72,9 @@ struct ServerSpec {
     /// The requests are bound to no card.
     #[serde(default)]
     unbound: bool,
+    /// The server has no record of the card.
+    #[serde(default)]
+    no_cards: bool,
     /// There are no requests.
     #[serde(default)]
     no_requests: bool,
@@ -80,6 +83,8 @@ struct ServerSpec {
     /// What the template collects.
     #[serde(default)]
     data_items: Vec<String>,
+    /// With which digest certificate requests are signed: SHA1 as in the reference's sample, or this; "none" for no requests.
+    digest: Option<String>,
     /// Collected data is taken as an array.
     #[serde(default)]
     data_as_array: bool,
@@ -234,6 +239,10 @@ fn wild(text: &str) -> String {
         ("HTTP requests, ", ")"),
         ("# recorded: ", "\n"),
         ("\"journal\":\"", "\""),
+        ("\"thumbprint\":\"", "\""),
+        ("\"not_after\":\"", "\""),
+        ("certificate    kxc00: ", "\n"),
+        ("journal        ", "\n"),
         ("  journal: ", " "),
         ("    submitted 2026", "Z"),
         ("\"submitted\":\"2026", "\""),
@@ -308,6 +317,9 @@ impl ServerSpec {
         if self.unbound {
             settings.requests.iter_mut().for_each(|request| request.new_card = None);
         }
+        if self.no_cards {
+            settings.cards.clear();
+        }
         if self.no_requests {
             settings.requests.clear();
         }
@@ -315,6 +327,11 @@ impl ServerSpec {
             settings.new_request_status = status_of(status);
         }
         settings.templates[0].data_items = self.data_items.clone();
+        match self.digest.as_deref() {
+            None => {}
+            Some("none") => settings.templates[0].keys.clear(),
+            Some(digest) => settings.templates[0].keys.iter_mut().for_each(|keys| keys.hash = digest.to_owned()),
+        }
         if self.data_as_array {
             settings.data_form = DataForm::Array;
         }

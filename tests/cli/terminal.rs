@@ -12,6 +12,11 @@ const REQUEST: &str = "a9b4b42c-cc50-4c9b-89d1-bbc0bcd5a099";
 
 /// Runs a command on a terminal of its own and answers its question: its exit code, and all that the terminal shows.
 fn answered(server: &StandIn, arguments: &[&str], keys: &[u8]) -> (i32, String) {
+    talked(server, arguments, &[("[y/N] ", keys)])
+}
+
+/// The same with several questions, each by its end.
+fn talked(server: &StandIn, arguments: &[&str], answers: &[(&str, &[u8])]) -> (i32, String) {
     let folder = tempfile::tempdir().unwrap();
     let (ca, config) = (folder.path().join("ca.pem"), folder.path().join("config.toml"));
     std::fs::write(&ca, server.ca_pem()).unwrap();
@@ -36,11 +41,13 @@ fn answered(server: &StandIn, arguments: &[&str], keys: &[u8]) -> (i32, String) 
     drop(terminal);
     let mut person = File::from(person);
     let (mut shown, mut byte) = (Vec::new(), [0]);
-    while !shown.ends_with(b"[y/N] ") {
-        person.read_exact(&mut byte).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&shown)));
-        shown.extend(byte);
+    for (question, keys) in answers {
+        while !shown.ends_with(question.as_bytes()) {
+            person.read_exact(&mut byte).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&shown)));
+            shown.extend(byte);
+        }
+        person.write_all(keys).unwrap();
     }
-    person.write_all(keys).unwrap();
     // Nobody else has the terminal once the command is over: then it ends with an error.
     while matches!(person.read(&mut byte), Ok(1..)) {
         shown.extend(byte);
@@ -93,4 +100,25 @@ fn an_open_request_under_the_template_is_told_before() {
     server.state().set_request_status(REQUEST.parse().unwrap(), RequestStatus::Completed);
     let (_, shown) = answered(&server, &create, b"n\n");
     assert!(!shown.contains("open already"), "{shown}");
+}
+
+/// What the template collects and nobody has given is asked for, and is part of the question.
+#[test]
+fn items_that_are_missing_are_asked_for() {
+    let create = ["request", "create", "--template", "a039b4d0-5ce8-4eff-8651-181c6576fda3", "--data", "City=Ulm"];
+    for (last, exit) in [(&b"y\n"[..], 0), (b"n\n", 10)] {
+        let server = server();
+        let items = ["Reason", "City", "Room\u{202e}"].map(str::to_owned).to_vec();
+        server.state().change(|settings| settings.templates[0].data_items = items);
+        let answers = [("\"Reason\": ", &b"a new = one\n"[..]), ("\"Room\\u{202e}\": ", b"\n"), ("[y/N] ", last)];
+        let (code, shown) = talked(&server, &create, &answers);
+        assert!(code == exit && shown.contains("\"Reason\" = \"a new = one\""), "{code}: {shown}");
+        assert_eq!(changes(&server), usize::from(exit == 0));
+        assert!(server.violations().is_empty(), "{:?}", server.violations());
+    }
+    let server = server();
+    server.state().change(|settings| settings.templates[0].data_items = vec!["Reason".to_owned()]);
+    let (code, shown) = talked(&server, &create[..4], &[("\"Reason\": ", b"\x04")]);
+    assert!(code == 10 && shown.contains("interrupted: nothing was changed at the server"), "{code}: {shown}");
+    assert_eq!(changes(&server), 0);
 }

@@ -185,6 +185,8 @@ fn case(
                 match failure.card_state() {
                     CardState::Untouched | CardState::TrySpent => old && !on_other,
                     CardState::PinSet => on_a || on_other,
+                    // An enrollment alone ends so.
+                    CardState::Changed => false,
                     CardState::Unknown => old || on_a,
                 },
                 "the stated card state is true",
@@ -192,7 +194,7 @@ fn case(
             let lost = TRIES - inserted.tries();
             let stated = match failure.card_state() {
                 // The current PIN is right, so nothing is lost even where a try was risked.
-                CardState::Untouched | CardState::PinSet | CardState::TrySpent => 0,
+                CardState::Untouched | CardState::PinSet | CardState::TrySpent | CardState::Changed => 0,
                 CardState::Unknown => u8::from(strike.lies()),
             };
             insist(lost <= stated, "no PIN try is lost unless the card had lied");

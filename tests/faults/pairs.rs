@@ -126,6 +126,8 @@ fn job(
             let truth = match failure.card_state() {
                 CardState::Untouched | CardState::TrySpent => old,
                 CardState::PinSet => new,
+                // An enrollment alone ends so.
+                CardState::Changed => false,
                 CardState::Unknown => old || new,
             };
             if !truth {

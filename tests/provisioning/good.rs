@@ -1,10 +1,13 @@
 //! Jobs that go well, and what is left behind: the PIN, a full counter, nobody authenticated, a reset card.
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use pinwright::job::Step;
 use pinwright::job::authority::Authority;
+use pinwright::job::desk::Desk;
 use pinwright::job::given::PinSource;
+use pinwright::provision::set_pin_for;
 use pinwright::reader::Protocol;
 use pinwright::sim::fault::Faulty;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
@@ -32,6 +35,33 @@ const JOBS: [Jobs; 10] = {
         (Kind::OpenPgpOther, &[(AdminPin, 13), (ResettingCode, 12), (CurrentPin, 13)]),
     ]
 };
+
+/// Who goes on to write keys has to show the PIN to the card again: it is handed out, and is the one that the card has.
+#[test]
+fn the_pin_that_was_set_is_handed_out() {
+    for (is_users, expected) in [(false, PinSource::Server), (true, PinSource::User)] {
+        let maker = if is_users { PinMaker::UserProvided } else { PinMaker::Random(8) };
+        let mut setup = JobSetup::with(Kind::Gids, "server", &Lines::default(), |settings| settings.pin_maker = maker);
+        let inserted = InsertedCard::new(Kind::Gids);
+        let (job, mut person) = (setup.job(), Person::default());
+        person.new_pin = Some(b"31415926".to_vec());
+        let (outcome, pin) = set_pin_for(
+            &job,
+            &mut Desk {
+                readers: &inserted.readers,
+                issuer: &mut setup.issuer,
+                journal: None,
+                elsewhere: None,
+                supplier: &mut person,
+                interrupted: &AtomicBool::new(false),
+                progress: &mut |_| {},
+            },
+        )
+        .unwrap();
+        assert_eq!(outcome.pin_source, expected);
+        assert!(inserted.pin_is(pin.expose()));
+    }
+}
 
 #[test]
 fn every_kind_of_card_with_every_authority() {

@@ -58,7 +58,8 @@ fn openssl_verifies_chain_key_and_use() {
             let client = of(&server);
             let answers =
                 done(block_on(client.certificate_data(REQUEST, std::slice::from_ref(&request), &password(), "")));
-            let ours = certificate_for(&request, &answers).unwrap_or_else(|problem| panic!("{case}: {problem}"));
+            let ours = certificate_for(&request, &answers.read().unwrap())
+                .unwrap_or_else(|problem| panic!("{case}: {problem}"));
             fs::write(folder.join("our.cer"), &ours.certificate).unwrap();
             fs::write(folder.join("ca.pem"), server.state().authorities_pem().unwrap()).unwrap();
             openssl(folder, "x509 -inform DER -in our.cer -out our.pem");
@@ -93,7 +94,8 @@ fn openssl_reads_the_messages() {
     let folder = tempfile::tempdir().unwrap();
     for (form, kind) in [(CertificateForm::Bag, "pkcs7-data"), (CertificateForm::Cmc, "id-cct-PKIResponse")] {
         let server = stand_in(|settings| settings.certificate_form = form);
-        let answers = done(block_on(of(&server).certificate_data(REQUEST, &[PKCS10.to_vec()], &password(), "")));
+        let answers =
+            done(block_on(of(&server).certificate_data(REQUEST, &[PKCS10.to_vec()], &password(), ""))).read().unwrap();
         fs::write(folder.path().join("message.der"), answers[0].pkcs7.as_ref().unwrap()).unwrap();
         let printed = told(folder.path(), "cms -cmsout -print -inform DER -in message.der");
         assert!(printed.contains(kind) && printed.matches("d.certificate:").count() == 3, "{form:?}: {printed}");
@@ -106,7 +108,8 @@ fn what_is_not_for_our_key_is_refused_by_name() {
     let client = of(&server);
     let ask = |issues: Issues| {
         server.state().change(|settings| settings.issues = issues);
-        let answers = done(block_on(client.certificate_data(REQUEST, &[PKCS10.to_vec()], &password(), "")));
+        let answers =
+            done(block_on(client.certificate_data(REQUEST, &[PKCS10.to_vec()], &password(), ""))).read().unwrap();
         certificate_for(PKCS10, &answers)
     };
     let other = ask(Issues::ForAnotherKey).unwrap_err();
@@ -133,7 +136,8 @@ fn more_answers_than_requests() {
             format!(r#"{{"Pkcs7":"{bag}","UNKNOWN":[[{{}}]]}}"#),
         ];
     });
-    let answers = done(block_on(of(&server).certificate_data(REQUEST, &[PKCS10.to_vec()], &password(), "")));
+    let answers =
+        done(block_on(of(&server).certificate_data(REQUEST, &[PKCS10.to_vec()], &password(), ""))).read().unwrap();
     assert_eq!(answers.len(), 5);
     assert!(certificate_for(PKCS10, &answers).is_ok() && !format!("{answers:?}").contains("CANARY"));
 }
@@ -173,7 +177,7 @@ fn a_cards_own_request_is_issued_for() {
         let server = stand_in(|_| {});
         options(&server, algorithm, bits);
         let answers = block_on(of(&server).certificate_data(REQUEST, &[csr.der().to_vec()], &password(), ""));
-        let ours = certificate_for(csr.der(), &done(answers)).unwrap();
+        let ours = certificate_for(csr.der(), &done(answers).read().unwrap()).unwrap();
         check_certificate(&ours.certificate, csr.key()).unwrap();
         for authority in &ours.others {
             assert!(check_certificate(authority, csr.key()).is_err());

@@ -47,7 +47,7 @@ async fn call(client: &Client, endpoint: Endpoint) -> Result<String, ServerError
         Endpoint::CertificateData => {
             let password = PfxPassword::random().unwrap();
             match client.certificate_data(REQUEST, &[PKCS10.to_vec()], &password, "").await? {
-                Posted::Done(read) => shown(read),
+                Posted::Done(raw) => shown(raw.read()?),
                 Posted::NotSent(error) | Posted::Lost(error) => return Err(error),
             }
         }

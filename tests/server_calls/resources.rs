@@ -96,7 +96,8 @@ async fn enrollment(client: &Caller, server: &pinwright::sim::server::StandIn) {
     );
     let password = PfxPassword::random().unwrap();
     assert!(client.smartcard_certificates(smartcard).await.unwrap().is_empty());
-    let answers = done(client.certificate_data(request, &[PKCS10.to_vec()], &password, "by pinwright").await);
+    let answers =
+        done(client.certificate_data(request, &[PKCS10.to_vec()], &password, "by pinwright").await).read().unwrap();
     let ours = certificate_for(PKCS10, &answers).unwrap();
     assert_eq!((ours.others.len(), &*ours.template), (2, "SmartcardLogon"));
     let listed = client.smartcard_certificates(smartcard).await.unwrap();
@@ -193,7 +194,8 @@ fn issued_certificates_are_read_around_private_keys() {
     let answer = FaultKind::Status { code: 200, headers: Vec::new(), body: Some(body.to_owned()) };
     server.inject(Fault::on(Endpoint::CertificateData, answer));
     let password = PfxPassword::random().unwrap();
-    let issued = done(block_on(of(&server).certificate_data(REQUEST, &[PKCS10.to_vec()], &password, "")));
+    let issued =
+        done(block_on(of(&server).certificate_data(REQUEST, &[PKCS10.to_vec()], &password, ""))).read().unwrap();
     assert_eq!((issued[0].pkcs7.as_deref(), issued[0].is_for_another_key), (Some(&[0x30, 0x82, 0x14][..]), false));
     assert_eq!(issued[1].error.as_deref(), Some("denied by policy"));
     assert!(issued[2].is_for_another_key && !format!("{issued:?}").contains("CANARY"));

@@ -110,7 +110,7 @@ impl Gids {
 impl Keys for Gids {
     /// What Windows' own driver makes on these cards.
     fn key_types(&self) -> &'static [KeyType] {
-        &[KeyType::Rsa2048]
+        Family::Gids.key_types()
     }
 
     fn held(&mut self, channel: &mut Channel<'_>) -> Result<Vec<Held>, CardError> {
@@ -132,7 +132,7 @@ impl Keys for Gids {
         };
         Ok(match (named, choice) {
             (Some((index, usage)), _) => match found(index) {
-                Some(held) => Room::Taken(Taken::new(held.clone())),
+                Some(held) => Room::Taken(Taken::new(held.clone(), KeySlot::Container { index, usage })),
                 None => Room::Free(Vacant::told(KeySlot::Container { index, usage })),
             },
             (None, SlotChoice::First(usage) | SlotChoice::Named(KeySlot::Container { usage, .. })) => {

@@ -8,7 +8,7 @@ use crate::card::key_algorithm::KeyAlgorithm;
 use crate::card::proof::Proof;
 use crate::card::send::send;
 use crate::card::step::StepCommand;
-use crate::card::{AdminKeyChange, AdminKeyHindrance, CodeChange};
+use crate::card::{AdminKeyChange, AdminKeyHindrance, Card as _, CodeChange};
 use crate::secret::{AdminKey, Code};
 
 /// Flag of the administration data: the management key is stored behind the PIN.
@@ -23,12 +23,16 @@ impl AdminKeyChange for Piv {
     fn hindrance(&mut self, channel: &mut Channel<'_>) -> Result<Option<AdminKeyHindrance>, CardError> {
         let algorithm = match self.algorithm {
             Some(algorithm) => Some(algorithm),
-            None => self.metadata(channel, commands::MANAGEMENT_KEY)?.and_then(|metadata| metadata.algorithm),
+            // Asked by a challenge where the card has no metadata: one of another algorithm says so.
+            None => {
+                self.challenge(channel)?;
+                self.algorithm
+            }
         };
         if let Some(other) = algorithm.filter(|algorithm| *algorithm != KeyAlgorithm::TripleDes) {
             return Ok(Some(AdminKeyHindrance::Algorithm(other)));
         }
-        if identity::version(channel)?.is_none() {
+        if !self.sets_management_key(channel)? {
             return Ok(Some(AdminKeyHindrance::NoCommand));
         }
         Ok(is_pin_protected(channel)?.then_some(AdminKeyHindrance::PinProtected))
@@ -44,7 +48,7 @@ impl AdminKeyChange for Piv {
         if length != algorithm.key_length() {
             return Err(CardError::KeyLength { length, expected: algorithm.key_length() });
         }
-        if identity::version(channel)?.is_none() {
+        if !self.sets_management_key(channel)? {
             return Err(CardError::Incomplete { object: "application", missing: "command to set the management key" });
         }
         send(channel, "SET MANAGEMENT KEY", &commands::set_management_key(algorithm, key))?;
@@ -54,6 +58,20 @@ impl AdminKeyChange for Piv {
 
     fn prove_admin_key(&mut self, channel: &mut Channel<'_>, key: &AdminKey) -> Result<(), CardError> {
         authenticate(self, channel, key)
+    }
+}
+
+impl Piv {
+    /// Whether the card has the command, as its version says; asked once.
+    fn sets_management_key(&mut self, channel: &mut Channel<'_>) -> Result<bool, CardError> {
+        match self.has_version {
+            Some(has_version) => Ok(has_version),
+            None => {
+                let has_version = identity::version(channel)?.is_some();
+                self.has_version = Some(has_version);
+                Ok(has_version)
+            }
+        }
     }
 }
 

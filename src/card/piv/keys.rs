@@ -70,7 +70,7 @@ impl Piv {
 
 impl Keys for Piv {
     fn key_types(&self) -> &'static [KeyType] {
-        &KeyType::ALL
+        Family::Piv.key_types()
     }
 
     fn held(&mut self, channel: &mut Channel<'_>) -> Result<Vec<Held>, CardError> {
@@ -88,7 +88,7 @@ impl Keys for Piv {
         };
         let place = KeySlot::Piv(slot);
         Ok(match self.held_in(channel, slot)? {
-            (Some(held), _) => Room::Taken(Taken::new(held)),
+            (Some(held), _) => Room::Taken(Taken::new(held, place)),
             (None, KeyMetadata::Untold) => Room::Free(Vacant::untold(place)),
             (None, _) => Room::Free(Vacant::told(place)),
         })

@@ -63,6 +63,8 @@ pub struct Piv {
     takes_letters: bool,
     /// Whether the card has answered GET METADATA; asked no more once it has not.
     has_metadata: Option<bool>,
+    /// Whether the card has answered GET VERSION: it has Yubico's extensions.
+    has_version: Option<bool>,
     counter: PinCounter,
     /// The management key's, once it is known.
     algorithm: Option<KeyAlgorithm>,

@@ -11,7 +11,6 @@ use crate::cli::error::CliError;
 use crate::cli::supply::{Asking, CommandSupplier, Handed};
 use crate::config::{Config, Sources};
 use crate::error_text::error_text;
-use crate::job::issuer::Issuer;
 use crate::job::supplier::Supplier;
 use crate::provision::Rules;
 use crate::provision::mimcm::MimCm;
@@ -46,10 +45,9 @@ impl ConfiguredServices {
 }
 
 impl JobServices for ConfiguredServices {
-    fn issuer(&self) -> Result<Box<dyn Issuer>, String> {
+    fn server(&self) -> Result<MimCm, String> {
         let client = Client::new(&self.server).map_err(|error| error_text(&error))?;
-        let issuer = MimCm::new(client, self.rules.clone()).map_err(|error| error_text(&error))?;
-        Ok(Box::new(issuer))
+        MimCm::new(client, self.rules.clone()).map_err(|error| error_text(&error))
     }
 
     fn supplier(&self, card: &str, interrupted: Arc<AtomicBool>) -> Box<dyn Supplier> {

@@ -2,6 +2,7 @@
 
 use crate::job::consent::Proposal;
 use crate::job::issuer::PinMaker;
+use crate::job::undertaking::Undertaking;
 
 /// The question, with all that the yes is about.
 pub(super) fn question(proposal: &Proposal<'_>) -> String {
@@ -31,6 +32,41 @@ pub(super) fn question(proposal: &Proposal<'_>) -> String {
     )
 }
 
+/// The question before an enrollment, with all that the yes is about.
+pub(super) fn undertaking(undertaking: &Undertaking<'_>) -> String {
+    let Undertaking { card, request, target_user, template, stages, notes, .. } = undertaking;
+    let notes: String = notes.iter().map(|note| format!("Note: {note}.\n")).collect();
+    let request = request.map_or_else(
+        || "Make a request, and carry it out".to_owned(),
+        |request| format!("Carry out request {request}"),
+    );
+    let user = target_user
+        .map_or_else(|| " (the server does not say for whom it is)".to_owned(), |user| format!(" for user {user}"));
+    let template = template.as_ref().map_or_else(String::new, |template| format!(" under template {template}"));
+    let stages: String = stages.iter().enumerate().map(|(at, stage)| format!("  {}. {stage}\n", at + 1)).collect();
+    let lost = lost(undertaking);
+    format!(
+        "{notes}{request}{user}{template}, with card {} in reader {:?}:\n{stages}{lost}Go on? [y/N] ",
+        card.card_id, card.reader
+    )
+}
+
+/// The question about what would be lost, where the yes to everything else was said beforehand.
+pub(super) fn loss(undertaking: &Undertaking<'_>) -> String {
+    let card = undertaking.card;
+    format!("Card {} in reader {:?}.\n{}Give that up? [y/N] ", card.card_id, card.reader, lost(undertaking))
+}
+
+fn lost(undertaking: &Undertaking<'_>) -> String {
+    match &undertaking.lost[..] {
+        [] => String::new(),
+        lost => {
+            let lost: String = lost.iter().map(|thing| format!("  - {thing}\n")).collect();
+            format!("Lost on the card:\n{lost}")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
@@ -44,16 +80,20 @@ mod tests {
     use crate::reader::Atr;
     use crate::server::AdminKeyVersion;
 
-    #[test]
-    fn the_question_says_for_whom_and_under_which_template() {
-        let card = CardIdentity {
+    fn card() -> CardIdentity {
+        CardIdentity {
             reader: "r".to_owned(),
             family: Family::Gids,
             application: "gids".to_owned(),
             atr: Atr::new(&[0x3B]),
             card_id: CardId::new(&[1; 16], IdOrder::Raw).unwrap(),
             has_own_id: true,
-        };
+        }
+    }
+
+    #[test]
+    fn the_question_says_for_whom_and_under_which_template() {
+        let card = card();
         let mut assignment = Assignment {
             smartcard: Uuid::from_u128(1),
             request: Some(Uuid::from_u128(2)),
@@ -83,5 +123,35 @@ mod tests {
         let text = asked(&assignment, true);
         assert!(text.starts_with("Note: somebody else has begun"), "{text}");
         assert!(text.contains("the server does not say for whom it is"), "{text}");
+    }
+
+    #[test]
+    fn what_would_be_lost_is_listed_in_either_question() {
+        let card = card();
+        let mut about = Undertaking {
+            card: &card,
+            request: None,
+            target_user: Some(Uuid::from_u128(3)),
+            template: Some("\"Logon\"".to_owned()),
+            stages: vec!["create the request".to_owned(), "set the PIN".to_owned()],
+            lost: Vec::new(),
+            notes: vec!["somebody else has begun".to_owned()],
+        };
+        let reader = format!("with card {} in reader \"r\"", card.card_id);
+        assert_eq!(
+            undertaking(&about),
+            format!(
+                "Note: somebody else has begun.\nMake a request, and carry it out for user {} under template \"Logon\", \
+                 {reader}:\n  1. create the request\n  2. set the PIN\nGo on? [y/N] ",
+                Uuid::from_u128(3)
+            )
+        );
+        about.lost = vec!["the key in slot 9d, which decrypts".to_owned()];
+        about.request = Some(Uuid::from_u128(2));
+        let asked = undertaking(&about);
+        assert!(asked.starts_with("Note: ") && asked.contains(&format!("Carry out request {}", Uuid::from_u128(2))));
+        for asked in [asked, loss(&about)] {
+            assert!(asked.contains("Lost on the card:\n  - the key in slot 9d, which decrypts\n"), "{asked}");
+        }
     }
 }

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::entry::{Entry, Facts, Phase, Stage};
 use super::error::JournalError;
-use super::folder::{Folder, Lock, file_name, read as read_file, relocate, replace};
+use super::folder::{Folder, Lock, RECORD_MAX, file_name, read as read_file, relocate, replace};
+use super::kept::{self, Kept};
 use super::record::{JobKind, Record, Version, done, new_id};
 use super::{marker, read, v1, v2};
 use crate::job::effect::ProofState;
@@ -66,6 +67,20 @@ impl<'a> Claim<'a> {
         self.folder.make(&home)?;
         let first = Moment { facts: Facts { card_id: Some(self.card_id), ..first.facts }, ..first };
         RunningJob::begin(self.folder, home, job, first)
+    }
+
+    /// Goes on with a job of this card that has ended without coming to its end: what is noted from now on is added to its record.
+    /// Stops programs of version 1 as [`Claim::begin`] does. Nothing is written to the record yet.
+    ///
+    /// # Errors
+    /// The record is of version 1, which is never written anew, or of another card; or the folder can't be used.
+    pub fn resume(&self, record: Record) -> Result<RunningJob<'a>, JournalError> {
+        if record.version != Version::Two || record.card_id() != Some(self.card_id) {
+            let reason = "no record of this card that can be gone on with";
+            return Err(JournalError::Unreadable { file: file_name(&record.id), reason, source: None });
+        }
+        marker::open(self.folder, self.card_id)?;
+        Ok(RunningJob { folder: self.folder, record, home: self.folder.card(self.card_id) })
     }
 
     /// Goes on with a job that had no card until now: its record comes to this card's.
@@ -128,7 +143,9 @@ impl Moment {
         Self { stage, phase, proof, facts: Facts::default() }
     }
 
-    fn now(self) -> Entry {
+    /// The entry, as of now.
+    #[must_use]
+    pub fn now(self) -> Entry {
         let Self { stage, phase, proof, facts } = self;
         Entry { at: now(), stage, phase, proof, facts }
     }
@@ -177,10 +194,42 @@ impl<'a> RunningJob<'a> {
     /// disk says less than is known, nothing that is risked later is noted as if this had been.
     pub fn note(&mut self, moment: Moment) -> Result<(), JournalError> {
         let mut record = self.record.clone();
-        record.entries.push(moment.now());
+        record.add(moment.now());
         self.write(&record)?;
         self.record = record;
         Ok(())
+    }
+
+    /// Keeps the server's answer to certificate requests beside the record, in the place of an earlier one; on disk when this
+    /// returns. Gives the file's name.
+    ///
+    /// # Errors
+    /// It can't be written, or is too long.
+    pub fn keep(&self, answer: &Kept) -> Result<String, JournalError> {
+        kept::keep(&self.home, &self.record.id, answer)?;
+        Ok(kept::name(&self.record.id))
+    }
+
+    /// What is kept; `None`: nothing is.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn kept(&self) -> Result<Option<Kept>, JournalError> {
+        kept::read(&self.home, &self.record.id)
+    }
+
+    /// Whether anything is kept.
+    #[must_use]
+    pub fn has_kept(&self) -> bool {
+        kept::is_there(&self.home, &self.record.id)
+    }
+
+    /// Forgets what is kept: all of it is on the card.
+    ///
+    /// # Errors
+    /// It can't be removed. A later turn of [`super::Journal::tidy`] does it.
+    pub fn forget(&self) -> Result<(), JournalError> {
+        kept::forget(&self.home, &self.record.id)
     }
 
     /// Marks earlier open records as settled, each in its own version.
@@ -194,12 +243,17 @@ impl<'a> RunningJob<'a> {
     /// Tells programs of version 1 how the card's last job ended, unless this job or one of `unsettled`, the card's earlier ones
     /// that are open still, is. Errors are not told: such programs then stop at this card, which does no harm.
     pub fn tell_version_one(&self, unsettled: &[Record]) {
+        self.tell_version_one_of(&self.record, unsettled);
+    }
+
+    /// The same, with another job of the card told as its last: such programs know the PIN step alone.
+    pub fn tell_version_one_of(&self, last: &Record, unsettled: &[Record]) {
         let Some(card_id) = self.record.card_id() else { return };
         let is_open = |record: &Record| record.version == Version::Two && record.is_open();
-        if is_open(&self.record) || unsettled.iter().any(is_open) {
+        if is_open(&self.record) || is_open(last) || unsettled.iter().any(is_open) {
             return;
         }
-        if let Err(error) = marker::close(self.folder, card_id, &self.record) {
+        if let Err(error) = marker::close(self.folder, card_id, last) {
             tracing::debug!("programs that know version 1 of the journal stop at this card: {error}");
         }
     }
@@ -213,7 +267,11 @@ impl<'a> RunningJob<'a> {
     }
 
     fn write(&self, record: &Record) -> Result<(), JournalError> {
-        replace(&self.path(), &v2::text(record).map_err(JournalError::Encode)?)
+        let text = v2::text(record).map_err(JournalError::Encode)?;
+        if text.len() as u64 > RECORD_MAX {
+            return Err(JournalError::Full { id: record.id.clone() });
+        }
+        replace(&self.path(), &text)
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Stage {
     Verify,
     /// A key pair is generated.
     KeyPair,
+    /// The certificate requests are handed in.
+    Submission,
     /// A certificate is written.
     Certificate,
     /// The request is completed at the server.
@@ -46,6 +48,21 @@ pub enum Phase {
     /// It was done or not: the answer did not arrive, or contradicts itself.
     Unknown,
 }
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// A card with PIN, admin key and certificates, as far as the template wants them.
+    Enroll,
+    /// A new PIN on a card that the request is bound to from the beginning.
+    Unblock,
+    /// The card's end at the server.
+    Retire,
+}
+
+/// The SHA-256 of a public key.
+pub type KeyHash = [u8; 32];
 
 /// What is known at an entry. A fact holds until a later entry of the record names another.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +100,31 @@ pub struct Facts {
     /// Who made the PIN: `server` or `user`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin_source: Option<String>,
+    /// What the request asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
+    /// The comment with which the request is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// The requests that the server showed before this one is made, and that are like it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known_requests: Vec<Uuid>,
+    /// The place of the key pair among those that the server wants, from 0. Holds for its entry alone,
+    /// as do the other facts of a key pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pair: Option<usize>,
+    /// The public key that the slot had before the generation; `None`: it had none.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "key_hash")]
+    pub key_before: Option<KeyHash>,
+    /// The public key that was generated.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "key_hash")]
+    pub key_made: Option<KeyHash>,
+    /// The type of the key pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_type: Option<String>,
+    /// The file beside the record that keeps the server's answer to the certificate requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
     /// The slot of the key pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<String>,
@@ -95,6 +137,27 @@ pub struct Facts {
     /// The status word with which the card refused that step, in hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_word: Option<String>,
+}
+
+impl Facts {
+    /// These facts, and those of an earlier entry that hold for a whole record and that these say nothing of.
+    pub(super) fn beside(self, earlier: &Self) -> Self {
+        Self {
+            reader: self.reader.or_else(|| earlier.reader.clone()),
+            atr: self.atr.or_else(|| earlier.atr.clone()),
+            card_id: self.card_id.or(earlier.card_id),
+            request: self.request.or(earlier.request),
+            target_user: self.target_user.or(earlier.target_user),
+            template: self.template.or(earlier.template),
+            template_name: self.template_name.or_else(|| earlier.template_name.clone()),
+            smartcard: self.smartcard.or(earlier.smartcard),
+            authority: self.authority.or_else(|| earlier.authority.clone()),
+            admin_key: self.admin_key.or_else(|| earlier.admin_key.clone()),
+            pin_source: self.pin_source.or_else(|| earlier.pin_source.clone()),
+            purpose: self.purpose.or(earlier.purpose),
+            ..self
+        }
+    }
 }
 
 /// One moment of a job.
@@ -111,4 +174,26 @@ pub struct Entry {
     /// What is known.
     #[serde(default)]
     pub facts: Facts,
+}
+
+/// A hash as hex text.
+mod key_hash {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::KeyHash;
+
+    #[allow(clippy::ref_option, reason = "serde calls it so")]
+    pub fn serialize<S: Serializer>(hash: &Option<KeyHash>, serializer: S) -> Result<S::Ok, S::Error> {
+        match hash {
+            Some(hash) => serializer.serialize_str(&hex::encode(hash)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<KeyHash>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        let mut hash = KeyHash::default();
+        let read = |text: String| hex::decode_to_slice(text, &mut hash).map(|()| hash);
+        text.map(read).transpose().map_err(|_| serde::de::Error::custom("no SHA-256"))
+    }
 }

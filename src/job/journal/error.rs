@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::operation::Operation;
 use crate::os::files::Exposure;
 
 /// Why the journal can't be kept. Without one no card is written to.
@@ -47,6 +48,12 @@ pub enum JournalError {
         #[source]
         source: Option<io::Error>,
     },
+    /// A record that is as long as one may be.
+    #[error("the journal's record {id} has no room for another entry")]
+    Full {
+        /// The job's id.
+        id: String,
+    },
     /// Another process works on it.
     #[error("another pinwright process works on {of}")]
     Busy {
@@ -73,6 +80,11 @@ impl JournalError {
                 _ => "see to what the system says, and run the command again: no card is written to without a journal"
                     .to_owned(),
             },
+            Self::Full { .. } => format!(
+                "look at what `{} --open` says of it, and end its request with `{}`: it was tried hundreds of times",
+                Operation::History,
+                Operation::RequestAbandon
+            ),
             _ => OTHER_FOLDER.to_owned(),
         }
     }

@@ -18,8 +18,8 @@ use uuid::Uuid;
 use super::error::{JournalError, LockOf};
 use crate::os::files::{create_private_dir_all, open_regular, private_options, refuse_shared_folder, sync_dir};
 
-/// The largest record that is read: those written have some 500 bytes to some thousand.
-const RECORD_MAX: u64 = 64 * 1024;
+/// The largest record that is read and written: those of PIN jobs have some 500 bytes to some thousand.
+pub(super) const RECORD_MAX: u64 = 64 * 1024;
 
 /// Few records are longer.
 const RECORD_USUAL: usize = 4096;

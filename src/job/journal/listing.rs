@@ -2,11 +2,16 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
+use super::entry::{Phase, Stage};
+use super::meaning::meaning;
+use super::point::Point;
 use super::read::{History, Unreadable};
-use super::record::{Point, Record};
+use super::record::{JobKind, Record};
 
 /// The schema of [`Listing`].
 pub const LISTING_SCHEMA: &str = "pinwright.history/1";
@@ -52,6 +57,41 @@ pub struct Listed {
     pub stopped_at: Option<String>,
     #[serde(default)]
     pub status_word: Option<String>,
+    /// What the job is to do; `None` where a program tells it that does not know of enrollments, or a later one another kind.
+    #[serde(default, deserialize_with = "where_known", skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobKind>,
+    /// What the job was at last.
+    #[serde(default, deserialize_with = "where_known", skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+    /// How far that has come.
+    #[serde(default, deserialize_with = "where_known", skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// Of an enrollment: the slot of the key pair that it has come to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
+    /// Of an enrollment: the thumbprint of the certificate that it has come to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbprint: Option<String>,
+}
+
+impl Listed {
+    /// What the record says, in words.
+    #[must_use]
+    pub fn meaning(&self) -> &'static str {
+        meaning(self.job.unwrap_or(JobKind::SetPin), self.stage.zip(self.phase), self.point)
+    }
+
+    /// Whether the job has ended well.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        let is_completed = (self.stage, self.phase) == (Some(Stage::Completion), Some(Phase::Done));
+        if self.job == Some(JobKind::Enroll) { is_completed } else { self.point == Point::Done }
+    }
+}
+
+/// A name that this program knows; a later program's is as good as none.
+fn where_known<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
 }
 
 /// A file that is no record of this version.
@@ -89,7 +129,13 @@ impl From<Unreadable> for Unlisted {
 impl From<Record> for Listed {
     fn from(record: Record) -> Self {
         let text = |value: Option<&str>| value.map(str::to_owned);
+        let last = record.entries.last();
         Self {
+            job: Some(record.job),
+            stage: last.map(|entry| entry.stage),
+            phase: last.map(|entry| entry.phase),
+            slot: text(record.slot()),
+            thumbprint: text(record.thumbprint()),
             changed: record.changed().to_owned(),
             point: record.point(),
             open: record.is_open(),

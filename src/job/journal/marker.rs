@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::error::JournalError;
 use super::folder::Folder;
-use super::record::{Point, Record};
+use super::point::Point;
+use super::record::Record;
 use super::v1;
 use crate::os::files::{private_options, sync_dir};
 

@@ -9,9 +9,12 @@ mod claim;
 mod entry;
 mod error;
 mod folder;
+mod kept;
 mod listing;
 mod marker;
+mod meaning;
 mod names;
+mod point;
 mod prune;
 mod read;
 mod record;
@@ -27,14 +30,16 @@ use uuid::Uuid;
 
 pub use self::card_records::{CARD_SCHEMA, CardRecords};
 pub use self::claim::{Claim, Moment, RequestClaim, RunningJob};
-pub use self::entry::{Entry, Facts, Phase, Stage};
+pub use self::entry::{Entry, Facts, KeyHash, Phase, Purpose, Stage};
 pub use self::error::{JournalError, LockOf};
 use self::folder::Folder;
+pub use self::kept::Kept;
 pub use self::listing::{LISTING_SCHEMA, Listed, Listing, Unlisted};
+pub use self::point::Point;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::read::read_and_rewrite;
 pub use self::read::{History, Unreadable};
-pub use self::record::{JobKind, Point, Record, Version, done, most_doubtful, new_id};
+pub use self::record::{JobKind, Record, Version, done, most_doubtful, new_id};
 use crate::os::files::private_options;
 
 /// The journal's folder.
@@ -108,6 +113,14 @@ impl Journal {
     /// A folder can't be read, or one of the card's records can't that may be open.
     pub fn of_card(&self, card_id: Uuid) -> Result<Vec<Record>, JournalError> {
         read::of_card(&self.folder, card_id)
+    }
+
+    /// What is kept of the server's answer for this record of a card; `None`: nothing is.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn kept(&self, record: &Record) -> Result<Option<Kept>, JournalError> {
+        record.card_id().map_or(Ok(None), |card_id| kept::read(&self.folder.card(card_id), &record.id))
     }
 
     /// Removes closed records that are older than the journal keeps, for 50 ms at most: to be called when the result of a job on

@@ -1,7 +1,8 @@
 //! Removing old records, after a job's result is told and for a bounded time.
 //!
-//! Never removed: what is open, for each card its newest record of a job that was done, and for each authority and admin key
-//! the newest whose proof the card refused. Without those a done request would be done anew, and a refused key shown again.
+//! Never removed: what is open, for each card its newest record of a job that was done and its newest of one that was at the
+//! admin key, and for each authority and admin key the newest whose proof the card refused. Without those a done request would
+//! be done anew, and a refused key shown again.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,10 +10,12 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::entry::Stage;
 use super::error::JournalError;
 use super::folder::{Folder, SHARDS, entries, file_name, list, remove};
-use super::record::{Point, Record, Version};
-use super::{names, read};
+use super::point::Point;
+use super::record::{Record, Version};
+use super::{kept, names, read};
 use crate::job::effect::ProofState;
 
 /// How long a job's thread prunes at most.
@@ -65,6 +68,7 @@ fn prune_version_one(folder: &Folder, keep: Duration, end: Instant) -> Result<()
 }
 
 fn prune_card(folder: &Folder, keep: Duration, card_id: Uuid) -> Result<(), JournalError> {
+    prune_kept(folder, card_id)?;
     let files = read::files_of(folder, card_id)?;
     let is_old = |path: &Path| age(path).is_some_and(|age| age > keep);
     if !files.iter().any(|path| is_old(path)) {
@@ -82,6 +86,20 @@ fn prune_card(folder: &Folder, keep: Duration, card_id: Uuid) -> Result<(), Jour
     prune_half_written(&folder.card(card_id), Instant::now() + TIME)
 }
 
+/// Removes the answers that were kept for jobs which have come to their end.
+fn prune_kept(folder: &Folder, card_id: Uuid) -> Result<(), JournalError> {
+    let home = folder.card(card_id);
+    if !kept::is_any(&home)? {
+        return Ok(());
+    }
+    // With one that can't be read, nobody knows whether it needs what is kept.
+    let Ok(records) = read::of_card(folder, card_id) else { return Ok(()) };
+    for path in kept::left_over(&home, &records)? {
+        remove(&path).map_err(JournalError::io(&path))?;
+    }
+    Ok(())
+}
+
 fn path_of(folder: &Folder, card_id: Uuid, record: &Record) -> PathBuf {
     match record.version {
         Version::One => folder.0.join(format!("{card_id}_{}.json", record.id)),
@@ -95,6 +113,11 @@ fn never_removed(records: &[Record]) -> BTreeSet<&str> {
     let mut kept = BTreeSet::new();
     for record in records.iter().rev() {
         if record.point() == Point::Done && told.insert(("done", None, None)) {
+            kept.insert(record.id.as_str());
+        }
+        // It says which admin key is on the card.
+        let has_new_admin_key = record.entries.iter().any(|entry| entry.stage == Stage::AdminKey);
+        if has_new_admin_key && told.insert(("admin-key", None, None)) {
             kept.insert(record.id.as_str());
         }
         let refused = record.entries.iter().any(|entry| entry.proof == ProofState::Refused);

@@ -5,8 +5,10 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::entry::{Entry, Facts, Phase, Stage};
+use super::entry::{Entry, Facts, Phase, Purpose, Stage};
+use super::point::Point;
 use crate::job::effect::{Change, Effect, ProofState};
+use crate::server::AdminKeyVersion;
 
 /// Which format a record's file has, and keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,76 +25,10 @@ pub enum Version {
 pub enum JobKind {
     /// The PIN step alone.
     SetPin,
-    /// A request to its end.
+    /// A request to its end. Programs that know nothing but the PIN step take the name for one of a later program: they stop at
+    /// such a record while it is open, and pass it by once it is closed.
+    #[serde(rename = "enrollment")]
     Enroll,
-}
-
-impl JobKind {
-    /// Whether the job is over when this stage is done.
-    fn ends_with(self, stage: Stage) -> bool {
-        match self {
-            Self::SetPin => stage == Stage::Verify,
-            Self::Enroll => stage == Stage::Completion,
-        }
-    }
-}
-
-/// How far a job has taken its card's PIN: the names of `pinwright.history/1`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Point {
-    /// About to authenticate: nothing was written. Found after a crash: an admin or PIN try may have been spent.
-    Authorizing,
-    /// About to set the PIN. Found after a crash: the card has the old PIN or the new one.
-    Setting,
-    /// The card said that it set the PIN. Found after a crash: it has the new one, not verified.
-    Set,
-    /// Set and verified.
-    Done,
-    /// Ended without having changed the PIN.
-    Untouched,
-    /// Ended, and it is not known which PIN the card has; or it is, and the card did not verify it.
-    Unclear,
-    /// A later job on the same card has ended well.
-    Resolved,
-}
-
-impl Point {
-    /// Whether a job of the PIN step that has come so far needs another job or a person.
-    #[must_use]
-    pub fn is_open(self) -> bool {
-        matches!(self, Self::Authorizing | Self::Setting | Self::Set | Self::Unclear)
-    }
-
-    /// What the record says of the card.
-    #[must_use]
-    pub fn meaning(self) -> &'static str {
-        match self {
-            Self::Authorizing => {
-                "stopped while proving itself to the card: the PIN is as it was, a try may have been spent"
-            }
-            Self::Setting => "stopped while setting the PIN: the card has the old PIN or the new one",
-            Self::Set => "stopped after setting the PIN: the card has the new PIN, not verified",
-            Self::Done => "the PIN was set and verified",
-            Self::Untouched => "ended with the PIN as it was",
-            Self::Unclear => "ended without knowing which PIN the card has",
-            Self::Resolved => "settled by a later job on the same card",
-        }
-    }
-
-    /// The name in records and JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Authorizing => "authorizing",
-            Self::Setting => "setting",
-            Self::Set => "set",
-            Self::Done => "done",
-            Self::Untouched => "untouched",
-            Self::Unclear => "unclear",
-            Self::Resolved => "resolved",
-        }
-    }
 }
 
 /// One job.
@@ -111,6 +47,23 @@ pub struct Record {
 }
 
 impl Record {
+    /// Adds an entry. What an enrollment has tried at the server before and was refused gives way to the next try: it has left
+    /// nothing, and a record does not grow without end where a refusal stands for days.
+    pub fn add(&mut self, mut entry: Entry) {
+        let is_at_server =
+            matches!(entry.stage, Stage::Bind | Stage::Submission | Stage::Completion | Stage::Retirement);
+        let is_next_try = self.job == JobKind::Enroll && is_at_server && entry.phase == Phase::AboutTo;
+        if is_next_try
+            && let [.., begun, refused] = self.entries.as_slice()
+            && (begun.phase, refused.phase) == (Phase::AboutTo, Phase::Refused)
+            && [begun, refused].iter().all(|it| it.stage == entry.stage && it.proof == ProofState::NotShown)
+        {
+            entry.facts = entry.facts.beside(&refused.facts).beside(&begun.facts);
+            self.entries.truncate(self.entries.len() - 2);
+        }
+        self.entries.push(entry);
+    }
+
     /// The time of the last entry.
     #[must_use]
     pub fn changed(&self) -> &str {
@@ -188,16 +141,42 @@ impl Record {
         self.fact(|facts| facts.pin_source.as_ref()).map(String::as_str)
     }
 
+    /// What the request asks for.
+    #[must_use]
+    pub fn purpose(&self) -> Option<Purpose> {
+        self.fact(|facts| facts.purpose.as_ref()).copied()
+    }
+
+    /// The slot of the key pair that the job has come to.
+    #[must_use]
+    pub fn slot(&self) -> Option<&str> {
+        self.fact(|facts| facts.slot.as_ref()).map(String::as_str)
+    }
+
+    /// The thumbprint of the certificate that the job has come to.
+    #[must_use]
+    pub fn thumbprint(&self) -> Option<&str> {
+        self.fact(|facts| facts.thumbprint.as_ref()).map(String::as_str)
+    }
+
     /// The step at which the job stopped, where it did not end well.
     #[must_use]
     pub fn stopped_at(&self) -> Option<&str> {
-        self.fact(|facts| facts.stopped_at.as_ref()).map(String::as_str)
+        self.end_fact(|facts| facts.stopped_at.as_ref())
     }
 
     /// The status word with which the card refused that step.
     #[must_use]
     pub fn status_word(&self) -> Option<&str> {
-        self.fact(|facts| facts.status_word.as_ref()).map(String::as_str)
+        self.end_fact(|facts| facts.status_word.as_ref())
+    }
+
+    /// A fact about the job's end: an enrollment that has stopped and was gone on with has not ended there.
+    fn end_fact(&self, fact: impl Fn(&Facts) -> Option<&String>) -> Option<&str> {
+        match self.job {
+            JobKind::SetPin => self.fact(fact).map(String::as_str),
+            JobKind::Enroll => fact(&self.entries.last()?.facts).map(String::as_str),
+        }
     }
 
     /// What was shown to the card last, as far as the record says.
@@ -211,9 +190,7 @@ impl Record {
     pub fn effect(&self) -> Effect {
         let mut effect = Effect::default();
         for (index, entry) in self.entries.iter().enumerate() {
-            // What was begun and then refused has changed nothing.
-            let next = self.entries.iter().skip(index + 1).find(|next| next.stage == entry.stage);
-            let undone = entry.phase == Phase::AboutTo && next.is_some_and(|next| next.phase == Phase::Refused);
+            let undone = entry.phase == Phase::AboutTo && self.was_refused(index, entry);
             // The entry that says so comes later and tells what has become of the proof, too.
             if !undone {
                 effect = after(effect, entry);
@@ -226,11 +203,38 @@ impl Record {
     #[must_use]
     pub fn is_open(&self) -> bool {
         let Some(last) = self.entries.last() else { return true };
-        match (last.stage, last.phase) {
-            (Stage::Settled, _) => false,
-            (_, Phase::AboutTo) => true,
-            (stage, Phase::Done) if !self.job.ends_with(stage) => true,
-            _ => self.in_doubt(),
+        match (self.job, last.stage, last.phase) {
+            (_, Stage::Settled, _) | (JobKind::Enroll, Stage::Completion, Phase::Done) => false,
+            // Its request and its card are two places where something may be left.
+            (JobKind::Enroll, ..) => self.has_left_something(),
+            (JobKind::SetPin, _, Phase::AboutTo) => true,
+            (JobKind::SetPin, stage, Phase::Done) if stage != Stage::Verify => true,
+            (JobKind::SetPin, ..) => self.in_doubt(),
+        }
+    }
+
+    /// Whether anything that was begun was not refused.
+    fn has_left_something(&self) -> bool {
+        self.entries.iter().enumerate().any(|(index, entry)| match entry.phase {
+            Phase::AboutTo => !self.was_refused(index, entry),
+            Phase::Done | Phase::Unknown => true,
+            Phase::Refused => false,
+        })
+    }
+
+    /// Whether what was begun at this entry was refused, so that it has changed nothing.
+    fn was_refused(&self, index: usize, entry: &Entry) -> bool {
+        let next = self.entries.iter().skip(index + 1).find(|next| next.stage == entry.stage);
+        next.is_some_and(|next| next.phase == Phase::Refused)
+    }
+
+    /// Whether the job has ended well.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        let last = self.entries.last().map(|entry| (entry.stage, entry.phase));
+        match self.job {
+            JobKind::SetPin => self.point() == Point::Done,
+            JobKind::Enroll => last == Some((Stage::Completion, Phase::Done)),
         }
     }
 
@@ -252,6 +256,8 @@ impl Record {
             (Stage::Pin, Phase::Done, _) => Point::Set,
             (_, _, Change::New { verified: true }) => Point::Done,
             (_, _, Change::New { verified: false } | Change::Unknown) => Point::Unclear,
+            // An enrollment has its PIN set by a job of the PIN step, which has a record of its own.
+            _ if self.job == JobKind::Enroll && last.proof != ProofState::Shown => Point::Untouched,
             (_, Phase::AboutTo | Phase::Done, Change::AsBefore) => Point::Authorizing,
             (_, Phase::Refused | Phase::Unknown, Change::AsBefore) => Point::Untouched,
         }
@@ -283,9 +289,27 @@ fn after(before: Effect, entry: &Entry) -> Effect {
                 }
             }
         }
-        Stage::Request | Stage::Bind | Stage::Prove | Stage::Completion | Stage::Retirement | Stage::Settled => {}
+        Stage::Prove if entry.phase == Phase::Done => effect.admin_key = proved(effect.admin_key, entry),
+        Stage::Request
+        | Stage::Bind
+        | Stage::Prove
+        | Stage::Submission
+        | Stage::Completion
+        | Stage::Retirement
+        | Stage::Settled => {}
     }
     effect
+}
+
+/// What is known of the admin key once the card has taken an answer: which key that was made with is on it, also after a write
+/// whose end is not known.
+fn proved(admin_key: Change, entry: &Entry) -> Change {
+    let is_of = |key: AdminKeyVersion| entry.facts.admin_key.as_deref() == Some(key.name());
+    match admin_key {
+        Change::New { .. } | Change::Unknown if is_of(AdminKeyVersion::Diversified) => Change::New { verified: true },
+        Change::Unknown if is_of(AdminKeyVersion::Default) => Change::AsBefore,
+        Change::AsBefore | Change::New { .. } | Change::Unknown => admin_key,
+    }
 }
 
 /// Of unsettled records the one that says most: the latest that leaves something on the card in doubt, else the latest. A
@@ -295,14 +319,15 @@ pub fn most_doubtful(unsettled: &[Record]) -> Option<&Record> {
     unsettled.iter().rfind(|record| record.in_doubt()).or(unsettled.last())
 }
 
-/// Of one card's records the one of a job that did this request, unless any record is unsettled: then the card has to be done
-/// again to be sure of its PIN.
+/// Of one card's records the one of a job of the PIN step that did this request, unless any of such a job is unsettled: then
+/// the card has to be done again to be sure of its PIN. An enrollment that is under way leaves that in no doubt.
 #[must_use]
 pub fn done(records: &[Record], request: Uuid) -> Option<&Record> {
-    if records.iter().any(Record::is_open) {
+    let mut of_pin = records.iter().filter(|record| record.job == JobKind::SetPin);
+    if of_pin.clone().any(Record::is_open) {
         return None;
     }
-    records.iter().rfind(|record| record.point() == Point::Done && record.request() == Some(request))
+    of_pin.rfind(|record| record.is_done() && record.request() == Some(request))
 }
 
 /// A new job's id: sortable by time, unique by chance.
@@ -323,22 +348,6 @@ mod tests {
 
     fn entry(stage: Stage, phase: Phase) -> Entry {
         Entry { at: String::new(), stage, phase, proof: ProofState::Accepted, facts: Facts::default() }
-    }
-
-    #[test]
-    fn a_point_has_its_name_and_is_open_or_not() {
-        let points = [
-            (Point::Authorizing, "authorizing", true),
-            (Point::Setting, "setting", true),
-            (Point::Set, "set", true),
-            (Point::Unclear, "unclear", true),
-            (Point::Done, "done", false),
-            (Point::Untouched, "untouched", false),
-            (Point::Resolved, "resolved", false),
-        ];
-        for (point, name, open) in points {
-            assert_eq!((point.name(), point.is_open()), (name, open));
-        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::time::SystemTime;
 use super::*;
 use crate::job::effect::ProofState;
 
+mod enrollments;
+
 const CARD: Uuid = Uuid::from_u128(1);
 const OTHER: Uuid = Uuid::from_u128(2);
 const REQUEST: Uuid = Uuid::from_u128(3);

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::entry::{Entry, Facts, Phase, Stage};
-use super::record::{JobKind, Point, Record, Version, is_plain};
+use super::point::Point;
+use super::record::{JobKind, Record, Version, is_plain};
 use crate::job::authority::Authority;
 use crate::job::effect::ProofState;
 

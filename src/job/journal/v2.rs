@@ -82,14 +82,19 @@ fn record(file: File) -> Result<Record, Unread> {
     Ok(Record { version: Version::Two, id, job, started, entries })
 }
 
+/// So long a text is set out for people; a longer one is not, to have room for more.
+const SET_OUT_MAX: usize = 16 * 1024;
+
 /// The file's content.
 pub(super) fn text(record: &Record) -> Result<Vec<u8>, serde_json::Error> {
-    serde_json::to_vec_pretty(&File {
+    let file = File {
         schema: SCHEMA.to_owned(),
         open: record.is_open(),
         id: record.id.clone(),
         job: record.job,
         started: record.started.clone(),
         entries: record.entries.clone(),
-    })
+    };
+    let text = serde_json::to_vec_pretty(&file)?;
+    if text.len() > SET_OUT_MAX { serde_json::to_vec(&file) } else { Ok(text) }
 }

@@ -125,6 +125,33 @@ impl Terminal {
     pub fn confirm(&mut self, question: &str, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<bool>> {
         tcflush(&self.tty, QueueSelector::IFlush)?;
         self.say(&shown(question))?;
+        let Some(Typed { line, .. }) = self.typed(go_on)? else { return Ok(None) };
+        let answer = String::from_utf8_lossy(&line).trim().to_lowercase();
+        Ok(Some(answer == "y" || answer == "yes"))
+    }
+
+    /// Asks for a text that is no secret: what is typed is shown. `None` when the person pressed Ctrl-C or Ctrl-D, or hung up, or when
+    /// `go_on`, which is called several times a second, says no. What a script has typed ahead is meant for us.
+    ///
+    /// # Errors
+    /// The terminal failed, or gave what is no UTF-8.
+    pub fn line(&mut self, question: &str, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<String>> {
+        self.say(&shown(question))?;
+        match self.typed(go_on)? {
+            Some(Typed { line, is_ended: true }) => {
+                let text = String::from_utf8(line);
+                text.map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+            }
+            Some(Typed { is_ended: false, .. }) => {
+                self.say("\n")?;
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// One line with echo; `None` where `go_on` has ended the wait.
+    fn typed(&mut self, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<Typed>> {
         let mut line = Vec::new();
         loop {
             if !go_on() {
@@ -135,13 +162,16 @@ impl Terminal {
                 continue;
             }
             let mut byte = [0_u8; 1];
-            if (&self.tty).read(&mut byte)? == 0 || byte == *b"\n" {
-                break;
-            }
-            line.extend(byte);
+            let is_ended = match (&self.tty).read(&mut byte)? {
+                0 => false,
+                _ if byte == *b"\n" => true,
+                _ => {
+                    line.extend(byte);
+                    continue;
+                }
+            };
+            return Ok(Some(Typed { line, is_ended }));
         }
-        let answer = String::from_utf8_lossy(&line).trim().to_lowercase();
-        Ok(Some(answer == "y" || answer == "yes"))
     }
 
     fn readable(&self) -> io::Result<bool> {
@@ -162,6 +192,13 @@ impl Terminal {
         self.tty.write_all(text.as_bytes())?;
         self.tty.flush()
     }
+}
+
+/// What was typed.
+struct Typed {
+    line: Vec<u8>,
+    /// By Enter; else the person gave up.
+    is_ended: bool,
 }
 
 /// No echo, and whole lines; what was before comes back when dropped.

@@ -68,7 +68,7 @@ impl Terminal {
 
     fn ask(&mut self, question: &str, most: usize, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<SecretBytes>> {
         self.say(&shown(question))?;
-        let entry = self.line(most, false, go_on)?;
+        let entry = self.typed(most, false, go_on)?;
         if entry.is_none() {
             // Half a secret is not for the next program.
             self.console.flush()?;
@@ -77,7 +77,7 @@ impl Terminal {
         Ok(entry)
     }
 
-    fn line(&self, most: usize, shows: bool, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<SecretBytes>> {
+    fn typed(&self, most: usize, shows: bool, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<SecretBytes>> {
         let keys = self.console.by_key()?;
         let mut line = Line::new(most);
         while go_on() {
@@ -102,7 +102,7 @@ impl Terminal {
         self.console.flush()?;
         self.say(&shown(question))?;
         let mut goes_on = true;
-        let answer = self.line(ANSWER_MAX, true, &mut || {
+        let answer = self.typed(ANSWER_MAX, true, &mut || {
             goes_on = go_on();
             goes_on
         })?;
@@ -112,6 +112,18 @@ impl Terminal {
         }
         let answer = answer.map(|answer| String::from_utf8_lossy(answer.expose()).trim().to_lowercase());
         Ok(Some(answer.is_some_and(|answer| answer == "y" || answer == "yes")))
+    }
+
+    /// Asks for a text that is no secret: what is typed is shown. `None` when the person pressed Ctrl-C, Ctrl-D, Ctrl-Z or Esc, or when
+    /// `go_on`, which is called several times a second, says no. What a script has typed ahead is meant for us.
+    ///
+    /// # Errors
+    /// The console failed.
+    pub fn line(&mut self, question: &str, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<String>> {
+        self.say(&shown(question))?;
+        let text = self.typed(LINE_MAX, true, go_on)?;
+        self.say("\n")?;
+        Ok(text.map(|text| String::from_utf8_lossy(text.expose()).into_owned()))
     }
 
     /// Says something on the console itself, where redirections don't reach.

@@ -2,6 +2,7 @@
 
 use clap::Parser as _;
 
+use super::super::prepared::{check, chosen};
 use super::*;
 use crate::cli::{Arguments, Command};
 
@@ -99,12 +100,15 @@ fn what_a_policy_forbids_is_not_sent() {
     for (case, change, line, expected) in cases {
         let mut policy = policy();
         change(&mut policy);
-        let checked = check(&template(LOGON, "Logon", None), &policy, &args(line));
+        let checked = check(&template(LOGON, "Logon", None), &policy, &args(line).wished);
         let told = checked.as_ref().err().map(ToString::to_string).unwrap_or_default();
         assert!(told.is_empty() == expected.is_empty() && told.contains(expected), "{case}: {told}");
         assert!(checked.is_ok() || checked.unwrap_err().hint().is_some(), "{case}");
     }
-    assert_eq!(args(&["--template", "x", "--data", " City = Ulm=1"]).data, [("City".to_owned(), " Ulm=1".to_owned())]);
+    assert_eq!(
+        args(&["--template", "x", "--data", " City = Ulm=1"]).wished.given.data,
+        [("City".to_owned(), " Ulm=1".to_owned())]
+    );
     for wrong in ["City", "=Ulm", " =x"] {
         let words = ["pinwright", "request", "create", "--template", "x", "--data", wrong];
         assert!(Arguments::try_parse_from(words).is_err(), "{wrong}");
@@ -114,7 +118,7 @@ fn what_a_policy_forbids_is_not_sent() {
 #[test]
 fn the_question_says_what_is_made_and_for_whom() {
     let target = Uuid::from_u128(0xE0);
-    let mut args = args(&["--template", "x", "--data", "Reason=new", "--comment", "a\u{1b}b"]);
+    let mut wished = args(&["--template", "x", "--data", "Reason=new", "--comment", "a\u{1b}b"]).wished;
     let policy = WorkflowPolicy { approvals: Some(2), ..policy() };
     let logon = template(LOGON, "Logon", None);
     let alike = Request {
@@ -131,7 +135,7 @@ fn the_question_says_what_is_made_and_for_whom() {
         data: Vec::new(),
     };
     let other = Request { uuid: Uuid::from_u128(8), profile_template: None, ..alike.clone() };
-    let text = question(&logon, &policy, &args, &[alike.clone(), other.clone()]);
+    let text = question(&logon, &policy, &wished, &[alike.clone(), other.clone()]);
     for words in [
         "enroll a card for you",
         "\"Logon\"",
@@ -142,9 +146,9 @@ fn the_question_says_what_is_made_and_for_whom() {
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
-    args.target = Some(target);
-    let text = question(&logon, &policy, &args, std::slice::from_ref(&alike));
+    wished.target = Some(target);
+    let text = question(&logon, &policy, &wished, std::slice::from_ref(&alike));
     assert!(text.contains(&format!("for user {target}")) && text.contains("open already"), "{text}");
-    args.target = Some(LOGON);
-    assert!(!question(&logon, &policy, &args, &[alike, other]).contains("open already"));
+    wished.target = Some(LOGON);
+    assert!(!question(&logon, &policy, &wished, &[alike, other]).contains("open already"));
 }

@@ -147,3 +147,19 @@ fn a_yes_that_came_before_the_question_is_no_answer() {
         assert_eq!(given.unwrap(), Some(yes));
     }
 }
+
+#[test]
+fn a_line_that_is_no_secret_is_shown_and_ctrl_d_gives_up() {
+    let (mut person, mut terminal) = terminal();
+    person.write_all("M\u{fc}nchen\nUlm\n".as_bytes()).unwrap();
+    let mut line = |terminal: &mut Terminal| terminal.line("\"City\u{1b}\": ", &mut || true).unwrap();
+    assert_eq!(line(&mut terminal).as_deref(), Some("M\u{fc}nchen"));
+    assert_eq!(line(&mut terminal).as_deref(), Some("Ulm"));
+    person.write_all(b"\x04").unwrap();
+    assert_eq!(line(&mut terminal), None);
+    assert_eq!(terminal.line("City: ", &mut || false).unwrap(), None);
+    let mut piece = [0; 1000];
+    let length = person.read(&mut piece).unwrap();
+    let shown = String::from_utf8_lossy(&piece[..length]).into_owned();
+    assert!(shown.contains("Ulm") && shown.contains("City\\u{1b}") && !shown.contains('\u{1b}'), "{shown:?}");
+}

@@ -1,11 +1,16 @@
 //! A card that a job holds: opened, then identified, and at every moment what the job has done to it.
 
+mod admin_key;
+mod certificates;
+mod keys;
+mod pin;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::binding::Binding;
 use super::cause::Cause;
-use super::effect::{Change, Effect, ProofState};
+use super::effect::{Effect, ProofState};
 use super::failure::Failure;
 use super::identity::CardIdentity;
 use super::issuer::Assignment;
@@ -15,7 +20,6 @@ use crate::apdu::{ApduError, Channel};
 use crate::card::family::{self, Families, Found};
 use crate::card::{Card, CardError, CardPlan, Challenge, Credential, PinJob as _, PinLimits, Proof, RiskyStep, Tries};
 use crate::reader::{Atr, Connection, EndAction, Protocol, ReaderError, Readers};
-use crate::secret::Pin;
 use crate::server::CardParameters;
 
 /// Windows resets a card whose transaction is idle for 5 s.
@@ -59,6 +63,8 @@ impl OpenCard {
                 step: Step::Identify,
                 effect: Effect::default(),
                 reset_at_end: false,
+                pin_is_verified: false,
+                is_authorized: false,
             }),
             Err(cause) => Err(self.give_up(Step::Identify, cause)),
         }
@@ -94,6 +100,10 @@ pub struct HeldCard {
     effect: Effect,
     /// Something was asked of the card that must not outlive us: it ends with a reset.
     reset_at_end: bool,
+    /// The card has verified the PIN in this transaction, and nothing has ended that since.
+    pin_is_verified: bool,
+    /// The card has taken an answer of its administrator in this transaction, and nothing has ended that since.
+    is_authorized: bool,
 }
 
 impl HeldCard {
@@ -121,6 +131,8 @@ impl HeldCard {
         self.identity.application = application.name;
         self.identity.has_own_id = card.has_own_id();
         self.card = card;
+        self.pin_is_verified = false;
+        self.is_authorized = false;
         Ok(())
     }
 
@@ -189,6 +201,8 @@ impl HeldCard {
     /// The card's refusal.
     pub fn challenge(&mut self) -> Result<Challenge, Cause> {
         self.reset_at_end = true;
+        self.pin_is_verified = false;
+        self.is_authorized = false;
         self.with_card(|card, channel| card.challenge(channel))
     }
 
@@ -228,11 +242,19 @@ impl HeldCard {
     /// # Errors
     /// Another card or another insertion; the reader's or the card's failure.
     pub fn bind(&mut self, proof: Proof) -> Result<(), Cause> {
+        self.bind_insertion()?;
+        if self.card.confirms_first(proof) { self.confirm() } else { Ok(()) }
+    }
+
+    /// Makes sure of the insertion alone: enough where the card ID was read in this transaction since anything was asked of others.
+    ///
+    /// # Errors
+    /// Another insertion; the reader's failure.
+    pub fn bind_insertion(&mut self) -> Result<(), Cause> {
         let presence = self.connection.presence()?;
         self.binding.check_presence(&presence)?;
         // A reset by another program since the last exchange took the challenge along: its answer is of no use any more.
-        self.connection.keep_alive()?;
-        if self.card.confirms_first(proof) { self.confirm() } else { Ok(()) }
+        Ok(self.connection.keep_alive()?)
     }
 
     /// Whether [`HeldCard::authorize`] shows the card something, or the proof goes to it together with the new PIN.
@@ -248,6 +270,7 @@ impl HeldCard {
     /// The card's refusal, or no answer.
     pub fn authorize(&mut self, credential: &Credential<'_>) -> Result<(), Cause> {
         self.reset_at_end = true;
+        self.pin_is_verified = false;
         if self.shows_first(credential) {
             self.effect.proof = ProofState::Shown;
         }
@@ -259,39 +282,22 @@ impl HeldCard {
                 Err(_) => ProofState::Shown,
             };
         }
+        self.is_authorized = result.is_ok() && credential.proof() == Proof::AdminAnswer;
         result?;
         // Where reading would have spoilt the challenge, the card ID is compared now.
         if self.card.confirms_first(credential.proof()) { Ok(()) } else { self.confirm() }
     }
 
-    /// Sets the PIN. **Costs a try of a PUK, resetting code or current PIN that is wrong:** they are shown in the same command.
-    ///
-    /// # Errors
-    /// The card's refusal, or no answer: [`Failure::effect`] then says what is known of the PIN.
-    pub fn set_pin(&mut self, credential: &Credential<'_>, pin: &Pin) -> Result<(), Cause> {
-        self.reset_at_end = true;
-        let before = self.effect.proof;
-        if credential.proof().goes_with_the_pin() {
-            self.effect.proof = ProofState::Shown;
-        }
-        let result = self.with_card(|card, channel| card.set_pin(channel, credential, pin));
-        self.written(before, &result);
-        result
+    /// Whether the card has taken an answer of its administrator in this transaction, and still goes by it.
+    #[must_use]
+    pub fn is_authorized(&self) -> bool {
+        self.is_authorized
     }
 
-    /// Has the card verify the new PIN. **A PIN that the card does not have costs a try of it.**
-    ///
-    /// # Errors
-    /// The card's refusal, or no answer.
-    pub fn verify(&mut self, pin: &Pin) -> Result<(), Cause> {
-        let result = self.with_card(|card, channel| card.verify_pin(channel, pin));
-        match &result {
-            Ok(()) => self.effect.pin = Change::New { verified: true },
-            // The card said that it set the PIN, and now that this is not its PIN: one of the two is not true.
-            Err(cause) if cause.status().is_some() => self.effect.pin = Change::Unknown,
-            Err(_) => {}
-        }
-        result
+    /// What was done to the card so far.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        self.effect
     }
 
     /// Lets go of the card. The reset, where one is due, is what drops user and admin state: it works on every family and
@@ -317,31 +323,6 @@ impl HeldCard {
         }
     }
 
-    /// The state after a write: a refusal leaves the PIN as it was, where its status word says so; no answer says nothing.
-    fn written(&mut self, before: ProofState, result: &Result<(), Cause>) {
-        let with_proof = self.effect.proof != before;
-        match result {
-            Ok(()) => {
-                self.effect.proof = ProofState::Accepted;
-                self.effect.pin = Change::New { verified: false };
-            }
-            Err(cause) if never_sent(cause) => self.effect.proof = before,
-            Err(cause) => {
-                let refused = match cause.status() {
-                    // Whatever word it was told in.
-                    Some(_) if matches!(cause, Cause::Card(CardError::Wrong { .. })) => true,
-                    Some(status) => status.leaves_card_unchanged(),
-                    None => is_of_a_recording(cause),
-                };
-                if !refused {
-                    self.effect.pin = Change::Unknown;
-                } else if with_proof {
-                    self.effect.proof = ProofState::Refused;
-                }
-            }
-        }
-    }
-
     fn confirm(&mut self) -> Result<(), Cause> {
         let now = self.with_card(|card, channel| card.confirm(channel))?;
         Ok(self.binding.check_card_id(now)?)
@@ -351,17 +332,13 @@ impl HeldCard {
         &mut self,
         command: impl FnOnce(&mut dyn Card, &mut Channel<'_>) -> Result<T, CardError>,
     ) -> Result<T, Cause> {
-        let mut channel = Channel::new(self.connection.as_mut()).extended(self.card.extended_length());
+        let mut channel = channel(self.connection.as_mut(), self.card.as_ref());
         Ok(command(self.card.as_mut(), &mut channel)?)
     }
 }
 
-/// The command was not sent: its content could not be right.
-fn never_sent(cause: &Cause) -> bool {
-    matches!(
-        cause,
-        Cause::Card(CardError::PinLength { .. } | CardError::NotTaken { .. } | CardError::AnswerLength { .. })
-    )
+fn channel<'a>(connection: &'a mut dyn Connection, card: &dyn Card) -> Channel<'a> {
+    Channel::new(connection).extended(card.extended_length())
 }
 
 /// The recording that is played has refused the command: there is no card that it could have reached.
