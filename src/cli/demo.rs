@@ -1,82 +1,60 @@
-//! `pinwright demo`: the whole job on a virtual card and a stand-in for the server, over real TLS, in this process.
+//! `pinwright demo`: a whole enrollment, or a PIN alone, on a virtual card and a stand-in for the server, over real TLS, in this process.
 
 mod card;
+mod enrollment;
+mod in_use;
+mod pin;
 
 use std::io::Write as _;
-use std::sync::Arc;
 
 use clap::Args;
 
-use self::card::{CODE, DemoCard, FACTORY_PIN};
+use self::card::{CODE, DemoCard};
 use super::context::CommandContext;
 use super::error::CliError;
-use super::inspect::{Detail, report, tries_text};
-use super::json::DoneObject;
-use super::output;
-use super::set_pin::{JobArgs, MeteredReaders, provision};
+use super::inspect::{Detail, ReportFormat, report, tries_text};
 use super::sim::Family;
 use crate::config::Config;
-use crate::operation::Operation;
 use crate::os::files::private_options;
+use crate::reader::Readers;
 use crate::reader::fixture::Fixture;
-use crate::reader::record::Recording;
-use crate::reader::traffic::{Meter, Traffic};
-use crate::sim::gids::GidsSettings;
-use crate::sim::server::{Settings, StandIn};
+use crate::sim::server::{SeenRequest, StandIn};
 
 const READER: &str = "Virtual Reader";
 
-/// Which card.
+/// Which card, and how much of it.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// The card's family.
+    /// The card's family: only GIDS and PIV cards get certificates.
     #[arg(long, value_enum, default_value_t)]
     family: Family,
+    /// Set the PIN alone, as a request does that wants no certificate.
+    #[arg(long)]
+    pin_only: bool,
 }
 
 /// Runs the demonstration.
 ///
 /// # Errors
 /// [`CliError::StandIn`] and [`CliError::File`] where it can't be set up, those of the job, and [`CliError::Demo`] where the
-/// card does not have the new PIN, the server saw a violation of its rules, or a secret was printed.
-pub fn run(args: &DemoArgs, json: bool, context: &mut CommandContext<'_>) -> Result<(), CliError> {
-    let card = DemoCard::new(args.family);
-    let readers = card.readers(READER);
-    let settings = Settings::for_card(card.card_id, "", GidsSettings::default().admin_key);
-    let server = StandIn::start(settings).map_err(|error| CliError::StandIn(Box::new(error)))?;
-    let folder = Folder::create(server.ca_pem())?;
-    let config = Config::from_toml(&format!(
+/// card does not have what it should, the server saw a violation of its rules, or a secret was printed.
+pub fn run(args: &DemoArgs, format: ReportFormat, context: &mut CommandContext<'_>) -> Result<(), CliError> {
+    match args.family {
+        Family::Gids | Family::Piv if !args.pin_only => enrollment::run(args.family, format, context),
+        Family::Gids | Family::Piv | Family::Iso7816 | Family::OpenPgp => pin::run(args.family, format, context),
+    }
+}
+
+/// What the job is configured with: the server, a journal of its own, and what the card needs.
+fn configuration(card: &DemoCard, server: &StandIn, folder: &Folder) -> Result<Config, CliError> {
+    let text = format!(
         "[server]\nurl = {:?}\nca_file = {:?}\n[journal]\ndir = {:?}\n{}",
         server.base_url(),
         folder.ca().display().to_string(),
         folder.path.join("journal").display().to_string(),
         card.configuration(&folder.code())
-    ))?;
-
-    let mut demonstration = Demonstration { json, shown: String::new(), context };
-    demonstration.show(
-        "The job on stand-ins: a virtual card in a virtual reader, and a certificate server on this machine.\n",
-    )?;
-    let before = report(&readers, READER, &config.families, None, Detail::Line)?;
-    demonstration.show(&format!(
-        "card     {}, ID {}, {}",
-        before.title,
-        before.card.card_id,
-        tries_text(before.tries)
-    ))?;
-    demonstration.show(&format!("         ATR {}", before.card.atr))?;
-    demonstration.show(&format!("server   {} (TLS, an authority of its own)\n", server.base_url()))?;
-
-    let meter = Arc::new(Meter::default());
-    let traffic = Traffic::new(&readers, Arc::clone(&meter));
-    let recording = Recording::new(&traffic);
-    let metered = MeteredReaders { readers: &recording, meter: &meter };
-    let job = JobArgs { yes: true, ..JobArgs::default() };
-    let (outcome, costs) = provision(&config, &job, metered, demonstration.context)?;
-    demonstration.show_traffic(&server, &recording.fixture())?;
-    demonstration.show(&format!("\n{}\n", output::outcome_line(&outcome, &costs).shown(false)))?;
-    demonstration.check(&card, &server)?;
-    if json { context.print_json(&DoneObject::new(Operation::Demo.schema(), &outcome, &costs)) } else { Ok(()) }
+    );
+    Ok(Config::from_toml(&text)?)
 }
 
 /// What is shown of a demonstration, and where to.
@@ -104,15 +82,24 @@ impl Demonstration<'_, '_> {
         self.context.print_lines(line)
     }
 
+    /// Shows card and server as they are before the job.
+    fn show_before(&mut self, readers: &dyn Readers, config: &Config, server: &StandIn) -> Result<(), CliError> {
+        let before = report(readers, READER, &config.families, None, Detail::Line)?;
+        let tries = tries_text(before.tries);
+        self.show(&format!("card     {}, ID {}, {tries}", before.title, before.card.card_id))?;
+        self.show(&format!("         ATR {}", before.card.atr))?;
+        self.show(&format!("server   {} (TLS, an authority of its own)\n", server.base_url()))
+    }
+
     /// Shows what the server was asked and what the card was sent.
     fn show_traffic(&mut self, server: &StandIn, recorded: &Fixture) -> Result<(), CliError> {
         self.show("What went to the server (answers marked * are secret):")?;
         for request in server.requests() {
-            let secret = ["serverproposedpin", "authenticationresponse", "configuration/smartcards"];
+            let secret = ["serverproposedpin", "authenticationresponse", "configuration/smartcards", "diversifiedkey"];
             let mark = if secret.iter().any(|part| request.path.contains(part)) { "*" } else { " " };
-            let path = request.path.rsplit("/api/v1.0/").next().unwrap_or_default();
             let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
-            self.show(&format!("  {}{mark} {} {path}{query}", request.status.unwrap_or(0), request.method))?;
+            let (status, path) = (request.status.unwrap_or(0), path(&request));
+            self.show(&format!("  {status}{mark} {} {path}{query}", request.method))?;
         }
         self.show("\nWhat went to the card (** is a masked byte):")?;
         for exchange in &recorded.exchanges {
@@ -121,32 +108,34 @@ impl Demonstration<'_, '_> {
         Ok(())
     }
 
-    /// Asks both stand-ins what is true of card and server, and searches what was shown for secrets.
-    fn check(&mut self, card: &DemoCard, server: &StandIn) -> Result<(), CliError> {
-        let pin = server.state().last_pin().ok_or(CliError::Demo("the server has given out no PIN"))?;
-        let answers = server.state().answers();
-        let has_new = card.pin_is(&pin);
-        let has_old = card.pin_is(FACTORY_PIN);
-        let code = CODE.to_vec();
-        let found = [&pin, &code].into_iter().chain(&answers).filter(|secret| appears(&self.shown, secret)).count();
-        self.tell("What the stand-ins say of it:")?;
-        self.tell(&format!("  the card has the PIN that the server gave out:   {}", yes(has_new)))?;
-        self.tell(&format!("  the card still takes its factory PIN:            {}", yes(has_old)))?;
-        self.tell(&format!("  the card was left authenticated:                 {}", yes(card.authenticated())))?;
-        self.tell(&format!("  requests that broke a rule of the API:           {}", server.violations().len()))?;
-        self.tell(&format!("  secrets in the {:>4} bytes printed above:          {found}", self.shown.len()))?;
-        let faults = [
-            (!has_new, "the card does not have the PIN"),
-            (has_old, "the card still has its factory PIN"),
-            (card.authenticated(), "the card was left authenticated"),
-            (!server.violations().is_empty(), "a request broke a rule of the API"),
-            (found > 0, "a secret was printed"),
-        ];
-        match faults.iter().find(|(fault, _)| *fault) {
-            Some((_, message)) => Err(CliError::Demo(message)),
-            None => self.tell("\nThe PIN is set and verified."),
-        }
+    /// Tells what a stand-in says of something: what is asked in at most 48 letters, and the answer.
+    fn tell_fact(&mut self, asked: &str, answer: &str) -> Result<(), CliError> {
+        self.tell(&format!("  {:<48} {answer}", format!("{asked}:")))
     }
+
+    /// How many of these secrets are in what was shown.
+    fn secrets_in_shown(&self, secrets: &[Vec<u8>]) -> usize {
+        secrets.iter().filter(|secret| appears(&self.shown, secret)).count()
+    }
+
+    /// Tells of rules and secrets, which every demonstration looks for.
+    fn tell_rules_and_secrets(&mut self, server: &StandIn, found: usize) -> Result<(), CliError> {
+        self.tell_fact("requests that broke a rule of the API", &server.violations().len().to_string())?;
+        self.tell_fact(&format!("secrets in the {:>4} bytes printed above", self.shown.len()), &found.to_string())
+    }
+}
+
+/// The first of these that is so fails the demonstration.
+fn first_fault(faults: &[(bool, &'static str)]) -> Result<(), CliError> {
+    match faults.iter().find(|(is_so, _)| *is_so) {
+        Some((_, message)) => Err(CliError::Demo(message)),
+        None => Ok(()),
+    }
+}
+
+/// A call's path below the API's address.
+fn path(request: &SeenRequest) -> &str {
+    request.path.rsplit("/api/v1.0/").next().unwrap_or_default()
 }
 
 fn appears(shown: &str, secret: &[u8]) -> bool {

@@ -2,14 +2,15 @@
 
 mod arguments;
 mod created;
-mod object;
-mod told;
+pub(super) mod object;
+pub(super) mod told;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 pub use self::arguments::{EnrollArgs, EnrollCommand, RetireArgs, UnblockArgs};
+pub use self::created::foreseen_enrollment;
 use super::agent_journal::AgentJournal;
 use super::context::CommandContext;
 use super::error::CliError;
@@ -82,6 +83,20 @@ fn carry_out(
     metered: MeteredReaders<'_>,
     context: &mut CommandContext<'_>,
 ) -> Result<(Ended, Costs), CliError> {
+    carry_out_watched(config, command, metered, context, &mut |_| {})
+}
+
+/// Carries the request out; `watch` is told of each step before it is taken.
+///
+/// # Errors
+/// As [`run`], but for what is printed.
+pub(super) fn carry_out_watched(
+    config: &Config,
+    command: EnrollCommand<'_>,
+    metered: MeteredReaders<'_>,
+    context: &mut CommandContext<'_>,
+    watch: &mut dyn FnMut(Step),
+) -> Result<(Ended, Costs), CliError> {
     let start = Instant::now();
     let args = command.job();
     // Descriptors are claimed before anything else is opened: otherwise a number that nobody has handed over could be that
@@ -108,7 +123,10 @@ fn carry_out(
             elsewhere: Some(&agent),
             supplier: &mut supplier,
             interrupted: &interrupted,
-            progress: &mut |step: Step| progress.tell(step),
+            progress: &mut |step: Step| {
+                watch(step);
+                progress.tell(step);
+            },
         };
         enroll::run(job, &mut desk)
     };

@@ -318,7 +318,10 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<E
     }
     #[cfg(feature = "sim")]
     match &arguments.command {
-        Command::Demo(args) => return demo::run(args, json, context).map(|()| Exit::Done),
+        Command::Demo(args) => {
+            let format = ReportFormat { json, verbose: arguments.verbose > 0 };
+            return demo::run(args, format, context).map(|()| Exit::Done);
+        }
         Command::Sim(command) => return sim::run(command, context).map(|()| Exit::Done),
         _ => {}
     }

@@ -215,6 +215,19 @@ impl Supplier for CommandSupplier {
         }
     }
 
+    fn item(&mut self, name: &str) -> Result<Option<String>, SecretError> {
+        if !self.interactive {
+            return Ok(None);
+        }
+        let what = "an item that the profile template collects";
+        let unreadable = |source| SecretError::Unreadable { what, origin: "the terminal".to_owned(), source };
+        let mut terminal = Terminal::open().map_err(unreadable)?;
+        let mut go_on = || !self.interrupted.load(Ordering::Relaxed);
+        let question = format!("The profile template collects data. {name:?}: ");
+        let typed = self.timed(|| terminal.line(&question, &mut go_on)).map_err(unreadable)?;
+        typed.map(Some).ok_or(SecretError::Cancelled { what })
+    }
+
     fn current_pin(&mut self) -> Result<Pin, SecretError> {
         pin(Need::CurrentPin.what(), &self.get(Need::CurrentPin, "Current PIN of the card: ")?)
     }

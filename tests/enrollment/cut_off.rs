@@ -181,10 +181,10 @@ fn the_process_ends_at_any_exchange() {
 #[test]
 fn the_card_fails_at_any_exchange() {
     let all = exchanges();
-    let faults: [(&str, fn() -> Fault); 5] = [
+    type Make = fn() -> Fault;
+    let faults: [(&str, Make); 4] = [
         ("removed", || Fault::Removed),
         ("reset", || Fault::Reset),
-        ("command lost", || Fault::LostCommand),
         ("answer lost", || Fault::LostAnswer),
         ("6F00", || Fault::StatusWord(0x6F00)),
     ];

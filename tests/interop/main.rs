@@ -20,6 +20,7 @@
 mod apdu;
 mod certificates;
 mod counts;
+mod enrollment;
 mod gnupg;
 mod harness;
 mod job;

@@ -1,4 +1,4 @@
-//! ykman, for its count of commands: `make bench` installs it, the tests do without. The card needs `--lenient`.
+//! ykman, for its count of commands. The card needs `--lenient`.
 
 use support::pcscd::Pcscd;
 use support::vcard::Vcard;

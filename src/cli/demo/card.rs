@@ -21,14 +21,21 @@ pub(super) const CODE: &[u8] = b"97310864";
 /// A virtual card that can be asked what only its maker knows.
 trait ObservedCard: VirtualCard {
     fn has_pin(&self, pin: &[u8]) -> bool;
+    /// The key with which somebody proves that they manage the card; a family without one has none.
+    fn has_admin_key(&self, key: &[u8; 24]) -> bool;
     fn authenticated(&self) -> bool;
 }
 
 macro_rules! observed_cards {
-    ($($card:ty),*) => {$(
+    ($($card:ty: $has_admin_key:expr),*) => {$(
         impl ObservedCard for $card {
             fn has_pin(&self, pin: &[u8]) -> bool {
                 self.pin_is(pin)
+            }
+
+            fn has_admin_key(&self, key: &[u8; 24]) -> bool {
+                let asked: fn(&$card, &[u8; 24]) -> bool = $has_admin_key;
+                asked(self, key)
             }
 
             fn authenticated(&self) -> bool {
@@ -37,7 +44,12 @@ macro_rules! observed_cards {
         }
     )*};
 }
-observed_cards!(GidsCard, Iso7816Card, PivCard, OpenPgpCard);
+observed_cards!(
+    GidsCard: GidsCard::admin_key_is,
+    Iso7816Card: |_, _| false,
+    PivCard: PivCard::management_key_is,
+    OpenPgpCard: |_, _| false
+);
 
 /// A virtual card and what the configuration must say of it.
 pub(super) struct DemoCard {
@@ -48,7 +60,17 @@ pub(super) struct DemoCard {
 }
 
 impl DemoCard {
+    /// A card whose PIN is to be set.
     pub(super) fn new(family: Family) -> Self {
+        Self::with(family, false)
+    }
+
+    /// A card as a shop sells it, which takes a management key.
+    pub(super) fn to_enroll(family: Family) -> Self {
+        Self::with(family, true)
+    }
+
+    fn with(family: Family, yubico: bool) -> Self {
         let raw = GidsSettings::default().card_id;
         let pin = FACTORY_PIN.to_vec();
         let mut card_id = Uuid::from_bytes_le(raw);
@@ -60,7 +82,7 @@ impl DemoCard {
             }
             Family::Piv => {
                 let guid = Some(card_id.into_bytes());
-                Box::new(PivCard::new(PivSettings { pin, guid, puk: CODE.to_vec(), ..PivSettings::default() }))
+                Box::new(PivCard::new(PivSettings { pin, guid, yubico, puk: CODE.to_vec(), ..PivSettings::default() }))
             }
             Family::OpenPgp => {
                 let settings = OpenPgpSettings { pw1: pin, pw3: CODE.to_vec(), ..OpenPgpSettings::default() };
@@ -78,6 +100,10 @@ impl DemoCard {
 
     pub(super) fn pin_is(&self, pin: &[u8]) -> bool {
         self.card.with(|card| card.has_pin(pin))
+    }
+
+    pub(super) fn admin_key_is(&self, key: &[u8; 24]) -> bool {
+        self.card.with(|card| card.has_admin_key(key))
     }
 
     pub(super) fn authenticated(&self) -> bool {

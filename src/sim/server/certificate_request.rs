@@ -27,6 +27,8 @@ enum Kind {
 pub(super) struct CertificateRequest {
     kind: Kind,
     bits: Vec<u8>,
+    /// As it came; empty where nobody sent it.
+    pub(super) der: Vec<u8>,
 }
 
 impl PublicKeyData for CertificateRequest {
@@ -53,13 +55,13 @@ impl CertificateRequest {
         let algorithm = algorithm(kind, &request.algorithm.oid.to_string())?;
         let verified =
             UnparsedPublicKey::new(algorithm, &bits).verify(signed_part(der)?, request.signature.as_bytes()?);
-        verified.ok().map(|()| Self { kind, bits })
+        verified.ok().map(|()| Self { kind, bits, der: der.to_vec() })
     }
 
     /// One for a key that nobody keeps.
     pub(super) fn of_another_key() -> Option<Self> {
         let key = KeyPair::generate().ok()?;
-        Some(Self { kind: Kind::P256, bits: key.der_bytes().to_vec() })
+        Some(Self { kind: Kind::P256, bits: key.der_bytes().to_vec(), der: Vec::new() })
     }
 
     /// Whether its key is of the kind that is wanted.

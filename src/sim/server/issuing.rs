@@ -40,6 +40,7 @@ pub(super) fn certificate_data(inner: &mut Inner, id: Uuid, call: &Call<'_>) -> 
         return Err(Refusal::forbidden(Rule::AlreadyIssued, "Certificates were issued for the request already."));
     }
     begin(inner, id);
+    inner.certificate_requests.extend(read.iter().map(|request| request.der.clone()));
     let mut answers = inner.settings.more_answers.clone();
     for (request, wanted) in read.iter().zip(&wanted) {
         answers.extend(match &inner.settings.issues {

@@ -69,6 +69,8 @@ pub(super) struct Inner {
     lost: Vec<(String, Vec<u8>)>,
     pins: Vec<Vec<u8>>,
     answers: Vec<Vec<u8>>,
+    /// Each certificate request that was well formed, in DER.
+    pub(super) certificate_requests: Vec<Vec<u8>>,
     violations: Vec<Violation>,
     seen: Vec<SeenRequest>,
     faults: Vec<Fault>,
@@ -94,6 +96,7 @@ impl State {
             lost: Vec::new(),
             pins: Vec::new(),
             answers: Vec::new(),
+            certificate_requests: Vec::new(),
             violations: Vec::new(),
             seen: Vec::new(),
             faults: Vec::new(),
@@ -138,6 +141,12 @@ impl State {
     #[must_use]
     pub fn answers(&self) -> Vec<Vec<u8>> {
         self.lock().answers.clone()
+    }
+
+    /// Every certificate request (PKCS #10, DER) that came and was signed with its own key, oldest first.
+    #[must_use]
+    pub fn certificate_requests(&self) -> Vec<Vec<u8>> {
+        self.lock().certificate_requests.clone()
     }
 
     /// The diversified key of a card, for a simulated card that was issued with it.

@@ -67,13 +67,15 @@ impl Default for Authority {
 }
 
 /// Runs it to success, and gives all that it said.
-fn openssl(arguments: &[&str]) -> String {
+#[track_caller]
+pub fn openssl(arguments: &[&str]) -> String {
     let (success, text) = run(arguments);
     assert!(success, "openssl {arguments:?}: {text}");
     text
 }
 
-fn run(arguments: &[&str]) -> (bool, String) {
+/// Runs it: its own claim, and all that it said.
+pub fn run(arguments: &[&str]) -> (bool, String) {
     let mut command = Command::new("openssl");
     let output = command.args(arguments).stdin(Stdio::null()).output();
     let output = output.unwrap_or_else(|error| panic!("openssl (packaging/system-packages installs it): {error}"));

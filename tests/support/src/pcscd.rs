@@ -387,7 +387,7 @@ fn entry(name: &[u8], pair: u16, port: u16, library: &Path) -> Vec<u8> {
 }
 
 /// Two ports in a row that nobody listens on. Test processes start in different places and each counts on from its own.
-fn free_pair() -> Option<u16> {
+pub fn free_pair() -> Option<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = (std::process::id() % u32::from(PORTS / 64)) as u16 * 64;
     (0..PORTS / 2).find_map(|_| {

@@ -54,10 +54,13 @@ impl Exchange {
     /// Whether the command carries a PIN, PUK or code for the card to compare. VERIFY without data asks for the counter,
     /// with P1 FF it logs out, and RESET RETRY COUNTER with P1 02 carries the new PIN alone.
     pub fn is_try(&self) -> bool {
-        matches!(
-            self.command[..],
-            [_, VERIFY | RESET_RETRY_COUNTER, 0x00, _, _, _, ..] | [_, CHANGE_REFERENCE_DATA, ..]
-        )
+        // Nothing but an extended Le: no data either.
+        let is_empty = matches!(self.command[..], [_, VERIFY, _, _, 0x00, _, _]);
+        !is_empty
+            && matches!(
+                self.command[..],
+                [_, VERIFY | RESET_RETRY_COUNTER, 0x00, _, _, _, ..] | [_, CHANGE_REFERENCE_DATA, ..]
+            )
     }
 
     /// Whether there is a secret in the command: a try, or the new PIN alone.
