@@ -14,7 +14,7 @@ SETTINGS = PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' DESTDIR='$(DESTDIR)' FE
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .PHONY: help demo test compare compare-builds interop soak lint advisories msrv bench fuzz residue mutants docs picture install uninstall deb rpm sbom \
-	reproducible dist
+	reproducible dist windows test-windows msi
 
 # libclang has no C headers of its own; those of gcc serve (tests/vcard and the feature `kerberos` make bindings of C code).
 BINDGEN_EXTRA_CLANG_ARGS ?= $(shell gcc -print-file-name=include 2>/dev/null | sed -n 's|^/|-I/|p')
@@ -48,6 +48,9 @@ help:
 	@echo 'make rpm      the same two as RPM'
 	@echo 'make sbom     what they are made of, as CycloneDX JSON'
 	@echo 'make reproducible  builds twice in two folders, and compares program and packages'
+	@echo 'make windows  pinwright.exe, and the test programs for Windows; on Debian, some minutes; see the book, Windows'
+	@echo 'make test-windows  the same, and what of it can be tried under Wine, in a tree of Debian 13: as root; prints a table'
+	@echo 'make msi      the installer for Windows, in target/windows: as root'
 	@echo 'make dist     a release: checks, packages, SBOM, checksums and notes in target/dist; see CONTRIBUTING.md'
 
 demo:
@@ -163,3 +166,15 @@ reproducible:
 dist:
 	@packaging/system-packages $@
 	$(SETTINGS) packaging/dist
+
+windows:
+	@packaging/system-packages $@
+	packaging/windows/build
+
+test-windows: windows
+	@packaging/system-packages $@
+	.ci/windows
+
+msi: windows
+	@packaging/system-packages test-windows
+	.ci/windows msi

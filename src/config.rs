@@ -33,6 +33,7 @@ use crate::card::family::Families;
 use crate::job::authority::Authority;
 use crate::job::journal::Journal;
 use crate::job::secrets::Need;
+use crate::os::credential;
 use crate::os::files::configuration_folder;
 use crate::provision::Rules;
 use crate::server::DataForm;
@@ -259,7 +260,7 @@ fn secret_file(
     match (path, credential) {
         (Some(_), Some(_)) => Err(ConfigError::Conflict(conflict)),
         (Some(path), None) => Ok(Some(SecretFile::Path(path))),
-        (None, Some(name)) if name.is_empty() || name.contains('/') => {
+        (None, Some(name)) if !credential::is_name(&name) => {
             Err(value("credential", "a systemd credential's name has no slash"))
         }
         (None, Some(name)) => Ok(Some(SecretFile::Credential(name))),

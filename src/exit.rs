@@ -99,7 +99,7 @@ impl From<&Failure> for Exit {
 
 fn stop(stop: &Stop) -> Exit {
     match stop {
-        Stop::SeveralRequests { .. } | Stop::OtherType { .. } => Exit::Usage,
+        Stop::SeveralRequests { .. } | Stop::OtherType { .. } | Stop::DataMissing { .. } => Exit::Usage,
         Stop::NoRequest
         | Stop::Closed { .. }
         | Stop::AnotherCard { .. }

@@ -35,6 +35,12 @@ pub enum Operation {
     AgentHistory,
     /// Have the running agent ask the server now.
     AgentRecheck,
+    /// Make the agent a service (Windows).
+    AgentInstall,
+    /// Remove the agent's service (Windows).
+    AgentUninstall,
+    /// Keep a credential (Windows).
+    AgentProtect,
     /// Look at requests of the server, and change them.
     Request,
     /// List requests.
@@ -91,6 +97,9 @@ impl Operation {
         Self::AgentStatus,
         Self::AgentHistory,
         Self::AgentRecheck,
+        Self::AgentInstall,
+        Self::AgentUninstall,
+        Self::AgentProtect,
         Self::Request,
         Self::RequestList,
         Self::RequestShow,
@@ -129,6 +138,9 @@ impl Operation {
             Self::Agent => "agent",
             Self::AgentStatus => "status",
             Self::AgentRecheck => "recheck",
+            Self::AgentInstall => "install",
+            Self::AgentUninstall => "uninstall",
+            Self::AgentProtect => "protect",
             Self::Request => "request",
             Self::RequestList => "list",
             Self::RequestCreate => "create",
@@ -167,6 +179,7 @@ impl Operation {
             Self::Agent => "pinwright.agent/1",
             Self::AgentStatus => "pinwright.agent-status/1",
             Self::AgentRecheck => "pinwright.agent-control/1",
+            Self::AgentInstall | Self::AgentUninstall | Self::AgentProtect => "pinwright.agent-service/1",
             Self::Request => "pinwright.request/1",
             Self::RequestList => "pinwright.request-list/1",
             Self::RequestShow => "pinwright.request-show/1",
@@ -194,7 +207,12 @@ impl Operation {
     #[must_use]
     pub const fn parent(self) -> Option<Self> {
         match self {
-            Self::AgentStatus | Self::AgentHistory | Self::AgentRecheck => Some(Self::Agent),
+            Self::AgentStatus
+            | Self::AgentHistory
+            | Self::AgentRecheck
+            | Self::AgentInstall
+            | Self::AgentUninstall
+            | Self::AgentProtect => Some(Self::Agent),
             Self::ConfigCheck | Self::ConfigShow => Some(Self::Config),
             Self::RequestList
             | Self::RequestShow

@@ -8,6 +8,8 @@
 mod both;
 #[path = "cli/case.rs"]
 mod case;
+#[path = "cli/elsewhere.rs"]
+mod elsewhere;
 #[path = "cli/obliging.rs"]
 mod obliging;
 #[path = "cli/operations.rs"]
@@ -41,7 +43,7 @@ fn every_case_prints_what_its_file_says() {
     let update = std::env::var_os("PINWRIGHT_UPDATE_CLI").is_some();
     let mut failures = Vec::new();
     for file in &files {
-        let case = Case::read(file);
+        let case = Case::read(file).here(file);
         let got = case.run();
         if case.is_json() {
             let object: serde_json::Value = serde_json::from_str(&got.out).expect("one object");
@@ -55,6 +57,17 @@ fn every_case_prints_what_its_file_says() {
     }
     assert!(failures.is_empty(), "{} of {} cases differ:\n{}", failures.len(), files.len(), failures.join("\n"));
     assert!(files.len() >= 30, "only {} cases were found", files.len());
+}
+
+/// Results of another system are those of a case that is there, and differ from its own.
+#[test]
+fn results_of_another_system_belong_to_a_case() {
+    for file in support::repository::files("fixtures/cli/windows") {
+        let case = file.parent().unwrap().with_file_name(file.file_name().unwrap());
+        assert!(case.exists(), "{} is no case", case.display());
+        let (common, other): (Case, elsewhere::Results) = (Case::read(&case), elsewhere::read(&file));
+        assert!(common.differs_from(&other), "{} says what the case says", file.display());
+    }
 }
 
 /// No option takes a secret: what help offers is read by everybody who can list processes.

@@ -32,7 +32,8 @@ fn judged(program: &str, arguments: &[&str], input: &[u8]) -> Option<String> {
 /// The names of all pages: each command's words with `-` between them.
 fn commands(command: &clap::Command, name: &str, names: &mut BTreeSet<String>) {
     names.insert(name.to_owned());
-    for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+    // What another system alone has is hidden on this one.
+    for below in command.get_subcommands().filter(|below| below.get_name() != "help" && !below.is_hide_set()) {
         commands(below, &format!("{name}-{}", below.get_name()), names);
     }
 }

@@ -17,7 +17,8 @@ use pinwright::sim::reader::VirtualReaders;
 const ID: &str = "3ff188bcba833740826246eba1291c6e";
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/profiles")
+    // On Windows a path without a drive is none that a configuration may name.
+    std::path::absolute(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/profiles")).unwrap()
 }
 
 /// A configuration that names all these files.

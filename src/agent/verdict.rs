@@ -140,6 +140,7 @@ fn stopped(stop: &Stop) -> Verdict {
         | Stop::NoCard { .. }
         | Stop::InUse { .. }
         | Stop::UnknownCard
+        | Stop::DataMissing { .. }
         | Stop::Creation(_)
         | Stop::NotDone { .. } => LATER,
         Stop::RequestLost

@@ -7,6 +7,7 @@ mod ask;
 mod check;
 mod configured;
 mod feed;
+mod installed;
 mod keytab;
 mod wording;
 
@@ -60,6 +61,15 @@ enum Ask {
     /// Have the running agent ask the server now about every card that waits.
     #[command(name = Operation::AgentRecheck.name())]
     Recheck,
+    /// Make the agent a service of this machine (Windows).
+    #[command(name = Operation::AgentInstall.name(), hide = !installed::IS_POSSIBLE)]
+    Install(installed::InstallArgs),
+    /// Stop the service and remove it; configuration and journal stay (Windows).
+    #[command(name = Operation::AgentUninstall.name(), hide = !installed::IS_POSSIBLE)]
+    Uninstall,
+    /// Keep a secret as a credential that this machine alone can read (Windows).
+    #[command(name = Operation::AgentProtect.name(), hide = !installed::IS_POSSIBLE)]
+    Protect(installed::ProtectArgs),
 }
 
 impl AgentArgs {
@@ -76,6 +86,7 @@ impl AgentArgs {
             Some(Ask::Status { .. }) => crate::agent::report::STATUS_SCHEMA,
             Some(Ask::History) => crate::job::journal::LISTING_SCHEMA,
             Some(Ask::Recheck) => control::protocol::SCHEMA,
+            Some(Ask::Install(_) | Ask::Uninstall | Ask::Protect(_)) => installed::SCHEMA,
             None if self.check => check::SCHEMA,
             None => "pinwright.agent/1",
         }
@@ -94,6 +105,9 @@ pub fn run(config: &Config, args: &AgentArgs, json: bool, context: &mut CommandC
         Some(Ask::Status { follow }) => ask::status(&config.agent, *follow, json, context),
         Some(Ask::History) => ask::history(&config.agent, json, context),
         Some(Ask::Recheck) => ask::recheck(&config.agent, json, context),
+        Some(Ask::Install(args)) => installed::install(args, json, context),
+        Some(Ask::Uninstall) => installed::uninstall(json, context),
+        Some(Ask::Protect(args)) => installed::protect(args, json, context),
         None if args.check => check::run(config, json, context),
         None => start(config, json, context),
     }

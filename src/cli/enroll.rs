@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 pub use self::arguments::{EnrollArgs, EnrollCommand, RetireArgs, UnblockArgs};
+pub use self::created::foreseen_enrollment;
 use super::agent_journal::AgentJournal;
 use super::context::CommandContext;
 use super::error::CliError;

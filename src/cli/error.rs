@@ -91,6 +91,9 @@ pub enum CliError {
         "a whole enrollment is not recorded: its key pairs and challenges differ from run to run, and no recording of it could be played"
     )]
     NotRecorded,
+    /// A request under a template is made for a whole enrollment alone.
+    #[error("only `{}` makes a request under a profile template", Operation::Enroll)]
+    TemplateUnwanted,
     /// The operation is done, and its recording can't be written.
     #[error("{done}, but the recording can't be written to {}", .path.display())]
     Unrecorded {
@@ -176,7 +179,9 @@ impl CliError {
         match self {
             Self::Config(_) | Self::NoServer | Self::NotAdfs | Self::Setup(_) | Self::Journal(_) => Exit::Usage,
             Self::File { .. } | Self::Fixture { .. } | Self::NoOperation { .. } => Exit::Usage,
-            Self::SharedDescriptor | Self::TerminalDescriptor | Self::NotRecorded => Exit::Usage,
+            Self::SharedDescriptor | Self::TerminalDescriptor | Self::NotRecorded | Self::TemplateUnwanted => {
+                Exit::Usage
+            }
             Self::Output { .. } | Self::Untold { .. } | Self::Unrecorded { .. } => Exit::Usage,
             Self::SignIn(error) => error.into(),
             Self::Choice(error) => error.exit(),
@@ -225,6 +230,7 @@ impl CliError {
             Self::NotRecorded => {
                 format!("record the PIN step with `{} FILE {}`", Operation::Record, Operation::SetPin.name())
             }
+            Self::TemplateUnwanted => "plan that with `--for enroll`, or leave `--template` out".to_owned(),
             Self::Unrecorded { .. } => "make room there; the operation itself need not be repeated".to_owned(),
             Self::NoOperation { .. } => "add a header `# operation: inspect` or `# operation: set-pin`".to_owned(),
             Self::Fixture { .. } | Self::Replay(_) | Self::OtherOutcome { .. } => {

@@ -218,7 +218,8 @@ impl Arguments {
     }
 
     /// Whether this is the serving agent.
-    fn serves(&self) -> bool {
+    #[must_use]
+    pub fn serves(&self) -> bool {
         matches!(&self.command, Command::Agent(args) if args.serves())
     }
 

@@ -10,17 +10,20 @@ use clap::{Args, ValueEnum};
 use self::enrollment::{EnrollPlanObject, Planned};
 use super::agent_journal::AgentJournal;
 use super::context::CommandContext;
-use super::enroll::{EnrollArgs, EnrollCommand, RetireArgs, UnblockArgs};
+use super::enroll::{EnrollArgs, EnrollCommand, RetireArgs, UnblockArgs, foreseen_enrollment};
 use super::error::CliError;
 use super::inspect::ReportFormat;
 use super::json::PlanObject;
+use super::request::Wished;
 use super::select::choose;
 use super::set_pin::{JobArgs, issuer};
 use super::supply::{Asking, CommandSupplier};
 use crate::config::Config;
+use crate::enroll::job::EnrollJob;
 use crate::enroll::{self, EnrollDesk};
 use crate::exit::Exit;
 use crate::job::journal::JournalError;
+use crate::job::{Cause, Stop};
 use crate::provision::plan::{self, Plan, Surroundings};
 use crate::reader::Readers;
 use crate::secret::scrub::on_own_stack;
@@ -34,6 +37,12 @@ pub struct PlanArgs {
     /// The command whose job it is.
     #[arg(long = "for", value_enum, value_name = "COMMAND", default_value_t)]
     pub command: PlannedCommand,
+    /// With `--for enroll`: the profile template, by its name or id, under which a request would be made where there is none.
+    #[arg(long, value_name = "TEMPLATE")]
+    pub template: Option<String>,
+    /// What else that request would have.
+    #[command(flatten)]
+    pub wished: Wished,
 }
 
 /// A command whose job can be planned.
@@ -55,6 +64,7 @@ pub enum PlannedCommand {
 ///
 /// # Errors
 /// [`CliError::NoServer`] and [`CliError::Setup`] where the configuration names no server that can be used,
+/// [`CliError::TemplateUnwanted`], [`CliError::Request`] where a request can't be made as it is wished,
 /// [`CliError::Journal`], [`CliError::Choice`], [`CliError::Failure`] where card or records don't lead to a plan, and
 /// [`CliError::Output`].
 pub fn run(
@@ -65,10 +75,14 @@ pub fn run(
     context: &mut CommandContext<'_>,
 ) -> Result<Exit, CliError> {
     let job = args.job.clone();
+    if args.template.is_some() && args.command != PlannedCommand::Enroll {
+        return Err(CliError::TemplateUnwanted);
+    }
     match args.command {
         PlannedCommand::SetPin => set_pin(config, &args.job, format, readers, context),
         PlannedCommand::Enroll => {
-            let args = EnrollArgs { job, ..EnrollArgs::default() };
+            let (template, wished) = (args.template.clone(), args.wished.clone());
+            let args = EnrollArgs { job, template, wished, ..EnrollArgs::default() };
             enrollment(config, EnrollCommand::Enroll(&args), format, readers, context)
         }
         PlannedCommand::Unblock => {
@@ -98,17 +112,32 @@ fn enrollment(
     let planned = on_own_stack(|| -> Result<Planned, CliError> {
         let mut server = issuer(config, args)?;
         let chosen = choose(readers, &config.ignored_readers, &args.choice, &config.families)?;
-        let job = command.enroll_job(config, chosen);
-        let mut desk = EnrollDesk {
-            readers,
-            server: &mut server,
-            journal: Some(journal),
-            elsewhere: Some(&AgentJournal::new(&config.agent)),
-            supplier: &mut supplier,
-            interrupted: &context.interrupted,
-            progress: &mut |step| tracing::info!("{}", step.phrase()),
+        let mut job = command.enroll_job(config, chosen);
+        let mut once = |job: &EnrollJob| {
+            let mut desk = EnrollDesk {
+                readers,
+                server: &mut server,
+                journal: Some(journal),
+                elsewhere: Some(&AgentJournal::new(&config.agent)),
+                supplier: &mut supplier,
+                interrupted: &context.interrupted,
+                progress: &mut |step| tracing::info!("{}", step.phrase()),
+            };
+            enroll::plan(job, &mut desk)
         };
-        Ok(Planned::new(command, enroll::plan(&job, &mut desk)?))
+        let plan = once(&job)?;
+        let (Some(Cause::Stop(Stop::NoRequest)), Some(template)) = (&plan.stop, command.template()) else {
+            return Ok(Planned::new(command, plan));
+        };
+        let (new, missing) = foreseen_enrollment(config, template, &command.wished(), context)?;
+        job.new = Some(new);
+        let mut plan = once(&job)?;
+        plan.notes.extend(
+            missing
+                .iter()
+                .map(|item| format!("the template collects {item:?}: give it with `--data`, or at the terminal")),
+        );
+        Ok(Planned::new(command, plan))
     })?;
     match format.json {
         true => context.print_json(&EnrollPlanObject::new(&planned))?,

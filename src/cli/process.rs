@@ -10,7 +10,7 @@ use super::context::CommandContext;
 use super::screen::{Colours, Screen};
 use crate::error_text::error_text;
 use crate::exit::Exit;
-use crate::os::{log, process, signals};
+use crate::os::{log, process, service, signals};
 use crate::telemetry;
 
 /// Runs the command that `parse` finds in the process's arguments.
@@ -35,6 +35,9 @@ pub fn run(parse: impl FnOnce(Vec<OsString>, &mut CommandContext<'_>) -> Result<
         Ok(arguments) => arguments,
         Err(exit) => return exit.into(),
     };
+    if arguments.serves() {
+        service::join();
+    }
     if arguments.backs_out() {
         // Each wait of a job is bounded, and a process that ends between two commands leaves a card in doubt: however often a
         // signal comes, the job backs out in order. Commands that only look keep the usual way out.
@@ -47,7 +50,11 @@ pub fn run(parse: impl FnOnce(Vec<OsString>, &mut CommandContext<'_>) -> Result<
     if let Err(error) = hardened {
         tracing::warn!("{}", error_text(&error));
     }
-    super::run(&arguments, &mut context).into()
+    let exit = super::run(&arguments, &mut context);
+    if arguments.serves() {
+        service::ended(exit as u8);
+    }
+    exit.into()
 }
 
 /// The environment. A name becomes text; a value stays as it is, since it may be any path.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use self::create::CreateArgs;
 use self::list::ListArgs;
-pub use self::prepared::{Prepared, prepared};
+pub use self::prepared::{Prepared, foreseen, prepared};
 pub use self::server::Server;
 pub use self::wished::{Given, Wished};
 use super::context::CommandContext;

@@ -21,6 +21,7 @@ use crate::job::issuer::Watch;
 use crate::job::secrets::{Need, SecretError};
 use crate::job::supplier::Supplier;
 use crate::job::undertaking::Undertaking;
+use crate::os::credential;
 use crate::os::files::{open_regular, refuse_readable, refuse_writable};
 use crate::os::prompt::{Terminal, can_confirm, is_interactive};
 use crate::os::service::credentials;
@@ -159,6 +160,11 @@ impl CommandSupplier {
         refuse_writable(&opened, &path)
             .and_then(|()| refuse_readable(&opened, &path))
             .map_err(|source| SecretError::Exposed { what, source })?;
+        let opened = credential::opened(opened, &path).map_err(|source| SecretError::Unreadable {
+            what,
+            origin: origin.clone(),
+            source,
+        })?;
         source::line(what, &opened, &origin, self.patience())
     }
 
@@ -207,6 +213,19 @@ impl Supplier for CommandSupplier {
             Standing::Given if self.can_confirm => self.confirmed(&question::loss(undertaking), watch),
             Standing::Given | Standing::Nobody => Err(SecretError::NobodyToAsk.into()),
         }
+    }
+
+    fn item(&mut self, name: &str) -> Result<Option<String>, SecretError> {
+        if !self.interactive {
+            return Ok(None);
+        }
+        let what = "an item that the profile template collects";
+        let unreadable = |source| SecretError::Unreadable { what, origin: "the terminal".to_owned(), source };
+        let mut terminal = Terminal::open().map_err(unreadable)?;
+        let mut go_on = || !self.interrupted.load(Ordering::Relaxed);
+        let question = format!("The profile template collects data. {name:?}: ");
+        let typed = self.timed(|| terminal.line(&question, &mut go_on)).map_err(unreadable)?;
+        typed.map(Some).ok_or(SecretError::Cancelled { what })
     }
 
     fn current_pin(&mut self) -> Result<Pin, SecretError> {

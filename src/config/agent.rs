@@ -11,12 +11,10 @@ use super::folders::Environment;
 use super::secret_file;
 use crate::agent::settings::{MetricsAddress, OnInsert, Settings};
 use crate::os::account::is_root;
+use crate::os::{endpoint, service};
 use crate::server::auth::{Identity, OwnMeans};
 
-/// Where the machine's agent listens.
-const SYSTEM_SOCKET: &str = "/run/pinwright/agent.sock";
-
-/// The socket's name in a folder that belongs to one user or one unit.
+/// The socket's name in the folder of a unit.
 const SOCKET: &str = "agent.sock";
 
 /// A path longer than this is no address of a Unix socket (unix(7): 108 bytes with the closing zero).
@@ -238,16 +236,15 @@ fn control(
     if let Some(path) = configured {
         return Ok((Some(socket("agent.control", path)?), None));
     }
-    let system = PathBuf::from(SYSTEM_SOCKET);
+    let system = endpoint::of_system();
     // systemd separates several folders of one unit with colons.
     let of_unit = environment
         .folder("RUNTIME_DIRECTORY")
         .and_then(|folders| folders.to_string_lossy().split(':').next().map(|folder| Path::new(folder).join(SOCKET)));
-    let of_user = || environment.folder("XDG_RUNTIME_DIR").map(|folder| folder.join("pinwright").join(SOCKET));
     let own = match of_unit {
         Some(path) => Some(path),
-        None if is_root() => Some(system.clone()),
-        None => of_user(),
+        None if is_root() || service::is_one() => Some(system.clone()),
+        None => endpoint::of_user(&|name| environment.folder(name)),
     };
     let own = own.filter(|path| path.is_absolute() && path.as_os_str().len() <= SOCKET_MAX);
     let next = (own.as_ref() != Some(&system)).then_some(system);
@@ -255,8 +252,8 @@ fn control(
 }
 
 fn socket(key: &'static str, path: PathBuf) -> Result<PathBuf, ConfigError> {
-    if !path.is_absolute() || path.file_name().is_none() {
-        return Err(value(key, "the whole path of a socket"));
+    if !endpoint::is_place(&path) {
+        return Err(value(key, endpoint::PLACE));
     }
     if path.as_os_str().len() > SOCKET_MAX {
         return Err(value(key, &format!("a socket's path has at most {SOCKET_MAX} bytes")));

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::error::ConfigError;
+use crate::os::folders;
 
 /// The environment: names and values. An empty variable is an unset one.
 #[derive(Clone, Copy)]
@@ -23,13 +24,12 @@ impl Environment<'_> {
 
     /// Our folder among the user's states.
     pub fn state_folder(&self) -> Option<PathBuf> {
-        let states = self.folder("XDG_STATE_HOME").or_else(|| self.home().map(|home| home.join(".local/state")));
-        states.map(|folder| folder.join("pinwright"))
+        folders::state(&|name| self.folder(name))
     }
 
-    /// The user's home. A service may run without HOME, and its user still has one.
+    /// The user's home.
     pub fn home(&self) -> Option<PathBuf> {
-        self.folder("HOME").or_else(|| std::env::home_dir().filter(|home| home.is_absolute()))
+        folders::home(&|name| self.folder(name))
     }
 }
 
@@ -39,11 +39,10 @@ impl Environment<'_> {
 /// # Errors
 /// [`ConfigError::Unreadable`] where `config.d` can't be listed.
 pub(super) fn default_files(machine: &Path, environment: Environment<'_>) -> Result<Vec<PathBuf>, ConfigError> {
-    let own =
-        environment.folder("XDG_CONFIG_HOME").or_else(|| environment.folder("HOME").map(|home| home.join(".config")));
+    let own = folders::settings(&|name| environment.folder(name));
     let mut files = vec![machine.join("config.toml")];
     files.extend(parts(&machine.join("config.d"))?);
-    files.extend(own.map(|folder| folder.join("pinwright/config.toml")));
+    files.extend(own.map(|folder| folder.join("pinwright").join("config.toml")));
     files.retain(|path| path.exists());
     Ok(files)
 }

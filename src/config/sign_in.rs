@@ -104,10 +104,11 @@ fn negotiate(raw: &raw::Server, url: &Url) -> Result<Auth, ConfigError> {
 #[cfg(test)]
 mod tests {
     use crate::config::Config;
+    use crate::os::testing;
 
     fn refused(keys: &str) -> String {
         let text = format!("[server]\nurl = \"https://cm.contoso.com/x\"\n{keys}");
-        Config::from_toml(&text).unwrap_err().to_string()
+        Config::from_toml(&testing::with_absolute_paths(&text)).unwrap_err().to_string()
     }
 
     #[test]

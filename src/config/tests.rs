@@ -7,13 +7,26 @@ use crate::os::testing;
 
 mod files;
 
+/// A configuration with the paths of this system.
+fn of_toml(text: &str) -> Result<Config, ConfigError> {
+    Config::from_toml(&testing::with_absolute_paths(text))
+}
+
 fn refused(text: &str) -> String {
-    Config::from_toml(text).unwrap_err().to_string()
+    of_toml(text).unwrap_err().to_string()
+}
+
+/// An empty file with that name, in a folder that ends with what is given back.
+fn empty_file() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, "").unwrap();
+    (folder, path)
 }
 
 #[test]
 fn the_documented_sample_is_taken() {
-    let config = Config::from_toml(
+    let config = of_toml(
         r#"
         [server]
         url = "https://cm.contoso.com/CertificateManagement"
@@ -38,7 +51,7 @@ fn the_documented_sample_is_taken() {
     assert_eq!(config.rules.authorities, [Authority::Server, Authority::AdminKey]);
     assert_eq!(config.server.unwrap().timeout, Duration::from_secs(10));
     assert!(config.warnings.is_empty());
-    assert_eq!(config.journal.unwrap().folder(), Path::new("/var/lib/pinwright"));
+    assert_eq!(config.journal.unwrap().folder(), Path::new(&testing::absolute("/var/lib/pinwright")));
 }
 
 #[test]
@@ -146,6 +159,7 @@ fn the_stages_on_the_card_are_configured_in_a_file_and_by_variables() {
 
 #[test]
 fn an_error_names_the_variable() {
+    let (_folder, path) = empty_file();
     for (name, value, said) in [
         ("PINWRIGHT_CARD_MIN_TRIES_LEFT", "300", "invalid value: integer, expected u8"),
         ("PINWRIGHT_CARD_MIN_TRIES_LEFT", "few", "a whole number is needed"),
@@ -154,7 +168,7 @@ fn an_error_names_the_variable() {
         ("PINWRIGHT_CARD_MANAGEMENT", "puk", "unknown variant"),
         ("PINWRIGHT_SERVER_AUTH", "basic", "unknown variant"),
     ] {
-        let error = Config::load(Some(Path::new("/dev/null")), &[(name.to_owned(), value.into())]).unwrap_err();
+        let error = Config::load(Some(&path), &[(name.to_owned(), value.into())]).unwrap_err();
         let text = error.to_string();
         assert!(text.starts_with(&format!("{name}: {said}")), "{text}");
     }
@@ -186,7 +200,7 @@ fn the_users_file_comes_after_the_machines() {
 fn the_packaged_sample_is_taken_with_every_key_switched_on() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/config.toml");
     let sample = std::fs::read_to_string(path).unwrap();
-    assert!(Config::from_toml(&sample).is_ok());
+    assert!(of_toml(&sample).is_ok());
     // Switch everything on but the second of two keys that exclude each other, and prose.
     // The keys of one kind of sign-in exclude those of another.
     let of_others = ["#spn", "#principal", "#keytab_file", "#adfs_"];
@@ -199,7 +213,7 @@ fn the_packaged_sample_is_taken_with_every_key_switched_on() {
         .map(|line| line.strip_prefix('#').unwrap_or(line).to_owned() + "\n")
         .collect();
     let switched = switched.replace("auth = \"none\"", "auth = \"bearer\"");
-    let config = Config::from_toml(&switched).unwrap();
+    let config = of_toml(&switched).unwrap();
     assert_eq!(config.families.profiles.len(), 1);
 }
 
@@ -264,9 +278,7 @@ fn the_sample_names_the_agents_defaults() {
 
 #[test]
 fn a_unit_and_a_user_have_sockets_of_their_own() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("config.toml");
-    std::fs::write(&path, "").unwrap();
+    let (_folder, path) = empty_file();
     let load = |name: &str, value: &str| {
         let agent = Config::load(Some(&path), &[(name.to_owned(), value.into())]).unwrap().agent;
         (agent.control, agent.control_of_system)
@@ -357,9 +369,10 @@ fn what_is_preferred_must_exist_and_once() {
 
 #[test]
 fn a_name_with_a_comma_is_one_name() {
+    let (_folder, path) = empty_file();
     let load = |value: &str| {
         let environment = [("PINWRIGHT_READER_IGNORE".to_owned(), value.into())];
-        Config::load(Some(Path::new("/dev/null")), &environment)
+        Config::load(Some(&path), &environment)
     };
     let one = load("Contoso, Inc. Reader 00 00").unwrap();
     assert_eq!(one.ignored_readers, ["Contoso, Inc. Reader 00 00"]);
@@ -375,7 +388,7 @@ fn a_name_with_a_comma_is_one_name() {
     }
     // Lists of words, which have no commas, may be written either way.
     let authority = [("PINWRIGHT_CARD_AUTHORITY".to_owned(), "[\"puk\", \"server\"]".into())];
-    let config = Config::load(Some(Path::new("/dev/null")), &authority).unwrap();
+    let config = Config::load(Some(&path), &authority).unwrap();
     assert_eq!(config.rules.authorities, [Authority::Puk, Authority::Server]);
 }
 

@@ -27,30 +27,66 @@ pub struct ServerFacts {
 }
 
 impl ServerFacts {
-    /// Asks for all of it.
+    /// Asks for all of it; without a request for what its template would want.
     ///
     /// # Errors
-    /// The server's refusal or failure; a request of a type that is not carried out.
-    pub fn ask(server: &mut Server<'_>, card: &CardIdentity, request: Option<Uuid>) -> Result<Self, Cause> {
+    /// The server's refusal or failure.
+    pub fn ask(
+        server: &mut Server<'_>,
+        card: &CardIdentity,
+        request: Option<Uuid>,
+        template: Option<Uuid>,
+    ) -> Result<Self, Cause> {
         let card_id = card.card_id.to_string();
         server.look(async |client| {
             let records = client.smartcards_by_card_id(&card_id).await?;
-            let Some(request) = request else { return Ok(Self { records, ..Self::default() }) };
+            let Some(request) = request else {
+                let policy = policy(client, template).await?;
+                return Ok(Self { records, policy, ..Self::default() });
+            };
             let request = client.request(request).await?;
             let bound = bound_record(client, &request, &records).await?;
-            let purpose = purpose(&request);
             let template = request.profile_template.or_else(|| bound.as_ref()?.profile_template);
             let policy = policy(client, template).await?;
-            let options = match purpose {
-                Some(Purpose::Enroll) if request.status.is_open() => options(client, &request).await?,
-                _ => Some(Vec::new()),
-            };
-            let certificates = match (&bound, purpose) {
-                (Some(record), Some(Purpose::Enroll)) => client.smartcard_certificates(record.uuid).await?,
-                _ => Vec::new(),
-            };
-            Ok(Self { request: Some(request), bound, records, policy, options, certificates })
+            let mut facts = Self { request: Some(request), bound, records, policy, ..Self::default() };
+            facts.ask_about_keys(client).await?;
+            Ok(facts)
         })
+    }
+
+    /// Asks for what may have changed since: the request, its card object, and its certificates. What a template's policy and the
+    /// request's options were when the card was bound holds for the run.
+    ///
+    /// # Errors
+    /// As [`ServerFacts::ask`].
+    pub fn ask_again(self, server: &mut Server<'_>, request: Uuid) -> Result<Self, Cause> {
+        server.look(async |client| {
+            let request = client.request(request).await?;
+            let bound = match named_card(&request) {
+                Some(card) => Some(client.smartcard(card).await?),
+                None => None,
+            };
+            let mut facts = Self { request: Some(request), bound, ..self };
+            facts.ask_about_keys(client).await?;
+            Ok(facts)
+        })
+    }
+
+    /// What the request wants for its keys, and the certificates that were issued for them.
+    async fn ask_about_keys(&mut self, client: &Client) -> Result<(), ServerError> {
+        let Some(request) = &self.request else { return Ok(()) };
+        if purpose(request) != Some(Purpose::Enroll) {
+            self.options = Some(Vec::new());
+            return Ok(());
+        }
+        if self.options.is_none() && request.status.is_open() {
+            self.options = options(client, request).await?;
+        }
+        if let Some(record) = self.bound.as_ref().filter(|_| self.options.as_ref().is_none_or(|keys| !keys.is_empty()))
+        {
+            self.certificates = client.smartcard_certificates(record.uuid).await?;
+        }
+        Ok(())
     }
 
     /// The profile template of the request, or of its card object.

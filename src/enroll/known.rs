@@ -156,8 +156,7 @@ impl Run<'_> {
         Allowed {
             create: self.job.new.is_some(),
             erase: self.job.erase && rules.is_some_and(|rules| rules.erases_on_overflow),
-            // Before there is a request there is no policy either: it is asked once more when the card is bound.
-            reuse: self.job.reuse && (facts.request.is_none() || rules.is_some_and(|rules| rules.allows_reuse)),
+            reuse: self.job.reuse && rules.is_some_and(|rules| rules.allows_reuse),
         }
     }
 

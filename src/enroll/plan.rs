@@ -21,6 +21,8 @@ pub struct EnrollPlan {
     pub target_user: Option<Uuid>,
     /// The stages to come.
     pub stages: Vec<PlannedStage>,
+    /// What a person should know beside it, as sentences without their full stops.
+    pub notes: Vec<String>,
     /// Why the job would end before its request is completed.
     pub stop: Option<Cause>,
 }
@@ -61,7 +63,11 @@ impl Run<'_> {
         Ok(EnrollPlan {
             request: request.map(|request| request.uuid),
             template: known.facts.template().or_else(|| self.job.new.as_ref()?.template).map(|id| id.to_string()),
-            target_user: request.and_then(|request| request.target_user),
+            target_user: match request {
+                Some(request) => request.target_user,
+                None => self.job.new.as_ref().and_then(|new| new.target),
+            },
+            notes: self.notes(&known),
             card: self.card,
             stages,
             stop,

@@ -20,6 +20,8 @@ use crate::job::journal::{
     Claim, Facts, JobKind, Journal, JournalError, Kept, Moment, Phase, Purpose, Record, RequestClaim, RunningJob,
     Stage, Version, new_id,
 };
+use crate::job::{Cause, past};
+use crate::server::AdminKeyVersion;
 use crate::server::NewRequest;
 
 /// The journal of an enrollment. Without one, which recordings are made with, the record lives as long as this does.
@@ -160,6 +162,17 @@ impl<'a> EnrollLog<'a> {
     #[must_use]
     pub fn past(&self) -> &[Record] {
         &self.past
+    }
+
+    /// Stops a stage that would show the card an answer of the server's which it has refused before, made with the same key.
+    ///
+    /// # Errors
+    /// [`Cause::AnswerBarred`].
+    pub fn answer_may_be_shown(&self, key: AdminKeyVersion, evidence: &str) -> Result<(), Cause> {
+        let own = self.record();
+        let mut all: Vec<Record> = self.past.iter().chain(own).cloned().collect();
+        all.sort_by(|one, other| (&one.started, &one.id).cmp(&(&other.started, &other.id)));
+        past::answer_may_be_shown(&all, key, evidence)
     }
 
     /// The job's id.

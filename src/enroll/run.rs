@@ -44,8 +44,10 @@ pub(super) struct Run<'a> {
     pub effect: Effect,
     /// What the last hold of the card has done to it.
     pub last_hold: Effect,
-    /// What the server's records say; asked for anew where a stage has changed them.
+    /// What the server's records say.
     pub facts: Option<ServerFacts>,
+    /// A stage may have changed them since.
+    pub is_stale: bool,
     /// What the card says; asked for anew where a stage has changed it.
     pub card_facts: Option<CardFacts>,
     /// The PIN that this run has set.
@@ -109,6 +111,7 @@ impl<'a> Run<'a> {
             effect: Effect::default(),
             last_hold: Effect::default(),
             facts: None,
+            is_stale: true,
             card_facts: None,
             pin: None,
             pin_outcome: None,
@@ -125,7 +128,7 @@ impl<'a> Run<'a> {
     }
 
     /// Stage after stage.
-    pub fn to_the_end(&mut self) -> Result<Ended, Failure> {
+    pub fn carry_on(&mut self) -> Result<Ended, Failure> {
         loop {
             let known = self.look()?;
             let stage = next(&known.said);
@@ -168,14 +171,15 @@ impl<'a> Run<'a> {
 
     /// The server's records, where they are not known or may have changed.
     fn ask_server(&mut self) -> Result<(), Cause> {
-        if self.facts.is_some() {
-            return Ok(());
-        }
-        let request = match self.job.request.or_else(|| self.log.request()) {
-            Some(request) => Some(request),
-            None => self.find_request()?,
+        let known = self.facts.as_ref().and_then(|facts| Some((facts.request.as_ref()?.uuid, facts.bound.is_some())));
+        let mut facts = match (self.facts.take(), known) {
+            (Some(facts), _) if !self.is_stale => {
+                self.facts = Some(facts);
+                return Ok(());
+            }
+            (Some(facts), Some((request, true))) => facts.ask_again(&mut self.server, request)?,
+            _ => self.ask_anew()?,
         };
-        let mut facts = ServerFacts::ask(&mut self.server, &self.card, request)?;
         if let Some(request) = &mut facts.request {
             self.tell_type(request);
             let asked_for = super::facts::purpose(request);
@@ -185,7 +189,18 @@ impl<'a> Run<'a> {
             self.log.claim_request(request.uuid)?;
         }
         self.facts = Some(facts);
+        self.is_stale = false;
         Ok(())
+    }
+
+    /// Finds the request, and asks for all that it leads to.
+    fn ask_anew(&mut self) -> Result<ServerFacts, Cause> {
+        let request = match self.job.request.or_else(|| self.log.request()) {
+            Some(request) => Some(request),
+            None => self.find_request()?,
+        };
+        let template = self.job.new.as_ref().and_then(|new| new.template);
+        ServerFacts::ask(&mut self.server, &self.card, request, template)
     }
 
     /// No document gives the number of every type: the journal knows the type of a request that it has seen made.

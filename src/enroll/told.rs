@@ -96,7 +96,8 @@ impl Run<'_> {
         all
     }
 
-    fn notes(&self, known: &Known) -> Vec<String> {
+    /// What a person should know beside it.
+    pub(super) fn notes(&self, known: &Known) -> Vec<String> {
         let mut notes = Vec::new();
         let request = known.facts.request.as_ref();
         let is_ours = |uuid| self.log.request() == Some(uuid) || self.log.knows(uuid);
@@ -111,8 +112,8 @@ impl Run<'_> {
         }
         if known.facts.options.is_none() && self.job.purpose == Purpose::Enroll && request.is_some() {
             notes.push("which key pairs and certificates the request wants is told once the card is bound".to_owned());
-        } else if request.is_none() && self.job.purpose == Purpose::Enroll {
-            notes.push("which key pairs and certificates it wants is told once the request is made".to_owned());
+        } else if request.is_none() && self.job.new.is_some() && self.job.purpose == Purpose::Enroll {
+            notes.push("which key pairs and certificates the request wants is told once it is made".to_owned());
         }
         if let (true, Some(record)) = (self.job.reuse, known.facts.in_use_elsewhere()) {
             notes.push(format!("the card is taken from its assignment {}", record.uuid));

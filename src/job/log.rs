@@ -198,14 +198,7 @@ impl<'a> Log<'a> {
     ) -> Result<(), Cause> {
         let own = past::refused_answer(&self.past, authority, key).map(Earlier::own);
         let Some(earlier) = own.or_else(|| self.agents.refused_answer(authority, key)) else { return Ok(()) };
-        let (at, word) = past::refusal(earlier.record, authority, key);
-        Err(Cause::AnswerBarred {
-            key,
-            journal: earlier.named(),
-            at: at.to_owned(),
-            word: word.unwrap_or("no status word noted").to_owned(),
-            evidence: if key.is_some() { evidence.to_owned() } else { String::new() },
-        })
+        Err(past::barred(earlier.record, earlier.named(), authority, key, evidence))
     }
 
     /// The enrollment that has replaced the card's admin key, or may have, as far as the journals say.

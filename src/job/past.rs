@@ -142,6 +142,36 @@ pub(super) fn refusal(record: &Record, authority: Authority, key: Option<AdminKe
     last.map_or((record.changed(), record.status_word()), |showing| (showing.at, showing.word))
 }
 
+/// Why an answer is not shown that the card has refused to this job; `journal` names it.
+pub(super) fn barred(
+    record: &Record,
+    journal: String,
+    authority: Authority,
+    key: Option<AdminKeyVersion>,
+    evidence: &str,
+) -> Cause {
+    let (at, word) = refusal(record, authority, key);
+    Cause::AnswerBarred {
+        key,
+        journal,
+        at: at.to_owned(),
+        word: word.unwrap_or("no status word noted").to_owned(),
+        evidence: if key.is_some() { evidence.to_owned() } else { String::new() },
+    }
+}
+
+/// Stops a stage that would show the card an answer of the server's which it has refused before, made with the same key. `past` is oldest
+/// first.
+///
+/// # Errors
+/// [`Cause::AnswerBarred`].
+pub fn answer_may_be_shown(past: &[Record], key: AdminKeyVersion, evidence: &str) -> Result<(), Cause> {
+    match refused_answer(past, Authority::Server, Some(key)) {
+        Some(record) => Err(barred(record, record.id.clone(), Authority::Server, Some(key), evidence)),
+        None => Ok(()),
+    }
+}
+
 /// Whether a job that nobody asked for may show the card this proof for this request: not where the card has refused it to an
 /// earlier one, since the same key or code would be refused again and cost another try; and not for ever where jobs are cut off
 /// before the card's word is heard. `past` is oldest first.

@@ -136,7 +136,13 @@ pub enum Stop {
     /// The kept answer is gone or can't be read.
     #[error("the server's answer to the certificate requests is no longer in the journal's folder")]
     AnswerGone,
-    /// The template does not let such a request be made, or collects what was not given.
+    /// The template collects data that was not given, and nobody can be asked for it.
+    #[error("the profile template collects data that is not given: {}", quoted(.names))]
+    DataMissing {
+        /// The names of the items.
+        names: Vec<String>,
+    },
+    /// The template does not let such a request be made.
     #[error("a request of this type can't be made here: {0}")]
     Creation(String),
     /// The server has taken the call, and shows the request or the card in another status.
@@ -200,6 +206,7 @@ impl Stop {
             ),
             Self::Certificate { source, .. } => source.remedy().to_owned(),
             Self::AnswerGone => "have the certificates revoked and the request abandoned, and make another".to_owned(),
+            Self::DataMissing { .. } => "give each with `--data NAME=VALUE`".to_owned(),
             Self::Creation(_) => "have the request made in the MIM CM portal, then run the command again".to_owned(),
             Self::NotDone { .. } => "run the command again, which looks at the server's records anew".to_owned(),
         }
@@ -208,6 +215,10 @@ impl Stop {
 
 fn joined(ids: &[Uuid]) -> String {
     ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
 }
 
 fn of_user(user: Option<&Uuid>) -> impl fmt::Display + use<> {

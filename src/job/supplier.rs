@@ -45,6 +45,16 @@ pub trait Supplier {
         }
     }
 
+    /// The value of an item that a profile template collects, no secret; `None`: nobody can be asked, and this is what is so
+    /// where a supplier says nothing else.
+    ///
+    /// # Errors
+    /// No answer.
+    fn item(&mut self, name: &str) -> Result<Option<String>, SecretError> {
+        let _ = name;
+        Ok(None)
+    }
+
     /// The card's current PIN.
     ///
     /// # Errors

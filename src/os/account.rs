@@ -11,14 +11,26 @@ mod linux;
 #[cfg(target_os = "linux")]
 use linux as platform;
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+use windows as platform;
+
+#[cfg(not(any(target_os = "linux", windows)))]
 mod other;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 use other as platform;
 
-/// A group, by its number.
+/// What the system calls a user by: a number, on Windows a SID.
+#[cfg(not(windows))]
+pub type UserId = u32;
+/// What the system calls a user by: a number, on Windows a SID.
+#[cfg(windows)]
+pub type UserId = super::acl::Sid;
+
+/// A group, by its number; on Windows by its SID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Group(pub u32);
+pub struct Group(pub UserId);
 
 /// A user to work as.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -30,7 +30,8 @@ pub fn listens() -> bool {
 
 /// Starts one that does not run: an imperative sentence without a full stop.
 #[cfg(windows)]
-const START: &str = "start the Smart Card service: sc start SCardSvr";
+const START: &str = "plug a reader in: Windows runs the Smart Card service only while there is one; if there is one, start the service as an \
+     administrator (`sc.exe start SCardSvr`)";
 /// Starts one that does not run: an imperative sentence without a full stop.
 #[cfg(not(windows))]
 const START: &str = "start it: `systemctl start pcscd.socket` (Debian: `apt install pcscd` first), or `pcscd` by hand";
@@ -57,9 +58,17 @@ fn start_where(socket: &Path) -> &'static str {
     if socket.exists() { START_ANEW } else { START }
 }
 
+/// Has one back that went away: an imperative sentence without a full stop.
+#[cfg(windows)]
+pub const START_AGAIN: &str = "plug the reader in again (Windows stops the Smart Card service with its last reader)";
+/// Has one back that went away: an imperative sentence without a full stop.
+#[cfg(not(windows))]
+pub const START_AGAIN: &str = "start the service again";
+
 /// Ends the silence of one that hangs: an imperative sentence without a full stop.
 #[cfg(windows)]
-pub const RESTART: &str = "restart the Smart Card service";
+pub const RESTART: &str = "restart the Smart Card service as an administrator (PowerShell: `Restart-Service -Force SCardSvr`); if that does not \
+     help unplug the reader that it hangs in";
 /// Ends the silence of one that hangs: an imperative sentence without a full stop.
 #[cfg(not(windows))]
 pub const RESTART: &str =
@@ -88,7 +97,8 @@ pub fn can_ask_polkit() -> bool {
 const SYSTEM_BUSES: [&str; 2] = ["/run/dbus/system_bus_socket", "/var/run/dbus/system_bus_socket"];
 
 #[cfg(windows)]
-const ALLOW: &str = "allow this user the use of the Smart Card service";
+const ALLOW: &str = "allow this user the use of the Smart Card service: who comes over Remote Desktop has the readers of their own machine, \
+     and those of this one at its own screen";
 #[cfg(not(windows))]
 const ALLOW: &str =
     "allow this user in polkit: actions org.debian.pcsc-lite.access_pcsc and org.debian.pcsc-lite.access_card";

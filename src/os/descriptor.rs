@@ -9,17 +9,16 @@ mod unix;
 #[cfg(unix)]
 use unix as platform;
 
-#[cfg(not(unix))]
-mod other;
-#[cfg(not(unix))]
-use other as platform;
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+use windows as platform;
 
 /// The same open file once more: duplicated, not opened anew. So it is read from where it stands, whoever opened it, and a
 /// socket is as good as a pipe.
 ///
 /// # Errors
-/// The system's: no descriptor of that number is open, or it can't be duplicated; [`io::ErrorKind::Unsupported`] where
-/// descriptors have no numbers.
+/// The system's: no descriptor of that number is open, or it can't be duplicated.
 pub fn duplicate(number: u32) -> io::Result<File> {
     platform::duplicate(number)
 }
@@ -27,7 +26,7 @@ pub fn duplicate(number: u32) -> io::Result<File> {
 /// Standard output as a file of its own, beside the process's buffer.
 ///
 /// # Errors
-/// Standard output is closed; [`io::ErrorKind::Unsupported`] where descriptors have no numbers.
+/// Standard output is closed.
 pub fn standard_output() -> io::Result<File> {
     platform::standard_output()
 }
@@ -38,8 +37,7 @@ pub fn is_write_only(file: &File) -> bool {
     platform::is_write_only(file)
 }
 
-/// Whether something can be read within that time, be it an end or an error. Always, where the system can't tell: regular
-/// files alone are read there, and those never wait.
+/// Whether something can be read within that time, be it an end or an error.
 ///
 /// # Errors
 /// The system's.

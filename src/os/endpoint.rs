@@ -1,4 +1,4 @@
-//! The control endpoint: a socket in the file system that one agent at a time listens on, and who asks there.
+//! The control endpoint: a socket in the file system (Windows: a named pipe) that one agent at a time listens on, and who asks there.
 //!
 //! [`Endpoint::open`] sees to its folder, its file, who may open it, and that no other agent sits there; [`admit`] says whether
 //! a client may ask. A client reaches it with [`connect`].
@@ -9,16 +9,30 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::NotHere;
+use super::account::UserId;
 
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub use linux::{AsyncEndpoint, AsyncStream, Endpoint, Stream, admit, believe, connect, is_no_endpoint};
+use linux as platform;
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+use windows as platform;
+
+#[cfg(not(any(target_os = "linux", windows)))]
 mod other;
-#[cfg(not(target_os = "linux"))]
-pub use other::{AsyncEndpoint, AsyncStream, Endpoint, Stream, admit, believe, connect, is_no_endpoint};
+#[cfg(not(any(target_os = "linux", windows)))]
+use other as platform;
+
+pub use platform::{
+    AsyncEndpoint, AsyncStream, Endpoint, PLACE, Stream, admit, believe, connect, is_no_endpoint, is_place, of_system,
+    of_user,
+};
+
+#[cfg(not(windows))]
+mod places;
 
 /// Why there is no endpoint.
 #[derive(Debug, Error)]
@@ -54,13 +68,18 @@ pub enum EndpointError {
 /// A listener that is neither root, nor this process's user, nor the only one who can write to the socket's folder: what it
 /// answers is anybody's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("who listens there ({}) is neither root, nor this user, nor the only owner of the socket's folder", user(*.uid))]
+#[error("who listens there ({}) is neither {TRUSTED}", user(*.uid))]
 pub struct NotBelieved {
     /// Its user, where the system says.
-    pub uid: Option<u32>,
+    pub uid: Option<UserId>,
 }
 
-fn user(uid: Option<u32>) -> String {
+#[cfg(not(windows))]
+const TRUSTED: &str = "root, nor this user, nor the only owner of the socket's folder";
+#[cfg(windows)]
+const TRUSTED: &str = "the system, nor an administrator, nor this user, nor the account of the service";
+
+fn user(uid: Option<UserId>) -> String {
     uid.map_or("a user that the system does not tell".to_owned(), |uid| format!("user {uid}"))
 }
 
@@ -68,5 +87,5 @@ fn user(uid: Option<u32>) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAllowed {
     /// Its user, where the system says.
-    pub uid: Option<u32>,
+    pub uid: Option<UserId>,
 }

@@ -1,10 +1,14 @@
 //! Files and folders of this user alone, and folders whose entries survive a power cut.
 //!
-//! Unix has rights as mode bits. Elsewhere files and folders get the rights that their folder hands down.
+//! Unix has rights as mode bits. On Windows a folder of ours has a list of its own (owner, administrators, the system), and files get what
+//! their folder hands down.
 
 mod exposure;
+#[cfg(windows)]
+#[path = "files/private_folder/windows.rs"]
+mod private_folder;
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -12,12 +16,18 @@ use std::path::{Path, PathBuf};
 pub(in crate::os) use self::exposure::sole_owner;
 pub use self::exposure::{Exposure, refuse_readable, refuse_shared_folder, refuse_writable};
 
-/// The folder of the machine's configuration.
+/// The folder of the machine's configuration: `/etc/pinwright`, on Windows `pinwright` in the folder that the system itself names for what
+/// all users share.
 #[must_use]
 pub fn configuration_folder() -> PathBuf {
-    match std::env::var_os("PROGRAMDATA").map(PathBuf::from).filter(|folder| cfg!(windows) && folder.is_absolute()) {
-        Some(folder) => folder.join("pinwright"),
-        None => PathBuf::from("/etc/pinwright"),
+    #[cfg(windows)]
+    {
+        let shared = super::windows::folder::of_machine().unwrap_or_else(|| PathBuf::from("C:\\ProgramData"));
+        shared.join("pinwright")
+    }
+    #[cfg(not(windows))]
+    {
+        PathBuf::from("/etc/pinwright")
     }
 }
 
@@ -36,17 +46,36 @@ pub fn private_options() -> OpenOptions {
     }
 }
 
-/// Creates a folder and those above it that are missing, for this user alone (mode 0700 on Unix). One that exists keeps its
-/// rights.
+/// Creates a folder of the administrators in which these others have a share; `false` where it is there already, and keeps its rights.
+///
+/// # Errors
+/// The system's.
+#[cfg(windows)]
+pub(in crate::os) fn make_shared_folder(
+    path: &Path,
+    others: &[(super::acl::Sid, super::acl::Share)],
+) -> io::Result<bool> {
+    private_folder::create_shared(path, others)
+}
+
+/// Creates a folder and those above it that are missing, for this user alone (mode 0700 on Unix; on Windows for administrators and the
+/// system as well). One that exists keeps its rights.
 ///
 /// # Errors
 /// The system's, where one of them can't be created or is no folder.
 pub fn create_private_dir_all(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    #[cfg(windows)]
+    {
+        private_folder::create_all(path)
+    }
+    #[cfg(not(windows))]
+    {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(path)
+    }
 }
 
 /// Waits until the names in a folder (files created, renamed, removed) are on disk. Nothing to do on systems that can't open a
@@ -155,7 +184,15 @@ pub fn can_create_in(folder: &Path) -> io::Result<()> {
         use rustix::fs::{Access, access};
         Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
     }
-    #[cfg(not(unix))]
+    #[cfg(windows)]
+    {
+        use std::os::windows::fs::OpenOptionsExt as _;
+        use windows_sys::Win32::Storage::FileSystem::{FILE_ADD_FILE, FILE_FLAG_BACKUP_SEMANTICS};
+        let mut options = OpenOptions::new();
+        options.access_mode(FILE_ADD_FILE).custom_flags(FILE_FLAG_BACKUP_SEMANTICS);
+        options.open(folder).map(drop)
+    }
+    #[cfg(not(any(unix, windows)))]
     {
         let _ = folder;
         Err(io::ErrorKind::Unsupported.into())

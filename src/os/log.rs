@@ -1,4 +1,5 @@
-//! The system's own log: journald, where it keeps what this process writes to standard error.
+//! The system's own log: journald, where it keeps what this process writes to standard error; on Windows the event log, where this process
+//! is a service.
 //!
 //! It keeps fields apart: `PINWRIGHT_ID` is the job's id, as in `journalctl PINWRIGHT_ID=1a2b3c4d`.
 
@@ -6,6 +7,8 @@ use tracing::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
+#[cfg(windows)]
+mod event_log;
 #[cfg(target_os = "linux")]
 mod journald;
 #[cfg(target_os = "linux")]
@@ -18,7 +21,14 @@ pub fn standard_error() -> Box<dyn std::io::Write> {
     if journald::has_stderr() {
         return Box::new(levels::LevelLines::new(std::io::stderr()));
     }
-    Box::new(std::io::stderr())
+    #[cfg(windows)]
+    {
+        Box::new(event_log::StandardError::new())
+    }
+    #[cfg(not(windows))]
+    {
+        Box::new(std::io::stderr())
+    }
 }
 
 /// Where events go instead of standard error; `None` where no log of the system listens there.
@@ -31,7 +41,11 @@ where
     {
         journald::has_stderr().then(journald::layer).flatten()
     }
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(windows)]
+    {
+        event_log::layer()
+    }
+    #[cfg(not(any(target_os = "linux", windows)))]
     {
         None::<tracing_subscriber::layer::Identity>
     }
@@ -47,7 +61,11 @@ where
     {
         journald::layer()
     }
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(windows)]
+    {
+        event_log::layer()
+    }
+    #[cfg(not(any(target_os = "linux", windows)))]
     {
         None::<tracing_subscriber::layer::Identity>
     }

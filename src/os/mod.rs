@@ -5,12 +5,17 @@
 //! nothing.
 
 pub mod account;
+#[cfg(any(windows, test))]
+mod acl;
 pub mod browser;
 pub mod card_service;
 pub mod clock;
+pub mod code_page;
+pub mod credential;
 pub mod descriptor;
 pub mod endpoint;
 pub mod files;
+pub mod folders;
 pub mod keyring;
 pub mod loaded;
 pub mod log;
@@ -29,6 +34,8 @@ pub(crate) mod testing;
 pub mod tickets;
 pub mod unit;
 pub mod unit_log;
+#[cfg(windows)]
+mod windows;
 
 /// Something that this operating system lacks, or that pinwright can't use here yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,7 +1,8 @@
 //! The process around the secrets: no core of it is written, and other processes of the same user can't read its memory.
 //!
 //! Linux: `PR_SET_DUMPABLE` off (no core whatever takes it, no tracer, `/proc/PID/mem` for root only) and `RLIMIT_CORE` 0.
-//! Other Unix systems: `RLIMIT_CORE` 0. Windows: nothing.
+//! Other Unix systems: `RLIMIT_CORE` 0. Windows: no error report has the heap (`WerSetFlags`), a crash ends the process without a dialog
+//! (`SetErrorMode`), and the process has a list of rights by which other processes of the same user can't open its memory.
 //!
 //! Root reads everything everywhere. Not used, and why:
 //!
@@ -11,11 +12,9 @@
 //!   `posix_spawn`: it shares this memory until it becomes another program and never has a copy. A heap page that is missing or
 //!   empty in a child that was forked would end it instead.
 //! - `PT_DENY_ATTACH` (macOS): turns tracers away, as does the hardened runtime, which is a matter of how the binary is signed.
-//! - `WerSetFlags` without the heap, `WerRegisterExcludedMemoryBlock` (Windows): keep secrets out of error reports; local dumps are
-//!   a matter of policy (`WER\LocalDumps`).
+//! - `WerRegisterExcludedMemoryBlock` (Windows): the heap is in no report anyway; local dumps are a matter of policy (`WER\LocalDumps`).
 //!
-//! All of them are calls that no safe function of a crate in use makes, and the last two were never tried: pinwright is built
-//! and measured on Linux.
+//! The first three are calls that no safe function of a crate in use makes, and the one of macOS was never tried.
 
 /// Something that the system did not grant. The process is as it was; there is no reason to stop.
 #[derive(Debug, thiserror::Error)]
@@ -33,10 +32,12 @@ pub struct NotHardened {
 /// # Errors
 /// The first thing that was refused; the others have been done.
 pub fn harden() -> Result<(), NotHardened> {
+    let unreported =
+        unreported().map_err(|source| NotHardened { what: "keep its memory out of error reports", source });
     let undumpable =
         undumpable().map_err(|source| NotHardened { what: "hide its memory from other processes", source });
     let coreless = coreless().map_err(|source| NotHardened { what: "give up its core files", source });
-    undumpable.and(coreless)
+    unreported.and(undumpable).and(coreless)
 }
 
 /// Whether a crash of this process would write its memory to a core file; `None` where the system is not asked.
@@ -53,6 +54,14 @@ pub fn may_write_core() -> Option<bool> {
         None
     }
 }
+
+/// Keeps secrets out of swap where memory can't be locked: an imperative sentence without a full stop.
+#[cfg(not(windows))]
+pub const LOCK_MORE: &str =
+    "raise the limit of locked memory (`ulimit -l`, or `LimitMEMLOCK=` of the unit), or encrypt the swap space";
+/// Keeps secrets out of swap where memory can't be locked: an imperative sentence without a full stop.
+#[cfg(windows)]
+pub const LOCK_MORE: &str = "encrypt the page file (`fsutil behavior set EncryptPagingFile 1`, then restart Windows) or the whole drive (BitLocker)";
 
 /// How much memory this process may lock, in bytes; `None` where nothing limits it, or the system is not asked.
 #[must_use]
@@ -72,8 +81,25 @@ fn undumpable() -> std::io::Result<()> {
     Ok(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?)
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(windows)]
 fn undumpable() -> std::io::Result<()> {
+    use super::windows::security::{Descriptor, own};
+    Descriptor::of_text(&super::acl::closed_process(&own()?))?.close_process()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", windows)))]
+fn undumpable() -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(windows)]
+fn unreported() -> std::io::Result<()> {
+    super::windows::protection::no_reports()
+}
+
+#[cfg(not(windows))]
+#[expect(clippy::unnecessary_wraps, reason = "can fail on other systems")]
+fn unreported() -> std::io::Result<()> {
     Ok(())
 }
 

@@ -1,6 +1,11 @@
 //! A daemon and the service manager that started it: whether daemons are possible here, and what the manager is told.
 //!
-//! The manager is systemd (sd_notify(3)). Where none started the process nobody is told, and nothing fails.
+//! The manager is systemd (sd_notify(3)), or that of Windows. Where none started the process nobody is told, and nothing fails.
+
+pub mod installation;
+#[cfg(windows)]
+#[path = "service/windows.rs"]
+mod platform;
 
 use std::io;
 use std::path::PathBuf;
@@ -21,6 +26,31 @@ pub const VARIABLES: [&str; 9] = [
     "LISTEN_FDNAMES",
     "FDSTORE",
 ];
+
+/// The service's name on Windows.
+#[cfg(windows)]
+pub const NAME: &str = "pinwright";
+
+/// Starts the service: a command.
+#[cfg(not(windows))]
+pub const START: &str = "systemctl start pinwright-agent";
+/// Starts the service: a command.
+#[cfg(windows)]
+pub const START: &str = "sc.exe start pinwright";
+
+/// Shows the service's log: a command in backticks, or where to look.
+#[cfg(not(windows))]
+pub const LOG: &str = "`journalctl -u pinwright-agent`";
+/// Shows the service's log: a command in backticks, or where to look.
+#[cfg(windows)]
+pub const LOG: &str = "`Get-WinEvent -ProviderName pinwright` in PowerShell";
+
+/// Shows who listens on control sockets.
+#[cfg(not(windows))]
+pub const WHO_LISTENS: &str = "`ss -xlp`";
+/// Shows who listens on control sockets.
+#[cfg(windows)]
+pub const WHO_LISTENS: &str = r"`accesschk.exe -w \pipe\pinwright-agent` of Sysinternals";
 
 /// What the service manager is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +73,18 @@ pub enum Notice<'a> {
 /// # Errors
 /// It can't.
 pub fn available() -> Result<(), NotHere> {
-    if cfg!(target_os = "linux") { Ok(()) } else { Err(NotHere { what: "the agent" }) }
+    if cfg!(any(target_os = "linux", windows)) { Ok(()) } else { Err(NotHere { what: "the agent" }) }
 }
 
 /// The folder of the credentials that the service manager gave this process (`CREDENTIALS_DIRECTORY`); an empty variable is an
-/// unset one.
+/// unset one. On Windows it is always the same folder ([`super::credential`]).
 #[must_use]
 pub fn credentials() -> Option<PathBuf> {
+    #[cfg(windows)]
+    {
+        Some(super::files::configuration_folder().join("credentials"))
+    }
+    #[cfg(not(windows))]
     std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from).filter(|folder| folder.is_absolute())
 }
 
@@ -84,9 +119,51 @@ pub fn notify(notice: Notice<'_>) -> io::Result<()> {
             }
         }
     }
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(windows)]
+    {
+        platform::notify(notice)
+    }
+    #[cfg(not(any(target_os = "linux", windows)))]
     {
         let _ = notice;
         Ok(())
     }
+}
+
+/// Answers the service manager that has started this process, where it waits for an answer (Windows). To be called first.
+pub fn join() {
+    #[cfg(windows)]
+    platform::join();
+}
+
+/// Tells the service manager how the process ends, where it does not see that by itself (Windows).
+pub fn ended(code: u8) {
+    #[cfg(windows)]
+    if let Err(error) = platform::ended(code) {
+        tracing::warn!("the service manager can't be told of the end: {error}");
+    }
+    #[cfg(not(windows))]
+    let _ = code;
+}
+
+/// Whether this process is a service that belongs to no person: so Windows says; elsewhere the environment tells.
+#[must_use]
+pub fn is_one() -> bool {
+    #[cfg(windows)]
+    {
+        platform::is_one()
+    }
+    #[cfg(not(windows))]
+    {
+        false
+    }
+}
+
+#[cfg(windows)]
+pub(in crate::os) use platform::is_joined;
+
+/// Has `take` told what the service manager asks for from now on.
+#[cfg(windows)]
+pub(in crate::os) fn on_control(take: impl Fn(super::signals::Signal) + Send + Sync + 'static) {
+    platform::on_control(take);
 }

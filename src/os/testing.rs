@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::PipeWriter;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 #[cfg(unix)]
 mod unix;
@@ -14,6 +15,27 @@ use unix as platform;
 mod other;
 #[cfg(not(unix))]
 use other as platform;
+
+/// A path that begins with `/`, as a whole one of this system: on a drive, where there are drives.
+pub(crate) fn absolute(path: &str) -> String {
+    if cfg!(windows) { format!("C:{path}") } else { path.to_owned() }
+}
+
+/// A configuration in TOML with such paths.
+pub(crate) fn with_absolute_paths(text: &str) -> String {
+    if cfg!(windows) { text.replace("\"/", "\"C:/").replace("unix:/", "unix:C:/") } else { text.to_owned() }
+}
+
+/// Whether a path below a file is an error of its own, or nothing that is there.
+pub(crate) const BELOW_A_FILE_IS_AN_ERROR: bool = cfg!(unix);
+
+/// Whether the user's home is what the environment says, or what the system knows.
+pub(crate) const HOME_IS_A_VARIABLE: bool = cfg!(unix);
+
+/// Sets when a folder was changed.
+pub(crate) fn set_modified(folder: &Path, time: SystemTime) {
+    platform::folder(folder).set_modified(time).unwrap();
+}
 
 /// A file on a disk that is full.
 pub(crate) fn full_disk() -> Option<File> {

@@ -156,7 +156,8 @@ impl ReaderError {
         let fixed = match self {
             Self::ServiceNotRunning => card_service::start(),
             Self::ServiceLost { .. } => {
-                return format!("start the service again, then run `{}` to see the card's state", Operation::Inspect);
+                let again = card_service::START_AGAIN;
+                return format!("{again}, then run `{}` to see the card's state", Operation::Inspect);
             }
             Self::OtherProtocol => {
                 "use libpcsclite and pcscd of one release: in a container or a Flatpak take the library of the machine that pcscd runs \

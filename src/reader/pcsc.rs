@@ -304,6 +304,8 @@ fn failure(reader: &str, operation: &'static str, code: pcsc::Error) -> ReaderEr
     let reader = reader.to_owned();
     match code {
         Code::NoService if operation == "reaching the service" => ReaderError::ServiceNotRunning,
+        // Windows stops the service with the last reader, and says so to whoever comes then.
+        Code::ServiceStopped if operation == "reaching the service" && cfg!(windows) => ReaderError::ServiceNotRunning,
         // What pcscd answers to a library of another protocol version, in the first exchange with it and nowhere else.
         Code::ServiceStopped if operation == "reaching the service" && !cfg!(windows) => ReaderError::OtherProtocol,
         Code::NoService | Code::ServiceStopped | Code::InvalidHandle | Code::CommError | Code::Shutdown => {
@@ -382,8 +384,22 @@ mod tests {
         let absent = [NoService; 5];
         assert!(matches!(asked(&absent, true), (ReaderError::ServiceNotRunning, 1)), "no more than four times");
         assert!(matches!(asked(&absent, false), (ReaderError::ServiceNotRunning, 4)), "once without a socket");
-        assert!(matches!(asked(&[pcsc::Error::ServiceStopped], true), (ReaderError::OtherProtocol, 0)));
+        if cfg!(not(windows)) {
+            assert!(matches!(asked(&[pcsc::Error::ServiceStopped], true), (ReaderError::OtherProtocol, 0)));
+        }
         assert!(matches!(asked(&[pcsc::Error::NoMemory], true).1, 0), "a sibling: no other answer is asked again");
+    }
+
+    #[test]
+    #[cfg(windows)]
+    fn a_service_that_stopped_with_its_last_reader_is_one_that_does_not_run() {
+        let reaching = failure(SERVICE, "reaching the service", pcsc::Error::ServiceStopped);
+        assert!(matches!(reaching, ReaderError::ServiceNotRunning), "{reaching}");
+        assert!(reaching.remedy().contains("plug a reader in"), "{}", reaching.remedy());
+        for code in [pcsc::Error::ServiceStopped, pcsc::Error::NoService, pcsc::Error::InvalidHandle] {
+            let later = failure(SERVICE, "watching the readers", code);
+            assert!(matches!(later, ReaderError::ServiceLost { .. }), "{later}");
+        }
     }
 
     #[test]

@@ -9,6 +9,8 @@ use std::sync::{Mutex, PoisonError};
 
 use region::LockGuard;
 
+use crate::os::process::LOCK_MORE;
+
 /// The pages that are locked now, by address.
 static PAGES: Mutex<BTreeMap<usize, Page>> = Mutex::new(BTreeMap::new());
 
@@ -49,10 +51,7 @@ impl Locked {
         if let Some(error) = refused
             && !WARNED.swap(true, Ordering::Relaxed)
         {
-            tracing::warn!(
-                "secrets can't be kept out of swap ({error}): raise the limit of locked memory (`ulimit -l`, or \
-                 `LimitMEMLOCK=` of the unit), or encrypt the swap space"
-            );
+            tracing::warn!("secrets can't be kept out of swap ({error}): {LOCK_MORE}");
         }
         Self { first, count }
     }

@@ -37,6 +37,7 @@ mod requests;
 mod secret_body;
 mod settings;
 mod smartcards;
+mod store_fault;
 mod sts;
 mod tls;
 mod tls_reason;

@@ -14,6 +14,7 @@ use thiserror::Error;
 use super::anchors::{self, TrustError};
 use super::auth::{Identity, IdentityError, Shown, read_identity};
 use super::error::TlsReason;
+use super::store_fault::StoreFault;
 use super::verifier::{Explaining, ShownChains, Unacceptable};
 
 /// No TLS can be set up.
@@ -129,7 +130,7 @@ fn classify(error: &rustls::Error) -> TlsReason {
             Certificate::InvalidPurpose | Certificate::InvalidPurposeContext { .. } => TlsReason::WrongPurpose,
             Certificate::Other(other) => match other.0.downcast_ref::<Unacceptable>() {
                 Some(reason) => TlsReason::Unacceptable(reason.clone()),
-                None => TlsReason::BadCertificate,
+                None => StoreFault::of_text(&other.0.to_string()).map_or(TlsReason::BadCertificate, TlsReason::Store),
             },
             _ => TlsReason::BadCertificate,
         },

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::store_fault::StoreFault;
 use super::verifier::Unacceptable;
 
 pub(super) const LATE: &str = ", and asks for it only after the handshake, which can't be answered";
@@ -36,6 +37,9 @@ pub enum TlsReason {
     /// A fault of one certificate that has a name.
     #[error("{0}")]
     Unacceptable(Unacceptable),
+    /// A fault that the certificate store of Windows has found.
+    #[error(transparent)]
+    Store(StoreFault),
     /// The server has ended the handshake since it found nothing that both sides take.
     #[error("the server found nothing that both sides take: cipher suite, curve or signature algorithm")]
     NothingInCommon,
@@ -83,6 +87,7 @@ impl TlsReason {
             Self::Unacceptable(Unacceptable::WeakHash { .. } | Unacceptable::EcdsaSha512 { .. }) => {
                 "have it issued anew, signed with SHA-256 or SHA-384"
             }
+            Self::Store(fault) => fault.remedy(),
             Self::NothingInCommon => {
                 "have TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM, switched on at the server (Windows Server 2012 has only CBC with \
                  RSA certificates); if it has that, its certificate needs an RSA key of 2048 bits or more, or P-256 or P-384"

@@ -20,6 +20,8 @@ const POWER_ON: u8 = 0x01;
 const RESET: u8 = 0x02;
 const GET_ATR: u8 = 0x04;
 const CONNECT_RETRY: Duration = Duration::from_millis(50);
+/// How often a card that waits for a command asks whether it was stopped: on Windows nothing wakes a read.
+const ASK_STOP: Duration = Duration::from_millis(100);
 
 /// How a card is served.
 #[derive(Debug, Clone)]
@@ -196,6 +198,7 @@ fn serve_on<C: VirtualCard + ?Sized>(
 ) -> Result<Ended, VpcdError> {
     let ended = loop {
         stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(ASK_STOP))?;
         stop.watch(stream.try_clone()?);
         let driver = stream.peer_addr()?;
         let left = converse(card, &mut stream, delay, stop);
@@ -229,7 +232,7 @@ fn converse<C: VirtualCard + ?Sized>(
     stop: &StopFlag,
 ) -> io::Result<Left> {
     while !stop.stopped() {
-        let message = receive(stream)?;
+        let Some(message) = receive(stream, stop)? else { break };
         match message.as_slice() {
             [] => {}
             [POWER_OFF] => card.power_off(),
@@ -256,16 +259,36 @@ fn converse<C: VirtualCard + ?Sized>(
     Ok(Left::For(Ended::Stopped))
 }
 
-fn receive(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
-    // vpcd up to 0.8 sends length and content in two segments and waits for the acknowledgement of the first; a delayed one
-    // costs 44 ms per APDU.
+/// The next message, or nothing where the card was stopped.
+fn receive(stream: &mut TcpStream, stop: &StopFlag) -> io::Result<Option<Vec<u8>>> {
     let mut length = [0; 2];
-    acknowledge_at_once(stream)?;
-    stream.read_exact(&mut length)?;
+    if !fill(stream, &mut length, stop)? {
+        return Ok(None);
+    }
     let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
-    acknowledge_at_once(stream)?;
-    stream.read_exact(&mut message)?;
-    Ok(message)
+    Ok(fill(stream, &mut message, stop)?.then_some(message))
+}
+
+/// Whether it was filled before the card was stopped.
+fn fill(stream: &mut TcpStream, mut buffer: &mut [u8], stop: &StopFlag) -> io::Result<bool> {
+    while !buffer.is_empty() {
+        // vpcd up to 0.8 sends length and content in two segments and waits for the acknowledgement of the first; a delayed one
+        // costs 44 ms per APDU.
+        acknowledge_at_once(stream)?;
+        match stream.read(buffer) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => buffer = buffer.split_at_mut(read).1,
+            Err(error) if is_no_end(&error) && stop.stopped() => return Ok(false),
+            Err(error) if is_no_end(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}
+
+/// A read that timed out is told in two ways.
+fn is_no_end(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
 }
 
 /// Length and content in one write: two would meet Nagle's algorithm on the other side.
@@ -303,9 +326,13 @@ mod tests {
         (handle, stream)
     }
 
+    fn answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+        Ok(receive(stream, &StopFlag::default())?.expect("nobody stops the driver"))
+    }
+
     fn ask(stream: &mut TcpStream, message: &[u8]) -> Vec<u8> {
         send(stream, message).unwrap();
-        receive(stream).unwrap()
+        answer(stream).unwrap()
     }
 
     #[test]
@@ -321,7 +348,7 @@ mod tests {
         assert_eq!(card.with(|card| card.commands_seen()), 2);
         assert!(handle.is_inserted());
         assert_eq!(handle.remove().unwrap().unwrap(), Ended::Stopped);
-        assert!(receive(&mut driver).is_err());
+        assert!(answer(&mut driver).is_err());
     }
 
     #[test]
@@ -333,11 +360,11 @@ mod tests {
         let handle = VpcdHandle::insert(faulty, &options).unwrap();
         let mut first = driver.accept().unwrap().0;
         send(&mut first, b"\x00\x20\x00\x80").unwrap();
-        assert!(receive(&mut first).is_err());
+        assert!(answer(&mut first).is_err());
         let mut second = driver.accept().unwrap().0;
         assert_eq!(ask(&mut second, b"\x00\x20\x00\x80"), [0x69, 0x86]);
         send(&mut second, b"\x00\x20\x00\x80").unwrap();
-        assert!(receive(&mut second).is_err());
+        assert!(answer(&mut second).is_err());
         assert_eq!(handle.remove().unwrap().unwrap(), Ended::Removed);
     }
 

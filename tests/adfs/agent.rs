@@ -9,6 +9,7 @@ use pinwright::exit::Exit;
 use pinwright::server::Client;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
 use support::adfs::{Registered, Version};
+use support::repository::with_slashes;
 
 use crate::desk::Desk;
 
@@ -71,8 +72,8 @@ fn private(path: &Path, mode: u32) {
 fn configure(desk: &Desk, name: &str, client: &str) {
     desk.configure(&format!(
         "[agent]\nadfs_client_id = \"{client}\"\nadfs_certificate_file = \"{}\"\nadfs_key_file = \"{}\"",
-        desk.path(&format!("{name}.pem")).display(),
-        desk.path(&format!("{name}.key")).display(),
+        with_slashes(&desk.path(&format!("{name}.pem"))),
+        with_slashes(&desk.path(&format!("{name}.key"))),
     ));
 }
 

@@ -12,6 +12,7 @@ use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::reader::VirtualReaders;
 use pinwright::sim::server::{Settings, StandIn};
 use support::captured::Captured;
+use support::repository::with_slashes;
 use support::waiting::until;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -112,7 +113,7 @@ impl Desk {
             "[server]\nurl = \"{}\"\nca_file = \"{}\"\nauth = \"adfs\"\nadfs_url = \"{}\"\nadfs_client_id = \"{CLIENT}\"\n\
              adfs_resource = \"{RESOURCE}\"\nadfs_redirect_port = {}\n{more}\n",
             self.server.base_url(),
-            self.path("ca.pem").display(),
+            with_slashes(&self.path("ca.pem")),
             self.sts.url,
             self.port
         );
@@ -120,6 +121,7 @@ impl Desk {
     }
 
     /// Configures the keyring of the session.
+    #[cfg(target_os = "linux")]
     pub fn keep_in_keyring(&self) {
         self.configure("adfs_token_store = \"keyring\"");
     }

@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::desk::{Desk, no_browser_of_the_system};
 use support::adfs::{Version, get, send};
+use support::repository::with_slashes;
 
 #[test]
 fn a_person_signs_in_by_browser_and_is_told_who_they_are() {
@@ -132,7 +133,7 @@ fn other_kinds_have_nothing_to_log_in_to_and_say_what_they_can() {
         let url = desk.server.base_url();
         std::fs::write(desk.path("config.toml"), format!("[server]\nurl = \"{url}\"\n{auth}\n")).unwrap();
     };
-    config(&format!("auth = \"bearer\"\ntoken_file = \"{}\"", token.display()));
+    config(&format!("auth = \"bearer\"\ntoken_file = \"{}\"", with_slashes(&token)));
     desk.run(&["login"]).says(2, &["server.auth", "is not \"adfs\""]);
     let got = desk.run(&["whoami"]);
     got.says(0, &["bearer: a bearer token is there", "the server decides"]);

@@ -14,8 +14,10 @@ use pinwright::sim::server::{
     DataForm, Endpoint, Fault, FaultKind, Pattern, PinMaker, RequestStatus, Settings, StandIn, TlsKind,
 };
 use serde::Deserialize;
+use support::repository;
 use uuid::Uuid;
 
+use crate::elsewhere;
 use crate::reader::ReaderSpec;
 
 /// A case as its file has it.
@@ -113,10 +115,9 @@ fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
+/// Rights are lists of accounts there: what is printed instead is among the results of that system.
 #[cfg(not(unix))]
-fn set_mode(_: &Path, _: u32) {
-    panic!("a case about rights is one of Unix");
-}
+fn set_mode(_: &Path, _: u32) {}
 
 /// What came of a run.
 pub struct Got {
@@ -129,8 +130,23 @@ pub struct Got {
 
 impl Case {
     pub fn read(file: &Path) -> Self {
-        toml::from_str(&std::fs::read_to_string(file).unwrap())
-            .unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+        elsewhere::read(file)
+    }
+
+    /// Whether each of these results is another than this case's own.
+    pub fn differs_from(&self, other: &elsewhere::Results) -> bool {
+        let results = [(&other.stdout, &self.stdout), (&other.stderr, &self.stderr)];
+        other.exit != Some(self.exit) && results.iter().all(|(other, own)| other.as_ref() != Some(*own))
+    }
+
+    /// With what is printed on this system, where that differs.
+    pub fn here(mut self, file: &Path) -> Self {
+        if let Some(other) = elsewhere::results(file) {
+            self.exit = other.exit.unwrap_or(self.exit);
+            self.stdout = other.stdout.unwrap_or(self.stdout);
+            self.stderr = other.stderr.unwrap_or(self.stderr);
+        }
+        self
     }
 
     /// Whether the result is to be one JSON object.
@@ -145,9 +161,11 @@ impl Case {
         if let Some(server) = &server {
             let ca = folder.path().join("ca.pem");
             std::fs::write(&ca, server.ca_pem()).unwrap();
-            config = format!("[server]\nurl = \"{}\"\nca_file = \"{}\"\n", server.base_url(), ca.display());
+            let ca = repository::with_slashes(&ca);
+            config = format!("[server]\nurl = \"{}\"\nca_file = \"{ca}\"\n", server.base_url());
         }
-        config.push_str(&self.config.replace("[folder]", &folder.path().display().to_string()));
+        config.push_str(&elsewhere::with_absolute_paths(&self.config));
+        config = config.replace("[folder]", &repository::with_slashes(folder.path()));
         let file = folder.path().join("config.toml");
         std::fs::write(&file, config).unwrap();
         for spec in &self.file {
@@ -176,9 +194,8 @@ impl Case {
         let mut got =
             run_in(&args, environment, &readers, Surface { progress: self.stderr_is_terminal, columns: self.columns });
         got.calls = server.as_ref().map(calls).unwrap_or_default();
-        let here = folder.path().display().to_string();
         for text in [&mut got.out, &mut got.err] {
-            *text = text.replace(&here, "[folder]");
+            *text = elsewhere::without_folder(text, folder.path());
         }
         got
     }
@@ -198,6 +215,9 @@ impl Case {
 
     /// Writes what was got into the file; wildcards that still match are kept.
     pub fn update(&self, file: &Path, got: &Got) {
+        if elsewhere::SYSTEM.is_some() {
+            return self.update_elsewhere(file, got);
+        }
         let text = std::fs::read_to_string(file).unwrap();
         let (head, tables) = around_the_results(&text);
         let kept = |expected: &str, got: &str| {
@@ -208,6 +228,30 @@ impl Case {
             |name: &str, text: &str| if text.is_empty() { String::new() } else { format!("{name} = '''\n{text}'''\n") };
         let body = format!("{}exit = {}\n{}{}{}", head, got.exit, block("stdout", &out), block("stderr", &err), tables);
         std::fs::write(file, body).unwrap();
+    }
+}
+
+impl Case {
+    /// What differs on this system goes into a file of its own, and what no longer does goes out of it.
+    fn update_elsewhere(&self, file: &Path, got: &Got) {
+        let common = Self::read(file);
+        // A line that is the same there, or was written there by hand, keeps its wildcards.
+        let line = |got: &str, known: &[&str]| {
+            let same = known.iter().flat_map(|text| text.lines()).find(|pattern| fits(pattern, got));
+            same.map_or_else(|| wild(got), str::to_owned) + "\n"
+        };
+        let text = |expected: &str, own: &str, got: &str| {
+            let lines = || got.lines().map(|got| line(got, &[own, expected])).collect();
+            (!matches(expected, got)).then(lines)
+        };
+        elsewhere::write(
+            file,
+            &elsewhere::Results {
+                exit: (common.exit != got.exit).then_some(got.exit),
+                stdout: text(&common.stdout, &self.stdout, &got.out),
+                stderr: text(&common.stderr, &self.stderr, &got.err),
+            },
+        );
     }
 }
 

@@ -109,6 +109,36 @@ fn a_forgotten_pin_and_the_end_of_a_card() {
 }
 
 #[test]
+fn what_a_template_collects_is_asked_for_before_the_request_is_made() {
+    let mut site = Site::new(gids(), template(false));
+    let job = site.job(Purpose::Enroll);
+    site.done(&job);
+    site.server.state().change(|settings| settings.templates[0].data_items = vec!["City".into(), "Reason".into()]);
+    for purpose in [Purpose::Unblock, Purpose::Retire] {
+        let mut job = site.job(purpose);
+        job.new.as_mut().unwrap().data = vec![("City".to_owned(), "Oslo".to_owned())];
+        let before = site.calls("POST", "/requests");
+        let failure = site.run(&job).unwrap_err();
+        assert!(matches!(failure.cause.as_ref(), Cause::Stop(Stop::DataMissing { names }) if names == &["Reason"]));
+        assert_eq!(
+            (Exit::from(&failure), site.calls("POST", "/requests")),
+            (Exit::Usage, before),
+            "{}",
+            told(&failure)
+        );
+        site.item = Some("forgotten".to_owned());
+        let outcome = site.done(&job);
+        assert!(outcome.created && site.calls("POST", "/requests") == before + 1);
+        let data = site.server.state().change(|settings| settings.requests.last().unwrap().data.clone());
+        assert_eq!(data, [("City".to_owned(), "Oslo".to_owned()), ("Reason".to_owned(), "forgotten".to_owned())]);
+        site.item = None;
+    }
+    // Once where nobody answered, once where somebody did.
+    assert_eq!(site.items, ["Reason"; 4]);
+    assert!(site.server.violations().is_empty(), "{:?}", site.server.violations());
+}
+
+#[test]
 fn a_card_in_use_is_refused_before_a_request_is_made() {
     let mut site = Site::new(gids(), template(true));
     let job = site.job(Purpose::Enroll);

@@ -60,6 +60,12 @@ pub struct Site<C: VirtualCard + Send + 'static> {
     pub folder: TempDir,
     pub interrupted: AtomicBool,
     pub steps: Vec<Step>,
+    /// What a person answers to each item that a template collects.
+    pub item: Option<String>,
+    /// The items that they were asked for.
+    pub items: Vec<String>,
+    /// The PIN that a person says is the card's; `None`: the one that it came with.
+    pub current_pin: Option<Vec<u8>>,
 }
 
 impl<C: VirtualCard + Send + 'static> Site<C> {
@@ -70,6 +76,9 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
             folder: tempfile::tempdir().unwrap(),
             interrupted: AtomicBool::new(false),
             steps: Vec::new(),
+            item: None,
+            items: Vec::new(),
+            current_pin: None,
         }
     }
 
@@ -111,12 +120,12 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
     }
 
     pub fn run_in(&mut self, readers: &dyn Readers, job: &EnrollJob) -> Result<Ended, Failure> {
-        self.at_desk(readers, job, |job, desk| enroll::run(job, desk))
+        self.at_desk(readers, job, enroll::run)
     }
 
     pub fn plan(&mut self, job: &EnrollJob) -> Result<EnrollPlan, Failure> {
         let readers = VirtualReaders::with_card(READER, self.card.clone());
-        self.at_desk(&readers, job, |job, desk| enroll::plan(job, desk))
+        self.at_desk(&readers, job, enroll::plan)
     }
 
     fn at_desk<T>(
@@ -132,11 +141,12 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
         let config = Config::from_toml(&config).unwrap();
         let client = Client::new(config.server.as_ref().unwrap()).unwrap();
         let mut server = MimCm::new(client, job.rules.clone()).unwrap();
-        let mut person = Person::default();
+        let mut person = Person { item: self.item.clone(), ..Person::knowing() };
+        person.current_pin = self.current_pin.clone().or(person.current_pin);
         let journal = self.journal();
         let steps = &mut self.steps;
         let mut progress = |step| steps.push(step);
-        work(
+        let result = work(
             job,
             &mut EnrollDesk {
                 readers,
@@ -147,7 +157,9 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
                 interrupted: &self.interrupted,
                 progress: &mut progress,
             },
-        )
+        );
+        self.items.append(&mut person.items);
+        result
     }
 
     pub fn done(&mut self, job: &EnrollJob) -> EnrollOutcome {

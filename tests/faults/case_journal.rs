@@ -42,6 +42,7 @@ impl CaseJournal {
     }
 
     /// Where it is.
+    #[cfg(unix)]
     pub fn folder(&self) -> &Path {
         self.journal.folder()
     }

@@ -1,6 +1,7 @@
 //! No frame with a proof or a PIN goes to a card before the journal on disk says so. Every job of these tests that has a journal
 //! is checked so ([`JournalCheck`]); here each family with each of its authorities, and the check itself.
 
+#[cfg(unix)]
 use pinwright::job::Step;
 use pinwright::job::journal::Journal;
 use support::provisioning::{InsertedCard, JobSetup, JournalCheck, Kind, Person, all_combinations};

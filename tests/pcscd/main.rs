@@ -22,6 +22,7 @@ mod holder;
 mod killing_card;
 mod kills;
 mod old_journal;
+mod on_terminal;
 mod polkit;
 mod puk;
 mod recordings;

@@ -31,8 +31,11 @@ fn certificates(folder: &Path) {
     private(folder, &["client.key", "client.pem", "expired.key", "other.key", "locked.key", "sec1.key"]);
 }
 
+#[cfg(not(unix))]
+fn private(_: &Path, _: &[&str]) {}
+
+#[cfg(unix)]
 fn private(folder: &Path, names: &[&str]) {
-    #[cfg(unix)]
     for name in names {
         use std::os::unix::fs::PermissionsExt as _;
         std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(0o600)).unwrap();

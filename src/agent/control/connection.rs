@@ -58,7 +58,7 @@ pub(super) fn refuse(stream: &Stream, refusal: &Refusal) {
 fn admit(stream: &Stream, context: &ControlContext) -> Result<(), Refusal> {
     endpoint::admit(stream, context.group).map_err(|refused| {
         match refused.uid {
-            Some(uid) => tracing::warn!(uid, "the control socket refused a user: {uid}"),
+            Some(uid) => tracing::warn!(%uid, "the control socket refused a user: {uid}"),
             None => tracing::warn!("the control socket refused a client: the system does not say whose it is"),
         }
         let message = "this user may not ask the agent: ask its administrator for the group of `agent.control_group`";

@@ -48,9 +48,9 @@ pub struct RetireArgs {
     /// Card, request and secrets.
     #[command(flatten)]
     pub job: JobArgs,
-    /// A comment on the request, where one is made.
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    pub comment: String,
+    /// What the request is to have, where one is made.
+    #[command(flatten)]
+    pub given: Given,
     /// Erase the keys and certificates on the card, too. What would be lost is listed before the yes.
     #[arg(long)]
     pub wipe: bool,
@@ -102,10 +102,8 @@ impl<'a> EnrollCommand<'a> {
     pub fn wished(self) -> Wished {
         match self {
             Self::Enroll(args) => args.wished.clone(),
-            Self::Unblock(args) => Wished { given: args.given.clone(), target: None },
-            Self::Retire(args) => {
-                let given = Given { data: Vec::new(), comment: args.comment.clone() };
-                Wished { given, target: None }
+            Self::Unblock(UnblockArgs { given, .. }) | Self::Retire(RetireArgs { given, .. }) => {
+                Wished { given: given.clone(), target: None }
             }
         }
     }

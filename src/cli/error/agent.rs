@@ -13,7 +13,10 @@ use crate::exit::Exit;
 use crate::operation::Operation;
 use crate::os::NotHere;
 use crate::os::account::AccountError;
+use crate::os::credential::CredentialError;
 use crate::os::endpoint::EndpointError;
+use crate::os::service;
+use crate::os::service::installation::InstallationError;
 
 /// An agent that can't start, or can't be asked.
 #[derive(Debug, Error)]
@@ -44,6 +47,12 @@ pub enum AgentError {
     /// The program can't be started anew.
     #[error("the agent can't start itself anew for its keytab")]
     StartAnew(#[source] io::Error),
+    /// The agent was not made a service, or is one still.
+    #[error(transparent)]
+    Installation(#[from] InstallationError),
+    /// No credential was kept.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
     /// A running agent gives no answer.
     #[error(transparent)]
     Ask(#[from] AskError),
@@ -139,7 +148,8 @@ impl AgentError {
             Self::Unfinished(_) => Exit::Attention,
             Self::Json(_) | Self::MonitorFailed | Self::Ended | Self::KeytabEnvironment => Exit::Defect,
             Self::RightsOfFile | Self::NoCredentials => Exit::Usage,
-            Self::StartAnew(_) => Exit::NoCard,
+            Self::StartAnew(_) | Self::Installation(InstallationError::GoesOn) => Exit::NoCard,
+            Self::Installation(_) | Self::Credential(_) => Exit::Usage,
         }
     }
 
@@ -154,6 +164,14 @@ impl AgentError {
             }
             Self::NoCredentials => "add LoadCredential= with that name to the unit, or set `agent.keytab_file`".to_owned(),
             Self::StartAnew(_) => "look at the limits of this process, and whether its program is still there".to_owned(),
+            Self::Installation(error) => error.remedy(),
+            Self::Credential(CredentialError::NotHere(_)) => {
+                "use systemd's credentials: `systemd-creds encrypt`, and LoadCredentialEncrypted= in the unit".to_owned()
+            }
+            Self::Credential(CredentialError::Name(_)) => "use a name without a slash, a backslash or a colon".to_owned(),
+            Self::Credential(CredentialError::Io { .. }) => {
+                "run the command as an administrator (\"Run as administrator\")".to_owned()
+            }
             Self::NotHere(_) | Self::Account(AccountError::NotHere(_)) | Self::Endpoint(EndpointError::NotHere(_)) => {
                 format!("use `{}`, or run the agent on Linux", Operation::SetPin)
             }
@@ -175,16 +193,17 @@ impl AgentError {
             Self::Metrics(_) => "set `agent.metrics` to a place that is free".to_owned(),
             Self::Ask(AskError::NoSocket) => "set `agent.control` in the configuration".to_owned(),
             Self::Ask(AskError::NotRunning { .. }) => format!(
-                "start one with `systemctl start pinwright-agent` or `{}`; `agent.control` says where it listens",
+                "start one with `{}` or `{}`; `agent.control` says where it listens",
+                service::START,
                 Operation::Agent
             ),
             Self::Ask(AskError::NoAccess { .. }) => {
                 "ask its administrator for the group of `agent.control_group`, and log in anew".to_owned()
             }
             Self::Ask(AskError::NotBelieved { .. }) => {
-                "see who listens there (`ss -xlp`); set `agent.control` to the agent's own socket".to_owned()
+                format!("see who listens there ({}); set `agent.control` to the agent's own socket", service::WHO_LISTENS)
             }
-            Self::Ask(AskError::Io { .. }) => "look into its log: `journalctl -u pinwright-agent`".to_owned(),
+            Self::Ask(AskError::Io { .. }) => format!("look into its log: {}", service::LOG),
             Self::Ask(AskError::Unknown(_) | AskError::Endless) => "use the `pinwright` that the agent was started from".to_owned(),
             // The agent has said what to do.
             Self::Ask(AskError::Refused(_)) => return None,

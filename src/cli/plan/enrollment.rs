@@ -8,6 +8,7 @@ use crate::cli::json::Head;
 use crate::cli::screen::{Line, Tone};
 use crate::enroll::plan::{EnrollPlan, PlannedStage};
 use crate::exit::Exit;
+use crate::foreign_text::escaped;
 use crate::job::{Cause, Failure, Step};
 use crate::operation::Operation;
 
@@ -44,7 +45,7 @@ impl Planned {
     /// As text; with `verbose` every call and every command.
     #[must_use]
     pub fn lines(&self, verbose: bool) -> Vec<Line> {
-        let EnrollPlan { card, request, template, target_user, stages, .. } = &self.plan;
+        let EnrollPlan { card, request, template, target_user, stages, notes, .. } = &self.plan;
         let row = |label, value: String| Line::labelled(label, Tone::Plain, value);
         let mut lines = self.verdict();
         lines.push(Line::default());
@@ -53,8 +54,9 @@ impl Planned {
             row("request", request.map_or_else(|| "none".to_owned(), |id| id.to_string())),
             row("for user", target_user.map_or_else(|| "not told".to_owned(), |id| id.to_string())),
             row("template", template.clone().unwrap_or_else(|| "not told".to_owned())),
-            Line::default(),
         ]);
+        lines.extend(notes.iter().map(|note| row("note", escaped(note).to_string())));
+        lines.push(Line::default());
         for (at, PlannedStage { what, calls, commands, .. }) in stages.iter().enumerate() {
             lines.push(format!("{:>2}. {what}", at + 1).into());
             let details = [("server", calls), ("card", commands)];
@@ -100,6 +102,7 @@ pub struct EnrollPlanObject<'a> {
     request: Option<Uuid>,
     target_user: Option<Uuid>,
     template: Option<&'a str>,
+    notes: &'a [String],
     stages: Vec<StageObject<'a>>,
 }
 
@@ -115,7 +118,7 @@ impl<'a> EnrollPlanObject<'a> {
     /// The plan as an object.
     #[must_use]
     pub fn new(planned: &'a Planned) -> Self {
-        let EnrollPlan { card, request, template, target_user, stages, .. } = &planned.plan;
+        let EnrollPlan { card, request, template, target_user, stages, notes, .. } = &planned.plan;
         let outcome = match planned.stop.as_ref().map(|failure| failure.cause.as_ref()) {
             None if planned.exit() == Exit::Pending => "awaits-approval",
             None => "possible",
@@ -138,6 +141,7 @@ impl<'a> EnrollPlanObject<'a> {
             request: *request,
             target_user: *target_user,
             template: template.as_deref(),
+            notes,
             stages: stages.iter().map(stage).collect(),
         }
     }

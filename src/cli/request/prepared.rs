@@ -33,17 +33,34 @@ pub fn prepared(
     wished: &Wished,
     context: &CommandContext<'_>,
 ) -> Result<Prepared, RequestError> {
+    let mut prepared = foreseen(server, wanted, wished)?;
+    let missing = prepared.missing();
+    if !missing.is_empty() && context.may_prompt && is_interactive() {
+        let items = asked_for(&prepared.template, missing, server)?;
+        prepared.wished.given.data.extend(items);
+    }
+    check(&prepared.template, &prepared.policy, &prepared.wished)?;
+    Ok(prepared)
+}
+
+/// The same without asking anybody: [`Prepared::missing`] says what would be asked for.
+///
+/// # Errors
+/// No such template, or several; what its policy refuses; what is given in vain; the server's.
+pub fn foreseen(server: &Server, wanted: &str, wished: &Wished) -> Result<Prepared, RequestError> {
     let templates = server.look(server.client.profile_templates())?;
     let template = chosen(&templates, wanted)?.clone();
     let policy = server.look(server.client.workflow_policy(template.uuid, RequestKind::Enroll))?;
-    let mut wished = wished.clone();
-    allowed(&template, &policy, &wished)?;
-    let missing = missing(&policy, &wished);
-    if !missing.is_empty() && context.may_prompt && is_interactive() {
-        wished.given.data.extend(asked_for(&template, missing, server)?);
+    allowed(&template, &policy, wished)?;
+    Ok(Prepared { templates, template, policy, wished: wished.clone() })
+}
+
+impl Prepared {
+    /// The items that the template collects and that are not given.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        missing(&self.policy, &self.wished)
     }
-    check(&template, &policy, &wished)?;
-    Ok(Prepared { templates, template, policy, wished })
 }
 
 /// Asks for the items, one after the other. What is typed is shown: it is no secret.

@@ -4,18 +4,19 @@ use super::*;
 
 #[test]
 fn a_path_is_whole_or_in_the_users_home_and_never_relative() {
-    let home = [("HOME".to_owned(), "/home/anna".into())];
+    let variables = [("HOME".to_owned(), "/home/anna".into())];
+    let home = if testing::HOME_IS_A_VARIABLE { "/home/anna".into() } else { Environment(&[]).home().unwrap() };
     let load = |text: &str| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
         std::fs::write(&path, text).unwrap();
-        Config::load(Some(&path), &home)
+        Config::load(Some(&path), &variables)
     };
     let config =
         load("[journal]\ndir = \"~/pw\"\n[agent]\nmetrics = \"unix:~/m.sock\"\npinentry = \"~/bin/pinentry\"").unwrap();
-    assert_eq!(config.journal.unwrap().folder(), Path::new("/home/anna/pw"));
-    assert_eq!(config.agent.metrics, Some(MetricsAddress::Socket("/home/anna/m.sock".into())));
-    assert_eq!(config.agent.pinentry.as_deref(), Some(Path::new("/home/anna/bin/pinentry")));
+    assert_eq!(config.journal.unwrap().folder(), home.join("pw"));
+    assert_eq!(config.agent.metrics, Some(MetricsAddress::Socket(home.join("m.sock"))));
+    assert_eq!(config.agent.pinentry.as_deref(), Some(home.join("bin/pinentry").as_path()));
     let files = |section| {
         let files = environment::keys_of(section).filter(|key| key.ends_with("_file"));
         files.map(|key| (section, key)).collect::<Vec<_>>()
@@ -41,7 +42,8 @@ fn a_path_is_whole_or_in_the_users_home_and_never_relative() {
 fn an_empty_variable_is_an_unset_one_and_a_relative_folder_none() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
-    std::fs::write(&path, "[journal]\ndir = \"/var/lib/pinwright\"\n[reader]\nignore = [\"x\"]\n").unwrap();
+    let text = "[journal]\ndir = \"/var/lib/pinwright\"\n[reader]\nignore = [\"x\"]\n";
+    std::fs::write(&path, testing::with_absolute_paths(text)).unwrap();
     let load = |path: &Path, variables: &[(&str, &str)]| {
         let environment: Vec<(String, OsString)> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
@@ -55,7 +57,7 @@ fn an_empty_variable_is_an_unset_one_and_a_relative_folder_none() {
         ("PINWRIGHT_NONSENSE", ""),
     ];
     let config = load(&path, &empty).unwrap();
-    assert_eq!(config.journal.unwrap().folder(), Path::new("/var/lib/pinwright"));
+    assert_eq!(config.journal.unwrap().folder(), Path::new(&testing::absolute("/var/lib/pinwright")));
     assert_eq!((config.ignored_readers, config.rules.min_tries_left), (vec!["x".to_owned()], 2));
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
     assert!(load(&path, &[("PINWRIGHT_CARD_PROFILE_FILES", "one.toml")]).unwrap_err().to_string().contains("relative"));
@@ -64,7 +66,12 @@ fn an_empty_variable_is_an_unset_one_and_a_relative_folder_none() {
     let of = |variables: &[(&str, &str)]| load(&path, variables).unwrap().journal.unwrap().folder().to_owned();
     for state in ["", "jj"] {
         let folder = of(&[("XDG_STATE_HOME", state), ("HOME", "/home/anna")]);
-        assert_eq!(folder, Path::new("/home/anna/.local/state/pinwright"));
+        let expected = if testing::HOME_IS_A_VARIABLE {
+            "/home/anna/.local/state/pinwright".into()
+        } else {
+            Environment(&[]).state_folder().unwrap()
+        };
+        assert_eq!(folder, expected);
     }
     assert!(of(&[("HOME", "jj")]).is_absolute());
     assert!(load(&path, &[("XDG_RUNTIME_DIR", "jj")]).unwrap().agent.control.is_none_or(|path| path.is_absolute()));
@@ -118,7 +125,7 @@ fn laid(files: &[&str], variables: &[(&str, &str)]) -> Result<Explained, ConfigE
     let folder = tempfile::tempdir().unwrap();
     let write = |(number, text): (usize, &&str)| {
         let path = folder.path().join(format!("{number}.toml"));
-        std::fs::write(&path, text).unwrap();
+        std::fs::write(&path, testing::with_absolute_paths(text)).unwrap();
         path
     };
     let files = files.iter().enumerate().map(write).collect();
@@ -159,9 +166,10 @@ fn a_later_source_of_a_secret_is_in_the_place_of_an_earlier_one() {
         let (one, two) = (layer(&format!("{more}{file}")), layer(&credential));
         assert_eq!(values(&[&one, &two], &[]), (None, Some("c".to_owned())), "{name}");
         let (one, two) = (layer(&format!("{more}{credential}")), layer(&file));
-        assert_eq!(values(&[&one, &two], &[]), (Some("/f".to_owned()), None), "{name}");
+        assert_eq!(values(&[&one, &two], &[]), (Some(testing::absolute("/f")), None), "{name}");
         let variable = format!("PINWRIGHT_{}_{}_FILE", section.to_uppercase(), secret.to_uppercase());
-        assert_eq!(values(&[&one], &[(&variable, "/v")]), (Some("/v".to_owned()), None), "{name}");
+        let path = testing::absolute("/v");
+        assert_eq!(values(&[&one], &[(&variable, &path)]), (Some(path.clone()), None), "{name}");
         // An empty one names no source, and an empty variable is none at all.
         let nothing = layer(&format!("{secret}_file = \"\"\n"));
         assert_eq!(values(&[&one, &nothing], &[(&variable, "")]), (None, Some("c".to_owned())), "{name}");
@@ -169,7 +177,7 @@ fn a_later_source_of_a_secret_is_in_the_place_of_an_earlier_one() {
         let both = laid(&[&layer(&format!("{more}{file}{credential}"))], &[]).unwrap_err().to_string();
         assert!(both.contains("only one of"), "{both}");
         let other = format!("PINWRIGHT_{}_{}_CREDENTIAL", section.to_uppercase(), secret.to_uppercase());
-        let both = laid(&[&layer(more)], &[(&variable, "/v"), (&other, "c")]).unwrap_err().to_string();
+        let both = laid(&[&layer(more)], &[(&variable, &path), (&other, "c")]).unwrap_err().to_string();
         assert!(both.contains("only one of"), "{both}");
     }
 }

@@ -8,6 +8,7 @@ use crate::enroll::server::AdminKeys;
 use crate::job::effect::Change;
 use crate::job::journal::Stage;
 use crate::job::{Failure, Step};
+use crate::server::AdminKeyVersion;
 
 impl Run<'_> {
     /// Writes the card's own key in place of the template's, and has the card prove it.
@@ -22,6 +23,10 @@ impl Run<'_> {
 
     fn admin_key(&mut self, step: Step, known: &Known) -> Result<(), Failure> {
         let (base, record) = (facts(&self.card, &known.facts), self.record(known)?);
+        self.answer_may_be_shown(match step {
+            Step::ReplaceAdminKey => AdminKeyVersion::Default,
+            _ => AdminKeyVersion::Diversified,
+        })?;
         let (request, smartcard) = (record.request.unwrap_or_default(), record.smartcard);
         let result = self.with_card(step, |run, card| {
             let mut notes = CardNotes { log: &mut run.log, base: base.clone(), pair: base.clone() };

@@ -15,7 +15,7 @@ impl Run<'_> {
         };
         let (about, card) = (facts(&self.card, &known.facts), self.card.parameters());
         self.note(Stage::Bind, Phase::AboutTo, about.clone())?;
-        self.facts = None;
+        self.is_stale = true;
         self.card_facts = None;
         match self.server.change(async |client| client.bind_smartcard(request, &card).await) {
             Ok(Ok(smartcard)) => {

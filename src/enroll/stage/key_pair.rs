@@ -1,7 +1,7 @@
 //! A key pair is made on the card, and signs its certificate request.
 
 use super::note::{CardNotes, facts};
-use crate::card::{KeySlot, PublicKey};
+use crate::card::{Family, KeySlot, PublicKey};
 use crate::enroll::csr::Csr;
 use crate::enroll::key_pair::{self, PairPlan};
 use crate::enroll::known::{CardPair, Known};
@@ -121,12 +121,15 @@ impl Run<'_> {
     /// The PIN of this run, out of its place until the hold of the card is over, and whatever else a hold needs.
     pub(super) fn keyring(&mut self, known: &Known) -> Result<Keyring, Failure> {
         let (base, record) = (facts(&self.card, &known.facts), self.record(known)?);
-        let local = self.local_management_key()?;
+        let (local, version) = (self.local_management_key()?, self.key_version(known));
+        if self.card.family == Family::Piv && local.is_none() {
+            self.answer_may_be_shown(version)?;
+        }
         let Some(pin) = self.pin.take() else {
             // The decision sets the PIN in every run that needs it.
             return Err(self.failure(SecretError::NoTerminal { what: Need::CurrentPin.what() }.into()));
         };
-        Ok(Keyring { pin, local, version: self.key_version(known), record, base })
+        Ok(Keyring { pin, local, version, record, base })
     }
 
     /// Holds the card for one stage that writes keys or certificates.

@@ -48,7 +48,7 @@ impl Run<'_> {
         self.pin_outcome = Some(outcome);
         self.log.pin_is_verified();
         // The questions for the secrets may have made the server say "Executing".
-        self.facts = None;
+        self.is_stale = true;
         self.failed(claimed.map_err(Cause::from))
     }
 

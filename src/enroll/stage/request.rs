@@ -44,7 +44,7 @@ impl Run<'_> {
         let noted = self.note_request(created);
         self.failed(noted)?;
         self.created = true;
-        self.facts = None;
+        self.is_stale = true;
         Ok(())
     }
 
@@ -63,9 +63,21 @@ impl Run<'_> {
         }
     }
 
+    /// Asks for each item that the template collects and that was not given. Where nobody can be asked all of them are named.
+    fn ask_for_items(&mut self, policy: &WorkflowPolicy, new: &mut NewEnrollment) -> Result<(), Cause> {
+        let missing = missing(policy, new);
+        for name in &missing {
+            let Some(value) = self.supplier.item(name)? else {
+                return Err(Stop::DataMissing { names: missing }.into());
+            };
+            new.data.push((name.clone(), value));
+        }
+        Ok(())
+    }
+
     /// What is to be sent, once it is known that the template lets it be made, and the requests that are open already.
     fn prepare_request(&mut self, known: &Known) -> Result<(NewEnrollment, server::Purpose, Vec<Uuid>), Cause> {
-        let new = self.job.new.clone().ok_or(Stop::NoRequest)?;
+        let mut new = self.job.new.clone().ok_or(Stop::NoRequest)?;
         let of_card = || known.facts.in_use_elsewhere().ok_or(Stop::UnknownCard);
         let purpose = match self.job.purpose {
             Purpose::Enroll => server::Purpose::Enroll { profile_template: new.template.ok_or(Stop::NoRequest)? },
@@ -78,6 +90,7 @@ impl Run<'_> {
             let kind = purpose.kind();
             let policy = self.server.look(async |client| Ok(client.workflow_policy(template, kind).await?))?;
             may_be_made(kind, &policy, &new)?;
+            self.ask_for_items(&policy, &mut new)?;
         }
         let is_of_others = new.target.is_some();
         let open = self.server.look(async |client| {
@@ -94,11 +107,14 @@ impl Run<'_> {
     }
 }
 
+/// The items that the template collects and that are not given.
+fn missing(policy: &WorkflowPolicy, new: &NewEnrollment) -> Vec<String> {
+    let is_given = |item: &&String| new.data.iter().any(|(name, _)| name == *item);
+    policy.data_items.iter().filter(|item| !is_given(item)).cloned().collect()
+}
+
 /// What the template says of requests about a card. What it does not say forbids nothing: the server decides.
 fn may_be_made(kind: RequestKind, policy: &WorkflowPolicy, new: &NewEnrollment) -> Result<(), Stop> {
-    let is_given = |item: &&String| new.data.iter().any(|(name, _)| name == *item);
-    let missing: Vec<String> =
-        policy.data_items.iter().filter(|item| !is_given(item)).map(|item| format!("{item:?}")).collect();
     let is_own = new.target.is_none();
     let why = match policy {
         policy if policy.enabled == Some(false) => format!("{} is switched off in the profile template", kind.name()),
@@ -108,9 +124,6 @@ fn may_be_made(kind: RequestKind, policy: &WorkflowPolicy, new: &NewEnrollment) 
         policy if is_own && policy.self_service == Some(false) => "users may not make it for themselves".to_owned(),
         policy if is_own && policy.enrollment_agent == Some(true) => {
             "an enrollment agent has to carry it out".to_owned()
-        }
-        _ if !missing.is_empty() => {
-            format!("the profile template collects data that is not given (`--data`): {}", missing.join(", "))
         }
         _ => return Ok(()),
     };

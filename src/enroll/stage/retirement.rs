@@ -21,7 +21,7 @@ impl Run<'_> {
         }
         self.at(Step::Retire);
         self.note(Stage::Retirement, Phase::AboutTo, about.clone())?;
-        self.facts = None;
+        self.is_stale = true;
         let status = match self.server.change(async |client| client.retire_smartcard(request, smartcard).await) {
             Ok(Ok(card)) => card.status,
             Err(cause) => {

@@ -7,6 +7,7 @@ use crate::enroll::run::Run;
 use crate::job::fit::PolicyLengths;
 use crate::job::issuer::{Assignment, PinMaker};
 use crate::job::{Failure, Stop};
+use crate::provision::RiskedProof;
 use crate::secret::AdminKey;
 use crate::server::AdminKeyVersion;
 use crate::server::wire::RequestStatus;
@@ -44,6 +45,19 @@ impl Run<'_> {
             AdminKeyOnCard::Diversified => AdminKeyVersion::Diversified,
             AdminKeyOnCard::Default | AdminKeyOnCard::Unknown => AdminKeyVersion::Default,
         }
+    }
+
+    /// Whether the server's answer with this key may be shown to the card: not where the card has refused one before, unless a person
+    /// risks that.
+    pub(super) fn answer_may_be_shown(&self, key: AdminKeyVersion) -> Result<(), Failure> {
+        if self.job.risk == Some(RiskedProof::Admin) {
+            return Ok(());
+        }
+        let evidence = match key {
+            AdminKeyVersion::Default => "by the server's records the card has it",
+            AdminKeyVersion::Diversified => "by the journal or the server's records the card has it",
+        };
+        self.failed(self.log.answer_may_be_shown(key, evidence))
     }
 
     /// The local key that proves the management key of a PIV card, where the configuration says so; asked for while no card is held.

@@ -25,7 +25,7 @@ impl Run<'_> {
         })?;
         let about = facts(&self.card, &known.facts);
         self.note(Stage::Submission, Phase::AboutTo, about.clone())?;
-        self.facts = None;
+        self.is_stale = true;
         self.card_facts = None;
         let call =
             async |client: &crate::server::Client| client.certificate_data(request, &requests, &password, "").await;

@@ -18,6 +18,9 @@ impl Run<'_> {
         let (request, smartcard, version) =
             (record.request.unwrap_or_default(), record.smartcard, self.key_version(known));
         let local = self.local_management_key()?;
+        if self.card.family == Family::Piv && local.is_none() {
+            self.answer_may_be_shown(version)?;
+        }
         let pin = match self.card.family {
             Family::Piv => None,
             Family::Gids | Family::OpenPgp | Family::Iso7816 => {

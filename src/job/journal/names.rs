@@ -167,10 +167,11 @@ fn line(file: &mut File, index: u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::testing;
 
     fn settled(folder: &Folder) {
         let old = SystemTime::now() - Duration::from_secs(60);
-        File::open(&folder.0).unwrap().set_modified(old).unwrap();
+        testing::set_modified(&folder.0, old);
     }
 
     #[test]
@@ -234,14 +235,15 @@ mod tests {
         let line = |text: String| format!("{text:<width$}\n", width = WIDTH - 1);
         let header = line(format!("{SCHEMA} {} {} 1", nanos(changed), nanos(changed + listed_after)));
         fs::write(folder.names(), header + &line("name.json".to_owned())).unwrap();
-        File::open(&folder.0).unwrap().set_modified(changed).unwrap();
+        testing::set_modified(&folder.0, changed);
         Kept::open(&folder).is_some()
     }
 
     #[test]
     fn a_list_that_a_later_change_could_bear_the_time_of_is_not_believed() {
-        let tick = Duration::from_nanos(1);
         let whole = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
+        // Windows counts in steps of 100 ns.
+        let tick = [1, 100].map(Duration::from_nanos).into_iter().find(|tick| whole + *tick > whole).unwrap();
         for (changed, step) in [(whole + Duration::from_millis(5), TIME_STEP), (whole, COARSE_TIME_STEP)] {
             assert!(!is_believed(changed, Duration::ZERO));
             assert!(!is_believed(changed, step));

@@ -23,6 +23,7 @@ use rustix::fs::{AtFlags, OFlags, chownat};
 pub use self::peer::{admit, believe};
 use self::rights::FileRights;
 use super::EndpointError;
+pub use super::places::{PLACE, is_place, of_system, of_user};
 use crate::os::account::{Account, Group};
 
 /// Anybody may look into the folder: what counts is the socket's own mode.

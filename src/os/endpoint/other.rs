@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+pub use super::places::{PLACE, is_place, of_system, of_user};
 use super::{EndpointError, NotAllowed, NotBelieved, NotHere};
 use crate::os::account::{Account, Group};
 

@@ -9,7 +9,7 @@ use rustix::termios::{
     InputModes, LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr, tcsetattr,
 };
 
-use crate::foreign_text::escaped;
+use super::shown;
 use crate::secret::SecretBytes;
 
 const BACKSPACE: u8 = 0x08;
@@ -199,11 +199,6 @@ struct Typed {
     line: Vec<u8>,
     /// By Enter; else the person gave up.
     is_ended: bool,
-}
-
-/// A text of one line or several, without what a terminal would obey.
-fn shown(text: &str) -> String {
-    text.split('\n').map(escaped).collect::<Vec<_>>().join("\n")
 }
 
 /// No echo, and whole lines; what was before comes back when dropped.

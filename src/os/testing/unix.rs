@@ -11,6 +11,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
+pub(super) fn folder(path: &Path) -> File {
+    File::open(path).unwrap()
+}
+
 pub(super) fn full_disk() -> Option<File> {
     cfg!(target_os = "linux").then(|| OpenOptions::new().write(true).open("/dev/full").unwrap())
 }

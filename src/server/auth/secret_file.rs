@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::os::credential;
 use crate::os::files::{Exposure, open_regular, refuse_readable, refuse_writable};
 
 /// Why the file is not used.
@@ -58,8 +59,18 @@ pub(in crate::server) enum Others {
     MayNothing,
 }
 
-/// Opens the file, which is a regular one that nobody else can change.
+/// Opens the file, which is a regular one that nobody else can change, for what it holds.
 pub(in crate::server) fn open(path: &Path, others: Others) -> Result<File, SecretFileError> {
+    content(as_it_is(path, others)?, path)
+}
+
+/// What the opened file holds, as a file; of a credential that is protected, the secret.
+pub(in crate::server) fn content(file: File, path: &Path) -> Result<File, SecretFileError> {
+    credential::opened(file, path).map_err(|source| SecretFileError::unreadable(path, source))
+}
+
+/// Opens the file, which is a regular one that nobody else can change.
+pub(in crate::server) fn as_it_is(path: &Path, others: Others) -> Result<File, SecretFileError> {
     let file = open_regular(path).map_err(|source| SecretFileError::unreadable(path, source))?;
     let looked = refuse_writable(&file, path);
     let looked = match others {

@@ -130,10 +130,11 @@ impl TokenSource {
     fn read(&self, what: &str, told: &Once) -> Result<(PathBuf, SecretBytes, bool), TokenError> {
         let path = self.path()?;
         let mut text = SecretBytes::with_capacity(TOKEN_MAX);
-        let mut file = secret_file::open(&path, Others::MayRead)?;
+        let file = secret_file::as_it_is(&path, Others::MayRead)?;
         if let Err(exposure) = refuse_readable(&file, &path) {
             told.call_once(|| tracing::warn!("{what}: {exposure}: {}", exposure.remedy()));
         }
+        let mut file = secret_file::content(file, &path)?;
         let mut piece = zeroize::Zeroizing::new([0_u8; 1024]);
         let mut fits = true;
         while fits {

@@ -17,13 +17,12 @@ pub mod repository;
 pub mod seeds;
 pub mod traits;
 pub mod waiting;
+pub mod worker;
 
 #[cfg(target_os = "linux")]
 pub mod journald;
 #[cfg(target_os = "linux")]
 pub mod kerberos;
-#[cfg(target_os = "linux")]
-pub mod worker;
 
 #[cfg(all(feature = "sim", target_os = "linux"))]
 pub mod agent_process;

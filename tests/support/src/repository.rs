@@ -1,4 +1,4 @@
-//! Where things are: the repository, its recordings, and the program that was built with the tests.
+//! Where things are: the repository, its recordings, and the program that was built with the tests; and how a configuration names a path.
 
 use std::path::{Path, PathBuf};
 
@@ -44,4 +44,9 @@ pub fn recordings() -> Vec<(PathBuf, Fixture)> {
         (path, fixture)
     };
     files("fixtures/apdu").into_iter().filter(is_recording).map(read).collect()
+}
+
+/// A path as TOML takes it between quotation marks, on every system.
+pub fn with_slashes(path: &Path) -> String {
+    path.display().to_string().replace(std::path::MAIN_SEPARATOR, "/")
 }

@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, Write};
-use std::os::fd::AsRawFd as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -70,7 +69,7 @@ fn job(order: &Value) -> io::Result<String> {
     let mut opened = Vec::new();
     for (option, path) in order["descriptors"].as_object().into_iter().flatten() {
         let file = File::open(text(path))?;
-        arguments.extend([option.clone(), file.as_raw_fd().to_string()]);
+        arguments.extend([option.clone(), number(&file)?]);
         opened.push(file);
     }
     let mut out = File::create(text(&order["out"]))?;
@@ -91,6 +90,18 @@ fn job(order: &Value) -> io::Result<String> {
     let Ok(parsed) = cli::parse(&arguments, &mut context) else { return Ok("usage".to_owned()) };
     let ended = catch_unwind(AssertUnwindSafe(|| cli::run(&parsed, &mut context)));
     Ok(ended.map_or("panicked".to_owned(), |exit| (exit as u8).to_string()))
+}
+
+#[cfg(unix)]
+fn number(file: &File) -> io::Result<String> {
+    use std::os::fd::AsRawFd as _;
+    Ok(file.as_raw_fd().to_string())
+}
+
+/// Secrets are not handed over by a number there.
+#[cfg(not(unix))]
+fn number(_: &File) -> io::Result<String> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Talk that fails in a way that nobody reckons with.

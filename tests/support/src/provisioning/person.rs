@@ -20,6 +20,10 @@ pub struct Person<'a> {
     pub admin_key: Option<[u8; 24]>,
     /// The PUK, the admin PIN or the resetting code.
     pub code: Option<Vec<u8>>,
+    /// What they answer to each item that a template collects.
+    pub item: Option<String>,
+    /// The items that they were asked for, in order.
+    pub items: Vec<String>,
     /// What they were asked for, in order.
     pub asked: Vec<&'static str>,
     /// What is in a file: nobody has to be waited for.
@@ -102,6 +106,11 @@ impl Supplier for Person<'_> {
         self.ask("new PIN");
         let pin = self.new_pin.as_ref().ok_or(SecretError::Cancelled { what: "the new PIN" })?;
         Ok(Pin::new(pin).unwrap())
+    }
+
+    fn item(&mut self, name: &str) -> Result<Option<String>, SecretError> {
+        self.items.push(name.to_owned());
+        Ok(self.item.clone())
     }
 
     fn current_pin(&mut self) -> Result<Pin, SecretError> {
