@@ -117,6 +117,7 @@ fn stop(stop: &Stop) -> Exit {
         | Stop::CertificatesLost { .. }
         | Stop::CompletedElsewhere { .. }
         | Stop::Certificate { .. }
+        | Stop::AnswerUnread { .. }
         | Stop::AnswerGone => Exit::Attention,
     }
 }

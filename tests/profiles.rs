@@ -17,16 +17,21 @@ use pinwright::sim::reader::VirtualReaders;
 const ID: &str = "3ff188bcba833740826246eba1291c6e";
 
 fn folder() -> PathBuf {
-    // On Windows a path without a drive is none that a configuration may name.
-    std::path::absolute(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/profiles")).unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/profiles")
 }
 
-/// A configuration that names all these files.
+/// A configuration that names all these files, in a folder of this user's own: where the repository is others may write.
 fn config(names: &[&str]) -> Config {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let paths: Vec<PathBuf> = names.iter().map(|name| folder().join(name)).collect();
-    std::fs::write(file.path(), format!("[card]\nprofile_files = {paths:?}\n")).unwrap();
-    Config::load(Some(file.path()), &[]).unwrap()
+    let own = tempfile::tempdir().unwrap();
+    let copied = |name: &&str| {
+        let path = own.path().join(name);
+        std::fs::copy(folder().join(name), &path).unwrap();
+        path
+    };
+    let paths: Vec<PathBuf> = names.iter().map(copied).collect();
+    let file = own.path().join("config.toml");
+    std::fs::write(&file, format!("[card]\nprofile_files = {paths:?}\n")).unwrap();
+    Config::load(Some(&file), &[]).unwrap()
 }
 
 fn card(settings: Iso7816Settings) -> SharedCard<Iso7816Card> {

@@ -152,6 +152,7 @@ fn stopped(stop: &Stop) -> Verdict {
         | Stop::CertificatesLost { .. }
         | Stop::CompletedElsewhere { .. }
         | Stop::Certificate { .. }
+        | Stop::AnswerUnread { .. }
         | Stop::AnswerGone => FAILED,
     }
 }

@@ -107,7 +107,7 @@ impl Run<'_> {
             return Ok(vec![None; pairs]);
         }
         let kept = self.kept_answer()?;
-        let answers = issued(&kept.answer)?;
+        let answers = issued(&kept.answer).map_err(|error| Stop::AnswerUnread { source: Box::new(error) })?;
         let slots = self.log.slots(pairs);
         let of = |(index, request): (usize, &Vec<u8>)| {
             let slot = slots.get(index).copied().flatten().map_or_else(|| "?".to_owned(), |slot| slot.to_string());

@@ -6,7 +6,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::operation::Operation;
-use crate::server::CertificateProblem;
+use crate::server::{CertificateProblem, ServerError};
 
 /// Why an enrollment can't go on by itself. The stage that was to come has changed nothing.
 #[derive(Debug, Error)]
@@ -133,6 +133,13 @@ pub enum Stop {
         #[source]
         source: CertificateProblem,
     },
+    /// The kept answer is not what the server's documents say.
+    #[error("the server's answer to the certificate requests, which is kept in the journal's folder, can't be read")]
+    AnswerUnread {
+        /// Why. Nothing of it is quoted.
+        #[source]
+        source: Box<ServerError>,
+    },
     /// The kept answer is gone or can't be read.
     #[error("the server's answer to the certificate requests is no longer in the journal's folder")]
     AnswerGone,
@@ -195,7 +202,10 @@ impl Stop {
             Self::SlotInUse { .. } => {
                 "take an empty card, or give up what would be lost with `--erase`".to_owned()
             }
-            Self::KeyGone { .. } | Self::IssuedElsewhere { .. } | Self::CertificatesLost { .. } => format!(
+            Self::KeyGone { .. }
+            | Self::IssuedElsewhere { .. }
+            | Self::CertificatesLost { .. }
+            | Self::AnswerUnread { .. } => format!(
                 "look in the MIM CM portal which certificates the card has, have what is of no use revoked, abandon the request \
                  (`{}`) and make another",
                 Operation::RequestAbandon

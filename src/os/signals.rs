@@ -68,5 +68,8 @@ pub fn forward(take: impl FnMut(Signal) -> ControlFlow<()> + Send + 'static) -> 
     });
     let of_manager = Arc::clone(&take);
     super::service::on_control(move |signal| of_manager(signal));
+    if super::service::is_joined() {
+        return super::windows::console::ignore_asks();
+    }
     super::windows::console::on_ask(move |_| take(Signal::Terminate))
 }

@@ -139,7 +139,12 @@ impl Change {
             Self::RetireCard => client.retire_smartcard(REQUEST, SCID).await.map(any),
             Self::CertificateData => {
                 let password = PfxPassword::random().unwrap();
-                client.certificate_data(REQUEST, &[PKCS10.to_vec()], &password, "").await.map(any)
+                let posted = client.certificate_data(REQUEST, &[PKCS10.to_vec()], &password, "").await?;
+                // What is kept and can't be read is as much in doubt as what did not arrive.
+                Ok(match posted {
+                    Posted::Done(answer) => answer.read().map_or_else(Posted::Lost, |_| Posted::Done(())),
+                    other => any(other),
+                })
             }
         }
     }

@@ -49,7 +49,7 @@ pub enum Exposure {
         /// What they can write to.
         path: PathBuf,
         /// Who.
-        who: Option<Trustee>,
+        who: Option<Box<Trustee>>,
     },
     /// The file lets this one read, who stands for many (Windows).
     #[error("{} can read {}", anybody_or(.who), .path.display())]
@@ -57,7 +57,7 @@ pub enum Exposure {
         /// The file.
         path: PathBuf,
         /// Who.
-        who: Option<Trustee>,
+        who: Option<Box<Trustee>>,
     },
     /// It, or a folder or link on the way to it, belongs to this other one (Windows).
     #[error("{} belongs to {who}", .path.display())]
@@ -65,7 +65,7 @@ pub enum Exposure {
         /// What belongs to them.
         path: PathBuf,
         /// Who.
-        who: Trustee,
+        who: Box<Trustee>,
     },
     /// Its rights can't be looked at.
     #[error("the rights of {} can't be looked at", .path.display())]
@@ -97,8 +97,8 @@ impl fmt::Display for Trustee {
 }
 
 /// A list that is not there, or not understood, lets anybody in.
-fn anybody_or(who: &Option<Trustee>) -> String {
-    who.as_ref().map_or_else(|| "anybody".to_owned(), Trustee::to_string)
+fn anybody_or(who: &Option<Box<Trustee>>) -> String {
+    who.as_ref().map_or_else(|| "anybody".to_owned(), |who| who.to_string())
 }
 
 /// The commands that take a right: first what a folder above hands down becomes the thing's own, since only that can be taken.
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn what_windows_says_names_whom_and_the_command() {
-        let who = Trustee { name: Some("BUILTIN\\Users".to_owned()), sid: "S-1-5-32-545".to_owned() };
+        let who = Box::new(Trustee { name: Some("BUILTIN\\Users".to_owned()), sid: "S-1-5-32-545".to_owned() });
         let path = PathBuf::from("C:\\ProgramData\\pinwright\\config.toml");
         let writable = Exposure::WritableBy { path: path.clone(), who: Some(who.clone()) };
         assert_eq!(
@@ -199,7 +199,7 @@ mod tests {
         assert!(readable.remedy().ends_with("/remove:g *S-1-5-32-545`"), "{}", readable.remedy());
         let anybody = Exposure::ReadableBy { path: path.clone(), who: None };
         assert!(anybody.to_string().starts_with("anybody can read") && anybody.remedy().ends_with("/reset`"));
-        let owned = Exposure::OwnedBy { path, who: Trustee { name: None, ..who } };
+        let owned = Exposure::OwnedBy { path, who: Box::new(Trustee { name: None, ..*who }) };
         assert!(owned.to_string().ends_with("belongs to S-1-5-32-545"), "{owned}");
         assert!(owned.remedy().contains("/setowner *S-1-5-32-544"), "{}", owned.remedy());
     }

@@ -114,12 +114,12 @@ impl Terminal {
         Ok(Some(answer.is_some_and(|answer| answer == "y" || answer == "yes")))
     }
 
-    /// Asks for a text that is no secret, in one line. `None` when the person gave up, or when `go_on` says no.
+    /// Asks for a text that is no secret: what is typed is shown. `None` when the person pressed Ctrl-C, Ctrl-D, Ctrl-Z or Esc, or when
+    /// `go_on`, which is called several times a second, says no. What a script has typed ahead is meant for us.
     ///
     /// # Errors
     /// The console failed.
     pub fn line(&mut self, question: &str, go_on: &mut dyn FnMut() -> bool) -> io::Result<Option<String>> {
-        self.console.flush()?;
         self.say(&shown(question))?;
         let text = self.typed(LINE_MAX, true, go_on)?;
         self.say("\n")?;

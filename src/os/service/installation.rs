@@ -47,6 +47,9 @@ pub enum InstallationError {
     /// It is not there.
     #[error("there is no such service")]
     IsNotThere,
+    /// It was removed, and some program still looks at it.
+    #[error("the service is being removed: it goes when every program has let go of it")]
+    IsGoing,
     /// It does not end.
     #[error("the service was told to stop, and goes on")]
     GoesOn,
@@ -71,6 +74,9 @@ impl InstallationError {
             Self::Exposed(source) => source.remedy(),
             Self::IsThere => format!("remove it first: `{}`", Operation::AgentUninstall),
             Self::IsNotThere => "see which services there are: `sc.exe query state= all`".to_owned(),
+            Self::IsGoing => {
+                "close the window of services and the event log, or restart Windows, and repeat the command".to_owned()
+            }
             Self::GoesOn => {
                 format!("see what it does (`{}`), and repeat the command when it has ended", Operation::AgentStatus)
             }

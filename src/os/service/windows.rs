@@ -35,6 +35,9 @@ static MANAGER: OnceLock<Option<ServiceStatusHandle>> = OnceLock::new();
 /// Where the entry says that it was entered.
 static ENTERED: Mutex<Option<SyncSender<Option<ServiceStatusHandle>>>> = Mutex::new(None);
 
+/// Wakes the entry at the end of the service: it may not return before, since the manager takes that for the end.
+static END: Mutex<Option<SyncSender<()>>> = Mutex::new(None);
+
 /// Who is told what the manager asks for.
 static TAKE: OnceLock<Box<dyn Fn(Signal) + Send + Sync>> = OnceLock::new();
 
@@ -54,7 +57,7 @@ pub(super) fn join() {
     });
 }
 
-/// The manager's entry. The control handler lives as long as the process.
+/// The manager's entry, left at the end of the service.
 fn serve(_arguments: Vec<OsString>) {
     let handler = service_control_handler::register(NAME, |control| {
         let signal = match control {
@@ -68,6 +71,8 @@ fn serve(_arguments: Vec<OsString>) {
         }
         ServiceControlHandlerResult::NoError
     });
+    let (end, ended) = sync_channel(1);
+    *END.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
     let manager = handler.ok();
     if let Some(manager) = manager {
         drop(manager.set_service_status(status(ServiceState::StartPending, START, ServiceExitCode::NO_ERROR)));
@@ -75,6 +80,8 @@ fn serve(_arguments: Vec<OsString>) {
     if let Some(entered) = ENTERED.lock().unwrap_or_else(PoisonError::into_inner).take() {
         let _ = entered.try_send(manager);
     }
+    // An error is as good: nobody is left to wake us.
+    let _: Result<(), _> = ended.recv();
 }
 
 fn status(state: ServiceState, within: Duration, exit_code: ServiceExitCode) -> ServiceStatus {
@@ -124,7 +131,9 @@ pub(super) fn ended(code: u8) -> io::Result<()> {
         0 => ServiceExitCode::NO_ERROR,
         code => ServiceExitCode::ServiceSpecific(u32::from(code)),
     };
-    tell(status(ServiceState::Stopped, Duration::ZERO, code))
+    let told = tell(status(ServiceState::Stopped, Duration::ZERO, code));
+    drop(END.lock().unwrap_or_else(PoisonError::into_inner).take());
+    told
 }
 
 fn tell(status: ServiceStatus) -> io::Result<()> {

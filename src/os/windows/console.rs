@@ -156,6 +156,19 @@ pub fn on_ask(take: impl Fn(Asked) + Send + Sync + 'static) -> io::Result<()> {
     done(unsafe { SetConsoleCtrlHandler(Some(ask), 1) })
 }
 
+/// Passes over whatever the console asks for: a service is told of it when anybody signs out, and has nothing to do with that.
+///
+/// # Errors
+/// The system's.
+pub fn ignore_asks() -> io::Result<()> {
+    // SAFETY: the function lives as long as the process and has the form that is wanted.
+    done(unsafe { SetConsoleCtrlHandler(Some(ignore), 1) })
+}
+
+unsafe extern "system" fn ignore(_event: u32) -> BOOL {
+    1
+}
+
 unsafe extern "system" fn ask(event: u32) -> BOOL {
     let asked = if matches!(event, CTRL_C_EVENT | CTRL_BREAK_EVENT) { Asked::ToEnd } else { Asked::ToEndNow };
     if let Some(take) = TAKE.get() {

@@ -102,8 +102,8 @@ fn refuse_others(file: &File, path: &Path, trusted: &[Sid], rights: u32) -> Resu
     }
 }
 
-fn trustee(sid: &Sid) -> Trustee {
-    Trustee { name: security::name_of(sid), sid: sid.to_string() }
+fn trustee(sid: &Sid) -> Box<Trustee> {
+    Box::new(Trustee { name: security::name_of(sid), sid: sid.to_string() })
 }
 
 fn unseen(path: &Path) -> impl Fn(io::Error) -> Exposure {

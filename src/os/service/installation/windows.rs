@@ -23,7 +23,7 @@ use crate::os::files::{configuration_folder, make_shared_folder, refuse_shared_f
 use crate::os::service::NAME;
 use crate::os::windows::event_log;
 
-const DISPLAY_NAME: &str = "pinwright agent";
+const DISPLAY_NAME: &str = "pinwright (PINs of smart cards)";
 const DESCRIPTION: &str = "Sets the PINs of smart cards that have an open request at MIM Certificate Management.";
 
 /// An account that Windows makes for this service alone: it has no password, and signs in on the network as the machine.
@@ -167,7 +167,8 @@ fn refused(what: &'static str) -> impl Fn(windows_service::Error) -> Installatio
 fn system(what: &'static str) -> impl Fn(io::Error) -> InstallationError {
     move |source| match source.raw_os_error().map(i32::cast_unsigned) {
         Some(ERROR_ACCESS_DENIED) => InstallationError::NotAllowed,
-        Some(ERROR_SERVICE_EXISTS | ERROR_SERVICE_MARKED_FOR_DELETE) => InstallationError::IsThere,
+        Some(ERROR_SERVICE_EXISTS) => InstallationError::IsThere,
+        Some(ERROR_SERVICE_MARKED_FOR_DELETE) => InstallationError::IsGoing,
         Some(ERROR_SERVICE_DOES_NOT_EXIST) => InstallationError::IsNotThere,
         _ => InstallationError::System { what, source },
     }
