@@ -42,6 +42,15 @@ struct Ours {
     key_pair: Cost,
     certificate: Cost,
     looks: Cost,
+    /// The commands of the stages that make the key pair and write the certificate.
+    written: [Vec<String>; 2],
+}
+
+/// How many commands lie between the PIN and the last one that writes or signs: neither whose card it is, nor what is read back.
+fn without_surroundings(commands: &[String]) -> usize {
+    let pin = commands.iter().position(|command| command.starts_with("0020")).expect("a PIN");
+    let is_last = |command: &String| ["DB", "2A"].contains(&&command[2..4]);
+    commands.iter().rposition(is_last).expect("a command that writes") - pin
 }
 
 impl Ours {
@@ -52,11 +61,15 @@ impl Ours {
         let mut since = None;
         for line in log.lines() {
             let Some(now) = line.split(' ').next().and_then(|time| time.parse::<Timestamp>().ok()) else { continue };
-            let is_command = line.contains("pinwright::apdu: > ");
+            let command = line.split_once("pinwright::apdu: > ").map(|(_, command)| command.to_owned());
             let cost = ours.cost(&stage);
-            cost.apdus += usize::from(is_command);
+            cost.apdus += usize::from(command.is_some());
             cost.time += since.map_or(Duration::ZERO, |since| Duration::try_from(now - since).unwrap_or_default());
             since = Some(now);
+            let writing = ["Generate", "Write"].iter().position(|writing| stage.starts_with(writing));
+            if let (Some(at), Some(command)) = (writing, command) {
+                ours.written[at].push(command);
+            }
             if let Some((_, next)) = line.split_once("next stage=") {
                 stage = next.to_owned();
             } else if line.contains("look at the places") {
@@ -121,12 +134,17 @@ fn admin_key_key_pair_and_certificate_take_fewer_commands_than_opensc() {
     print_row("with all looks between the stages", our_sum, their_sum);
     assert!(our_sum.apdus < their_sum.apdus, "{our_sum:?}, {their_sum:?}");
 
-    let by_hand = BY_HAND.lines().filter(|line| line.starts_with("> ")).count();
+    let by_hand: Vec<String> = BY_HAND.lines().filter_map(|line| line.strip_prefix("> ").map(str::to_owned)).collect();
+    let written: usize = ours.written.iter().map(|commands| without_surroundings(commands)).sum();
+    print_ratio("key pair, request, certificate alone", written, without_surroundings(&by_hand));
+    assert!(5 * written <= 6 * without_surroundings(&by_hand), "more than 1.2 times: {:?}", ours.written);
     let stages = ours.pin.apdus + ours.key_pair.apdus + ours.certificate.apdus;
-    let ratio = |apdus: usize| apdus as f64 / by_hand as f64;
-    println!("PIN, key pair, request, certificate: {stages} commands; by hand {by_hand}: {:.2} times", ratio(stages));
-    let all = stages + ours.looks.apdus;
-    println!("the same with {} commands of looks: {all}: {:.2} times", ours.looks.apdus, ratio(all));
+    print_ratio("with the PIN, whose card it is, and what is read back", stages, by_hand.len());
+    print_ratio("with all looks between the stages", stages + ours.looks.apdus, by_hand.len());
+}
+
+fn print_ratio(what: &str, ours: usize, by_hand: usize) {
+    println!("{what}: {ours} commands, by hand {by_hand}: {:.2} times", ours as f64 / by_hand as f64);
 }
 
 fn print_row(what: &str, ours: Cost, theirs: Cost) {
