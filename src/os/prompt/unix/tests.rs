@@ -152,7 +152,7 @@ fn a_yes_that_came_before_the_question_is_no_answer() {
 fn a_line_that_is_no_secret_is_shown_and_ctrl_d_gives_up() {
     let (mut person, mut terminal) = terminal();
     person.write_all("M\u{fc}nchen\nUlm\n".as_bytes()).unwrap();
-    let mut line = |terminal: &mut Terminal| terminal.line("\"City\u{1b}\": ", &mut || true).unwrap();
+    let line = |terminal: &mut Terminal| terminal.line("\"City\u{1b}\": ", &mut || true).unwrap();
     assert_eq!(line(&mut terminal).as_deref(), Some("M\u{fc}nchen"));
     assert_eq!(line(&mut terminal).as_deref(), Some("Ulm"));
     person.write_all(b"\x04").unwrap();
