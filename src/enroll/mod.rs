@@ -64,7 +64,7 @@ pub struct EnrollDesk<'a> {
 /// A [`Failure`] says at which step, why, and what was changed on the card. The same job goes on from there.
 pub fn run(job: &EnrollJob, desk: &mut EnrollDesk<'_>) -> Result<Ended, Failure> {
     let mut run = Run::begin(job, desk)?;
-    let result = run.to_the_end();
+    let result = run.carry_through();
     run.end(result)
 }
 

@@ -128,7 +128,7 @@ impl<'a> Run<'a> {
     }
 
     /// Stage after stage.
-    pub fn to_the_end(&mut self) -> Result<Ended, Failure> {
+    pub fn carry_through(&mut self) -> Result<Ended, Failure> {
         loop {
             let known = self.look()?;
             let stage = next(&known.said);

@@ -68,6 +68,8 @@ pub(super) struct Inner {
     /// Path and body of each POST whose answer was spoiled.
     lost: Vec<(String, Vec<u8>)>,
     pins: Vec<Vec<u8>>,
+    /// Passwords for private keys that came with certificate requests.
+    pub(super) passwords: Vec<String>,
     answers: Vec<Vec<u8>>,
     violations: Vec<Violation>,
     seen: Vec<SeenRequest>,
@@ -93,6 +95,7 @@ impl State {
             authority: None,
             lost: Vec::new(),
             pins: Vec::new(),
+            passwords: Vec::new(),
             answers: Vec::new(),
             violations: Vec::new(),
             seen: Vec::new(),
@@ -132,6 +135,12 @@ impl State {
     #[must_use]
     pub fn pins(&self) -> Vec<Vec<u8>> {
         self.lock().pins.clone()
+    }
+
+    /// Every password that came with certificate requests, for private keys that are sent along; oldest first.
+    #[must_use]
+    pub fn passwords(&self) -> Vec<String> {
+        self.lock().passwords.clone()
     }
 
     /// Every answer to a challenge that was delivered in full, oldest first.
