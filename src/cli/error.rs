@@ -91,9 +91,14 @@ pub enum CliError {
         "a whole enrollment is not recorded: its key pairs and challenges differ from run to run, and no recording of it could be played"
     )]
     NotRecorded,
-    /// A request under a template is made for a whole enrollment alone.
-    #[error("only `{}` makes a request under a profile template", Operation::Enroll)]
-    TemplateUnwanted,
+    /// An option of a plan that the planned command does not have.
+    #[error("only a plan of `{command}` takes `{option}`")]
+    OtherPlan {
+        /// The option.
+        option: &'static str,
+        /// The command that has it.
+        command: Operation,
+    },
     /// The operation is done, and its recording can't be written.
     #[error("{done}, but the recording can't be written to {}", .path.display())]
     Unrecorded {
@@ -179,7 +184,7 @@ impl CliError {
         match self {
             Self::Config(_) | Self::NoServer | Self::NotAdfs | Self::Setup(_) | Self::Journal(_) => Exit::Usage,
             Self::File { .. } | Self::Fixture { .. } | Self::NoOperation { .. } => Exit::Usage,
-            Self::SharedDescriptor | Self::TerminalDescriptor | Self::NotRecorded | Self::TemplateUnwanted => {
+            Self::SharedDescriptor | Self::TerminalDescriptor | Self::NotRecorded | Self::OtherPlan { .. } => {
                 Exit::Usage
             }
             Self::Output { .. } | Self::Untold { .. } | Self::Unrecorded { .. } => Exit::Usage,
@@ -230,7 +235,9 @@ impl CliError {
             Self::NotRecorded => {
                 format!("record the PIN step with `{} FILE {}`", Operation::Record, Operation::SetPin.name())
             }
-            Self::TemplateUnwanted => "plan that with `--for enroll`, or leave `--template` out".to_owned(),
+            Self::OtherPlan { option, command } => {
+                format!("plan that with `--for {}`, or leave `{option}` out", command.name())
+            }
             Self::Unrecorded { .. } => "make room there; the operation itself need not be repeated".to_owned(),
             Self::NoOperation { .. } => "add a header `# operation: inspect` or `# operation: set-pin`".to_owned(),
             Self::Fixture { .. } | Self::Replay(_) | Self::OtherOutcome { .. } => {

@@ -198,15 +198,17 @@ struct Changes {
     admin_key: &'static str,
     key_slot: &'static str,
     certificate: &'static str,
+    contents: &'static str,
 }
 
 impl From<Effect> for Changes {
-    fn from(Effect { pin, admin_key, key_slot, certificate, .. }: Effect) -> Self {
+    fn from(Effect { pin, admin_key, key_slot, certificate, contents, .. }: Effect) -> Self {
         Self {
             pin: pin.name(),
             admin_key: admin_key.name(),
             key_slot: key_slot.name(),
             certificate: certificate.name(),
+            contents: contents.name(),
         }
     }
 }

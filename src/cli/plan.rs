@@ -24,6 +24,7 @@ use crate::enroll::{self, EnrollDesk};
 use crate::exit::Exit;
 use crate::job::journal::JournalError;
 use crate::job::{Cause, Stop};
+use crate::operation::Operation;
 use crate::provision::plan::{self, Plan, Surroundings};
 use crate::reader::Readers;
 use crate::secret::scrub::on_own_stack;
@@ -43,6 +44,9 @@ pub struct PlanArgs {
     /// What else that request would have.
     #[command(flatten)]
     pub wished: Wished,
+    /// With `--for retire`: keys and certificates on the card would be erased, too.
+    #[arg(long)]
+    pub wipe: bool,
 }
 
 /// A command whose job can be planned.
@@ -64,7 +68,7 @@ pub enum PlannedCommand {
 ///
 /// # Errors
 /// [`CliError::NoServer`] and [`CliError::Setup`] where the configuration names no server that can be used,
-/// [`CliError::TemplateUnwanted`], [`CliError::Request`] where a request can't be made as it is wished,
+/// [`CliError::OtherPlan`], [`CliError::Request`] where a request can't be made as it is wished,
 /// [`CliError::Journal`], [`CliError::Choice`], [`CliError::Failure`] where card or records don't lead to a plan, and
 /// [`CliError::Output`].
 pub fn run(
@@ -76,7 +80,10 @@ pub fn run(
 ) -> Result<Exit, CliError> {
     let job = args.job.clone();
     if args.template.is_some() && args.command != PlannedCommand::Enroll {
-        return Err(CliError::TemplateUnwanted);
+        return Err(CliError::OtherPlan { option: "--template", command: Operation::Enroll });
+    }
+    if args.wipe && args.command != PlannedCommand::Retire {
+        return Err(CliError::OtherPlan { option: "--wipe", command: Operation::Retire });
     }
     match args.command {
         PlannedCommand::SetPin => set_pin(config, &args.job, format, readers, context),
@@ -90,7 +97,7 @@ pub fn run(
             enrollment(config, EnrollCommand::Unblock(&args), format, readers, context)
         }
         PlannedCommand::Retire => {
-            let args = RetireArgs { job, ..RetireArgs::default() };
+            let args = RetireArgs { job, wipe: args.wipe, ..RetireArgs::default() };
             enrollment(config, EnrollCommand::Retire(&args), format, readers, context)
         }
     }

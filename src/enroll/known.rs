@@ -7,6 +7,7 @@ use super::key_pair::{self, PairPlan};
 use super::next::{AdminKeyOnCard, Allowed, CardSays, JournalSays, Noted, Purpose, Said, SlotSays};
 use super::run::Run;
 use super::slots::{self, Seen, Wanted};
+use crate::card::Held;
 use crate::job::records::ResolveError;
 use crate::job::{Cause, Failure, Step, Stop};
 use crate::provision::{AdminKeyRule, Asked};
@@ -25,6 +26,8 @@ pub(super) struct Known {
 #[derive(Default)]
 pub(super) struct CardFacts {
     pub pairs: Vec<CardPair>,
+    /// What it holds, where that is to be erased.
+    pub held: Vec<Held>,
 }
 
 /// One key pair.
@@ -50,8 +53,13 @@ fn written(slot: crate::card::KeySlot, certificate: &[u8]) -> WrittenCertificate
 }
 
 impl Run<'_> {
-    /// Asks the card for the places of the key pairs, where the request wants any and can be worked on. Costs no try.
+    /// Asks the card for the places of the key pairs, where the request wants any and can be worked on, or for what it holds, where
+    /// that is to be erased. Costs no try.
     pub fn look_at_card(&mut self, facts: &ServerFacts) -> Result<CardFacts, Failure> {
+        if self.is_to_be_wiped(facts) {
+            let held = self.look_at_contents()?;
+            return Ok(CardFacts { held, ..CardFacts::default() });
+        }
         let is_open = facts.request.as_ref().is_some_and(|request| request.status.is_open());
         let options = facts.options.clone().unwrap_or_default();
         if !is_open || options.is_empty() || self.job.purpose != Purpose::Enroll {
@@ -85,7 +93,7 @@ impl Run<'_> {
         if noted.submission == Noted::Nothing {
             self.forget_keys_that_cannot_be_told(&mut pairs);
         }
-        Ok(CardFacts { pairs })
+        Ok(CardFacts { pairs, held: Vec::new() })
     }
 
     /// A card may not tell the public key of a pair, and a run that did not make it itself can then ask for no certificate: the pair is
@@ -139,11 +147,14 @@ impl Run<'_> {
             false => pairs.iter().map(|pair| pair.seen.says.clone()).collect(),
         };
         self.may_be_worked_on(&facts)?;
-        let admin_key = self.admin_key_on_card(&facts, journal.admin_key)?;
+        let admin_key = match self.job.purpose {
+            Purpose::Retire => self.admin_key_of_a_card_in_use(&facts),
+            Purpose::Enroll | Purpose::Unblock => self.admin_key_on_card(&facts, journal.admin_key)?,
+        };
         let said = Said {
             journal,
             server,
-            card: CardSays { admin_key, slots },
+            card: CardSays { admin_key, slots, wants_admin_key_to_erase: self.wants_admin_key_to_erase() },
             allowed: self.allowed(&facts),
             pin_at_hand: self.pin.is_some(),
         };
@@ -157,6 +168,7 @@ impl Run<'_> {
             create: self.job.new.is_some(),
             erase: self.job.erase && rules.is_some_and(|rules| rules.erases_on_overflow),
             reuse: self.job.reuse && rules.is_some_and(|rules| rules.allows_reuse),
+            wipe: self.job.wipe,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the stages on the card tell of before and after each command that counts, so that it can be noted.
 
 use super::next::KeyHash;
+use crate::card::KeySlot;
 use crate::job::Cause;
 use crate::server::AdminKeyVersion;
 
@@ -15,6 +16,14 @@ pub enum Moment {
     AboutToProveLocalKey,
     /// The card has taken it.
     LocalKeyProved,
+    /// The PIN that a person says is the card's is about to be shown to it: a try may be spent.
+    AboutToShowPin,
+    /// The card has taken it.
+    PinTaken,
+    /// What stands in this slot is about to be erased.
+    AboutToErase(KeySlot),
+    /// All that the card holds is erased, as far as its family has commands for that.
+    Erased,
     /// The diversified admin key is about to be written: either key may be the card's from now on.
     AboutToWrite,
     /// It is written, and not proved yet.

@@ -51,6 +51,8 @@ pub struct JournalSays {
     pub pairs: Vec<NotedPair>,
     /// The certificate requests that were handed in; done: the answer is kept.
     pub submission: Noted,
+    /// The erasing of what the card holds.
+    pub wipe: Noted,
     /// The retirement of the card at the server.
     pub retirement: Noted,
 }
@@ -121,6 +123,8 @@ pub struct CardSays {
     pub admin_key: AdminKeyOnCard,
     /// The slot of each key pair that the server wants.
     pub slots: Vec<SlotSays>,
+    /// Whether its admin key, answered with by the server, is what gives the right to erase.
+    pub wants_admin_key_to_erase: bool,
 }
 
 /// What a person has allowed beyond the job itself.
@@ -132,6 +136,8 @@ pub struct Allowed {
     pub erase: bool,
     /// The card may be taken from another assignment.
     pub reuse: bool,
+    /// All that the card holds is to be erased before it is retired.
+    pub wipe: bool,
 }
 
 /// All that is asked before a stage.
@@ -172,6 +178,8 @@ pub enum Next {
     Submit,
     /// Write this certificate.
     Write(usize),
+    /// Erase what the card holds.
+    Wipe,
     /// Retire the card at the server.
     Retire,
     /// Complete the request.
@@ -222,7 +230,7 @@ pub fn next(said: &Said) -> Next {
         RequestStatus::Completed => return completed(said, request),
         status => return Next::Stop(Why::Closed(status)),
     }
-    let stages = [bind, admin_key, pin, pairs, submission, certificates, retirement];
+    let stages = [bind, admin_key, pin, pairs, submission, certificates, wipe, retirement];
     let wanted = || stages.iter().filter_map(|stage| stage(said, request));
     // What would stop a later stage stops the job before anything more is changed.
     wanted().find(|next| matches!(next, Next::Stop(_))).or_else(|| wanted().next()).unwrap_or(Next::Complete)
@@ -327,6 +335,13 @@ fn submission(said: &Said, request: RequestSays) -> Option<Next> {
 fn certificates(said: &Said, request: RequestSays) -> Option<Next> {
     // Read back or written anew: writing the same certificate twice does no harm.
     wanted(said, request).find(|(_, _, slot)| !slot.has_our_certificate).map(|(index, ..)| Next::Write(index))
+}
+
+/// Once in a job: what was erased is noted, and who puts something on the card afterwards wants it there.
+fn wipe(said: &Said, request: RequestSays) -> Option<Next> {
+    let is_wanted = request.purpose == Purpose::Retire && said.allowed.wipe && said.journal.wipe != Noted::Done;
+    let is_unknown = said.card.wants_admin_key_to_erase && said.card.admin_key == AdminKeyOnCard::Unknown;
+    is_wanted.then_some(if is_unknown { Next::Stop(Why::AdminKeyUnknown) } else { Next::Wipe })
 }
 
 fn retirement(said: &Said, request: RequestSays) -> Option<Next> {

@@ -62,6 +62,7 @@ fn assume(said: &mut Said, stage: Next, purpose: Purpose) {
                 slot.has_certificate = true;
             }
         }
+        Next::Wipe => said.journal.wipe = Noted::Done,
         Next::Retire => said.server.card_is_retired = true,
         Next::Complete => status(said, RequestStatus::Completed),
         Next::Done | Next::Stop(_) => {}
@@ -102,7 +103,11 @@ mod tests {
                 has_issued: false,
                 card_is_retired: false,
             },
-            card: CardSays { admin_key: AdminKeyOnCard::Default, slots: vec![SlotSays::default(); slots] },
+            card: CardSays {
+                admin_key: AdminKeyOnCard::Default,
+                slots: vec![SlotSays::default(); slots],
+                ..CardSays::default()
+            },
             allowed: Allowed { create, ..Allowed::default() },
             pin_at_hand: false,
         }

@@ -45,6 +45,7 @@ impl Run<'_> {
     pub(super) fn plan(mut self) -> Result<EnrollPlan, Failure> {
         let known = self.look_to_plan()?;
         let stages = outlook(&known.said, self.job.purpose);
+        let lost = self.would_be_lost(&stages).into_iter().map(|lost| format!("lost on the card: {lost}"));
         let stop = match stages.last() {
             Some(Next::Stop(why)) => Some(Cause::from(self.stop(*why, &known.facts))),
             _ => None,
@@ -54,7 +55,7 @@ impl Run<'_> {
             Some(PlannedStage {
                 name: name(*stage)?,
                 what: self.clause(*stage)?,
-                calls: owned(calls(*stage)),
+                calls: owned(calls(*stage, known.said.card.wants_admin_key_to_erase)),
                 commands: owned(commands(*stage, self.card.family)),
             })
         };
@@ -67,7 +68,7 @@ impl Run<'_> {
                 Some(request) => request.target_user,
                 None => self.job.new.as_ref().and_then(|new| new.target),
             },
-            notes: self.notes(&known),
+            notes: self.notes(&known).into_iter().chain(lost).collect(),
             card: self.card,
             stages,
             stop,
@@ -90,13 +91,14 @@ fn name(stage: Next) -> Option<&'static str> {
         Next::Generate(_) => "key-pair",
         Next::Submit => "submission",
         Next::Write(_) => "certificate",
+        Next::Wipe => "wipe",
         Next::Retire => "retirement",
         Next::Complete => "completion",
         Next::Adopt(_) | Next::Done | Next::Stop(_) => return None,
     })
 }
 
-fn calls(stage: Next) -> Vec<&'static str> {
+fn calls(stage: Next, wants_admin_key_to_erase: bool) -> Vec<&'static str> {
     const ANSWER: &str = "GET requests/{reqid}/smartcards/{scid}/authenticationresponse";
     match stage {
         Next::Create => vec!["POST requests"],
@@ -105,11 +107,16 @@ fn calls(stage: Next) -> Vec<&'static str> {
         Next::ProveAdminKey => vec![ANSWER],
         Next::SetPin => vec!["GET smartcards/{scid}/serverproposedpin", ANSWER],
         Next::Submit => vec!["POST requests/{reqid}/certificatedata"],
+        Next::Wipe if wants_admin_key_to_erase => vec![ANSWER],
         Next::Retire => vec!["PUT requests/{reqid}/smartcards/{scid}"],
         Next::Complete => vec!["PUT requests/{reqid}"],
-        Next::AwaitApproval | Next::Adopt(_) | Next::Generate(_) | Next::Write(_) | Next::Done | Next::Stop(_) => {
-            Vec::new()
-        }
+        Next::AwaitApproval
+        | Next::Adopt(_)
+        | Next::Generate(_)
+        | Next::Write(_)
+        | Next::Wipe
+        | Next::Done
+        | Next::Stop(_) => Vec::new(),
     }
 }
 
@@ -151,6 +158,10 @@ fn commands(stage: Next, family: Family) -> Vec<&'static str> {
             vec!["GENERAL AUTHENTICATE (challenge)", "GENERAL AUTHENTICATE (answer)", "PUT DATA", "GET DATA"]
         }
         Next::Write(_) => vec!["VERIFY", "PUT DATA (certificate)", "PUT DATA (tables)", "GET DATA"],
+        Next::Wipe if is_piv => {
+            vec!["GENERAL AUTHENTICATE (challenge)", "GENERAL AUTHENTICATE (answer)", "PUT DATA (no certificate)"]
+        }
+        Next::Wipe => vec!["VERIFY", "PUT DATA (tables)", "SELECT key file", "DELETE FILE"],
         Next::Create
         | Next::AwaitApproval
         | Next::Bind

@@ -15,7 +15,7 @@ use self::noted_request::{about_to_create, noted_request};
 pub use self::says::says;
 use crate::card::{CardId, KeySlot};
 use crate::enroll::next::JournalSays;
-use crate::job::effect::ProofState;
+use crate::job::effect::{Change, ProofState};
 use crate::job::journal::{
     Claim, Facts, JobKind, Journal, JournalError, Kept, Moment, Phase, Purpose, Record, RequestClaim, RunningJob,
     Stage, Version, new_id,
@@ -217,6 +217,20 @@ impl<'a> EnrollLog<'a> {
             facts.filter(|facts| facts.pair == Some(pair)).find_map(|facts| facts.slot.as_ref()?.parse().ok())
         };
         (0..pairs).map(slot_of).collect()
+    }
+
+    /// The slots that an earlier run was about to erase.
+    #[must_use]
+    pub fn slots_to_erase(&self) -> Vec<KeySlot> {
+        let entries = self.record().map_or(&[][..], |record| &record.entries);
+        let wiped = entries.iter().filter(|entry| entry.stage == Stage::Wipe);
+        wiped.filter_map(|entry| entry.facts.slot.as_ref()?.parse().ok()).collect()
+    }
+
+    /// What is noted of the replacement of the card's admin key, by the latest enrollment that did that or may have.
+    #[must_use]
+    pub fn admin_key_replaced(&self) -> Change {
+        past::admin_key_replaced(&self.past).map_or(Change::AsBefore, |record| record.effect().admin_key)
     }
 
     /// Notes a moment; on disk when this returns. The first one begins the record, and has to say which reader, card and request

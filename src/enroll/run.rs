@@ -60,8 +60,10 @@ pub(super) struct Run<'a> {
     pub agreed_to_lose: Vec<String>,
     /// The request was made in this run.
     pub created: bool,
-    /// What was erased in this run.
-    pub wiped: Vec<String>,
+    /// The PIN that a person says is the card's, from before the request is made until the card is shown it.
+    pub current_pin: Option<Pin>,
+    /// What was erased in this run; `None`: nothing was to be, or an earlier run did it.
+    pub wiped: Option<Vec<String>>,
     /// The certificate requests that the card has signed in this run, in the request's order.
     pub requests: Vec<Option<Csr>>,
     /// The server's answer to them, as it was kept.
@@ -118,7 +120,8 @@ impl<'a> Run<'a> {
             agreed: false,
             agreed_to_lose: Vec::new(),
             created: false,
-            wiped: Vec::new(),
+            current_pin: None,
+            wiped: None,
             requests: Vec::new(),
             answer: None,
             written: Vec::new(),
@@ -342,7 +345,10 @@ impl<'a> Run<'a> {
             pin: self.pin_outcome.take(),
             admin_key_replaced: purpose != Purpose::Retire && journal.admin_key_proved,
             certificates: std::mem::take(&mut self.written),
-            wiped: std::mem::take(&mut self.wiped),
+            wiped: match self.wiped.take() {
+                None if journal.wipe == Noted::Done => vec!["what it held, in an earlier run".to_owned()],
+                wiped => wiped.unwrap_or_default(),
+            },
             was_done_before: !self.agreed,
             journal_id: self.log.id().map(str::to_owned),
             journal_failed: self.journal_failed.take(),
@@ -352,6 +358,7 @@ impl<'a> Run<'a> {
     /// Lets go of everything.
     pub fn end(mut self, result: Result<Ended, Failure>) -> Result<Ended, Failure> {
         self.pin = None;
+        self.current_pin = None;
         self.log.release();
         self.server.issuer().close_for_a_while();
         result

@@ -7,7 +7,7 @@ use super::known::Known;
 use super::next::{Next, Purpose, Why};
 use super::outlook::outlook;
 use super::run::Run;
-use crate::card::Held;
+use crate::card::{Family, Held};
 use crate::job::undertaking::Undertaking;
 use crate::job::{CardIdentity, Cause, Failure, Step, Stop};
 use crate::server::wire::RequestStatus;
@@ -75,7 +75,11 @@ impl Run<'_> {
             Next::Generate(index) => format!("make a key pair {}{}", key(index), slot(index)),
             Next::Submit => "have the certificates issued".to_owned(),
             Next::Write(index) => format!("write the certificate{}", slot(index)),
-            Next::Retire if self.job.wipe => "erase what the card holds, and retire it at the server".to_owned(),
+            Next::Wipe if self.card.family == Family::Piv => {
+                "remove the card's certificates; its private keys stay on it".to_owned()
+            }
+            Next::Wipe => "erase the card's keys and certificates".to_owned(),
+            Next::Retire if self.job.wipe => "retire it at the server".to_owned(),
             Next::Retire => "retire the card at the server; what it holds stays on it".to_owned(),
             Next::Complete => "complete the request".to_owned(),
             Next::Adopt(_) | Next::Done | Next::Stop(_) => return None,
@@ -83,15 +87,20 @@ impl Run<'_> {
     }
 
     /// What would be lost with the key pairs to come.
-    fn would_be_lost(&self, stages: &[Next]) -> Vec<String> {
+    pub(super) fn would_be_lost(&self, stages: &[Next]) -> Vec<String> {
         let pairs = self.card_facts.as_ref().map_or(&[][..], |facts| &facts.pairs);
         let of = |stage: &Next| match stage {
             Next::Generate(index) => pairs.get(*index)?.seen.place.would_be_lost().map(lost),
             _ => None,
         };
         let mut all: Vec<String> = stages.iter().filter_map(of).collect();
-        if self.job.wipe && stages.contains(&Next::Retire) {
-            all.push("all keys and certificates of the card".to_owned());
+        if stages.contains(&Next::Wipe) {
+            let held = self.card_facts.as_ref().map_or(&[][..], |facts| &facts.held);
+            let kept = |held: &&Held| self.card.family == Family::Piv && !held.certificate;
+            all.extend(held.iter().filter(|held| !kept(held)).map(|held| match self.card.family {
+                Family::Piv => format!("the certificate in {}", held.slot),
+                Family::Gids | Family::OpenPgp | Family::Iso7816 => lost(held),
+            }));
         }
         all
     }

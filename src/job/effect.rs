@@ -65,6 +65,8 @@ pub struct Effect {
     pub key_slot: Change,
     /// The certificate.
     pub certificate: Change,
+    /// All that it holds of keys and certificates: new once that is erased.
+    pub contents: Change,
 }
 
 impl Effect {
@@ -84,6 +86,7 @@ impl Effect {
             admin_key: last(self.admin_key, later.admin_key),
             key_slot: last(self.key_slot, later.key_slot),
             certificate: last(self.certificate, later.certificate),
+            contents: last(self.contents, later.contents),
         }
     }
 
@@ -110,7 +113,7 @@ impl Effect {
     /// What state the card is in now, in words: that of the PIN as [`CardState`] has it, unless something else needs attention.
     #[must_use]
     pub fn told(&self) -> String {
-        let parts: Vec<String> = [
+        let mut parts: Vec<String> = [
             (self.admin_key, "admin key", "has not proved it"),
             (self.key_slot, "key pair", "has not told its public key"),
             (self.certificate, "certificate", "has not given it back"),
@@ -122,6 +125,9 @@ impl Effect {
             Change::AsBefore | Change::New { verified: true } => None,
         })
         .collect();
+        if self.contents.needs_attention() {
+            parts.push("some of its keys and certificates may be erased".to_owned());
+        }
         match (parts.is_empty(), self.pin) {
             (true, _) if self.card_state() == CardState::Changed => self.news(),
             (true, _) => self.card_state().to_string(),
@@ -144,13 +150,14 @@ impl Effect {
             new(self.admin_key, "it has its new admin key, and has proved it"),
             new(self.key_slot, "it has a new key pair"),
             new(self.certificate, "it has a new certificate, which was read back"),
+            new(self.contents, "what it held of keys and certificates is erased, as far as such a card can"),
             self.try_may_be_spent().then_some("a refused authentication may have cost a try"),
         ];
         told.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 
     fn others(&self) -> impl Iterator<Item = Change> {
-        [self.admin_key, self.key_slot, self.certificate].into_iter()
+        [self.admin_key, self.key_slot, self.certificate, self.contents].into_iter()
     }
 }
 
@@ -241,6 +248,8 @@ mod tests {
         assert_eq!(told(unproved), "it was given the new admin key, and has not proved it");
         let both = Effect { pin: Change::Unknown, certificate: Change::Unknown, ..Effect::default() };
         assert!(told(both).contains("new PIN") && told(both).contains("certificate"), "{}", told(both));
+        let wiping = Effect { contents: Change::Unknown, ..Effect::default() };
+        assert_eq!(told(wiping), "some of its keys and certificates may be erased");
         let done = Effect { pin: Change::New { verified: true }, key_slot: Change::Unknown, ..Effect::default() };
         assert!(!told(done).contains("PIN") && done.card_state() == CardState::Unknown, "{}", told(done));
     }
@@ -257,6 +266,10 @@ mod tests {
             (
                 Effect { key_slot: new, certificate: new, ..Effect::default() },
                 "its PIN is as it was; it has a new key pair; it has a new certificate, which was read back",
+            ),
+            (
+                Effect { contents: new, ..Effect::default() },
+                "its PIN is as it was; what it held of keys and certificates is erased, as far as such a card can",
             ),
         ];
         for (effect, told) in cases {

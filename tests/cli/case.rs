@@ -37,6 +37,8 @@ pub struct Case {
     /// Files that are there before the command runs.
     #[serde(default)]
     file: Vec<FileSpec>,
+    /// What can be read from the descriptor `[fd]` in the arguments.
+    descriptor: Option<String>,
     #[serde(default)]
     stderr_is_terminal: bool,
     /// How wide the terminal is that standard output goes to.
@@ -119,6 +121,21 @@ fn set_mode(path: &Path, mode: u32) {
 #[cfg(not(unix))]
 fn set_mode(_: &Path, _: u32) {}
 
+/// A descriptor that is open for reading, and its number.
+#[cfg(unix)]
+fn descriptor(path: &Path, text: &str) -> (std::fs::File, i64) {
+    use std::os::fd::AsRawFd as _;
+    std::fs::write(path, text).unwrap();
+    let file = std::fs::File::open(path).unwrap();
+    let number = file.as_raw_fd().into();
+    (file, number)
+}
+
+#[cfg(not(unix))]
+fn descriptor(_: &Path, _: &str) -> (std::fs::File, i64) {
+    panic!("a case about descriptors is one of Unix");
+}
+
 /// What came of a run.
 pub struct Got {
     pub out: String,
@@ -183,7 +200,11 @@ impl Case {
         let recording = folder.path().join("recording.apdu").display().to_string();
         let named = file.display().to_string();
         let mut args = vec!["pinwright".to_owned()];
-        args.extend(self.args.iter().map(|arg| arg.replace("[recording]", &recording).replace("[config]", &named)));
+        let handed = self.descriptor.as_ref().map(|text| descriptor(&folder.path().join("descriptor"), text));
+        let number = handed.as_ref().map_or_else(String::new, |(_, number)| number.to_string());
+        let replaced =
+            |arg: &String| arg.replace("[recording]", &recording).replace("[config]", &named).replace("[fd]", &number);
+        args.extend(self.args.iter().map(replaced));
         let mut environment: Vec<(String, OsString)> =
             self.env.iter().map(|(name, value)| (name.clone(), value.into())).collect();
         environment.push(("PINWRIGHT_CONFIG".to_owned(), named.into()));

@@ -1,5 +1,10 @@
 //! A reader of a case, and the card in it.
 
+use pinwright::card::family::Families;
+use pinwright::card::{KeyType, KeyUsage, Room, SlotChoice};
+use pinwright::job::held::OpenCard;
+use pinwright::secret::Pin;
+use pinwright::sim::card::SharedCard;
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::iso7816::{Iso7816Card, Iso7816Settings};
 use pinwright::sim::openpgp::{OpenPgpCard, OpenPgpSettings};
@@ -30,6 +35,9 @@ pub struct ReaderSpec {
     /// The one whose metadata don't say whether it is.
     silent: Option<String>,
     puk_left: Option<u8>,
+    /// It has a key pair with a certificate in its first container.
+    #[serde(default)]
+    used: bool,
 }
 
 impl ReaderSpec {
@@ -46,6 +54,7 @@ impl ReaderSpec {
         }
         settings.pin_left = self.tries_left;
         match kind.as_str() {
+            "gids" if self.used => slot.insert(used(settings)),
             "gids" => slot.insert(GidsCard::personalised(settings)),
             "mute" => {
                 slot.insert(GidsCard::personalised(settings));
@@ -93,4 +102,19 @@ impl ReaderSpec {
         });
         settings
     }
+}
+
+/// A card with a key pair and something in place of its certificate.
+fn used(settings: GidsSettings) -> SharedCard<GidsCard> {
+    const READER: &str = "where it was enrolled";
+    let pin = Pin::new(&settings.pin).unwrap();
+    let card = SharedCard::new(GidsCard::personalised(settings));
+    let readers = VirtualReaders::with_card(READER, card.clone());
+    let mut held = OpenCard::open(&readers, READER).unwrap().identify(&Families::default()).unwrap();
+    held.show_pin(&pin).unwrap();
+    let Room::Free(place) = held.room(SlotChoice::First(KeyUsage::Exchange)).unwrap() else { panic!("it is empty") };
+    held.generate(&place, KeyType::Rsa2048, "9a1c").unwrap();
+    held.write_certificate(place.slot(), b"\x30\x03\x02\x01\x00").unwrap();
+    held.end().unwrap();
+    card
 }

@@ -18,7 +18,7 @@ use support::provisioning::KEY;
 use crate::site::{READER, Site, gids, template, told};
 
 /// Readers in which the process ends at one exchange with the card: before it or after it.
-struct Ending<'a> {
+pub struct Ending<'a> {
     readers: &'a VirtualReaders,
     left: Arc<AtomicUsize>,
     after: bool,
@@ -28,6 +28,12 @@ struct EndingConnection {
     inner: Box<dyn Connection>,
     left: Arc<AtomicUsize>,
     after: bool,
+}
+
+impl<'a> Ending<'a> {
+    pub fn new(readers: &'a VirtualReaders, at: usize, after: bool) -> Self {
+        Self { readers, left: Arc::new(AtomicUsize::new(at)), after }
+    }
 }
 
 impl Readers for Ending<'_> {
@@ -165,7 +171,7 @@ fn the_process_ends_at_any_exchange() {
             let mut site = site(None);
             let job = site.job(Purpose::Enroll);
             let readers = VirtualReaders::with_card(READER, site.card.clone());
-            let ending = Ending { readers: &readers, left: Arc::new(AtomicUsize::new(at)), after };
+            let ending = Ending::new(&readers, at, after);
             let cut = catch_unwind(AssertUnwindSafe(|| site.run_in(&ending, &job).map(drop)));
             let case = format!("exchange {at} of {all}, {}", if after { "after" } else { "before" });
             assert!(cut.is_err(), "{case}: it did not end");

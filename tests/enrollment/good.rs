@@ -31,7 +31,7 @@ fn from_an_empty_card_to_a_certificate() {
 }
 
 /// A PIV card with Yubico's extensions, whose management key is the template's.
-fn piv() -> PivCard {
+pub fn piv() -> PivCard {
     PivCard::new(PivSettings {
         atr: ISO_ATR.to_vec(),
         guid: Some(guid(CARD_A).into_bytes()),
@@ -43,7 +43,7 @@ fn piv() -> PivCard {
     })
 }
 
-fn wants(settings: &mut Settings, algorithm: &str, bits: u32, hash: &str) {
+pub fn wants(settings: &mut Settings, algorithm: &str, bits: u32, hash: &str) {
     settings.templates[0].keys = vec![KeyOptions { algorithm: algorithm.to_owned(), bits, hash: hash.to_owned() }];
 }
 

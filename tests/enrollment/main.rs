@@ -7,3 +7,4 @@ mod cut_off;
 mod good;
 mod server_faults;
 mod site;
+mod wipe;

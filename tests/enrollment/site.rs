@@ -66,6 +66,8 @@ pub struct Site<C: VirtualCard + Send + 'static> {
     pub items: Vec<String>,
     /// The PIN that a person says is the card's; `None`: the one that it came with.
     pub current_pin: Option<Vec<u8>>,
+    /// Nobody knows the card's PIN.
+    pub forgets_pin: bool,
 }
 
 impl<C: VirtualCard + Send + 'static> Site<C> {
@@ -79,6 +81,7 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
             item: None,
             items: Vec::new(),
             current_pin: None,
+            forgets_pin: false,
         }
     }
 
@@ -142,7 +145,7 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
         let client = Client::new(config.server.as_ref().unwrap()).unwrap();
         let mut server = MimCm::new(client, job.rules.clone()).unwrap();
         let mut person = Person { item: self.item.clone(), ..Person::knowing() };
-        person.current_pin = self.current_pin.clone().or(person.current_pin);
+        person.current_pin = self.current_pin.clone().or(person.current_pin).filter(|_| !self.forgets_pin);
         let journal = self.journal();
         let steps = &mut self.steps;
         let mut progress = |step| steps.push(step);

@@ -44,6 +44,8 @@ pub enum Kind {
     CurrentPin,
     /// A PUK, an admin PIN or a resetting code.
     Code,
+    /// The password for private keys that a server sends along with certificates.
+    Password,
     /// Kerberos' key for the server or the KDC.
     #[cfg(feature = "kerberos")]
     SessionKey,
@@ -59,6 +61,10 @@ pub enum Kind {
 impl Kind {
     pub const SECRETS: [Self; 7] =
         [Self::Pin, Self::CurrentPin, Self::Code, Self::Answer, Self::AdminKey, Self::Token, Self::Cookie];
+
+    /// Those of a whole enrollment. The admin keys are the template's and the card's own.
+    pub const OF_ENROLLMENTS: &[Self] =
+        &[Self::Pin, Self::Answer, Self::AdminKey, Self::Password, Self::Token, Self::Cookie];
 
     /// Those of a job that signs in.
     pub const OF_SIGN_INS: &[Self] = &[
@@ -84,6 +90,7 @@ impl Kind {
             Self::Cookie => "session cookie",
             Self::CurrentPin => "current PIN",
             Self::Code => "PUK, PW3, code",
+            Self::Password => "PFX password",
             #[cfg(feature = "kerberos")]
             Self::SessionKey => "session key",
             #[cfg(feature = "kerberos")]

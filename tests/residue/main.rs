@@ -17,6 +17,7 @@ mod agent;
 mod canary_setup;
 mod command;
 mod daemon;
+mod enrollment;
 mod failures;
 mod families;
 mod forms;

@@ -1,5 +1,6 @@
 //! The wording of how a request ended, which may change.
 
+use crate::card::Family;
 use crate::cli::context::CommandContext;
 use crate::cli::output::{Costs, millis};
 use crate::cli::screen::{Line, Tone};
@@ -40,6 +41,9 @@ pub fn done(outcome: &EnrollOutcome) -> String {
     let is_now = match (outcome.purpose, pin, certificates) {
         (Purpose::Retire, ..) if outcome.wiped.is_empty() => {
             "is retired at the server, and holds what it held".to_owned()
+        }
+        (Purpose::Retire, ..) if outcome.card.family == Family::Piv => {
+            "is retired at the server, and has no certificates any more; its private keys stay on it".to_owned()
         }
         (Purpose::Retire, ..) => "is retired at the server, and erased".to_owned(),
         (Purpose::Enroll | Purpose::Unblock, Some(pin), Some(certificates)) => format!("{pin}, and {certificates}"),

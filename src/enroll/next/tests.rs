@@ -14,9 +14,15 @@ fn begun() -> Said {
             has_issued: false,
             card_is_retired: false,
         },
-        card: CardSays { admin_key: AdminKeyOnCard::Default, slots: vec![SlotSays::default()] },
+        card: CardSays { admin_key: AdminKeyOnCard::Default, slots: vec![SlotSays::default()], ..CardSays::default() },
         allowed: Allowed::default(),
         pin_at_hand: false,
+    }
+}
+
+impl Default for CardSays {
+    fn default() -> Self {
+        Self { admin_key: AdminKeyOnCard::Default, slots: Vec::new(), wants_admin_key_to_erase: false }
     }
 }
 
@@ -62,6 +68,7 @@ fn carry_out(said: &mut Said, stage: Next) {
             journal.pairs[index].certificate = Noted::Done;
             (card.slots[index].has_certificate, card.slots[index].has_our_certificate) = (true, true);
         }
+        Next::Wipe => journal.wipe = Noted::Done,
         Next::Retire => (journal.retirement, server.card_is_retired) = (Noted::Done, true),
         Next::Complete => server.request.as_mut().unwrap().status = RequestStatus::Completed,
         Next::Done | Next::Stop(_) => panic!("{stage:?} is no stage"),
@@ -82,6 +89,7 @@ fn note_begun(said: &mut Said, stage: Next) {
         }
         Next::Submit => journal.submission = Noted::Begun,
         Next::Write(index) => journal.pairs[index].certificate = Noted::Begun,
+        Next::Wipe => journal.wipe = Noted::Begun,
         Next::Retire => journal.retirement = Noted::Begun,
         Next::AwaitApproval
         | Next::ProveAdminKey
@@ -155,6 +163,25 @@ fn what_a_request_does_not_want_is_left_out() {
         Next::Done,
     ];
     assert_eq!(pairs, expected);
+}
+
+#[test]
+fn what_is_to_be_erased_is_erased_once_and_before_the_card_is_retired() {
+    let mut said = begun();
+    said.server.request = Some(request(Purpose::Retire, RequestStatus::Approved, BoundTo::ThisCard));
+    said.allowed.wipe = true;
+    assert_eq!(course(said.clone()), [Next::Wipe, Next::Retire, Next::Complete, Next::Done]);
+    // Asked for by a rerun: the server has retired the card already.
+    said.server.card_is_retired = true;
+    assert_eq!(course(said.clone()), [Next::Wipe, Next::Complete, Next::Done]);
+    note_begun(&mut said, Next::Wipe);
+    assert_eq!(next(&said), Next::Wipe, "cut off");
+    said.card.admin_key = AdminKeyOnCard::Unknown;
+    assert_eq!(next(&said), Next::Wipe, "the PIN gives the right");
+    said.card.wants_admin_key_to_erase = true;
+    assert_eq!(next(&said), Next::Stop(Why::AdminKeyUnknown));
+    said.journal.wipe = Noted::Done;
+    assert_eq!(next(&said), Next::Complete);
 }
 
 /// The table of the manual: one thing that is said, and what follows.

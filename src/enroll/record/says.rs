@@ -26,6 +26,7 @@ pub fn says(record: &Record, past: &[Record], pairs: usize, is_kept: bool) -> Jo
         pin_verified: pin_is_verified(record, past),
         pairs: (0..pairs).map(|pair| noted_pair(record, pair)).collect(),
         submission,
+        wipe: noted(record, Stage::Wipe, None).now,
         retirement: noted(record, Stage::Retirement, None).now,
     }
 }

@@ -117,6 +117,7 @@ fn what_was_begun_is_told_as_begun_until_its_end_is_known() {
         assert_eq!(of(Stage::Bind).bind, expected, "{told}");
         assert_eq!(of(Stage::AdminKey).admin_key, expected, "{told}");
         assert_eq!(of(Stage::Submission).submission, expected, "{told}");
+        assert_eq!(of(Stage::Wipe).wipe, expected, "{told}");
         assert_eq!(of(Stage::Retirement).retirement, expected, "{told}");
         let generation = of(Stage::KeyPair).pairs;
         assert_eq!(generation.iter().map(|pair| pair.generation).collect::<Vec<_>>(), [expected, Noted::Nothing]);

@@ -33,6 +33,7 @@ impl Run<'_> {
             Next::Adopt(index) => self.adopt(index, known),
             Next::Submit => self.submit(known),
             Next::Write(index) => self.write_certificate(index, known),
+            Next::Wipe => self.wipe(known),
             Next::Retire => self.retire(known),
             Next::Complete => self.complete(known),
             // The loop ends with these.

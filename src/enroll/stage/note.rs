@@ -5,6 +5,7 @@ use crate::enroll::moment;
 use crate::enroll::next::Purpose;
 use crate::enroll::record::EnrollLog;
 use crate::enroll::run::Run;
+use crate::job::authority::Authority;
 use crate::job::effect::{Change, ProofState};
 use crate::job::journal::{self, Facts, Moment, Phase, Stage};
 use crate::job::{CardIdentity, Cause, Failure};
@@ -55,6 +56,13 @@ impl CardNotes<'_, '_> {
             Told::Proved(key) => (Stage::Prove, Phase::Done, ProofState::Accepted, self.proved_with(Some(key))),
             Told::AboutToProveLocalKey => (Stage::Prove, Phase::AboutTo, ProofState::Shown, self.proved_with(None)),
             Told::LocalKeyProved => (Stage::Prove, Phase::Done, ProofState::Accepted, self.proved_with(None)),
+            Told::AboutToShowPin => (Stage::Prove, Phase::AboutTo, ProofState::Shown, self.shown_pin()),
+            Told::PinTaken => (Stage::Prove, Phase::Done, ProofState::Accepted, self.shown_pin()),
+            Told::AboutToErase(slot) => {
+                let facts = Facts { slot: Some(slot.to_string()), ..base() };
+                (Stage::Wipe, Phase::AboutTo, ProofState::Accepted, facts)
+            }
+            Told::Erased => (Stage::Wipe, Phase::Done, ProofState::Accepted, base()),
             Told::AboutToWrite => (Stage::AdminKey, Phase::AboutTo, ProofState::Accepted, base()),
             Told::Written => (Stage::AdminKey, Phase::Done, ProofState::Accepted, base()),
             Told::AboutToGenerate => (Stage::KeyPair, Phase::AboutTo, ProofState::Accepted, pair()),
@@ -65,6 +73,10 @@ impl CardNotes<'_, '_> {
             Told::CertificateWritten => (Stage::Certificate, Phase::Done, ProofState::Accepted, pair()),
         };
         Ok(self.log.note(Moment { facts, ..Moment::new(stage, phase, proof) })?)
+    }
+
+    fn shown_pin(&self) -> Facts {
+        Facts { authority: Some(Authority::CurrentPin.name().to_owned()), ..self.base.clone() }
     }
 
     /// `None`: with the local key.
@@ -98,6 +110,7 @@ impl Run<'_> {
             Stage::AdminKey => self.last_hold.admin_key,
             Stage::KeyPair => self.last_hold.key_slot,
             Stage::Certificate => self.last_hold.certificate,
+            Stage::Wipe => self.last_hold.contents,
             _ => Change::AsBefore,
         }
     }

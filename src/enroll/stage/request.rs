@@ -18,6 +18,10 @@ use crate::server::{self, LostRequest, NewRequest, RequestKind, RequestLook};
 impl Run<'_> {
     /// Makes the request. A lost answer is looked for, and the call never sent again.
     pub(super) fn create_request(&mut self, known: &Known) -> Result<(), Failure> {
+        // Who can't say it is told so before anything is changed at the server.
+        if self.job.wipe {
+            self.current_pin = self.pin_to_erase_with()?;
+        }
         self.at(Step::CreateRequest);
         let prepared = self.prepare_request(known);
         let (new, purpose, before) = self.failed(prepared)?;

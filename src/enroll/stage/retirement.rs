@@ -1,4 +1,4 @@
-//! The card's end at the server, and, where that was asked for, of what is on it.
+//! The card's end at the server.
 
 use super::note::facts;
 use crate::enroll::known::Known;
@@ -9,16 +9,13 @@ use crate::server::EndLook;
 use crate::server::wire::CardStatus;
 
 impl Run<'_> {
-    /// Retires the card at the server, after what it holds was erased where a person wants that.
+    /// Retires the card at the server.
     pub(super) fn retire(&mut self, known: &Known) -> Result<(), Failure> {
         let Some((request, smartcard)) = known.facts.request.as_ref().zip(known.facts.bound.as_ref()) else {
             return Err(self.failure(Stop::NoRequest.into()));
         };
         let (request, smartcard) = (request.uuid, smartcard.uuid);
         let about = facts(&self.card, &known.facts);
-        if self.job.wipe {
-            self.wipe(known)?;
-        }
         self.at(Step::Retire);
         self.note(Stage::Retirement, Phase::AboutTo, about.clone())?;
         self.is_stale = true;

@@ -64,21 +64,24 @@ impl HeldCard {
 
     /// Erases what a slot holds, with the right to write proved before: certificate, registration and key on GIDS, the certificate on a card
     /// that has no command which deletes a key. Gives whether the key is gone. Commands as [`Keys::erase`] says; costs no try.
+    /// [`Effect::contents`] is unknown from then on, until [`HeldCard::is_wiped`].
     ///
     /// # Errors
     /// The card's refusal, or no answer: some of it may be erased, and the same call made again erases the rest.
+    ///
+    /// [`Effect::contents`]: crate::job::effect::Effect::contents
     pub fn erase(&mut self, slot: KeySlot) -> Result<bool, Cause> {
-        let before = (self.effect.key_slot, self.effect.certificate);
-        (self.effect.key_slot, self.effect.certificate) = (Change::Unknown, Change::Unknown);
+        self.effect.contents = Change::Unknown;
         let is_erased = self.with_keys(|keys, channel| keys.erase(channel, slot))?;
         if !is_erased {
-            self.effect.key_slot = before.0;
             self.remove_certificate(slot)?;
-        } else {
-            self.effect.key_slot = Change::New { verified: true };
         }
-        self.effect.certificate = Change::New { verified: true };
         Ok(is_erased)
+    }
+
+    /// Notes that all that was to be erased is erased.
+    pub fn is_wiped(&mut self) {
+        self.effect.contents = Change::New { verified: true };
     }
 
     fn with_keys<T>(

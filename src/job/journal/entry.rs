@@ -29,6 +29,8 @@ pub enum Stage {
     Certificate,
     /// The request is completed at the server.
     Completion,
+    /// The keys and certificates that the card holds are erased: noted before each slot, and once when all of them are done.
+    Wipe,
     /// The card is retired.
     Retirement,
     /// A later job on the same card has ended well, and this one needs nobody any more.

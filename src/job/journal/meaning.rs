@@ -61,6 +61,11 @@ fn enrollment(stage: Stage, phase: Phase) -> Option<&'static str> {
         }
         (Stage::Certificate, Done) => "stopped after writing a certificate",
         (Stage::Certificate, Refused) => "stopped at a certificate, which was not written",
+        (Stage::Wipe, AboutTo | Unknown) => {
+            "stopped while erasing what the card holds: some of its keys and certificates may be left"
+        }
+        (Stage::Wipe, Done) => "stopped after erasing what the card held",
+        (Stage::Wipe, Refused) => "stopped at the erasing of what the card holds, which is as it was",
         (Stage::Retirement, AboutTo | Unknown) => "stopped while retiring the card: the server has done it, or not",
         (Stage::Retirement, Done) => "stopped after retiring the card",
         (Stage::Retirement, Refused) => "stopped at the retirement of the card, which the server refused",
@@ -78,7 +83,7 @@ mod tests {
 
     use super::*;
 
-    const STAGES: [Stage; 9] = [
+    const STAGES: [Stage; 10] = [
         Stage::Request,
         Stage::Bind,
         Stage::Prove,
@@ -86,6 +91,7 @@ mod tests {
         Stage::KeyPair,
         Stage::Submission,
         Stage::Certificate,
+        Stage::Wipe,
         Stage::Retirement,
         Stage::Completion,
     ];

@@ -241,8 +241,9 @@ impl Record {
     /// Whether something on the card may be other than its holder knows.
     #[must_use]
     pub fn in_doubt(&self) -> bool {
-        let Effect { proof: _, pin, admin_key, key_slot, certificate } = self.effect();
-        self.point() != Point::Resolved && [pin, admin_key, key_slot, certificate].iter().any(|it| it.needs_attention())
+        let Effect { proof: _, pin, admin_key, key_slot, certificate, contents } = self.effect();
+        self.point() != Point::Resolved
+            && [pin, admin_key, key_slot, certificate, contents].iter().any(|it| it.needs_attention())
     }
 
     /// How far the job has taken the PIN, in one word.
@@ -277,6 +278,12 @@ fn after(before: Effect, entry: &Entry) -> Effect {
         Stage::AdminKey => effect.admin_key = written(effect.admin_key),
         Stage::KeyPair => effect.key_slot = written(effect.key_slot),
         Stage::Certificate => effect.certificate = written(effect.certificate),
+        Stage::Wipe => {
+            effect.contents = match entry.phase {
+                Phase::Done => Change::New { verified: true },
+                Phase::AboutTo | Phase::Unknown | Phase::Refused => written(effect.contents),
+            }
+        }
         Stage::Verify => match entry.phase {
             Phase::Done => effect.pin = Change::New { verified: true },
             Phase::Refused => effect.pin = Change::Unknown,

@@ -23,7 +23,7 @@ const WRONG_KEY: &str =
 /// "Submit certificate requests".
 pub(super) fn certificate_data(inner: &mut Inner, id: Uuid, call: &Call<'_>) -> Result<Reply, Refusal> {
     let body = JsonBody::read(call, &["certificaterequests", "pfxpassword", "comments"])?;
-    body.text("pfxpassword")?;
+    inner.passwords.push(body.text("pfxpassword")?.to_owned());
     body.text("comments")?;
     let list = body.get("certificaterequests").and_then(Value::as_array);
     let list = list.ok_or_else(|| shape("certificaterequests", "must be a list"))?;

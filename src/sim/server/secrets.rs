@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::json;
 use super::keys::{diversify, respond};
 use super::query::Query;
-use super::records::{Card, ENROLL, Request, RequestStatus, UNBLOCK};
+use super::records::{Card, ENROLL, RETIRE, Request, RequestStatus, UNBLOCK};
 use super::reply::{Answered, Reply};
 use super::routes::{card, request, template};
 use super::rules::{Refusal, Rule};
@@ -75,7 +75,9 @@ pub(super) fn authentication_response(
     let challenge = challenge.unwrap_or_default();
     let card = card(inner, card_id)?.clone();
     query.check_card(&card)?;
-    check_pin_job(request(inner, request_id)?, &card)?;
+    let kinds: &[u32] =
+        if inner.settings.answers_for_retirement { &[ENROLL, UNBLOCK, RETIRE] } else { &[ENROLL, UNBLOCK] };
+    check_job(request(inner, request_id)?, &card, kinds)?;
     check_fresh(inner, card_id, &challenge)?;
     check_flag(inner, card_id, diversified)?;
     let key = if diversified {
@@ -124,8 +126,13 @@ pub(super) fn check_binding(request: &Request, card: &Card) -> Result<(), Refusa
 
 /// The request is one that sets the PIN of this card, for its user.
 fn check_pin_job(request: &Request, card: &Card) -> Result<(), Refusal> {
+    check_job(request, card, &[ENROLL, UNBLOCK])
+}
+
+/// The request is one of these types for this card and its user.
+fn check_job(request: &Request, card: &Card, kinds: &[u32]) -> Result<(), Refusal> {
     check_binding(request, card)?;
-    if ![ENROLL, UNBLOCK].contains(&request.kind) {
+    if !kinds.contains(&request.kind) {
         return Err(Refusal::forbidden(Rule::RequestType, "The request is of another type."));
     }
     if ![request.user, card.user].iter().any(Uuid::is_nil) && request.user != card.user {

@@ -138,6 +138,8 @@ pub struct Settings {
     pub caller: Uuid,
     /// The current user may see the requests of others.
     pub sees_others: bool,
+    /// Whether challenges are answered under a request to retire a card, too: no document says for which types they are.
+    pub answers_for_retirement: bool,
     /// Smart card objects.
     pub cards: Vec<Card>,
     /// Requests.
@@ -219,6 +221,7 @@ impl Settings {
             unknown_id: UnknownId::NoContent,
             caller: SAMPLE_USER,
             sees_others: true,
+            answers_for_retirement: false,
             cards: Vec::new(),
             requests: Vec::new(),
             templates: Vec::new(),

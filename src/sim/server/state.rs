@@ -68,6 +68,8 @@ pub(super) struct Inner {
     /// Path and body of each POST whose answer was spoiled.
     lost: Vec<(String, Vec<u8>)>,
     pins: Vec<Vec<u8>>,
+    /// Passwords for private keys that came with certificate requests.
+    pub(super) passwords: Vec<String>,
     answers: Vec<Vec<u8>>,
     /// Each certificate request that was well formed, in DER.
     pub(super) certificate_requests: Vec<Vec<u8>>,
@@ -95,6 +97,7 @@ impl State {
             authority: None,
             lost: Vec::new(),
             pins: Vec::new(),
+            passwords: Vec::new(),
             answers: Vec::new(),
             certificate_requests: Vec::new(),
             violations: Vec::new(),
@@ -135,6 +138,12 @@ impl State {
     #[must_use]
     pub fn pins(&self) -> Vec<Vec<u8>> {
         self.lock().pins.clone()
+    }
+
+    /// Every password that came with certificate requests, for private keys that are sent along; oldest first.
+    #[must_use]
+    pub fn passwords(&self) -> Vec<String> {
+        self.lock().passwords.clone()
     }
 
     /// Every answer to a challenge that was delivered in full, oldest first.
