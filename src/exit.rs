@@ -117,7 +117,9 @@ fn stop(stop: &Stop) -> Exit {
         | Stop::CertificatesLost { .. }
         | Stop::CompletedElsewhere { .. }
         | Stop::Certificate { .. }
-        | Stop::AnswerGone => Exit::Attention,
+        | Stop::AnswerGone
+        | Stop::AnswerUnreadable(_)
+        | Stop::OtherOptions { .. } => Exit::Attention,
     }
 }
 

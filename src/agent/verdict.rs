@@ -151,7 +151,9 @@ fn stopped(stop: &Stop) -> Verdict {
         | Stop::CertificatesLost { .. }
         | Stop::CompletedElsewhere { .. }
         | Stop::Certificate { .. }
-        | Stop::AnswerGone => FAILED,
+        | Stop::AnswerGone
+        | Stop::AnswerUnreadable(_)
+        | Stop::OtherOptions { .. } => FAILED,
     }
 }
 

@@ -15,7 +15,7 @@ use self::noted_request::{about_to_create, noted_request};
 pub use self::says::says;
 use crate::card::{CardId, KeySlot};
 use crate::enroll::next::JournalSays;
-use crate::job::effect::ProofState;
+use crate::job::effect::{Change, ProofState};
 use crate::job::journal::{
     Claim, Facts, JobKind, Journal, JournalError, Kept, Moment, Phase, Purpose, Record, RequestClaim, RunningJob,
     Stage, Version, new_id,
@@ -133,6 +133,27 @@ impl<'a> EnrollLog<'a> {
     #[must_use]
     pub fn knows(&self, request: Uuid) -> bool {
         self.past.iter().any(|record| record.request() == Some(request))
+    }
+
+    /// Whether an enrollment of this journal has carried the request to its end.
+    #[must_use]
+    pub fn has_completed(&self, request: Uuid) -> bool {
+        let is_it = |record: &Record| record.job == JobKind::Enroll && record.request() == Some(request);
+        self.past.iter().any(|record| is_it(record) && record.is_done())
+    }
+
+    /// The key that the last enrollment which changed the card's admin key has left on it; unknown where that was cut off.
+    #[must_use]
+    pub fn admin_key_replaced(&self) -> Change {
+        past::admin_key_replaced(&self.past).map_or(Change::AsBefore, |record| record.effect().admin_key)
+    }
+
+    /// Goes on without the record that was found: it stays open until a later enrollment of the card has come to its end.
+    pub fn set_aside(&mut self) {
+        self.request = None;
+        if let Some(job) = self.job.take() {
+            self.past.push(job.record().clone());
+        }
     }
 
     /// How many key pairs have been noted.

@@ -114,6 +114,9 @@ impl Run<'_> {
         } else if request.is_none() && self.job.purpose == Purpose::Enroll {
             notes.push("which key pairs and certificates it wants is told once the request is made".to_owned());
         }
+        if let Ok(Some(doubt)) = self.other_atr(&known.facts) {
+            notes.push(doubt);
+        }
         if let (true, Some(record)) = (self.job.reuse, known.facts.in_use_elsewhere()) {
             notes.push(format!("the card is taken from its assignment {}", record.uuid));
         }

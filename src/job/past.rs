@@ -96,7 +96,7 @@ fn of_enrollment(record: &Record, authority: Authority) -> Vec<Showing<'_>> {
 
 /// The latest enrollment that has replaced the card's admin key, or may have, where no answer with the default one was taken
 /// since. `past` is oldest first.
-pub(super) fn admin_key_replaced(past: &[Record]) -> Option<&Record> {
+pub fn admin_key_replaced(past: &[Record]) -> Option<&Record> {
     let is_it = |record: &&Record| record.job == JobKind::Enroll && record.effect().admin_key != Change::AsBefore;
     let written = |record: &Record| {
         let last = record.entries.iter().rfind(|entry| entry.stage == Stage::AdminKey);

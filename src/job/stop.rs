@@ -6,7 +6,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::operation::Operation;
-use crate::server::CertificateProblem;
+use crate::server::{CertificateProblem, ServerError};
 
 /// Why an enrollment can't go on by itself. The stage that was to come has changed nothing.
 #[derive(Debug, Error)]
@@ -133,7 +133,18 @@ pub enum Stop {
         #[source]
         source: CertificateProblem,
     },
-    /// The kept answer is gone or can't be read.
+    /// The server wants another number of certificate requests than were handed in.
+    #[error("certificates were asked for {noted} key pairs, and the server wants {wanted} for the request now")]
+    OtherOptions {
+        /// How many were made.
+        noted: usize,
+        /// How many the server wants.
+        wanted: usize,
+    },
+    /// The kept answer is none that a server gives.
+    #[error("the server's answer to the certificate requests, which is kept in the journal's folder, can't be read")]
+    AnswerUnreadable(#[source] ServerError),
+    /// The kept answer is gone.
     #[error("the server's answer to the certificate requests is no longer in the journal's folder")]
     AnswerGone,
     /// The template does not let such a request be made, or collects what was not given.
@@ -199,7 +210,12 @@ impl Stop {
                 Operation::Inspect
             ),
             Self::Certificate { source, .. } => source.remedy().to_owned(),
-            Self::AnswerGone => "have the certificates revoked and the request abandoned, and make another".to_owned(),
+            Self::OtherOptions { .. } => format!(
+                "nothing more was done; where the profile template was changed have that taken back and run the command again, or \
+                 abandon the request (`{}`) and make another",
+                Operation::RequestAbandon
+            ),
+            Self::AnswerGone | Self::AnswerUnreadable(_) => "have the certificates revoked and the request abandoned, and make another".to_owned(),
             Self::Creation(_) => "have the request made in the MIM CM portal, then run the command again".to_owned(),
             Self::NotDone { .. } => "run the command again, which looks at the server's records anew".to_owned(),
         }

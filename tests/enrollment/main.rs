@@ -5,5 +5,6 @@
 
 mod cut_off;
 mod good;
+mod hostile;
 mod server_faults;
 mod site;

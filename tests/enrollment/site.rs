@@ -1,7 +1,7 @@
 //! A desk with one virtual card, the stand-in server, and a journal.
 
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pinwright::card::family::Families;
@@ -58,7 +58,7 @@ pub struct Site<C: VirtualCard + Send + 'static> {
     pub server: StandIn,
     pub card: SharedCard<C>,
     pub folder: TempDir,
-    pub interrupted: AtomicBool,
+    pub interrupted: Arc<AtomicBool>,
     pub steps: Vec<Step>,
 }
 
@@ -68,7 +68,7 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
             server: StandIn::start(settings).unwrap(),
             card: SharedCard::new(card),
             folder: tempfile::tempdir().unwrap(),
-            interrupted: AtomicBool::new(false),
+            interrupted: Arc::new(AtomicBool::new(false)),
             steps: Vec::new(),
         }
     }
@@ -114,6 +114,17 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
         self.at_desk(readers, job, |job, desk| enroll::run(job, desk))
     }
 
+    /// The same at a desk with this person; `at_step` is told of each step before it is taken.
+    pub fn run_with(
+        &mut self,
+        job: &EnrollJob,
+        person: &mut Person<'_>,
+        at_step: &mut dyn FnMut(Step),
+    ) -> Result<Ended, Failure> {
+        let readers = VirtualReaders::with_card(READER, self.card.clone());
+        self.at_desk_of(&readers, job, person, at_step, |job, desk| enroll::run(job, desk))
+    }
+
     pub fn plan(&mut self, job: &EnrollJob) -> Result<EnrollPlan, Failure> {
         let readers = VirtualReaders::with_card(READER, self.card.clone());
         self.at_desk(&readers, job, |job, desk| enroll::plan(job, desk))
@@ -125,6 +136,17 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
         job: &EnrollJob,
         work: impl FnOnce(&EnrollJob, &mut EnrollDesk<'_>) -> T,
     ) -> T {
+        self.at_desk_of(readers, job, &mut Person::knowing(), &mut |_| {}, work)
+    }
+
+    fn at_desk_of<T>(
+        &mut self,
+        readers: &dyn Readers,
+        job: &EnrollJob,
+        person: &mut Person<'_>,
+        at_step: &mut dyn FnMut(Step),
+        work: impl FnOnce(&EnrollJob, &mut EnrollDesk<'_>) -> T,
+    ) -> T {
         let ca = self.folder.path().join("ca.pem");
         std::fs::write(&ca, self.server.ca_pem()).unwrap();
         let config =
@@ -132,10 +154,12 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
         let config = Config::from_toml(&config).unwrap();
         let client = Client::new(config.server.as_ref().unwrap()).unwrap();
         let mut server = MimCm::new(client, job.rules.clone()).unwrap();
-        let mut person = Person::knowing();
         let journal = self.journal();
         let steps = &mut self.steps;
-        let mut progress = |step| steps.push(step);
+        let mut progress = |step| {
+            steps.push(step);
+            at_step(step);
+        };
         work(
             job,
             &mut EnrollDesk {
@@ -143,7 +167,7 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
                 server: &mut server,
                 journal: Some(&journal),
                 elsewhere: None,
-                supplier: &mut person,
+                supplier: person,
                 interrupted: &self.interrupted,
                 progress: &mut progress,
             },

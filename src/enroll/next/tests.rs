@@ -63,7 +63,10 @@ fn carry_out(said: &mut Said, stage: Next) {
             (card.slots[index].has_certificate, card.slots[index].has_our_certificate) = (true, true);
         }
         Next::Retire => (journal.retirement, server.card_is_retired) = (Noted::Done, true),
-        Next::Complete => server.request.as_mut().unwrap().status = RequestStatus::Completed,
+        Next::Complete => {
+            journal.completion = Noted::Done;
+            server.request.as_mut().unwrap().status = RequestStatus::Completed;
+        }
         Next::Done | Next::Stop(_) => panic!("{stage:?} is no stage"),
     }
 }
@@ -83,13 +86,8 @@ fn note_begun(said: &mut Said, stage: Next) {
         Next::Submit => journal.submission = Noted::Begun,
         Next::Write(index) => journal.pairs[index].certificate = Noted::Begun,
         Next::Retire => journal.retirement = Noted::Begun,
-        Next::AwaitApproval
-        | Next::ProveAdminKey
-        | Next::SetPin
-        | Next::Adopt(_)
-        | Next::Complete
-        | Next::Done
-        | Next::Stop(_) => {}
+        Next::Complete => journal.completion = Noted::Begun,
+        Next::AwaitApproval | Next::ProveAdminKey | Next::SetPin | Next::Adopt(_) | Next::Done | Next::Stop(_) => {}
     }
 }
 

@@ -27,6 +27,7 @@ pub fn says(record: &Record, past: &[Record], pairs: usize, is_kept: bool) -> Jo
         pairs: (0..pairs).map(|pair| noted_pair(record, pair)).collect(),
         submission,
         retirement: noted(record, Stage::Retirement, None).now,
+        completion: noted(record, Stage::Completion, None).now,
     }
 }
 

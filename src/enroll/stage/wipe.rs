@@ -6,8 +6,10 @@ use crate::enroll::known::Known;
 use crate::enroll::management::{Management, unlock};
 use crate::enroll::run::Run;
 use crate::enroll::server::AdminKeys;
+use crate::job::effect::Change;
 use crate::job::held::HeldCard;
 use crate::job::{Cause, Failure, Step};
+use crate::server::AdminKeyVersion;
 
 impl Run<'_> {
     /// Erases every key and certificate that the card tells of. A GIDS card wants its current PIN for that, which a person gives: **a
@@ -15,9 +17,13 @@ impl Run<'_> {
     pub(super) fn wipe(&mut self, known: &Known) -> Result<(), Failure> {
         self.at(Step::Wipe);
         let record = self.record(known)?;
-        let (request, smartcard, version) =
-            (record.request.unwrap_or_default(), record.smartcard, self.key_version(known));
-        let local = self.local_management_key()?;
+        let (request, smartcard) = (record.request.unwrap_or_default(), record.smartcard);
+        let local = self.local_management_key(matches!(self.log.admin_key_replaced(), Change::New { .. }))?;
+        let version = match self.card.family {
+            Family::Piv if local.is_none() => self.key_version_in_use(known)?,
+            // No answer of the server's is shown.
+            Family::Piv | Family::Gids | Family::OpenPgp | Family::Iso7816 => AdminKeyVersion::Default,
+        };
         if self.card.family == Family::Piv && local.is_none() {
             self.answer_may_be_shown(version)?;
         }
