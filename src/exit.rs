@@ -118,7 +118,8 @@ fn stop(stop: &Stop) -> Exit {
         | Stop::CompletedElsewhere { .. }
         | Stop::Certificate { .. }
         | Stop::AnswerUnread { .. }
-        | Stop::AnswerGone => Exit::Attention,
+        | Stop::AnswerGone
+        | Stop::OtherOptions { .. } => Exit::Attention,
     }
 }
 

@@ -153,7 +153,8 @@ fn stopped(stop: &Stop) -> Verdict {
         | Stop::CompletedElsewhere { .. }
         | Stop::Certificate { .. }
         | Stop::AnswerUnread { .. }
-        | Stop::AnswerGone => FAILED,
+        | Stop::AnswerGone
+        | Stop::OtherOptions { .. } => FAILED,
     }
 }
 

@@ -103,6 +103,15 @@ impl ServerFacts {
         self.records.iter().find(|record| record.status != CardStatus::Retired && !is_bound(record))
     }
 
+    /// The card object that a request about the card is to name: the one that a person has named, else the active one, else one that
+    /// is not retired.
+    #[must_use]
+    pub fn in_use(&self, named: Option<Uuid>) -> Option<&SmartCard> {
+        let is_it = |record: &&SmartCard| named.is_none_or(|named| record.uuid == named);
+        let all = || self.records.iter().filter(|record| record.status != CardStatus::Retired).filter(is_it);
+        all().find(|record| record.status == CardStatus::Active).or_else(|| all().next())
+    }
+
     /// Whether the card was assigned before.
     #[must_use]
     pub fn was_used_before(&self) -> bool {

@@ -8,6 +8,9 @@ use super::next::{AdminKeyOnCard, Allowed, CardSays, JournalSays, Noted, Purpose
 use super::run::Run;
 use super::slots::{self, Seen, Wanted};
 use crate::card::Held;
+use super::stage::assignment;
+use crate::job::consent::Standing;
+use crate::job::record_atr::{self, AtrDoubt};
 use crate::job::records::ResolveError;
 use crate::job::{Cause, Failure, Step, Stop};
 use crate::provision::{AdminKeyRule, Asked};
@@ -62,6 +65,10 @@ impl Run<'_> {
         }
         let is_open = facts.request.as_ref().is_some_and(|request| request.status.is_open());
         let options = facts.options.clone().unwrap_or_default();
+        if is_open {
+            let checked = self.are_those_handed_in(options.len());
+            self.failed(checked.map_err(Cause::from))?;
+        }
         if !is_open || options.is_empty() || self.job.purpose != Purpose::Enroll {
             return Ok(CardFacts::default());
         }
@@ -94,6 +101,15 @@ impl Run<'_> {
             self.forget_keys_that_cannot_be_told(&mut pairs);
         }
         Ok(CardFacts { pairs, held: Vec::new() })
+    }
+
+    /// Certificates were asked for once, and nothing else is made or completed while the server wants another number of them.
+    fn are_those_handed_in(&self, wanted: usize) -> Result<(), Stop> {
+        let noted = self.log.pairs();
+        match self.log.says(noted).submission {
+            Noted::Begun | Noted::Done if noted != wanted => Err(Stop::OtherOptions { noted, wanted }),
+            Noted::Nothing | Noted::Begun | Noted::Done => Ok(()),
+        }
     }
 
     /// A card may not tell the public key of a pair, and a run that did not make it itself can then ask for no certificate: the pair is
@@ -136,7 +152,13 @@ impl Run<'_> {
         let status = server.request.map(|request| request.status);
         let is_ended = status == Some(RequestStatus::Completed);
         let count = if is_ended { self.log.pairs() } else { pairs.len() };
-        let journal = self.log.says(count);
+        let mut journal = self.log.says(count);
+        if let Some(request) = server.request.and(facts.request.as_ref())
+            && is_ended
+            && self.log.has_completed(request.uuid)
+        {
+            (journal.pin_verified, journal.completion) = (true, Noted::Done);
+        }
         let slots = match is_ended {
             // What was read back before the request was completed.
             true => journal
@@ -146,7 +168,6 @@ impl Run<'_> {
                 .collect(),
             false => pairs.iter().map(|pair| pair.seen.says.clone()).collect(),
         };
-        self.may_be_worked_on(&facts)?;
         let admin_key = match self.job.purpose {
             Purpose::Retire => self.admin_key_of_a_card_in_use(&facts),
             Purpose::Enroll | Purpose::Unblock => self.admin_key_on_card(&facts, journal.admin_key)?,
@@ -173,7 +194,7 @@ impl Run<'_> {
     }
 
     /// What a person decides, nobody does unasked; and nobody works on a request for one user with the card of another.
-    fn may_be_worked_on(&self, facts: &ServerFacts) -> Result<(), Cause> {
+    pub fn may_be_worked_on(&self, facts: &ServerFacts) -> Result<(), Cause> {
         let Some(request) = facts.request.as_ref().filter(|request| request.status.is_open()) else { return Ok(()) };
         let uuid = request.uuid;
         if let (Some(target), Some(record)) = (request.target_user, &facts.bound)
@@ -181,6 +202,7 @@ impl Run<'_> {
         {
             return Err(ResolveError::OtherUser { request: uuid, target, smartcard: record.uuid, assigned }.into());
         }
+        self.other_atr(facts)?;
         if self.job.asked != Asked::ByInsertion {
             return Ok(());
         }
@@ -194,17 +216,38 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Why the card may not be the one of the server's record, where a person is to decide that.
+    ///
+    /// # Errors
+    /// [`ResolveError::OtherAtr`] where nobody decides it: nobody has asked for the job in person, the configuration is strict, or a yes
+    /// was said beforehand that can't be meant for this.
+    pub fn other_atr(&self, facts: &ServerFacts) -> Result<Option<String>, ResolveError> {
+        let Some(record) = &facts.bound else { return Ok(None) };
+        let request = facts.request.as_ref();
+        let assignment = assignment(record, request, facts.template());
+        let Err(error) = record_atr::check(&self.card, &assignment, &self.job.families) else { return Ok(None) };
+        let ResolveError::OtherAtr { why, .. } = &error else { return Err(error) };
+        let is_asked = self.supplier.standing() != Standing::Given;
+        let is_meant = is_asked || self.job.smartcard == Some(record.uuid) || why.is_covered_by_an_earlier_yes();
+        match self.job.asked != Asked::ByInsertion && *why != AtrDoubt::Strict && is_meant {
+            true => Ok(Some(error.to_string())),
+            false => Err(error),
+        }
+    }
+
     /// Which admin key is on the card, by a person's word, the policy, and whether the card was in use before.
     fn admin_key_on_card(&self, facts: &ServerFacts, written: Noted) -> Result<AdminKeyOnCard, Cause> {
         let is_enrollment = facts.request.as_ref().and_then(super::facts::purpose) == Some(Purpose::Enroll);
+        let is_open = facts.request.as_ref().is_some_and(|request| request.status.is_open());
         let is_shown = facts.policy.as_ref().is_some_and(|policy| policy.diversify_admin_key.is_some());
         Ok(match self.job.rules.admin_key {
             AdminKeyRule::Default => AdminKeyOnCard::Default,
             AdminKeyRule::Diversified => AdminKeyOnCard::Diversified,
             // The write was begun, and nobody knows its end.
             AdminKeyRule::Policy if written == Noted::Begun => AdminKeyOnCard::Unknown,
+            AdminKeyRule::Policy if written == Noted::Done => AdminKeyOnCard::Diversified,
             // A server that does not say whether the key is to be replaced may want it replaced.
-            AdminKeyRule::Policy if is_enrollment && facts.bound.is_some() && !is_shown => {
+            AdminKeyRule::Policy if is_enrollment && is_open && facts.bound.is_some() && !is_shown => {
                 let evidence = "the server does not show whether the template's policy replaces it".to_owned();
                 return Err(Stop::AdminKeyUnknown { evidence }.into());
             }

@@ -55,6 +55,8 @@ pub struct JournalSays {
     pub wipe: Noted,
     /// The retirement of the card at the server.
     pub retirement: Noted,
+    /// The completion of the request: what comes before it was read back from the card.
+    pub completion: Noted,
 }
 
 /// Which card the request is for.
@@ -250,8 +252,17 @@ fn without_request(said: &Said) -> Next {
 
 /// The server completes what it is told to complete: here the card has the last word.
 fn completed(said: &Said, request: RequestSays) -> Next {
-    let on_card = request.purpose == Purpose::Retire
-        || said.journal.pin_verified && said.card.slots.iter().all(|slot| slot.has_our_certificate);
+    let JournalSays { pin_verified, submission, completion, .. } = said.journal;
+    let on_card = match request.purpose {
+        Purpose::Retire => true,
+        Purpose::Unblock => pin_verified,
+        // How much there was to be, nobody tells of a request that has ended: a job knows it that has handed in requests for all of
+        // it, or that was about to complete it.
+        Purpose::Enroll => {
+            let is_told = completion != Noted::Nothing || submission == Noted::Done && !said.card.slots.is_empty();
+            is_told && pin_verified && said.card.slots.iter().all(|slot| slot.has_our_certificate)
+        }
+    };
     match request.bound {
         BoundTo::ThisCard if on_card => Next::Done,
         BoundTo::ThisCard | BoundTo::Nothing => Next::Stop(Why::CompletedElsewhere),
@@ -274,7 +285,7 @@ fn bind(said: &Said, request: RequestSays) -> Option<Next> {
 }
 
 fn admin_key(said: &Said, request: RequestSays) -> Option<Next> {
-    if request.purpose != Purpose::Enroll || !said.server.diversifies {
+    if request.purpose != Purpose::Enroll {
         return None;
     }
     match (said.journal.admin_key, said.card.admin_key) {
@@ -282,9 +293,12 @@ fn admin_key(said: &Said, request: RequestSays) -> Option<Next> {
         (Noted::Done, _) => Some(Next::ProveAdminKey),
         // A person who knows what a write that was cut off has left says so; only a proof may follow, or the write anew.
         (Noted::Begun, AdminKeyOnCard::Diversified) => Some(Next::ProveAdminKey),
+        (Noted::Begun, AdminKeyOnCard::Unknown) => Some(Next::Stop(Why::AdminKeyUnknown)),
+        // What was begun is brought to its end above, also where the template has been changed since.
+        _ if !said.server.diversifies => None,
         (Noted::Nothing, AdminKeyOnCard::Diversified) => None,
         (Noted::Begun | Noted::Nothing, AdminKeyOnCard::Default) => Some(Next::ReplaceAdminKey),
-        (Noted::Begun | Noted::Nothing, AdminKeyOnCard::Unknown) => Some(Next::Stop(Why::AdminKeyUnknown)),
+        (Noted::Nothing, AdminKeyOnCard::Unknown) => Some(Next::Stop(Why::AdminKeyUnknown)),
     }
 }
 

@@ -64,7 +64,10 @@ fn assume(said: &mut Said, stage: Next, purpose: Purpose) {
         }
         Next::Wipe => said.journal.wipe = Noted::Done,
         Next::Retire => said.server.card_is_retired = true,
-        Next::Complete => status(said, RequestStatus::Completed),
+        Next::Complete => {
+            said.journal.completion = Noted::Done;
+            status(said, RequestStatus::Completed);
+        }
         Next::Done | Next::Stop(_) => {}
     }
 }

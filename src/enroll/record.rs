@@ -135,6 +135,27 @@ impl<'a> EnrollLog<'a> {
         self.past.iter().any(|record| record.request() == Some(request))
     }
 
+    /// Whether an enrollment of this journal has carried the request to its end.
+    #[must_use]
+    pub fn has_completed(&self, request: Uuid) -> bool {
+        let is_it = |record: &Record| record.job == JobKind::Enroll && record.request() == Some(request);
+        self.past.iter().any(|record| is_it(record) && record.is_done())
+    }
+
+    /// The key that the last enrollment which changed the card's admin key has left on it; unknown where that was cut off.
+    #[must_use]
+    pub fn admin_key_replaced(&self) -> Change {
+        past::admin_key_replaced(&self.past).map_or(Change::AsBefore, |record| record.effect().admin_key)
+    }
+
+    /// Goes on without the record that was found: it stays open until a later enrollment of the card has come to its end.
+    pub fn set_aside(&mut self) {
+        self.request = None;
+        if let Some(job) = self.job.take() {
+            self.past.push(job.record().clone());
+        }
+    }
+
     /// How many key pairs have been noted.
     #[must_use]
     pub fn pairs(&self) -> usize {
@@ -225,12 +246,6 @@ impl<'a> EnrollLog<'a> {
         let entries = self.record().map_or(&[][..], |record| &record.entries);
         let wiped = entries.iter().filter(|entry| entry.stage == Stage::Wipe);
         wiped.filter_map(|entry| entry.facts.slot.as_ref()?.parse().ok()).collect()
-    }
-
-    /// What is noted of the replacement of the card's admin key, by the latest enrollment that did that or may have.
-    #[must_use]
-    pub fn admin_key_replaced(&self) -> Change {
-        past::admin_key_replaced(&self.past).map_or(Change::AsBefore, |record| record.effect().admin_key)
     }
 
     /// Notes a moment; on disk when this returns. The first one begins the record, and has to say which reader, card and request

@@ -8,7 +8,7 @@ use super::facts::ServerFacts;
 use super::find_request::{Wanted, find_request, is_for, other_type};
 use super::job::{Awaiting, Ended, EnrollJob, EnrollOutcome, WrittenCertificate};
 use super::known::{CardFacts, Known};
-use super::next::{Next, Noted, Purpose, next};
+use super::next::{Next, Noted, Purpose, Why, next};
 use super::record::EnrollLog;
 use super::server::Server;
 use crate::card::CardId;
@@ -19,11 +19,11 @@ use crate::job::held::{HeldCard, OpenCard};
 use crate::job::journal::{self, Journal, JournalError, Kept};
 use crate::job::supplier::Supplier;
 use crate::job::{CardIdentity, Cause, Failure, Step};
-use crate::provision;
+use crate::provision::{self, Asked};
 use crate::reader::Readers;
 use crate::secret::Pin;
 use crate::server::RequestLook;
-use crate::server::wire::{Request, RequestType};
+use crate::server::wire::{Request, RequestStatus, RequestType};
 
 /// How often a stage that another program's reset has interrupted is started anew.
 const FRESH_STARTS: u32 = 1;
@@ -81,6 +81,7 @@ impl<'a> Run<'a> {
         let mut run = Self::begin_to_plan(job, desk)?;
         let claimed = run.log.claim().and_then(|()| run.log.find(job.request).map(drop));
         claimed.map_err(|error| run.failure(error.into()))?;
+        run.leave_what_is_not_meant();
         Ok(run)
     }
 
@@ -130,6 +131,14 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// A card is retired whatever has become of its enrollment.
+    fn leave_what_is_not_meant(&mut self) {
+        let is_other = |purpose| purpose != journal::Purpose::Retire;
+        if self.job.purpose == Purpose::Retire && self.log.purpose().is_some_and(is_other) {
+            self.log.set_aside();
+        }
+    }
+
     /// Stage after stage.
     pub fn carry_on(&mut self) -> Result<Ended, Failure> {
         loop {
@@ -137,8 +146,15 @@ impl<'a> Run<'a> {
             let stage = next(&known.said);
             tracing::debug!(?stage, "next");
             match stage {
-                Next::Stop(why) => return Err(self.stopped(why, &known)),
-                Next::Done => return Ok(Ended::Done(Box::new(self.outcome(&known)))),
+                Next::Stop(why) => {
+                    self.close(why, &known);
+                    return Err(self.stopped(why, &known));
+                }
+                Next::Done => {
+                    // A run that was cut off after the server's answer has not noted this end.
+                    self.journal_failed = self.log.completed().err().or(self.journal_failed.take());
+                    return Ok(Ended::Done(Box::new(self.outcome(&known))));
+                }
                 Next::AwaitApproval => return self.awaits(&known),
                 stage => {
                     self.agree(&known)?;
@@ -148,12 +164,26 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Closes the record of a request that somebody has ended, where nothing on the card is in doubt: the next run is free to find or
+    /// make another one.
+    fn close(&mut self, why: Why, known: &Known) {
+        let request = known.facts.request.as_ref().map(|request| request.uuid);
+        if let Why::Closed(RequestStatus::Denied | RequestStatus::Canceled | RequestStatus::Failed) = why
+            && request == self.log.request()
+            && let Err(error) = self.log.closed()
+        {
+            tracing::error!("the journal could not note that the request has ended: {error}");
+        }
+    }
+
     /// Asks the three what is so.
     pub fn look(&mut self) -> Result<Known, Failure> {
         self.at(Step::Resolve);
         let result = self.ask_server();
         self.failed(result)?;
         let facts = self.facts.clone().unwrap_or_default();
+        let may_be = self.may_be_worked_on(&facts);
+        self.failed(may_be)?;
         if self.card_facts.is_none() {
             self.card_facts = Some(self.look_at_card(&facts)?);
         }
@@ -169,6 +199,7 @@ impl<'a> Run<'a> {
     pub fn look_to_plan(&mut self) -> Result<Known, Failure> {
         let found = self.log.look(self.job.request);
         self.failed(found.map_err(Cause::from))?;
+        self.leave_what_is_not_meant();
         self.look()
     }
 
@@ -203,7 +234,21 @@ impl<'a> Run<'a> {
             None => self.find_request()?,
         };
         let template = self.job.new.as_ref().and_then(|new| new.template);
+        let facts = ServerFacts::ask(&mut self.server, &self.card, request, template)?;
+        if !self.is_to_be_left(&facts) {
+            return Ok(facts);
+        }
+        self.log.set_aside();
+        let request = self.find_request()?;
         ServerFacts::ask(&mut self.server, &self.card, request, template)
+    }
+
+    /// Whether the request that the journal names has ended, and a person wants another one done (`--again`).
+    fn is_to_be_left(&self, facts: &ServerFacts) -> bool {
+        let is_noted = |request: &&Request| self.log.request() == Some(request.uuid);
+        let status = facts.request.as_ref().filter(is_noted).map(|request| request.status);
+        let has_ended = |status: RequestStatus| !status.is_open() && status != RequestStatus::Pending;
+        self.job.request.is_none() && self.job.asked == Asked::Again && status.is_some_and(has_ended)
     }
 
     /// No document gives the number of every type: the journal knows the type of a request that it has seen made.

@@ -124,6 +124,9 @@ impl Run<'_> {
         } else if request.is_none() && self.job.new.is_some() && self.job.purpose == Purpose::Enroll {
             notes.push("which key pairs and certificates the request wants is told once it is made".to_owned());
         }
+        if let Ok(Some(doubt)) = self.other_atr(&known.facts) {
+            notes.push(doubt);
+        }
         if let (true, Some(record)) = (self.job.reuse, known.facts.in_use_elsewhere()) {
             notes.push(format!("the card is taken from its assignment {}", record.uuid));
         }

@@ -140,7 +140,15 @@ pub enum Stop {
         #[source]
         source: Box<ServerError>,
     },
-    /// The kept answer is gone or can't be read.
+    /// The server wants another number of certificate requests than were handed in.
+    #[error("certificates were asked for {noted} key pairs, and the server wants {wanted} for the request now")]
+    OtherOptions {
+        /// How many were made.
+        noted: usize,
+        /// How many the server wants.
+        wanted: usize,
+    },
+    /// The kept answer is gone.
     #[error("the server's answer to the certificate requests is no longer in the journal's folder")]
     AnswerGone,
     /// The template collects data that was not given, and nobody can be asked for it.
@@ -217,6 +225,11 @@ impl Stop {
             Self::Certificate { source, .. } => source.remedy().to_owned(),
             Self::AnswerGone => "have the certificates revoked and the request abandoned, and make another".to_owned(),
             Self::DataMissing { .. } => "give each with `--data NAME=VALUE`".to_owned(),
+            Self::OtherOptions { .. } => format!(
+                "nothing more was done; where the profile template was changed have that taken back and run the command again, or \
+                 abandon the request (`{}`) and make another",
+                Operation::RequestAbandon
+            ),
             Self::Creation(_) => "have the request made in the MIM CM portal, then run the command again".to_owned(),
             Self::NotDone { .. } => "run the command again, which looks at the server's records anew".to_owned(),
         }

@@ -5,6 +5,7 @@
 
 mod cut_off;
 mod good;
+mod hostile;
 mod server_faults;
 mod site;
 mod wipe;

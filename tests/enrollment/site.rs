@@ -1,7 +1,7 @@
 //! A desk with one virtual card, the stand-in server, and a journal.
 
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pinwright::card::family::Families;
@@ -58,7 +58,7 @@ pub struct Site<C: VirtualCard + Send + 'static> {
     pub server: StandIn,
     pub card: SharedCard<C>,
     pub folder: TempDir,
-    pub interrupted: AtomicBool,
+    pub interrupted: Arc<AtomicBool>,
     pub steps: Vec<Step>,
     /// What a person answers to each item that a template collects.
     pub item: Option<String>,
@@ -76,7 +76,7 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
             server: StandIn::start(settings).unwrap(),
             card: SharedCard::new(card),
             folder: tempfile::tempdir().unwrap(),
-            interrupted: AtomicBool::new(false),
+            interrupted: Arc::new(AtomicBool::new(false)),
             steps: Vec::new(),
             item: None,
             items: Vec::new(),
@@ -126,6 +126,17 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
         self.at_desk(readers, job, enroll::run)
     }
 
+    /// The same at a desk with this person; `at_step` is told of each step before it is taken.
+    pub fn run_with(
+        &mut self,
+        job: &EnrollJob,
+        person: &mut Person<'_>,
+        at_step: &mut dyn FnMut(Step),
+    ) -> Result<Ended, Failure> {
+        let readers = VirtualReaders::with_card(READER, self.card.clone());
+        self.at_desk_of(&readers, job, person, at_step, enroll::run)
+    }
+
     pub fn plan(&mut self, job: &EnrollJob) -> Result<EnrollPlan, Failure> {
         let readers = VirtualReaders::with_card(READER, self.card.clone());
         self.at_desk(&readers, job, enroll::plan)
@@ -137,6 +148,21 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
         job: &EnrollJob,
         work: impl FnOnce(&EnrollJob, &mut EnrollDesk<'_>) -> T,
     ) -> T {
+        let mut person = Person { item: self.item.clone(), ..Person::knowing() };
+        person.current_pin = self.current_pin.clone().or(person.current_pin).filter(|_| !self.forgets_pin);
+        let result = self.at_desk_of(readers, job, &mut person, &mut |_| {}, work);
+        self.items.append(&mut person.items);
+        result
+    }
+
+    fn at_desk_of<T>(
+        &mut self,
+        readers: &dyn Readers,
+        job: &EnrollJob,
+        person: &mut Person<'_>,
+        at_step: &mut dyn FnMut(Step),
+        work: impl FnOnce(&EnrollJob, &mut EnrollDesk<'_>) -> T,
+    ) -> T {
         let ca = self.folder.path().join("ca.pem");
         std::fs::write(&ca, self.server.ca_pem()).unwrap();
         let config =
@@ -144,25 +170,24 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
         let config = Config::from_toml(&config).unwrap();
         let client = Client::new(config.server.as_ref().unwrap()).unwrap();
         let mut server = MimCm::new(client, job.rules.clone()).unwrap();
-        let mut person = Person { item: self.item.clone(), ..Person::knowing() };
-        person.current_pin = self.current_pin.clone().or(person.current_pin).filter(|_| !self.forgets_pin);
         let journal = self.journal();
         let steps = &mut self.steps;
-        let mut progress = |step| steps.push(step);
-        let result = work(
+        let mut progress = |step| {
+            steps.push(step);
+            at_step(step);
+        };
+        work(
             job,
             &mut EnrollDesk {
                 readers,
                 server: &mut server,
                 journal: Some(&journal),
                 elsewhere: None,
-                supplier: &mut person,
+                supplier: person,
                 interrupted: &self.interrupted,
                 progress: &mut progress,
             },
-        );
-        self.items.append(&mut person.items);
-        result
+        )
     }
 
     pub fn done(&mut self, job: &EnrollJob) -> EnrollOutcome {

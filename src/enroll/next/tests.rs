@@ -70,7 +70,10 @@ fn carry_out(said: &mut Said, stage: Next) {
         }
         Next::Wipe => journal.wipe = Noted::Done,
         Next::Retire => (journal.retirement, server.card_is_retired) = (Noted::Done, true),
-        Next::Complete => server.request.as_mut().unwrap().status = RequestStatus::Completed,
+        Next::Complete => {
+            journal.completion = Noted::Done;
+            server.request.as_mut().unwrap().status = RequestStatus::Completed;
+        }
         Next::Done | Next::Stop(_) => panic!("{stage:?} is no stage"),
     }
 }
@@ -91,13 +94,8 @@ fn note_begun(said: &mut Said, stage: Next) {
         Next::Write(index) => journal.pairs[index].certificate = Noted::Begun,
         Next::Wipe => journal.wipe = Noted::Begun,
         Next::Retire => journal.retirement = Noted::Begun,
-        Next::AwaitApproval
-        | Next::ProveAdminKey
-        | Next::SetPin
-        | Next::Adopt(_)
-        | Next::Complete
-        | Next::Done
-        | Next::Stop(_) => {}
+        Next::Complete => journal.completion = Noted::Begun,
+        Next::AwaitApproval | Next::ProveAdminKey | Next::SetPin | Next::Adopt(_) | Next::Done | Next::Stop(_) => {}
     }
 }
 

@@ -28,6 +28,7 @@ pub fn says(record: &Record, past: &[Record], pairs: usize, is_kept: bool) -> Jo
         submission,
         wipe: noted(record, Stage::Wipe, None).now,
         retirement: noted(record, Stage::Retirement, None).now,
+        completion: noted(record, Stage::Completion, None).now,
     }
 }
 

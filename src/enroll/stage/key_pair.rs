@@ -1,6 +1,7 @@
 //! A key pair is made on the card, and signs its certificate request.
 
 use super::note::{CardNotes, facts};
+use super::rights::is_replaced;
 use crate::card::{Family, KeySlot, PublicKey};
 use crate::enroll::csr::Csr;
 use crate::enroll::key_pair::{self, PairPlan};
@@ -88,6 +89,12 @@ impl Run<'_> {
             .filter(|(index, _)| self.requests.get(*index).is_none_or(Option::is_none))
             .filter_map(|(index, pair)| Some((index, pair.seen.slot, pair.seen.key.clone()?, pair.plan.clone())))
             .collect();
+        let pairs = self.card_facts.iter().flat_map(|facts| facts.pairs.iter().enumerate());
+        let is_signed = |index: usize| self.requests.get(index).is_some_and(Option::is_some);
+        let untold = pairs.filter(|(index, pair)| !is_signed(*index) && pair.seen.key.is_none()).map(|(_, pair)| pair);
+        if let Some(slot) = untold.map(|pair| pair.seen.slot.to_string()).next() {
+            return Err(self.failure(Stop::KeyGone { slot }.into()));
+        }
         if unsigned.is_empty() {
             return Ok(());
         }
@@ -121,7 +128,7 @@ impl Run<'_> {
     /// The PIN of this run, out of its place until the hold of the card is over, and whatever else a hold needs.
     pub(super) fn keyring(&mut self, known: &Known) -> Result<Keyring, Failure> {
         let (base, record) = (facts(&self.card, &known.facts), self.record(known)?);
-        let (local, version) = (self.local_management_key()?, self.key_version(known));
+        let (local, version) = (self.local_management_key(is_replaced(known))?, self.key_version(known));
         if self.card.family == Family::Piv && local.is_none() {
             self.answer_may_be_shown(version)?;
         }

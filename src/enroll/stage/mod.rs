@@ -13,6 +13,7 @@ mod rights;
 mod submission;
 mod wipe;
 
+pub(super) use self::rights::assignment;
 use super::known::Known;
 use super::next::Next;
 use super::run::Run;

@@ -52,9 +52,9 @@ impl Run<'_> {
         self.failed(claimed.map_err(Cause::from))
     }
 
-    /// Notes which request this is about, where no stage has noted anything yet: the job of the PIN step notes its own part alone.
+    /// Notes which request this is about, where no stage has noted that yet: the job of the PIN step notes its own part alone.
     fn note_beginning(&mut self, known: &Known) -> Result<(), Failure> {
-        if self.log.record().is_some() {
+        if self.log.request() == known.facts.request.as_ref().map(|request| request.uuid) {
             return Ok(());
         }
         let about = facts(&self.card, &known.facts);

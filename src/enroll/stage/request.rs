@@ -82,7 +82,7 @@ impl Run<'_> {
     /// What is to be sent, once it is known that the template lets it be made, and the requests that are open already.
     fn prepare_request(&mut self, known: &Known) -> Result<(NewEnrollment, server::Purpose, Vec<Uuid>), Cause> {
         let mut new = self.job.new.clone().ok_or(Stop::NoRequest)?;
-        let of_card = || known.facts.in_use_elsewhere().ok_or(Stop::UnknownCard);
+        let of_card = || known.facts.in_use(self.job.smartcard).ok_or(Stop::UnknownCard);
         let purpose = match self.job.purpose {
             Purpose::Enroll => server::Purpose::Enroll { profile_template: new.template.ok_or(Stop::NoRequest)? },
             Purpose::Unblock => server::Purpose::Unblock { smartcard: of_card()?.uuid },

@@ -15,6 +15,7 @@ use crate::job::journal::Stage;
 use crate::job::{Cause, Failure, Step};
 use crate::provision::AdminKeyRule;
 use crate::secret::Pin;
+use crate::server::AdminKeyVersion;
 use crate::server::wire::CardStatus;
 
 impl Run<'_> {
@@ -23,10 +24,15 @@ impl Run<'_> {
     /// private keys: it has no command that deletes one.
     pub(super) fn wipe(&mut self, known: &Known) -> Result<(), Failure> {
         self.at(Step::Wipe);
-        let (record, version) = (self.record(known)?, self.key_version(known));
+        let record = self.record(known)?;
         let (request, smartcard) = (record.request.unwrap_or_default(), record.smartcard);
-        let local = self.local_management_key()?;
-        if self.wants_admin_key_to_erase() {
+        let local = self.local_management_key(matches!(self.log.admin_key_replaced(), Change::New { .. }))?;
+        let version = match self.card.family {
+            Family::Piv if local.is_none() => self.key_version_in_use(known)?,
+            // No answer of the server's is shown.
+            Family::Piv | Family::Gids | Family::OpenPgp | Family::Iso7816 => AdminKeyVersion::Default,
+        };
+        if self.card.family == Family::Piv && local.is_none() {
             self.answer_may_be_shown(version)?;
         }
         let pin = match self.current_pin.take() {

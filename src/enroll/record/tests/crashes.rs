@@ -85,7 +85,7 @@ fn expected(deeds: &[Deed]) -> JournalSays {
                     }
                     Stage::Submission => says.submission = noted,
                     Stage::Certificate => says.pairs[pair.unwrap()].certificate = noted,
-                    Stage::Completion => {}
+                    Stage::Completion => says.completion = noted,
                     other => panic!("{other:?}"),
                 }
             }
