@@ -85,6 +85,8 @@ impl Connection for EndingConnection {
     }
 }
 
+type MakesFault = fn() -> Fault;
+
 const ENDED: &str = "the process ends here";
 
 type Card = Faulty<GidsCard>;
@@ -187,7 +189,7 @@ fn the_process_ends_at_any_exchange() {
 #[test]
 fn the_card_fails_at_any_exchange() {
     let all = exchanges();
-    let faults: [(&str, fn() -> Fault); 5] = [
+    let faults: [(&str, MakesFault); 5] = [
         ("removed", || Fault::Removed),
         ("reset", || Fault::Reset),
         ("command lost", || Fault::LostCommand),

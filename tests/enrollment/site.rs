@@ -123,12 +123,12 @@ impl<C: VirtualCard + Send + 'static> Site<C> {
     }
 
     pub fn run_in(&mut self, readers: &dyn Readers, job: &EnrollJob) -> Result<Ended, Failure> {
-        self.at_desk(readers, job, |job, desk| enroll::run(job, desk))
+        self.at_desk(readers, job, enroll::run)
     }
 
     pub fn plan(&mut self, job: &EnrollJob) -> Result<EnrollPlan, Failure> {
         let readers = VirtualReaders::with_card(READER, self.card.clone());
-        self.at_desk(&readers, job, |job, desk| enroll::plan(job, desk))
+        self.at_desk(&readers, job, enroll::plan)
     }
 
     fn at_desk<T>(
