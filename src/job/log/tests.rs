@@ -105,7 +105,8 @@ fn an_open_enrollment_leaves_the_pin_in_no_doubt_and_its_proofs_count() {
     const PROVING: (Stage, Phase, ProofState) = (Stage::Prove, Phase::AboutTo, Shown);
     let pin_done = [PROVING, (Stage::Pin, Phase::Done, Accepted), (Stage::Verify, Phase::Done, Accepted)];
     // The enrollment's record; whether its proof bars the server's answer, and may have spent a try.
-    let cases: [(&[(Stage, Phase, ProofState)], bool, bool); 5] = [
+    type Noted<'a> = &'a [(Stage, Phase, ProofState)];
+    let cases: [(Noted<'_>, bool, bool); 5] = [
         (&[(Stage::Submission, Phase::AboutTo, NotShown)], false, false),
         (&[(Stage::KeyPair, Phase::Unknown, NotShown)], false, false),
         (&[PROVING], false, true),

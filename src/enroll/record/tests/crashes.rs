@@ -7,7 +7,7 @@ const REQUESTS: [&[u8]; 2] = [b"first", b"second"];
 /// Something that an enrollment does, in the order in which it does it.
 #[derive(Debug, Clone)]
 enum Deed {
-    Note(Moment),
+    Note(Box<Moment>),
     /// A job of the PIN step sets the PIN.
     SetPin,
     Keep,
@@ -34,7 +34,7 @@ fn deeds() -> Vec<Deed> {
     ];
     let pairs = (0..2).flat_map(|pair| [of_pair(Stage::KeyPair, AboutTo, pair), generated(pair, 1)]);
     let written = (0..2).flat_map(|pair| [AboutTo, Done].map(|phase| of_pair(Stage::Certificate, phase, pair)));
-    let notes = |moments: Vec<Moment>| moments.into_iter().map(Deed::Note).collect::<Vec<_>>();
+    let notes = |moments: Vec<Moment>| moments.into_iter().map(Box::new).map(Deed::Note).collect::<Vec<_>>();
     [
         notes(before.to_vec()),
         vec![Deed::SetPin],
@@ -51,7 +51,7 @@ fn deeds() -> Vec<Deed> {
 
 fn carry_out(journal: &Journal, log: &mut EnrollLog<'_>, deed: &Deed) {
     match deed {
-        Deed::Note(moment) => log.note(moment.clone()).unwrap(),
+        Deed::Note(moment) => log.note(Moment::clone(moment)).unwrap(),
         Deed::SetPin => {
             log.release();
             pin_step(journal, REQUEST, &PIN_DONE);
