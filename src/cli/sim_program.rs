@@ -23,7 +23,7 @@ struct SimArguments {
 enum SimProgramCommand {
     #[command(flatten)]
     StandIn(SimCommand),
-    /// Run the job on a virtual card and a stand-in for the server, and show what went over both wires.
+    /// Enroll a virtual card at a stand-in for the server, and use its certificate.
     Demo(DemoArgs),
     /// Write the manual pages into this folder, which must be there.
     #[command(hide = true)]
