@@ -364,8 +364,9 @@ fn a_card_with_a_key_of_its_own_is_wiped_with_that_key_or_not_at_all() {
         // The stand-in answers no challenge under a request to retire: what is asked for is seen all the same.
         let ended = site.run(&retire);
         assert!(ended.is_err(), "{keeps_journal}");
-        let answers = site.server.requests().into_iter().filter(|call| call.path.ends_with("/authenticationresponse"));
-        let last = answers.last().unwrap().query;
+        let mut answers =
+            site.server.requests().into_iter().filter(|call| call.path.ends_with("/authenticationresponse"));
+        let last = answers.next_back().unwrap().query;
         assert!(last.contains("diversified=True"), "{keeps_journal}: {last}");
         assert_eq!(site.card.with(|card| card.admin_failures()), 0, "{keeps_journal}\n{}", site.lines());
     }
