@@ -12,6 +12,7 @@ use crate::card::Held;
 use crate::job::consent::Standing;
 use crate::job::record_atr::{self, AtrDoubt};
 use crate::job::records::ResolveError;
+use crate::job::stage_error::StageError;
 use crate::job::{Cause, Failure, Step, Stop};
 use crate::provision::{AdminKeyRule, Asked};
 use crate::server::wire::{CardStatus, RequestStatus};
@@ -74,7 +75,7 @@ impl Run<'_> {
         }
         let rules = &self.job.keys;
         let plans = self.failed(key_pair::plan(&options, self.card.family, rules).map_err(Cause::from))?;
-        let noted = self.log.says(plans.len());
+        let noted = self.says(plans.len());
         let slots = self.log.slots(plans.len());
         let result = self.issued(&noted, plans.len());
         let certificates = self.failed(result)?;
@@ -101,6 +102,15 @@ impl Run<'_> {
             self.forget_keys_that_cannot_be_told(&mut pairs);
         }
         Ok(CardFacts { pairs, held: Vec::new() })
+    }
+
+    /// What the journal says, and what this run knows beside it: an answer that could not be kept is at hand as long as the run lives.
+    fn says(&self, pairs: usize) -> JournalSays {
+        let says = self.log.says(pairs);
+        match self.answer {
+            Some(_) => JournalSays { submission: Noted::Done, ..says },
+            None => says,
+        }
     }
 
     /// Certificates were asked for once, and nothing else is made or completed while the server wants another number of them.
@@ -147,12 +157,15 @@ impl Run<'_> {
     pub fn known(&self, facts: ServerFacts) -> Result<Known, Cause> {
         let pairs = self.card_facts.as_ref().map_or(&[][..], |facts| &facts.pairs);
         let mut server = facts.says(&self.card)?;
+        if server.request.is_none() && self.job.new.is_some() {
+            self.may_be_enrolled()?;
+        }
         // A request of another type is about the card as it is in use.
         server.in_use_elsewhere &= self.job.purpose == Purpose::Enroll;
         let status = server.request.map(|request| request.status);
         let is_ended = status == Some(RequestStatus::Completed);
         let count = if is_ended { self.log.pairs() } else { pairs.len() };
-        let mut journal = self.log.says(count);
+        let mut journal = self.says(count);
         if let Some(request) = server.request.and(facts.request.as_ref())
             && is_ended
             && self.log.has_completed(request.uuid)
@@ -180,6 +193,15 @@ impl Run<'_> {
             pin_at_hand: self.pin.is_some(),
         };
         Ok(Known { said, facts })
+    }
+
+    /// A card that can't get what an enrollment is for is told before a request is made for it.
+    fn may_be_enrolled(&self) -> Result<(), StageError> {
+        let family = self.card.family;
+        match self.job.purpose == Purpose::Enroll && family.key_types().is_empty() {
+            true => Err(StageError::no_keys(family)),
+            false => Ok(()),
+        }
     }
 
     /// A policy permits, and a person decides: it takes both.

@@ -6,6 +6,7 @@ use pinwright::enroll::next::Purpose;
 use pinwright::exit::Exit;
 use pinwright::job::{Cause, Stop};
 use pinwright::provision::Rules;
+use pinwright::sim::openpgp::{OpenPgpCard, OpenPgpSettings};
 use pinwright::sim::piv::{PivCard, PivSettings};
 use pinwright::sim::server::{KeyOptions, RequestStatus, Settings};
 use support::provisioning::{CARD_A, CODE, ISO_ATR, KEY, OLD, guid};
@@ -170,4 +171,15 @@ fn what_would_be_done_is_told_without_doing_it() {
     assert_eq!(names, ["request", "bind", "admin-key", "pin", "completion"]);
     assert!(plan.stop.is_none() && site.records().is_empty());
     assert!(site.server.requests().iter().all(|call| call.method == "GET"));
+}
+
+#[test]
+fn a_card_without_a_place_for_keys_is_told_before_a_request_is_made() {
+    let card =
+        OpenPgpCard::new(OpenPgpSettings { pw1: OLD.to_vec(), pw3: CODE.to_vec(), ..OpenPgpSettings::default() });
+    let mut site = Site::new(card, template(false));
+    let job = site.job(Purpose::Enroll);
+    let failure = site.run(&job).unwrap_err();
+    assert!(told(&failure).contains("OpenPGP"), "{}", told(&failure));
+    assert!(site.server.requests().iter().all(|call| call.method == "GET") && site.plan(&job).is_err());
 }
