@@ -1,6 +1,6 @@
 //! A whole request, stage by stage: from an empty card to a certificate in use. The file to read first.
 //!
-//! [`run`] asks the journal, the server and the card what is so, has [`next()`] decide which stage comes next, carries that one out,
+//! [`run`] asks the journal, the server and the card what is so, has [`next::next`] decide which stage comes next, carries that one out,
 //! and asks again. A stage notes in the journal what it is about to do before it does it: a run that is cut off anywhere is gone on
 //! with by the same command.
 

@@ -274,7 +274,7 @@ impl Client {
     /// POST `requests/{id}/certificatedata`: hands in certificate requests (PKCS #10, DER) in the order of the generation
     /// options, and gets the answer as it came, to be kept before it is read: no call gives it again. Of what is read from it
     /// [`certificate_for`](crate::server::certificate_for) finds our certificate. Success is not that all were issued: see
-    /// [`IssuedCertificate::error`](super::IssuedCertificate::error). Waits for at least a minute. The password protects what
+    /// [`IssuedCertificate::error`](crate::server::wire::IssuedCertificate::error). Waits for at least a minute. The password protects what
     /// private keys the server may send along, and is a secret.
     ///
     /// # Errors

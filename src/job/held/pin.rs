@@ -10,7 +10,7 @@ impl HeldCard {
     /// Sets the PIN. **Costs a try of a PUK, resetting code or current PIN that is wrong:** they are shown in the same command.
     ///
     /// # Errors
-    /// The card's refusal, or no answer: [`Failure::effect`] then says what is known of the PIN.
+    /// The card's refusal, or no answer: [`Failure::effect`](crate::job::Failure::effect) then says what is known of the PIN.
     pub fn set_pin(&mut self, credential: &Credential<'_>, pin: &Pin) -> Result<(), Cause> {
         self.reset_at_end = true;
         self.pin_is_verified = false;
