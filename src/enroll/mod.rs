@@ -12,6 +12,7 @@ mod find_request;
 pub mod job;
 pub mod key_pair;
 mod known;
+mod look;
 pub mod management;
 pub mod moment;
 pub mod next;

@@ -17,13 +17,14 @@ use pinwright::provision::{Asked, Rules};
 use pinwright::sim::card::VirtualCard;
 use pinwright::sim::fault::{Fault, Faulty};
 use pinwright::sim::gids::{GidsCard, GidsSettings};
-use pinwright::sim::piv::{PivCard, PivSettings};
+use pinwright::sim::piv::PivCard;
 use pinwright::sim::server::{
     Endpoint, Fault as ServerFault, FaultKind, Issues, KeyOptions, PinMaker, RequestStatus, Settings,
 };
-use support::provisioning::{CARD_A, CARD_B, CODE, ISO_ATR, KEY, OLD, Person, guid};
+use support::provisioning::{CARD_A, CARD_B, KEY, OLD, Person, guid};
 use uuid::Uuid;
 
+use crate::good::piv;
 use crate::site::{Site, gids, ready, template, told};
 
 /// The process ends right before this step is taken for the nth time (from 0).
@@ -318,18 +319,6 @@ fn a_template_that_stops_to_diversify_and_begins_again_costs_no_try() {
 }
 
 // ---- PIV
-
-fn piv() -> PivCard {
-    PivCard::new(PivSettings {
-        atr: ISO_ATR.to_vec(),
-        guid: Some(guid(CARD_A).into_bytes()),
-        yubico: true,
-        pin: OLD.to_vec(),
-        puk: CODE.to_vec(),
-        management_key: KEY,
-        ..PivSettings::default()
-    })
-}
 
 fn piv_site(diversify: bool) -> Site<PivCard> {
     let mut settings = template(diversify);
