@@ -185,7 +185,8 @@ fn doctor_tells_what_was_accepted() {
 fn an_account_without_tickets_is_told_so() {
     let Some(bed) = Bed::start() else { return };
     bed.sign_out();
-    bed.plan("whole", "").says(5, &["Windows has nothing to sign in to Kerberos with", "0x8009030E", "user of the domain"]);
+    bed.plan("whole", "")
+        .says(5, &["Windows has nothing to sign in to Kerberos with", "0x8009030E", "user of the domain"]);
     assert!(bed.users().is_empty());
 }
 
@@ -209,7 +210,8 @@ fn a_server_that_offers_ntlm_alone_is_refused() {
 #[test]
 fn a_server_that_does_not_prove_who_it_is_is_refused() {
     let Some(bed) = Bed::start() else { return };
-    bed.plan("missing", "").says(5, &["has not proved that it is HTTP/localhost", "without a token", "no proxy answers"]);
+    bed.plan("missing", "")
+        .says(5, &["has not proved that it is HTTP/localhost", "without a token", "no proxy answers"]);
     bed.plan("changed", "").says(5, &["has not proved that it is HTTP/localhost", "0x8009", "was not used"]);
     bed.plan("open", "").says(5, &["answers without asking who we are", "Anonymous Authentication off"]);
 }

@@ -1,7 +1,7 @@
 //! What is true where a Kerberos library has failed, and what to do, by whose library it is: MIT's has tickets of `kinit` and keytabs, Windows
 //! has the account that it works as.
 
-use super::error::{Reason, Sought};
+use super::reason::{Reason, Sought};
 use crate::os::kerberos::Library;
 
 /// What is true.

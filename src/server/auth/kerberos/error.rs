@@ -1,25 +1,14 @@
 //! What can go wrong with Kerberos, in words: what is true, what to do, and the library's own text as the cause.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use thiserror::Error;
 
 use super::advice;
 use super::keytab::KeytabError;
+pub use super::reason::{Reason, Sought};
 use crate::os::kerberos::LIBRARY;
 pub use crate::os::kerberos::LibraryError;
-
-/// Whom a ticket was wanted for, and with what.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sought {
-    /// The server's principal (SPN), as it is asked for.
-    pub service: String,
-    /// Our own principal, where one is configured.
-    pub principal: Option<String>,
-    /// The keytab, where the agent has one.
-    pub keytab: Option<PathBuf>,
-}
 
 /// Why Kerberos does not sign us in.
 #[derive(Debug, Error)]
@@ -66,43 +55,6 @@ pub enum KerberosError {
     /// What the library needs can't be had from the system.
     #[error("Kerberos can't be asked")]
     System(#[source] std::io::Error),
-}
-
-/// Why the library has failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// Nobody has signed in.
-    NoTicket,
-    /// The ticket is past its end.
-    Expired,
-    /// The principal is not in the ticket cache or keytab.
-    NotOurs,
-    /// No KDC takes connections.
-    NoKdc,
-    /// No KDC is known.
-    UnknownRealm,
-    /// The clocks differ by more than is allowed.
-    ClockSkew,
-    /// The KDC does not know our principal.
-    UnknownPrincipal,
-    /// Our account is disabled, locked or has expired.
-    AccountBarred,
-    /// The key in the keytab is not the account's any more.
-    StaleKeytab,
-    /// The KDC does not know the server's principal.
-    UnknownService,
-    /// No kind of encryption that all of them know.
-    Encryption,
-    /// The server has no key for the ticket.
-    ServiceKey,
-    /// The server has seen the token before.
-    Replayed,
-    /// The server expects other channel bindings.
-    ChannelBindings,
-    /// What came with the server's success proves nothing.
-    BadProof,
-    /// Anything else.
-    Other,
 }
 
 impl KerberosError {

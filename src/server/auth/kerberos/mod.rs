@@ -4,3 +4,4 @@ mod advice;
 pub(super) mod error;
 pub(super) mod keytab;
 pub(super) mod negotiate;
+mod reason;
