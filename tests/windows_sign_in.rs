@@ -94,6 +94,10 @@ impl Bed {
         let program = std::env::var_os("PINWRIGHT_PROGRAM").map_or_else(repository::pinwright, PathBuf::from);
         let mut command = Command::new(program);
         command.arg("--config").arg(path("config.toml")).args(arguments).stdin(Stdio::null());
+        // They are no settings of pinwright, which would say so.
+        for name in ["PINWRIGHT_REALM", "PINWRIGHT_VPCD", "PINWRIGHT_PROGRAM"] {
+            command.env_remove(name);
+        }
         let output = command.output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         Run { exit: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
@@ -135,7 +139,7 @@ impl Run {
         for part in parts {
             assert!(said.contains(part), "{part:?} is missing: {said}");
         }
-        assert!(!said.contains("YII") && !said.contains("kinit") && !said.contains("/etc/"), "{said}");
+        assert!(!said.contains("YII") && !said.contains("kinit") && !said.contains("/etc/krb5"), "{said}");
         run
     }
 }
@@ -233,8 +237,7 @@ fn what_is_for_another_library_is_refused_before_anybody_is_asked() {
     ] {
         bed.run(&bed.site("whole"), more, &["config", "check"]).says(2, &[key, "leave it out", "account"]);
     }
-    let run = bed.run(&bed.site("whole"), "", &["config", "check"]).exits(0);
-    assert!(run.out.contains("by Windows, as the account"), "{}", run.out);
+    bed.run(&bed.site("whole"), "", &["config", "check"]).exits(0);
     assert!(bed.users().is_empty());
 }
 
@@ -265,7 +268,7 @@ fn scripted(answers: &'static [&'static str]) -> (String, Arc<Mutex<Vec<String>>
 #[test]
 fn each_repeat_has_a_token_of_its_own_and_it_is_one_of_kerberos() {
     let Some(bed) = Bed::start() else { return };
-    let asks = "401 Unauthorized\r\nWWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM";
+    const ASKS: &str = "401 Unauthorized\r\nWWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM";
     let (url, received) = scripted(&["401 Unauthorized\r\nWWW-Authenticate: Negotiate", "503 Service Unavailable"]);
     bed.run(&url, "", &["plan"]).exits(6);
     let mut tokens = received.lock().unwrap().clone();
@@ -276,7 +279,7 @@ fn each_repeat_has_a_token_of_its_own_and_it_is_one_of_kerberos() {
     tokens.dedup();
     assert_eq!(tokens.len(), count, "none is shown twice");
     // Refused without a word: the same would be refused again, and NTLM is not tried instead.
-    let (url, received) = scripted(&[asks]);
+    let (url, received) = scripted(&[ASKS]);
     bed.run(&url, "", &["plan"]).says(5, &["does not take the Kerberos ticket"]);
     assert_eq!(received.lock().unwrap().len(), 2);
 }

@@ -33,9 +33,11 @@ pub(super) fn tell_of_tickets(negotiate: &Negotiate, within: Duration, findings:
         // Told of as the setting that it is.
         Err(error) if error.is_of_configuration() => findings.skipped(Probe::Tickets, error.to_string()),
         // Asked about tickets the library says less than when it is to use them.
-        Err(error @ KerberosError::Failed { reason: Reason::Other, .. }) => {
-            findings
-                .unknown(Probe::Tickets, format!("{}; `sign-in` says more, where it was tried", error_text(&error)));
+        Err(KerberosError::Failed { reason: Reason::Other, source, .. }) => {
+            findings.unknown(
+                Probe::Tickets,
+                format!("whose tickets there are can't be known: {source}; `sign-in` says more, where it was tried"),
+            );
         }
         Err(error) if error.may_pass() => {
             findings.failed_for_now(Probe::Tickets, error_text(&error), error.remedy());

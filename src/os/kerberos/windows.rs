@@ -56,7 +56,12 @@ fn of_name() -> LibraryError {
 fn failed(Status(number): Status) -> LibraryError {
     let said = io::Error::from_raw_os_error(number.cast_signed()).to_string();
     let said = said.rsplit_once(" (os error").map_or(said.as_str(), |(words, _)| words).trim_end_matches('.');
-    LibraryError::new(&format!("Windows says: {said} (0x{number:08X})"), Some(number))
+    // So the standard library tells that the system has no words for it.
+    let text = match said.starts_with("OS Error ") {
+        true => format!("Windows answers 0x{number:08X}"),
+        false => format!("Windows says: {said} (0x{number:08X})"),
+    };
+    LibraryError::new(&text, Some(number))
 }
 
 #[cfg(test)]
@@ -66,9 +71,12 @@ mod tests {
     #[test]
     fn a_status_is_told_with_its_number() {
         let error = failed(Status(0x8009_030E));
-        assert!(error.text.starts_with("Windows says: ") && error.text.ends_with(" (0x8009030E)"), "{error}");
-        assert!(!error.text.contains("os error"), "{error}");
+        assert!(error.text.starts_with("Windows ") && error.text.contains("0x8009030E"), "{error}");
+        assert!(!error.text.to_lowercase().contains("os error"), "{error}");
         assert_eq!(error.number, Some(0x8009_030E));
+        // One of those that every Windows has words for.
+        let error = failed(Status(5));
+        assert!(error.text.starts_with("Windows says: ") && error.text.ends_with(" (0x00000005)"), "{error}");
     }
 
     #[test]
