@@ -16,6 +16,7 @@ pub mod descriptor;
 pub mod endpoint;
 pub mod files;
 pub mod folders;
+pub mod kerberos;
 pub mod keyring;
 pub mod loaded;
 pub mod log;
@@ -30,8 +31,6 @@ pub mod start_anew;
 pub mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;
-#[cfg(feature = "kerberos")]
-pub mod tickets;
 pub mod unit;
 pub mod unit_log;
 #[cfg(windows)]

@@ -10,6 +10,7 @@ pub(in crate::os) mod handle;
 pub(in crate::os) mod pipe;
 pub(in crate::os) mod protection;
 pub(in crate::os) mod security;
+pub(in crate::os) mod sspi;
 
 use std::ffi::OsStr;
 use std::io;
