@@ -10,7 +10,6 @@ mod acl;
 pub mod browser;
 pub mod card_service;
 pub mod clock;
-pub mod code_page;
 pub mod credential;
 pub mod descriptor;
 pub mod endpoint;
