@@ -5,6 +5,11 @@
 #![cfg(all(windows, feature = "sim"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "windows/console.rs"]
+mod console;
+#[path = "windows/store.rs"]
+mod store;
+
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -114,7 +119,10 @@ impl Desk {
 
     fn pinwright(&self, arguments: &[&str]) -> Run {
         let program = std::env::var_os("PINWRIGHT_PROGRAM").map_or_else(repository::pinwright, PathBuf::from);
-        let output = Command::new(program)
+        let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PINWRIGHT_"));
+        let mut command = Command::new(program);
+        ours.for_each(|(name, _)| drop(command.env_remove(name)));
+        let output = command
             .arg("--config")
             .arg(self.path("config.toml"))
             .args(arguments)
@@ -200,13 +208,18 @@ fn a_card_gets_the_pin_of_the_server_in_nine_apdus_and_five_calls() {
 }
 
 #[test]
-fn enroll_takes_the_pin_step_of_a_request() {
+fn enroll_sets_the_pin_and_puts_key_and_certificate_on_the_card() {
     let Some(readers) = Readers::new() else { return };
     let card = gids();
     let _inserted = readers.insert(1, card.clone());
-    let desk = Desk::new();
+    let known = GidsSettings::default();
+    let mut settings =
+        Settings::for_card(Uuid::from_bytes_le(known.card_id), &hex::encode(&known.atr), known.admin_key);
+    settings.templates[0].keys.iter_mut().for_each(|keys| keys.hash = "SHA256".to_owned());
+    let desk = Desk::with(settings);
     let done = desk.pinwright(&["--json", "enroll", "--yes"]).exits(0).json();
     assert_eq!(done["outcome"], "done", "{done}");
+    assert!(done["certificate"]["thumbprint"].is_string() || done["certificates"].is_array(), "{done}");
     let pin = desk.server.state().last_pin().unwrap();
     assert!(card.with(|card| card.pin_is(&pin)));
 }
