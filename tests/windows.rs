@@ -13,7 +13,10 @@ mod store;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use pinwright::reader::Readers as _;
+use pinwright::reader::pcsc::PcscReaders;
 use pinwright::sim::card::{SharedCard, VirtualCard};
 use pinwright::sim::gids::{GidsCard, GidsSettings};
 use pinwright::sim::piv::{PivCard, PivSettings};
@@ -65,17 +68,17 @@ impl Drop for Inserted {
 }
 
 fn wait_for_card(slot: u16, present: bool) {
-    let context = pcsc::Context::establish(pcsc::Scope::User).unwrap();
-    let name = std::ffi::CString::new(reader(slot)).unwrap();
+    let pcsc = PcscReaders::new(Duration::from_secs(30));
     waiting::until("what PC/SC says of the reader", || {
-        let mut states = [pcsc::ReaderState::new(name.clone(), pcsc::State::UNAWARE)];
-        context.get_status_change(std::time::Duration::ZERO, &mut states).unwrap();
-        states[0].event_state().contains(pcsc::State::PRESENT) == present
+        let listed = pcsc.list().unwrap();
+        let found = listed.iter().find(|entry| entry.name == reader(slot));
+        found.unwrap_or_else(|| panic!("{listed:?}")).presence.is_there() == present
     });
 }
 
+/// The letters are of no one code page: `.ci/windows-guest` names the readers so.
 fn reader(slot: u16) -> String {
-    format!("Virtual 0 00 {slot:02X}")
+    format!("Lecteur é ж 00 {slot:02X}")
 }
 
 /// Configuration, journal and server of one test.
@@ -205,6 +208,34 @@ fn a_card_gets_the_pin_of_the_server_in_nine_apdus_and_five_calls() {
     assert!(desk.server.violations().is_empty(), "{:?}", desk.server.violations());
     let history = desk.pinwright(&["--json", "history"]).exits(0).json();
     assert_eq!(history["records"].as_array().unwrap().len(), 1, "{history}");
+}
+
+#[test]
+fn a_reader_is_picked_by_a_name_that_no_code_page_has_all_letters_of() {
+    let Some(readers) = Readers::new() else { return };
+    let (chosen, other) = (gids(), gids());
+    let _inserted = [readers.insert(0, other.clone()), readers.insert(1, chosen.clone())];
+    let desk = Desk::new();
+    let before = other.with(|card| card.commands_seen());
+    let done = desk.pinwright(&["--json", "set-pin", "--yes", "--reader", &reader(1)]).exits(0).json();
+    assert_eq!((done["outcome"].as_str(), done["reader"].as_str()), (Some("done"), Some(reader(1).as_str())));
+    let pin = desk.server.state().last_pin().unwrap();
+    assert!(chosen.with(|card| card.pin_is(&pin)));
+    assert_eq!(other.with(|card| card.commands_seen()), before, "the card in the other reader was asked");
+}
+
+/// What installers' heuristics, virtual folders and Explorer go by.
+#[test]
+fn the_program_says_what_it_is_and_wants_no_other_rights() {
+    let program = std::env::var_os("PINWRIGHT_PROGRAM").map_or_else(repository::pinwright, PathBuf::from);
+    let program = std::fs::read(program).unwrap();
+    let has = |wanted: &[u8]| program.windows(wanted.len()).any(|part| part == wanted);
+    for text in ["level=\"asInvoker\"", "{8e0f7a12-bfb3-4fe8-b9a5-48fd50a15a9a}", "longPathAware"] {
+        assert!(has(text.as_bytes()), "{text}");
+    }
+    for text in ["pinwright.exe", "ProductVersion", env!("CARGO_PKG_VERSION"), "Apache License 2.0"] {
+        assert!(has(&text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()), "{text}");
+    }
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! What a job's thread does with one card where the agent carries out whole requests: the card's open one, to its end.
 
-use std::sync::Arc;
-
 use super::job_report::{Ending, JobEvent};
 use super::jobs::{JobContext, JobSender, Others, Task};
 use super::report::Phase;
@@ -9,7 +7,7 @@ use super::verdict::Next;
 use crate::enroll::job::{Ended, EnrollJob};
 use crate::enroll::next::Purpose;
 use crate::enroll::{self, EnrollDesk};
-use crate::job::{CardIdentity, Cause, Failure, Step, Stop};
+use crate::job::{CardIdentity, Cause, Failure, Stop};
 use crate::provision::Asked;
 use crate::provision::mimcm::MimCm;
 use crate::reader::Readers;
@@ -46,12 +44,8 @@ pub(super) fn work(
         asked: Asked::ByInsertion,
         risk: None,
     };
-    let card = format!("card {} in reader {:?}", identity.card_id, task.reader);
-    let mut supplier = context.services.supplier(&card, Arc::clone(&task.interrupted));
-    let mut progress = |step: Step| {
-        tracing::debug!("{}", step.phrase());
-        sender.send(JobEvent::Step(step));
-    };
+    let mut supplier = context.supplier(task, identity);
+    let mut progress = sender.progress();
     let mut desk = EnrollDesk {
         readers,
         server,

@@ -68,6 +68,14 @@ pub struct JobContext {
     pub begun: Mutex<BTreeSet<Uuid>>,
 }
 
+impl JobContext {
+    /// Who gives a job the secrets for this card that the server does not.
+    pub(super) fn supplier(&self, task: &Task, identity: &CardIdentity) -> Box<dyn Supplier> {
+        let card = format!("card {} in reader {:?}", identity.card_id, task.reader);
+        self.services.supplier(&card, Arc::clone(&task.interrupted))
+    }
+}
+
 /// What is known of the requests of others that name a card. The server lists them once for an insertion, and in no recheck.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Others {
@@ -121,6 +129,14 @@ impl JobSender {
         let report = JobReport { reader: self.reader.clone(), insertion: self.insertion, event };
         if self.mailbox.send(Message::Job(report)).is_err() {
             tracing::debug!("nobody listens to the job any more");
+        }
+    }
+
+    /// Tells each step that a job comes to.
+    pub(super) fn progress(&self) -> impl FnMut(Step) {
+        |step| {
+            tracing::debug!("{}", step.phrase());
+            self.send(JobEvent::Step(step));
         }
     }
 
@@ -328,12 +344,8 @@ fn provision(
         asked: Asked::ByInsertion,
         risk: None,
     };
-    let card = format!("card {} in reader {:?}", identity.card_id, task.reader);
-    let mut supplier = context.services.supplier(&card, Arc::clone(&task.interrupted));
-    let mut progress = |step: Step| {
-        tracing::debug!("{}", step.phrase());
-        sender.send(JobEvent::Step(step));
-    };
+    let mut supplier = context.supplier(task, identity);
+    let mut progress = sender.progress();
     let mut desk = Desk {
         readers,
         issuer,

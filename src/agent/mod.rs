@@ -240,7 +240,9 @@ impl Agent {
     fn service_lost(&mut self, error: &ReaderError) {
         let reason = match error {
             // A job that held a card reports the loss itself.
-            ReaderError::ServiceLost { .. } => format!("{error}; the agent goes on when it is back"),
+            ReaderError::ServiceLost { .. } | ReaderError::SystemEnds { .. } => {
+                format!("{error}; the agent goes on when it is back")
+            }
             error if error.needs_a_person() => {
                 let remedy = error.remedy();
                 format!(

@@ -16,9 +16,9 @@ use super::inspect::{Detail, ReportFormat, report, tries_text};
 use super::sim::Family;
 use crate::config::Config;
 use crate::os::files::private_options;
-use crate::reader::Readers;
 use crate::reader::fixture::Fixture;
-use crate::sim::server::{SeenRequest, StandIn};
+use crate::sim::reader::VirtualReaders;
+use crate::sim::server::{SeenRequest, Settings, StandIn};
 
 const READER: &str = "Virtual Reader";
 
@@ -45,6 +45,27 @@ pub fn run(args: &DemoArgs, format: ReportFormat, context: &mut CommandContext<'
     }
 }
 
+/// The card in its reader, the server, and what a job on them is configured with.
+struct StandIns {
+    card: DemoCard,
+    readers: VirtualReaders,
+    server: StandIn,
+    config: Config,
+    /// Gone with these.
+    _folder: Folder,
+}
+
+impl StandIns {
+    /// Starts them.
+    fn start(card: DemoCard, settings: Settings) -> Result<Self, CliError> {
+        let readers = card.readers(READER);
+        let server = StandIn::start(settings).map_err(|error| CliError::StandIn(Box::new(error)))?;
+        let folder = Folder::create(server.ca_pem())?;
+        let config = configuration(&card, &server, &folder)?;
+        Ok(Self { card, readers, server, config, _folder: folder })
+    }
+}
+
 /// What the job is configured with: the server, a journal of its own, and what the card needs.
 fn configuration(card: &DemoCard, server: &StandIn, folder: &Folder) -> Result<Config, CliError> {
     let text = format!(
@@ -65,6 +86,21 @@ struct Demonstration<'a, 'b> {
     context: &'a mut CommandContext<'b>,
 }
 
+impl<'a, 'b> Demonstration<'a, 'b> {
+    /// Shows card and server as they are before the job, after a line that says what is shown.
+    fn begin(
+        title: &str,
+        stand_ins: &StandIns,
+        json: bool,
+        context: &'a mut CommandContext<'b>,
+    ) -> Result<Self, CliError> {
+        let mut demonstration = Self { json, shown: String::new(), context };
+        demonstration.show(&format!("{title}\n"))?;
+        demonstration.show_before(stand_ins)?;
+        Ok(demonstration)
+    }
+}
+
 impl Demonstration<'_, '_> {
     /// Prints a line and keeps it for the search.
     fn show(&mut self, line: &str) -> Result<(), CliError> {
@@ -83,7 +119,8 @@ impl Demonstration<'_, '_> {
     }
 
     /// Shows card and server as they are before the job.
-    fn show_before(&mut self, readers: &dyn Readers, config: &Config, server: &StandIn) -> Result<(), CliError> {
+    fn show_before(&mut self, stand_ins: &StandIns) -> Result<(), CliError> {
+        let StandIns { readers, config, server, .. } = stand_ins;
         let before = report(readers, READER, &config.families, None, Detail::Line)?;
         let tries = tries_text(before.tries);
         self.show(&format!("card     {}, ID {}, {tries}", before.title, before.card.card_id))?;

@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::job::Failure;
 use crate::job::journal::JournalError;
 use crate::operation::Operation;
+use crate::os::kerberos::{LIBRARY, Library};
 use crate::reader::ReaderError;
 use crate::reader::fixture::FixtureError;
 use crate::reader::replay::ReplayError;
@@ -214,9 +215,16 @@ impl CliError {
             Self::NoServer => {
                 "set `server.url` in the configuration, or PINWRIGHT_SERVER_URL in the environment".to_owned()
             }
-            Self::NotAdfs => "set `server.auth` to \"adfs\", or sign in as the configured kind wants it: `kinit` for \"negotiate\", a token \
-                              file for \"bearer\""
-                .to_owned(),
+            Self::NotAdfs => {
+                let negotiate = match LIBRARY {
+                    Library::Windows => "run it as a user of the domain",
+                    Library::Mit | Library::Missing => "`kinit`",
+                };
+                format!(
+                    "set `server.auth` to \"adfs\", or sign in as the configured kind wants it: {negotiate} for \"negotiate\", a token file for \
+                     \"bearer\""
+                )
+            }
             Self::SignIn(error) => error.remedy(),
             Self::SharedDescriptor => "give each secret a descriptor of its own".to_owned(),
             Self::TerminalDescriptor => {

@@ -81,6 +81,7 @@ pub(super) fn auth(
 #[cfg(test)]
 mod tests {
     use crate::config::Config;
+    use crate::os::kerberos::{LIBRARY, Library};
     use crate::os::testing;
 
     fn read(keys: &str) -> Result<Config, String> {
@@ -113,12 +114,14 @@ mod tests {
         let shown = agents(&format!("{PAIR}adfs_client_id = \"agents\"")).unwrap();
         assert!(shown.contains("Certificate(") && shown.contains("\"agents\""), "{shown}");
         let with_keytab = agents("keytab_file = \"/k\"");
-        if cfg!(feature = "kerberos") {
-            let shown = with_keytab.unwrap();
-            assert!(shown.contains("Keytab(") && shown.contains("HTTP/sts.contoso.com@"), "{shown}");
-            assert!(agents(&format!("{PAIR}keytab_file = \"/k\"")).unwrap_err().contains("not both"));
-        } else {
-            assert!(with_keytab.unwrap_err().contains("built without Kerberos"));
+        match LIBRARY {
+            Library::Mit => {
+                let shown = with_keytab.unwrap();
+                assert!(shown.contains("Keytab(") && shown.contains("\"HTTP/sts.contoso.com\""), "{shown}");
+                assert!(agents(&format!("{PAIR}keytab_file = \"/k\"")).unwrap_err().contains("not both"));
+            }
+            Library::Windows => assert!(with_keytab.unwrap_err().contains("agent.adfs_certificate_file")),
+            Library::Missing => assert!(with_keytab.unwrap_err().contains("built without Kerberos")),
         }
     }
 

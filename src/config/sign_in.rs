@@ -5,7 +5,8 @@ use url::Url;
 use super::agent::Agent;
 use super::error::{ConfigError, value};
 use super::{SecretFile, adfs, raw, secret_file};
-use crate::server::auth::{Auth, TokenSource};
+use crate::os::kerberos::{LIBRARY, Library};
+use crate::server::auth::{Auth, ChannelBindings, Negotiate, TokenSource};
 
 impl From<SecretFile> for TokenSource {
     fn from(file: SecretFile) -> Self {
@@ -40,8 +41,13 @@ pub(super) fn auth(raw: &raw::Server, agent: &Agent, url: &Url) -> Result<Auth, 
             );
         }
     }
-    if raw.auth == raw::Auth::Adfs && has_keytab && !cfg!(feature = "kerberos") {
-        return Err(value("agent.keytab_file", WITHOUT_KERBEROS));
+    match LIBRARY {
+        Library::Mit => {}
+        Library::Windows => not_on_windows(raw, agent)?,
+        Library::Missing if raw.auth == raw::Auth::Adfs && has_keytab => {
+            return Err(value("agent.keytab_file", WITHOUT_KERBEROS));
+        }
+        Library::Missing => {}
     }
     match (raw.auth, token) {
         (raw::Auth::None, None) => Ok(Auth::None),
@@ -68,10 +74,35 @@ pub(super) fn auth(raw: &raw::Server, agent: &Agent, url: &Url) -> Result<Auth, 
 const WITHOUT_KERBEROS: &str = "this pinwright was built without Kerberos: install the one of the packages, or build it with `make \
                                 install` or `cargo build --release --features kerberos`";
 
-#[cfg(feature = "kerberos")]
-fn negotiate(raw: &raw::Server, url: &Url) -> Result<Auth, ConfigError> {
-    use crate::server::auth::{ChannelBindings, Negotiate};
+/// What is for MIT's library alone.
+fn not_on_windows(raw: &raw::Server, agent: &Agent) -> Result<(), ConfigError> {
+    if raw.principal.is_some() {
+        let message =
+            "Windows signs in as the account that pinwright runs as: leave it out, and run it as that account";
+        return Err(value("server.principal", message));
+    }
+    let keys = [
+        ("agent.keytab_file", agent.keytab_file.is_some()),
+        ("agent.keytab_credential", agent.keytab_credential.is_some()),
+        ("agent.principal", agent.principal.is_some()),
+    ];
+    match keys.into_iter().find(|(_, is_set)| *is_set) {
+        None => Ok(()),
+        Some((key, _)) if raw.auth == raw::Auth::Adfs => {
+            let message = "Windows takes no keytab: leave it out, and have the agent sign in at AD FS with agent.adfs_certificate_file";
+            Err(value(key, message))
+        }
+        Some((key, _)) => {
+            let message = "Windows takes no keytab: leave it out; the agent signs in as the account of its service";
+            Err(value(key, message))
+        }
+    }
+}
 
+fn negotiate(raw: &raw::Server, url: &Url) -> Result<Auth, ConfigError> {
+    if LIBRARY == Library::Missing {
+        return Err(value("server.auth", WITHOUT_KERBEROS));
+    }
     let service = match (&raw.spn, url.host()) {
         (Some(spn), _) => spn.clone(),
         (None, Some(url::Host::Domain(name))) => format!("HTTP/{name}"),
@@ -95,15 +126,10 @@ fn negotiate(raw: &raw::Server, url: &Url) -> Result<Auth, ConfigError> {
     Ok(Auth::Negotiate(Negotiate::new(&service, raw.principal.clone(), bindings)))
 }
 
-#[cfg(not(feature = "kerberos"))]
-fn negotiate(raw: &raw::Server, url: &Url) -> Result<Auth, ConfigError> {
-    let _ = (raw, url);
-    Err(value("server.auth", WITHOUT_KERBEROS))
-}
-
 #[cfg(test)]
 mod tests {
     use crate::config::Config;
+    use crate::os::kerberos::{LIBRARY, Library};
     use crate::os::testing;
 
     fn refused(keys: &str) -> String {
@@ -126,16 +152,41 @@ mod tests {
         assert!(refused("auth = \"adfs\"\ntoken_file = \"/t\"").contains("a token is configured"));
     }
 
-    #[cfg(not(feature = "kerberos"))]
     #[test]
     fn a_build_without_kerberos_says_so() {
-        let message = refused("auth = \"negotiate\"");
-        assert!(message.contains("built without Kerberos") && message.contains("packages"), "{message}");
+        if LIBRARY == Library::Missing {
+            let message = refused("auth = \"negotiate\"");
+            assert!(message.contains("built without Kerberos") && message.contains("packages"), "{message}");
+        }
     }
 
-    #[cfg(feature = "kerberos")]
+    #[test]
+    fn what_is_for_keytabs_and_ticket_caches_is_refused_on_windows() {
+        if LIBRARY != Library::Windows {
+            return;
+        }
+        for (keys, key, advice) in [
+            ("auth = \"negotiate\"\nprincipal = \"alice\"", "server.principal", "run it as that account"),
+            ("auth = \"negotiate\"\n[agent]\nkeytab_file = \"/k\"", "agent.keytab_file", "account of its service"),
+            (
+                "auth = \"negotiate\"\n[agent]\nkeytab_credential = \"k\"",
+                "agent.keytab_credential",
+                "account of its service",
+            ),
+            ("auth = \"negotiate\"\n[agent]\nprincipal = \"HOST$\"", "agent.principal", "account of its service"),
+        ] {
+            let message = refused(keys);
+            assert!(message.contains(key) && message.contains(advice), "{keys}: {message}");
+        }
+        let text = "[server]\nurl = \"https://cm.contoso.com/x\"\nauth = \"negotiate\"\n";
+        assert!(Config::from_toml(text).is_ok());
+    }
+
     #[test]
     fn what_kerberos_can_not_be_asked_for_is_refused() {
+        if LIBRARY == Library::Missing {
+            return;
+        }
         for (keys, expected) in [
             ("auth = \"negotiate\"\nspn = \"cm.contoso.com\"", "server.spn"),
             ("auth = \"negotiate\"\nspn = \"HTTP/\"", "server.spn"),
@@ -143,10 +194,13 @@ mod tests {
             ("auth = \"negotiate\"\nprincipal = \"a b\"", "server.principal"),
             ("auth = \"negotiate\"\nchannel_bindings = \"on\"", "unknown variant"),
             ("auth = \"negotiate\"\n[agent]\nprincipal = \"HOST$\"", "agent.principal"),
-            ("auth = \"negotiate\"\n[agent]\nkeytab_file = \"/a\"\nkeytab_credential = \"b\"", "only one"),
         ] {
             let message = refused(keys);
             assert!(message.contains(expected), "{keys}: {message}");
+        }
+        if LIBRARY == Library::Mit {
+            let keys = "auth = \"negotiate\"\n[agent]\nkeytab_file = \"/a\"\nkeytab_credential = \"b\"";
+            assert!(refused(keys).contains("only one"));
         }
         let address = "[server]\nurl = \"https://192.0.2.1/x\"\nauth = \"negotiate\"\n";
         assert!(Config::from_toml(address).unwrap_err().to_string().contains("this is an address"));

@@ -3,6 +3,7 @@ use crate::agent::settings::{MetricsAddress, OnInsert, Settings};
 use crate::card::PivSlot;
 use crate::enroll::rules::{ManagementRule, Rules};
 use crate::os::account::is_root;
+use crate::os::endpoint;
 use crate::os::testing;
 
 mod files;

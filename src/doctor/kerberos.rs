@@ -33,9 +33,11 @@ pub(super) fn tell_of_tickets(negotiate: &Negotiate, within: Duration, findings:
         // Told of as the setting that it is.
         Err(error) if error.is_of_configuration() => findings.skipped(Probe::Tickets, error.to_string()),
         // Asked about tickets the library says less than when it is to use them.
-        Err(error @ KerberosError::Failed { reason: Reason::Other, .. }) => {
-            findings
-                .unknown(Probe::Tickets, format!("{}; `sign-in` says more, where it was tried", error_text(&error)));
+        Err(KerberosError::Failed { reason: Reason::Other, source, .. }) => {
+            findings.unknown(
+                Probe::Tickets,
+                format!("whose tickets there are can't be known: {source}; `sign-in` says more, where it was tried"),
+            );
         }
         Err(error) if error.may_pass() => {
             findings.failed_for_now(Probe::Tickets, error_text(&error), error.remedy());
@@ -44,21 +46,26 @@ pub(super) fn tell_of_tickets(negotiate: &Negotiate, within: Duration, findings:
         Ok(tickets) => {
             findings.name(Name::User(tickets.principal.clone()));
             let whose = tickets.principal;
-            let until = minute(now.checked_add(tickets.left).unwrap_or(now));
             let renews = negotiate.keytab().is_some();
+            let until = |left| minute(now.checked_add(left).unwrap_or(now));
             match tickets.left {
-                left if renews => findings.ok(
+                None => {
+                    findings.ok(Probe::Tickets, format!("{whose}: the system gets tickets for this account by itself"))
+                }
+                Some(left) if renews => findings.ok(
                     Probe::Tickets,
                     format!("{whose}: the keytab gives tickets; the one of now is valid for {}", span(left)),
                 ),
-                left if left < SOON => {
+                Some(left) if left < SOON => {
                     findings.warning(
                         Probe::Tickets,
-                        format!("{whose}: valid for {} ({until})", span(left)),
+                        format!("{whose}: valid for {} ({})", span(left), until(left)),
                         "run `kinit`",
                     );
                 }
-                left => findings.ok(Probe::Tickets, format!("{whose}: valid for {} ({until})", span(left))),
+                Some(left) => {
+                    findings.ok(Probe::Tickets, format!("{whose}: valid for {} ({})", span(left), until(left)));
+                }
             }
         }
     }
@@ -71,7 +78,7 @@ pub(super) fn tell_of_kdc(
     problem: Option<&ServerProblem>,
     findings: &mut Findings,
 ) {
-    let service = negotiate.service_told();
+    let service = negotiate.service();
     if let Some(until) = negotiate.ticket_until() {
         let left = until.duration_since(SystemTime::now()).unwrap_or_default();
         return findings.ok(

@@ -16,7 +16,6 @@ mod clock;
 mod configuration;
 mod finding;
 mod journal;
-#[cfg(feature = "kerberos")]
 mod kerberos;
 mod mask;
 mod metrics;

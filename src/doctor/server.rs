@@ -5,7 +5,6 @@ use std::time::SystemTime;
 use tokio::runtime::Builder;
 
 use super::finding::{Findings, Probe};
-#[cfg(feature = "kerberos")]
 use super::kerberos;
 use super::{account, address, api, clock, sign_in, tls, token};
 use crate::server::{Client, ServerProblem, Settings, Target};
@@ -27,7 +26,6 @@ fn pass_over_from(step: usize, reason: &str, findings: &mut Findings) {
 /// Asks the server of these settings.
 pub(super) fn tell(settings: &Settings, findings: &mut Findings) {
     token::tell(&settings.auth, SystemTime::now(), findings);
-    #[cfg(feature = "kerberos")]
     if let Some(negotiate) = settings.auth.kerberos() {
         kerberos::tell_of_tickets(negotiate, settings.timeout, findings);
     }
@@ -70,7 +68,6 @@ async fn ask(client: &Client, settings: &Settings, findings: &mut Findings) {
     }
     let problem = sign_in::tell(client, &settings.auth, &look, findings).await;
     token::tell_of_own(&settings.auth, findings);
-    #[cfg(feature = "kerberos")]
     if let Some(negotiate) = settings.auth.kerberos() {
         kerberos::tell_of_kdc(negotiate, look.clocks, problem.as_ref(), findings);
     }

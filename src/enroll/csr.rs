@@ -15,6 +15,7 @@ use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
 use crate::apdu::Channel;
 use crate::card::{Digest, Hash, KeySlot, KeyType, Keys, PublicKey};
+use crate::server::CertifiedKey;
 
 pub use crate::job::stage_error::{CertificateError, CsrError};
 
@@ -114,14 +115,9 @@ impl Unsigned {
 /// It is not, or it is no certificate.
 pub fn check_certificate(certificate: &[u8], key: &PublicKey) -> Result<(), CertificateError> {
     let certificate = Certificate::from_der(certificate)?;
-    let own = public_key_info(key)?;
-    let issued = certificate.tbs_certificate().subject_public_key_info();
-    // An RSA key may be written without the parameters that it has none of; a curve is named by them.
-    let is_same_curve = matches!(key, PublicKey::Rsa { .. }) || issued.algorithm.parameters == own.algorithm.parameters;
-    let is_same = issued.algorithm.oid == own.algorithm.oid
-        && is_same_curve
-        && issued.subject_public_key == own.subject_public_key;
-    if is_same { Ok(()) } else { Err(CertificateError::OtherKey) }
+    let own = CertifiedKey::of(&public_key_info(key)?);
+    let issued = CertifiedKey::of(certificate.tbs_certificate().subject_public_key_info());
+    if own.is_some() && own == issued { Ok(()) } else { Err(CertificateError::OtherKey) }
 }
 
 /// Whose a certificate (DER) is, fit to show, and until when it is good, RFC 3339; empty where it can't be read.

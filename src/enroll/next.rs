@@ -28,6 +28,8 @@ pub struct NotedPair {
     pub generation: Noted,
     /// The public key that the slot had before; `None`: it had none.
     pub before: Option<KeyHash>,
+    /// The name of the container in which it was to be made; `None`: the card's keys have no such names.
+    pub container: Option<String>,
     /// The public key that was generated, once it is known.
     pub made: Option<KeyHash>,
     /// The writing of the certificate.
@@ -112,6 +114,8 @@ pub enum AdminKeyOnCard {
 pub struct SlotSays {
     /// Its public key; `None`: the slot is empty.
     pub key: Option<KeyHash>,
+    /// The name of that key's container; `None`: the card's keys have no such names.
+    pub container: Option<String>,
     /// Whether the certificate in it is the one that was issued for this job.
     pub has_our_certificate: bool,
     /// Whether there is any certificate in it.
@@ -326,8 +330,11 @@ fn pair(said: &Said, index: usize, noted: &NotedPair, slot: &SlotSays) -> Option
         if is_in_use && !said.allowed.erase { Next::Stop(Why::SlotInUse(index)) } else { Next::Generate(index) }
     };
     match noted.generation {
-        Noted::Begun if slot.key.is_some() && slot.key != noted.before => Some(Next::Adopt(index)),
-        // The slot has what it had: the card was not told, or did not do it.
+        // A container has a name that nobody else gives one, and another program may have made a key since.
+        Noted::Begun if slot.key.is_some() && slot.key != noted.before && slot.container == noted.container => {
+            Some(Next::Adopt(index))
+        }
+        // The slot has what it had, or what somebody else has made: the card was not told, or did not do it.
         Noted::Nothing | Noted::Begun => Some(fresh()),
         Noted::Done if slot.key.is_some() && slot.key == noted.made => None,
         // A certificate for a key that is gone is of no use, and one for another key is another request.

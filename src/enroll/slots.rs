@@ -173,6 +173,7 @@ fn seen(card: &mut HeldCard, wanted: &Wanted<'_>, place: Place) -> Result<Seen, 
         (Some(own), Some(slot)) => card.certificate(slot)?.as_deref() == Some(own),
         (None, _) | (_, None) => false,
     };
-    let says = SlotSays { key: hash, has_our_certificate, has_certificate: certificate.is_some() };
+    let container = held.filter(|_| hash.is_some()).and_then(|held| held.name.clone());
+    let says = SlotSays { key: hash, container, has_our_certificate, has_certificate: certificate.is_some() };
     Ok(Seen { slot, says, key, place })
 }

@@ -10,7 +10,7 @@ use super::run::Run;
 use crate::card::{Family, Held};
 use crate::job::undertaking::Undertaking;
 use crate::job::{CardIdentity, Cause, Failure, Step, Stop};
-use crate::server::wire::RequestStatus;
+use crate::server::wire::{CardStatus, RequestStatus};
 
 impl Run<'_> {
     /// Has somebody say yes to all that is foreseen, once; and once more where it turns out that more would be lost.
@@ -161,6 +161,7 @@ impl Run<'_> {
                 Stop::InUse {
                     smartcard: record.map(|record| record.uuid).unwrap_or_default(),
                     user: record.and_then(|record| record.assigned_user),
+                    disabled: record.is_some_and(|record| record.status == CardStatus::Disabled),
                     permitted: rules.is_some_and(|rules| rules.allows_reuse),
                 }
             }

@@ -197,6 +197,10 @@ fn card_remedy(error: &CardError) -> String {
             "name a slot that this card has: 9a, 9c, 9d or 9e on a PIV card; kxc or ksc and two hexadecimal digits on a GIDS card"
         }
         CardError::NoLongerFree { .. } => "run the command again: another program has used the card in between",
+        CardError::Full { command: "CREATE FILE", .. } => {
+            "use a card with room, or have a key that nobody needs any more deleted with the tool that made it: `--erase` deletes \
+             one only where no place is free, and what lacks here is memory"
+        }
         CardError::Full { .. } => {
             "use an empty card, or have what nobody needs any more removed from this one; what was there is there still"
         }
@@ -243,6 +247,15 @@ mod tests {
         for command in ["GET DATA CHUID", "GET DATA CCC"] {
             assert!(refused(command, Status::SECURITY_STATUS).contains("reader with contacts"), "{command}");
         }
+    }
+
+    #[test]
+    fn a_card_without_memory_is_not_said_to_be_helped_by_erasing() {
+        let full = |command| Cause::Card(CardError::Full { command, status: Status::NO_SPACE }).remedy();
+        let remedy = full("CREATE FILE");
+        assert!(remedy.contains("`--erase` deletes one only where no place is free"), "{remedy}");
+        assert!(!remedy.contains("there still"), "a key that was given up for it is gone: {remedy}");
+        assert!(full("PUT DATA").contains("there still"));
     }
 
     #[test]

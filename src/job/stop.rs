@@ -60,13 +60,18 @@ pub enum Stop {
         /// Its type.
         kind: String,
     },
-    /// The card is in use for another assignment.
-    #[error("the card is in use already, as the server's smart card {smartcard}{}", of_user(.user.as_ref()))]
+    /// The card has another assignment that is not retired: one that is disabled is none that is over.
+    #[error(
+        "the card is {} already, as the server's smart card {smartcard}{}",
+        if *.disabled { "assigned, and disabled," } else { "in use" }, of_user(.user.as_ref())
+    )]
     InUse {
         /// The card object.
         smartcard: Uuid,
         /// Whose it is, where the server says.
         user: Option<Uuid>,
+        /// Whether the server has it disabled.
+        disabled: bool,
         /// Whether the template's policy permits that a card is used again.
         permitted: bool,
     },

@@ -69,7 +69,8 @@ pub const NO_READER: &str = "plug a reader in; if one is plugged in, see whether
 
 /// Has one back that went away: an imperative sentence without a full stop.
 #[cfg(windows)]
-pub const START_AGAIN: &str = "plug the reader in again (Windows stops the Smart Card service with its last reader)";
+pub const START_AGAIN: &str = "plug the reader in again (Windows stops the Smart Card service with its last reader); over Remote Desktop \
+     connect again with smart cards switched on";
 /// Has one back that went away: an imperative sentence without a full stop.
 #[cfg(not(windows))]
 pub const START_AGAIN: &str = "start the service again";

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::NotHere;
+use super::files::Exposure;
 use crate::secret::SecretBytes;
 
 /// Whether this program makes them on this system.
@@ -28,6 +29,9 @@ pub enum CredentialError {
     /// Not a name of a file.
     #[error("{0:?} is no name of a credential")]
     Name(String),
+    /// Others could read it, or put another one in its place: what protects it binds it to this machine, and not to a user of it.
+    #[error("the credential is not kept")]
+    Exposed(#[source] Exposure),
     /// The system refused.
     #[error("{} can't be written", .path.display())]
     Io {
@@ -94,7 +98,7 @@ mod platform {
 
     use super::{CredentialError, MOST};
     use crate::os::acl::{Share, Sid};
-    use crate::os::files::{configuration_folder, make_shared_folder};
+    use crate::os::files::{configuration_folder, make_shared_folder, refuse_readable, refuse_shared_folder};
     use crate::os::service::NAME;
     use crate::os::windows::dpapi;
     use crate::secret::SecretBytes;
@@ -119,9 +123,19 @@ mod platform {
         let failed = |source| CredentialError::Io { path: path.clone(), source };
         make_shared_folder(&configuration, &[(Sid::USERS, Share::Read)]).map_err(failed)?;
         make_shared_folder(&folder, &[(Sid::of_service(NAME), Share::Read)]).map_err(failed)?;
+        refuse_shared_folder(&folder).map_err(CredentialError::Exposed)?;
         let protected = dpapi::protected(secret.expose(), name).map_err(failed)?;
         let new = folder.join(format!("{name}.new"));
-        fs::write(&new, protected).map_err(failed)?;
+        let mut file = File::create(&new).map_err(failed)?;
+        // Its rights come from the folder, which somebody may have made before us: they are looked at while it is empty, and the folder is
+        // what has to be mended.
+        if let Err(exposure) = refuse_readable(&file, &folder) {
+            drop(file);
+            drop(fs::remove_file(&new));
+            return Err(CredentialError::Exposed(exposure));
+        }
+        file.write_all(&protected).and_then(|()| file.sync_all()).map_err(failed)?;
+        drop(file);
         fs::rename(&new, &path).map_err(failed)?;
         Ok(path)
     }

@@ -10,12 +10,12 @@ mod acl;
 pub mod browser;
 pub mod card_service;
 pub mod clock;
-pub mod code_page;
 pub mod credential;
 pub mod descriptor;
 pub mod endpoint;
 pub mod files;
 pub mod folders;
+pub mod kerberos;
 pub mod keyring;
 pub mod loaded;
 pub mod log;
@@ -30,8 +30,6 @@ pub mod start_anew;
 pub mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;
-#[cfg(feature = "kerberos")]
-pub mod tickets;
 pub mod unit;
 pub mod unit_log;
 #[cfg(windows)]

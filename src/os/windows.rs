@@ -1,7 +1,6 @@
 //! What Windows is asked directly. Each file is one subject, and alone in it are the calls that the compiler can't check: each says
 //! why it is sound. Nothing of the raw interface leaves these files.
 
-pub(in crate::os) mod code_page;
 pub(in crate::os) mod console;
 pub(in crate::os) mod dpapi;
 pub(in crate::os) mod event_log;
@@ -10,6 +9,7 @@ pub(in crate::os) mod handle;
 pub(in crate::os) mod pipe;
 pub(in crate::os) mod protection;
 pub(in crate::os) mod security;
+pub(in crate::os) mod sspi;
 
 use std::ffi::OsStr;
 use std::io;

@@ -22,6 +22,12 @@ pub enum ReaderError {
         /// What we were doing.
         operation: &'static str,
     },
+    /// The system ends the session or itself.
+    #[error("the system was logging off or shutting down while {operation}")]
+    SystemEnds {
+        /// What we were doing.
+        operation: &'static str,
+    },
     /// The client library and the service are of versions that do not speak with each other.
     #[error("the smart card service and the PC/SC library of this program speak different versions of their protocol")]
     OtherProtocol,
@@ -158,6 +164,9 @@ impl ReaderError {
             Self::ServiceLost { .. } => {
                 let again = card_service::START_AGAIN;
                 return format!("{again}, then run `{}` to see the card's state", Operation::Inspect);
+            }
+            Self::SystemEnds { .. } => {
+                return format!("log on again, then run `{}` to see the card's state", Operation::Inspect);
             }
             Self::OtherProtocol => {
                 "use libpcsclite and pcscd of one release: in a container or a Flatpak take the library of the machine that pcscd runs \

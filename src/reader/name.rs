@@ -1,18 +1,16 @@
 //! A reader's name: bytes of the driver's choice, and the text that stands for them.
 //!
-//! PC/SC takes and gives bytes; on Windows they are of the system's code page, and UTF-8 here. Text stands for them everywhere else, one text for each name: UTF-8 as it is, and each byte that is
-//! no UTF-8 as `\xE9`. A name that has such an escape in it by itself has its backslash escaped (`\x5C`), so the text always leads
-//! back to the bytes it was made of.
+//! PC/SC takes and gives bytes; on Windows they are wide characters, and UTF-8 here. Text stands for them everywhere else, one text for
+//! each name: UTF-8 as it is, and each byte that is no UTF-8 as `\xE9`. A name that has such an escape in it by itself has its backslash
+//! escaped (`\x5C`), so the text always leads back to the bytes it was made of.
 
 use std::ffi::{CStr, CString};
 use std::fmt::Write as _;
 
-use crate::os::code_page;
-
 /// The text that stands for a name.
 pub(super) fn text_of(name: &CStr) -> String {
     let mut text = String::new();
-    for chunk in code_page::to_utf8(name.to_bytes()).utf8_chunks() {
+    for chunk in name.to_bytes().utf8_chunks() {
         let mut rest = chunk.valid();
         while let Some((before, after)) = rest.split_once('\\') {
             let backslash = if escape(rest.get(before.len()..).unwrap_or_default()).is_some() { "\\x5C" } else { "\\" };
@@ -42,7 +40,7 @@ pub(super) fn of_text(text: &str) -> Option<CString> {
         rest = next;
     }
     bytes.extend_from_slice(rest.as_bytes());
-    CString::new(code_page::of_utf8(&bytes).into_owned()).ok()
+    CString::new(bytes).ok()
 }
 
 /// The length of `\xE9`.

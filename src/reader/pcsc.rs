@@ -7,8 +7,11 @@
 //! Secrets pass through the worker, so it works on a stack that is unmapped at its end. It releases the service's context
 //! together with the card: pcscd keeps the bytes that it last passed on for as long as a context is open.
 
+mod code;
 mod stuck_threads;
 mod watch;
+#[cfg(windows)]
+mod winscard;
 mod worker;
 
 use std::ffi::CString;
@@ -16,7 +19,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+#[cfg(not(windows))]
+use pcsc as system;
+
+use self::code::Code;
 use self::stuck_threads::{Running, RunningProbe, StuckIn, StuckThreads};
+#[cfg(windows)]
+use self::winscard as system;
 use self::worker::{Facts, Job, Opening, Reply, SHARING_PATIENCE, Worker};
 use super::{
     Atr, Connection, EndAction, Frame, Presence, Protocol, ReaderEntry, ReaderError, Readers, Sharing, holders, name,
@@ -127,10 +136,10 @@ fn is_in_use(reader: &str, deadline: Duration) -> bool {
     let (reply, answer) = sync_channel(1);
     let Some(name) = name::of_text(reader) else { return false };
     let look = move || {
-        let mut states = [pcsc::ReaderState::new(name, pcsc::State::UNAWARE)];
+        let mut states = [system::ReaderState::new(name, system::State::UNAWARE)];
         let looked = establish().is_ok_and(|context| context.get_status_change(Duration::ZERO, &mut states).is_ok());
         let [state] = states;
-        if reply.send(looked && state.event_state().contains(pcsc::State::INUSE)).is_err() {
+        if reply.send(looked && state.event_state().contains(system::State::INUSE)).is_err() {
             tracing::debug!("the service took too long to say who uses the card");
         }
     };
@@ -140,12 +149,12 @@ fn is_in_use(reader: &str, deadline: Duration) -> bool {
 fn sharing_now(reader: String) -> Result<Sharing, ReaderError> {
     let context = establish()?;
     let name = name::of_text(&reader).ok_or_else(|| ReaderError::NoSuchReader { reader: reader.clone() })?;
-    let mut states = [pcsc::ReaderState::new(name, pcsc::State::UNAWARE)];
+    let mut states = [system::ReaderState::new(name, system::State::UNAWARE)];
     let looked = context.get_status_change(Duration::ZERO, &mut states);
-    looked.map_err(|code| failure(&reader, "asking who uses the card", code))?;
+    looked.map_err(|code| failure(&reader, "asking who uses the card", code.into()))?;
     let [state] = states;
     let flags = state.event_state();
-    Ok(match (flags.contains(pcsc::State::EXCLUSIVE), flags.contains(pcsc::State::INUSE)) {
+    Ok(match (flags.contains(system::State::EXCLUSIVE), flags.contains(system::State::INUSE)) {
         (true, _) => Sharing::Exclusive,
         (false, true) => Sharing::Shared,
         (false, false) => Sharing::Free,
@@ -219,8 +228,8 @@ const ATTEMPTS: u32 = 4;
 const ATTEMPTS_WHERE_IT_LISTENS: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(5);
 
-fn establish() -> Result<pcsc::Context, ReaderError> {
-    let establish = || pcsc::Context::establish(pcsc::Scope::User);
+fn establish() -> Result<system::Context, ReaderError> {
+    let establish = || Ok(system::Context::establish(system::Scope::User)?);
     let has_socket = card_service::socket().exists();
     reach(establish, has_socket, card_service::listens).map_err(|code| failure(SERVICE, "reaching the service", code))
 }
@@ -228,13 +237,13 @@ fn establish() -> Result<pcsc::Context, ReaderError> {
 /// A pcscd that refuses us closes the connection. Under load it does so before the library has said its first word, and the library
 /// then says that there is no service: where there is a socket, it is asked again, and for longer where somebody listens there.
 fn reach<T>(
-    mut attempt: impl FnMut() -> Result<T, pcsc::Error>,
+    mut attempt: impl FnMut() -> Result<T, Code>,
     has_socket: bool,
     mut listens: impl FnMut() -> bool,
-) -> Result<T, pcsc::Error> {
+) -> Result<T, Code> {
     let mut reached = attempt();
     for done in 1..ATTEMPTS_WHERE_IT_LISTENS {
-        if !(has_socket && matches!(reached, Err(pcsc::Error::NoService))) {
+        if !(has_socket && matches!(reached, Err(Code::NO_SERVICE))) {
             break;
         }
         if done >= ATTEMPTS {
@@ -250,20 +259,20 @@ fn reach<T>(
 
 fn list_now() -> Result<Vec<ReaderEntry>, ReaderError> {
     let context = establish()?;
-    let names = match context.list_readers_owned() {
-        Ok(names) => names,
-        Err(pcsc::Error::NoReadersAvailable) => return Ok(Vec::new()),
-        Err(code) => return Err(failure(SERVICE, "listing the readers", code)),
-    };
+    let names = names(&context)?;
     let mut entries = Vec::with_capacity(names.len());
     for name in names {
         let shown = name::text_of(&name);
         // One call per reader: in a common call a single reader that was just unplugged spoils the answer of all.
         match presence(&context, &name) {
             Ok(presence) => entries.push(ReaderEntry { name: shown, presence }),
-            Err(pcsc::Error::UnknownReader | pcsc::Error::ReaderUnavailable) => {}
+            Err(Code::UNKNOWN_READER | Code::READER_UNAVAILABLE) => {}
             Err(code) => match failure(&shown, "asking for the card's presence", code) {
-                error @ (ReaderError::ServiceLost { .. } | ReaderError::AccessDenied) => return Err(error),
+                error @ (ReaderError::ServiceLost { .. }
+                | ReaderError::SystemEnds { .. }
+                | ReaderError::AccessDenied) => {
+                    return Err(error);
+                }
                 // The other readers are listed although this one can't be asked.
                 error => {
                     tracing::warn!("{error}");
@@ -275,59 +284,99 @@ fn list_now() -> Result<Vec<ReaderEntry>, ReaderError> {
     Ok(entries)
 }
 
-fn presence(context: &pcsc::Context, name: &CString) -> Result<Presence, pcsc::Error> {
-    let mut states = [pcsc::ReaderState::new(name.clone(), pcsc::State::UNAWARE)];
+/// The names of all readers. No reader is an empty list.
+fn names(context: &system::Context) -> Result<Vec<CString>, ReaderError> {
+    match context.list_readers_owned().map_err(Code::from) {
+        Err(Code::NO_READERS_AVAILABLE) => Ok(Vec::new()),
+        names => names.map_err(|code| failure(SERVICE, "listing the readers", code)),
+    }
+}
+
+fn presence(context: &system::Context, name: &CString) -> Result<Presence, Code> {
+    let mut states = [system::ReaderState::new(name.clone(), system::State::UNAWARE)];
     context.get_status_change(Duration::ZERO, &mut states)?;
     let [state] = states;
     presence_of(&state)
 }
 
-fn presence_of(state: &pcsc::ReaderState) -> Result<Presence, pcsc::Error> {
+fn presence_of(state: &system::ReaderState) -> Result<Presence, Code> {
     let flags = state.event_state();
-    if flags.intersects(pcsc::State::UNKNOWN | pcsc::State::UNAVAILABLE) {
-        return Err(pcsc::Error::UnknownReader);
+    if flags.intersects(system::State::UNKNOWN | system::State::UNAVAILABLE) {
+        return Err(Code::UNKNOWN_READER);
     }
-    let present = flags.contains(pcsc::State::PRESENT);
+    let present = flags.contains(system::State::PRESENT);
     Ok(Presence {
         generation: state.event_count(),
         atr: (present && !state.atr().is_empty()).then(|| Atr::new(state.atr())),
-        mute: present && (flags.contains(pcsc::State::MUTE) || state.atr().is_empty()),
+        mute: present && (flags.contains(system::State::MUTE) || state.atr().is_empty()),
     })
 }
 
 /// The operations that the service may deny to a user.
 const OPENING: [&str; 3] = ["reaching the service", "listing the readers", "opening the card"];
 
-/// One sentence for each PC/SC code (the documents' list of what each call returns).
-fn failure(reader: &str, operation: &'static str, code: pcsc::Error) -> ReaderError {
-    use pcsc::Error as Code;
+/// One sentence for each number, as far as one is documented for the step, or is known to come of a reader's driver.
+fn failure(reader: &str, operation: &'static str, code: Code) -> ReaderError {
     let reader = reader.to_owned();
+    let reaches = operation == "reaching the service";
     match code {
-        Code::NoService if operation == "reaching the service" => ReaderError::ServiceNotRunning,
+        Code::NO_SERVICE if reaches => ReaderError::ServiceNotRunning,
         // Windows stops the service with the last reader, and says so to whoever comes then.
-        Code::ServiceStopped if operation == "reaching the service" && cfg!(windows) => ReaderError::ServiceNotRunning,
+        Code::SERVICE_STOPPED | Code::WINDOWS_RPC_UNAVAILABLE if reaches && cfg!(windows) => {
+            ReaderError::ServiceNotRunning
+        }
         // What pcscd answers to a library of another protocol version, in the first exchange with it and nowhere else.
-        Code::ServiceStopped if operation == "reaching the service" && !cfg!(windows) => ReaderError::OtherProtocol,
-        Code::NoService | Code::ServiceStopped | Code::InvalidHandle | Code::CommError | Code::Shutdown => {
+        Code::SERVICE_STOPPED if reaches && !cfg!(windows) => ReaderError::OtherProtocol,
+        Code::NO_SERVICE
+        | Code::SERVICE_STOPPED
+        | Code::INVALID_HANDLE
+        | Code::COMM_ERROR
+        | Code::SHUTDOWN
+        | Code::WINDOWS_INVALID_HANDLE
+        | Code::WINDOWS_BROKEN_PIPE
+        | Code::WINDOWS_NO_DATA
+        | Code::WINDOWS_PIPE_NOT_CONNECTED
+        | Code::WINDOWS_RPC_UNAVAILABLE
+        | Code::WINDOWS_RPC_FAILED => ReaderError::ServiceLost { operation },
+        Code::SYSTEM_CANCELLED | Code::WINDOWS_SHUTDOWN_IN_PROGRESS => ReaderError::SystemEnds { operation },
+        // Polkit is asked when a context is made and when a card is opened. Later it is a service that is going down.
+        Code::SECURITY_VIOLATION | Code::NO_ACCESS if cfg!(not(windows)) && !OPENING.contains(&operation) => {
             ReaderError::ServiceLost { operation }
         }
-        // Polkit is asked when a context is made and when a card is opened. Later it is a service that is going down.
-        Code::SecurityViolation | Code::NoAccess if OPENING.contains(&operation) => ReaderError::AccessDenied,
-        Code::SecurityViolation | Code::NoAccess => ReaderError::ServiceLost { operation },
-        Code::UnknownReader | Code::ReaderUnavailable | Code::NoReadersAvailable => {
-            ReaderError::NoSuchReader { reader }
+        Code::SECURITY_VIOLATION | Code::NO_ACCESS | Code::WINDOWS_ACCESS_DENIED => ReaderError::AccessDenied,
+        Code::WINDOWS_NO_SUCH_DEVICE | Code::WINDOWS_DEVICE_NOT_CONNECTED | Code::WINDOWS_DEVICE_REMOVED
+            if reader == SERVICE =>
+        {
+            ReaderError::ServiceLost { operation }
         }
-        Code::NoSmartcard => ReaderError::NoCard { reader },
-        Code::RemovedCard => ReaderError::CardRemoved { reader, operation },
-        Code::ResetCard => ReaderError::CardReset { reader, operation },
-        Code::SharingViolation => in_use(reader, Duration::ZERO),
-        Code::UnresponsiveCard => ReaderError::Unresponsive { reader },
-        Code::UnpoweredCard => ReaderError::Unpowered { reader },
-        Code::ProtoMismatch | Code::UnsupportedCard => ReaderError::ProtocolMismatch { reader },
-        Code::NotTransacted | Code::CommDataLost | Code::CardUnsupported => {
-            ReaderError::Transmission { reader, operation, source: Box::new(code) }
+        Code::UNKNOWN_READER
+        | Code::READER_UNAVAILABLE
+        | Code::NO_READERS_AVAILABLE
+        | Code::WINDOWS_NO_SUCH_DEVICE
+        | Code::WINDOWS_DEVICE_NOT_CONNECTED
+        | Code::WINDOWS_DEVICE_REMOVED => ReaderError::NoSuchReader { reader },
+        Code::NO_SMARTCARD | Code::WINDOWS_NO_MEDIA => ReaderError::NoCard { reader },
+        Code::REMOVED_CARD => ReaderError::CardRemoved { reader, operation },
+        Code::RESET_CARD => ReaderError::CardReset { reader, operation },
+        Code::SHARING_VIOLATION | Code::WINDOWS_SHARING_VIOLATION | Code::WINDOWS_BUSY => {
+            in_use(reader, Duration::ZERO)
         }
-        other => ReaderError::UnexpectedCode { reader, operation, code: other as u32, source: Box::new(other) },
+        Code::UNRESPONSIVE_CARD => ReaderError::Unresponsive { reader },
+        Code::UNPOWERED_CARD => ReaderError::Unpowered { reader },
+        Code::PROTO_MISMATCH | Code::UNSUPPORTED_CARD => ReaderError::ProtocolMismatch { reader },
+        Code::NOT_TRANSACTED
+        | Code::COMM_DATA_LOST
+        | Code::CARD_UNSUPPORTED
+        | Code::WINDOWS_NOT_READY
+        | Code::WINDOWS_BAD_COMMAND
+        | Code::WINDOWS_CRC
+        | Code::WINDOWS_GEN_FAILURE
+        | Code::WINDOWS_SEM_TIMEOUT
+        | Code::WINDOWS_OPERATION_ABORTED
+        | Code::WINDOWS_IO_DEVICE
+        | Code::WINDOWS_REQUEST_ABORTED
+        | Code::WINDOWS_TIMEOUT => ReaderError::Transmission { reader, operation, source: Box::new(code) },
+        other => ReaderError::UnexpectedCode { reader, operation, code: other.0, source: Box::new(other) },
     }
 }
 
@@ -358,57 +407,4 @@ fn receive<T>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_is_told_also_where_the_service_closes_early() {
-        use pcsc::Error::{NoService, SecurityViolation};
-        let asked_where = |answers: &[pcsc::Error], has_socket, listens: bool| {
-            let mut answers = answers.iter();
-            let reached: Result<(), _> = reach(|| Err(*answers.next().unwrap()), has_socket, || listens);
-            (failure(SERVICE, "reaching the service", reached.unwrap_err()), answers.count())
-        };
-        let asked = |answers: &[pcsc::Error], has_socket| asked_where(answers, has_socket, false);
-        for early in [5, ATTEMPTS_WHERE_IT_LISTENS as usize - 1] {
-            let answers = [vec![NoService; early], vec![SecurityViolation]].concat();
-            assert!(matches!(asked_where(&answers, true, true), (ReaderError::AccessDenied, 0)), "{early}");
-            assert!(matches!(asked(&answers, true), (ReaderError::ServiceNotRunning, _)), "nobody listens: {early}");
-        }
-        let silent = vec![NoService; ATTEMPTS_WHERE_IT_LISTENS as usize + 1];
-        assert!(matches!(asked_where(&silent, true, true), (ReaderError::ServiceNotRunning, 1)), "not for ever");
-        for early in 0..ATTEMPTS as usize {
-            let answers = [vec![NoService; early], vec![SecurityViolation]].concat();
-            assert!(matches!(asked(&answers, true), (ReaderError::AccessDenied, 0)), "{early}");
-        }
-        let absent = [NoService; 5];
-        assert!(matches!(asked(&absent, true), (ReaderError::ServiceNotRunning, 1)), "no more than four times");
-        assert!(matches!(asked(&absent, false), (ReaderError::ServiceNotRunning, 4)), "once without a socket");
-        if cfg!(not(windows)) {
-            assert!(matches!(asked(&[pcsc::Error::ServiceStopped], true), (ReaderError::OtherProtocol, 0)));
-        }
-        assert!(matches!(asked(&[pcsc::Error::NoMemory], true).1, 0), "a sibling: no other answer is asked again");
-    }
-
-    #[test]
-    #[cfg(windows)]
-    fn a_service_that_stopped_with_its_last_reader_is_one_that_does_not_run() {
-        let reaching = failure(SERVICE, "reaching the service", pcsc::Error::ServiceStopped);
-        assert!(matches!(reaching, ReaderError::ServiceNotRunning), "{reaching}");
-        assert!(reaching.remedy().contains("plug a reader in"), "{}", reaching.remedy());
-        for code in [pcsc::Error::ServiceStopped, pcsc::Error::NoService, pcsc::Error::InvalidHandle] {
-            let later = failure(SERVICE, "watching the readers", code);
-            assert!(matches!(later, ReaderError::ServiceLost { .. }), "{later}");
-        }
-    }
-
-    #[test]
-    #[cfg(not(windows))]
-    fn a_service_of_another_protocol_has_not_stopped() {
-        let reaching = failure(SERVICE, "reaching the service", pcsc::Error::ServiceStopped);
-        assert!(matches!(reaching, ReaderError::OtherProtocol), "{reaching}");
-        assert!(reaching.remedy().contains("one release"), "{}", reaching.remedy());
-        let later = failure(SERVICE, "listing the readers", pcsc::Error::ServiceStopped);
-        assert!(matches!(later, ReaderError::ServiceLost { .. }), "{later}");
-    }
-}
+mod tests;

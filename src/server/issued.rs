@@ -2,23 +2,22 @@
 //!
 //! The public key decides, and nothing else: not the order of the answers, nor that of the certificates in one, nor its flags.
 
+mod certified_key;
+
 use std::fmt;
 
 use der::asn1::{AnyRef, ObjectIdentifier};
-use der::{Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged};
+use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use thiserror::Error;
 use x509_cert::Certificate;
 use x509_cert::request::CertReq;
-use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
+pub use self::certified_key::CertifiedKey;
 use super::detail::printable;
 use super::wire::IssuedCertificate;
 
 /// `signedData` (RFC 5652 §5.1): what is called PKCS #7, and what a full response of CMC is packed in.
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
-
-/// `rsaEncryption`, whose parameters are null or, in what some programs write, missing.
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
 /// The most certificates that are looked at in one answer. A chain has a handful.
 const MOST: usize = 100;
@@ -142,7 +141,7 @@ impl CertificateProblem {
 /// There is none, or there are two that differ. See [`CertificateProblem`].
 pub fn certificate_for(request: &[u8], answers: &[IssuedCertificate]) -> Result<OurCertificate, CertificateProblem> {
     let request = CertReq::from_der(request).map_err(|_| CertificateProblem::Request)?;
-    let key = PublicKey::new(&request.info.public_key).ok_or(CertificateProblem::Request)?;
+    let key = CertifiedKey::of(&request.info.public_key).ok_or(CertificateProblem::Request)?;
     let mut search = Search::default();
     for answer in answers {
         search.look(&key, answer);
@@ -160,7 +159,7 @@ struct Search {
 }
 
 impl Search {
-    fn look(&mut self, key: &PublicKey, answer: &IssuedCertificate) {
+    fn look(&mut self, key: &CertifiedKey, answer: &IssuedCertificate) {
         if let Some(reason) = &answer.error {
             // Of a key that the server made: none of our business while ours is there.
             match answer.is_for_another_key {
@@ -207,30 +206,11 @@ impl Search {
     }
 }
 
-/// A public key, as two programs write it alike: the algorithm, its parameters, and the key's bits.
-#[derive(PartialEq, Eq)]
-struct PublicKey {
-    algorithm: ObjectIdentifier,
-    parameters: Vec<u8>,
-    bits: Vec<u8>,
-}
-
-impl PublicKey {
-    fn new(info: &SubjectPublicKeyInfoOwned) -> Option<Self> {
-        let parameters = match &info.algorithm.parameters {
-            Some(parameters) if info.algorithm.oid != RSA || !parameters.is_null() => parameters.to_der().ok()?,
-            _ => Vec::new(),
-        };
-        let bits = info.subject_public_key.as_bytes()?.to_vec();
-        Some(Self { algorithm: info.algorithm.oid, parameters, bits })
-    }
-}
-
 /// One certificate of a message.
 struct Shown<'a> {
     /// As it was sent: written anew it might differ from what is signed.
     der: &'a [u8],
-    key: Option<PublicKey>,
+    key: Option<CertifiedKey>,
     subject: String,
 }
 
@@ -248,7 +228,7 @@ fn certificates(message: &[u8]) -> Result<Vec<Shown<'_>>, MessagePart> {
             }
             let certificate = certificate.tbs_certificate();
             let subject = printable(&certificate.subject().to_string());
-            found.push(Shown { der, key: PublicKey::new(certificate.subject_public_key_info()), subject });
+            found.push(Shown { der, key: CertifiedKey::of(certificate.subject_public_key_info()), subject });
         }
     }
     match (found.is_empty(), has_any) {

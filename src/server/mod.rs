@@ -51,7 +51,7 @@ pub use self::call::{Call, Repeat};
 pub use self::client::{Client, SetupError};
 pub use self::connect::ClientError;
 pub use self::error::{ServerError, ServerProblem, with_unasked_proxy};
-pub use self::issued::{CertificateProblem, MessagePart, OurCertificate, Subjects, certificate_for};
+pub use self::issued::{CertificateProblem, CertifiedKey, MessagePart, OurCertificate, Subjects, certificate_for};
 pub use self::look::{Clocks, Look, ShownCertificate, Target};
 pub use self::lost::{BindingLook, CertificateLook, EndLook, LostRequest, RequestLook, SeveralRequests};
 pub use self::pfx::PfxPassword;

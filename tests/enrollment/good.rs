@@ -147,6 +147,12 @@ fn a_card_in_use_is_refused_before_a_request_is_made() {
     let failure = site.run(&job).unwrap_err();
     assert!(matches!(failure.cause.as_ref(), Cause::Stop(Stop::InUse { .. })), "{}", told(&failure));
     assert_eq!((Exit::from(&failure), site.calls("POST", "/requests")), (Exit::ServerRefused, 1));
+    assert!(told(&failure).contains("is in use already"), "{}", told(&failure));
+    // No document says that one that is disabled is free: a person decides that, with `--reuse`.
+    site.server.state().change(|settings| settings.cards[0].status = 3);
+    let failure = site.run(&job).unwrap_err();
+    assert!(told(&failure).contains("is assigned, and disabled, already"), "{}", told(&failure));
+    assert_eq!((Exit::from(&failure), site.calls("POST", "/requests")), (Exit::ServerRefused, 1));
 }
 
 #[test]

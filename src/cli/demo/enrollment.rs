@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::card::{CODE, DemoCard, FACTORY_PIN};
-use super::{Demonstration, Folder, READER, configuration, first_fault, in_use, path, yes};
+use super::{Demonstration, StandIns, first_fault, in_use, path, yes};
 use crate::cli::context::CommandContext;
 use crate::cli::enroll::object::EnrolledObject;
 use crate::cli::enroll::{EnrollArgs, EnrollCommand, carry_out_watched, told};
@@ -24,23 +24,15 @@ use crate::sim::server::{RequestStatus, SeenRequest, Settings, StandIn};
 
 /// Enrolls a card that the server has never heard of, and uses its certificate.
 pub(super) fn run(family: Family, format: ReportFormat, context: &mut CommandContext<'_>) -> Result<(), CliError> {
-    let card = DemoCard::to_enroll(family);
-    let readers = card.readers(READER);
     let settings = template();
     let named = settings.templates.first().map(|template| template.name.clone());
-    let server = StandIn::start(settings).map_err(|error| CliError::StandIn(Box::new(error)))?;
-    let folder = Folder::create(server.ca_pem())?;
-    let config = configuration(&card, &server, &folder)?;
-
-    let json = format.json;
-    let mut demonstration = Demonstration { json, shown: String::new(), context };
-    demonstration.show(
-        "A whole enrollment on stand-ins: a virtual card in a virtual reader, and a certificate server on this machine.\n",
-    )?;
-    demonstration.show_before(&readers, &config, &server)?;
+    let stand_ins = StandIns::start(DemoCard::to_enroll(family), settings)?;
+    let title = "A whole enrollment on stand-ins: a virtual card in a virtual reader, and a certificate server on this machine.";
+    let mut demonstration = Demonstration::begin(title, &stand_ins, format.json, context)?;
+    let StandIns { card, readers, server, config, .. } = &stand_ins;
 
     let meter = Arc::new(Meter::default());
-    let traffic = Traffic::new(&readers, Arc::clone(&meter));
+    let traffic = Traffic::new(readers, Arc::clone(&meter));
     let recording = Recording::new(&traffic);
     let metered = MeteredReaders { readers: &recording, meter: &meter };
     let args =
@@ -50,19 +42,19 @@ pub(super) fn run(family: Family, format: ReportFormat, context: &mut CommandCon
     let command = EnrollCommand::Enroll(&args);
     let watched = &mut *demonstration.context;
     // Client, runtime, card and secrets are made and dropped on that stack.
-    let (ended, costs) = on_own_stack(|| carry_out_watched(&config, command, metered, watched, &mut mark))?;
+    let (ended, costs) = on_own_stack(|| carry_out_watched(config, command, metered, watched, &mut mark))?;
     let Ended::Done(outcome) = ended else { return Err(CliError::Demo("the request waits for approval")) };
 
     if format.verbose {
-        demonstration.show_traffic(&server, &recording.fixture())?;
+        demonstration.show_traffic(server, &recording.fixture())?;
     } else {
         show_stages(&mut demonstration, &marks, &costs, &server.requests())?;
     }
     for line in told::lines(&outcome, &costs, true) {
         demonstration.show(&line.shown(false))?;
     }
-    check(&mut demonstration, &card, &server, &readers, &outcome)?;
-    if json {
+    check(&mut demonstration, card, server, readers, &outcome)?;
+    if format.json {
         return context.print_json(&EnrolledObject::new(Operation::Demo.schema(), &outcome, &costs));
     }
     Ok(())

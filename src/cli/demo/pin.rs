@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::card::{CODE, DemoCard, FACTORY_PIN};
-use super::{Demonstration, Folder, READER, configuration, first_fault, yes};
+use super::{Demonstration, StandIns, first_fault, yes};
 use crate::cli::context::CommandContext;
 use crate::cli::error::CliError;
 use crate::cli::inspect::ReportFormat;
@@ -20,29 +20,22 @@ use crate::sim::server::{Settings, StandIn};
 /// Sets the PIN of a card for which an approved request is there.
 pub(super) fn run(family: Family, format: ReportFormat, context: &mut CommandContext<'_>) -> Result<(), CliError> {
     let card = DemoCard::new(family);
-    let readers = card.readers(READER);
     let settings = Settings::for_card(card.card_id, "", GidsSettings::default().admin_key);
-    let server = StandIn::start(settings).map_err(|error| CliError::StandIn(Box::new(error)))?;
-    let folder = Folder::create(server.ca_pem())?;
-    let config = configuration(&card, &server, &folder)?;
-
-    let json = format.json;
-    let mut demonstration = Demonstration { json, shown: String::new(), context };
-    demonstration.show(
-        "The job on stand-ins: a virtual card in a virtual reader, and a certificate server on this machine.\n",
-    )?;
-    demonstration.show_before(&readers, &config, &server)?;
+    let stand_ins = StandIns::start(card, settings)?;
+    let title = "The job on stand-ins: a virtual card in a virtual reader, and a certificate server on this machine.";
+    let mut demonstration = Demonstration::begin(title, &stand_ins, format.json, context)?;
+    let StandIns { card, readers, server, config, .. } = &stand_ins;
 
     let meter = Arc::new(Meter::default());
-    let traffic = Traffic::new(&readers, Arc::clone(&meter));
+    let traffic = Traffic::new(readers, Arc::clone(&meter));
     let recording = Recording::new(&traffic);
     let metered = MeteredReaders { readers: &recording, meter: &meter };
     let job = JobArgs { yes: true, ..JobArgs::default() };
-    let (outcome, costs) = provision(&config, &job, metered, demonstration.context)?;
-    demonstration.show_traffic(&server, &recording.fixture())?;
+    let (outcome, costs) = provision(config, &job, metered, demonstration.context)?;
+    demonstration.show_traffic(server, &recording.fixture())?;
     demonstration.show(&format!("\n{}\n", output::outcome_line(&outcome, &costs).shown(false)))?;
-    check(&mut demonstration, &card, &server)?;
-    if json { context.print_json(&DoneObject::new(Operation::Demo.schema(), &outcome, &costs)) } else { Ok(()) }
+    check(&mut demonstration, card, server)?;
+    if format.json { context.print_json(&DoneObject::new(Operation::Demo.schema(), &outcome, &costs)) } else { Ok(()) }
 }
 
 /// Asks both stand-ins what is true of card and server, and searches what was shown for secrets.

@@ -169,6 +169,7 @@ impl AgentError {
                 "use systemd's credentials: `systemd-creds encrypt`, and LoadCredentialEncrypted= in the unit".to_owned()
             }
             Self::Credential(CredentialError::Name(_)) => "use a name without a slash, a backslash or a colon".to_owned(),
+            Self::Credential(CredentialError::Exposed(source)) => source.remedy(),
             Self::Credential(CredentialError::Io { .. }) => {
                 "run the command as an administrator (\"Run as administrator\")".to_owned()
             }

@@ -143,8 +143,12 @@ fn what_a_request_does_not_want_is_left_out() {
     for (purpose, stages) in [(Purpose::Unblock, &[Next::SetPin][..]), (Purpose::Retire, &[Next::Retire][..])] {
         let mut said = begun();
         said.server.request = Some(request(purpose, RequestStatus::Approved, BoundTo::ThisCard));
-        said.card.slots[0] =
-            SlotSays { key: Some(THEIRS), has_certificate: true, has_our_certificate: purpose == Purpose::Unblock };
+        said.card.slots[0] = SlotSays {
+            key: Some(THEIRS),
+            has_certificate: true,
+            has_our_certificate: purpose == Purpose::Unblock,
+            ..SlotSays::default()
+        };
         assert_eq!(course(said), [stages, &[Next::Complete, Next::Done]].concat(), "{purpose:?}");
     }
 
@@ -330,5 +334,30 @@ fn a_persons_word_opens_an_admin_key_that_nobody_knew() {
     ] {
         said.card.admin_key = key;
         assert_eq!(next(&said), expected);
+    }
+}
+
+#[test]
+fn a_key_of_another_container_than_the_noted_one_is_somebody_elses() {
+    let named = |name: &str| Some(name.to_owned());
+    for (noted, there, erase, expected) in [
+        (named("{ours}"), named("{ours}"), false, Next::Adopt(0)),
+        (None, None, false, Next::Adopt(0)),
+        (named("{ours}"), named("{theirs}"), false, Next::Stop(Why::SlotInUse(0))),
+        (named("{ours}"), named("{theirs}"), true, Next::Generate(0)),
+        (named("{ours}"), None, false, Next::Stop(Why::SlotInUse(0))),
+        // What was noted before such names were.
+        (None, named("{theirs}"), false, Next::Stop(Why::SlotInUse(0))),
+    ] {
+        let case = format!("{noted:?} {there:?} {erase}");
+        let mut said = begun();
+        said.server.request.as_mut().unwrap().bound = BoundTo::ThisCard;
+        said.allowed.erase = erase;
+        (said.journal.pin_verified, said.pin_at_hand) = (true, true);
+        (said.journal.admin_key, said.journal.admin_key_proved) = (Noted::Done, true);
+        said.journal.pairs = vec![NotedPair { generation: Noted::Begun, container: noted, ..NotedPair::default() }];
+        said.card.slots[0] = SlotSays { key: Some(THEIRS), container: there, ..SlotSays::default() };
+        said.card.slots.truncate(1);
+        assert_eq!(next(&said), expected, "{case}");
     }
 }

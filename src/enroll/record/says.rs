@@ -69,6 +69,7 @@ fn noted_pair(record: &Record, pair: usize) -> NotedPair {
     NotedPair {
         generation: generation.now,
         before: generation.begun.and_then(|entry| entry.facts.key_before),
+        container: generation.begun.and_then(|entry| entry.facts.container.clone()),
         made: generation.done.and_then(|entry| entry.facts.key_made),
         certificate: noted(record, Stage::Certificate, Some(pair)).now,
     }

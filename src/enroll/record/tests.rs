@@ -134,7 +134,7 @@ fn a_key_pair_has_the_key_before_and_the_key_made_of_its_own_last_generation() {
         moment
     };
     let told = |moments: Vec<Moment>| says(&record(moments), &[], 2, false).pairs;
-    let pair = |generation, before, made| NotedPair { generation, before, made, certificate: Noted::Nothing };
+    let pair = |generation, before, made| NotedPair { generation, before, made, ..NotedPair::default() };
     let first = vec![begun(0, None), generated(0, 1), begun(1, Some(key(1, 0)))];
     assert_eq!(
         told(first.clone()),

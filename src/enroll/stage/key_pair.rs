@@ -41,6 +41,7 @@ impl Run<'_> {
             pair: Some(index),
             slot: Some(slot.to_string()),
             key_before: before,
+            container: matches!(slot, KeySlot::Container { .. }).then(|| plan.name.clone()),
             key_type: Some(plan.key_type.name().to_owned()),
             ..keyring.base.clone()
         };
@@ -73,6 +74,7 @@ impl Run<'_> {
             pair: Some(index),
             slot: Some(seen.slot.to_string()),
             key_made: seen.says.key,
+            container: seen.says.container,
             key_type: Some(plan.key_type.name().to_owned()),
             ..facts(&self.card, &known.facts)
         };

@@ -121,6 +121,9 @@ pub struct Facts {
     /// The public key that was generated.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "key_hash")]
     pub key_made: Option<KeyHash>,
+    /// The name of the container that the key pair is made in, on a card whose keys have such names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
     /// The type of the key pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_type: Option<String>,

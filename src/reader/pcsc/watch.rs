@@ -3,7 +3,8 @@
 use std::ffi::CString;
 use std::time::Duration;
 
-use super::{PcscReaders, SERVICE, establish, failure, presence_of};
+use super::code::Code;
+use super::{PcscReaders, SERVICE, establish, failure, names, presence_of, system};
 use crate::reader::monitor::{CancelWait, StatusService, StatusSource};
 use crate::reader::{ReaderEntry, ReaderError, name};
 
@@ -18,12 +19,12 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A PC/SC context of its own, which never opens a card.
 struct PcscStatus {
-    context: pcsc::Context,
+    context: system::Context,
     /// What the next wait compares with: the readers of the last look.
-    states: Vec<pcsc::ReaderState>,
+    states: Vec<system::ReaderState>,
     /// The pseudo-reader that stands for the list of readers; `None` where it does not work. Kept from wait to wait: newer
     /// services count the changes of the list in it.
-    list: Option<pcsc::ReaderState>,
+    list: Option<system::ReaderState>,
 }
 
 impl StatusService for PcscReaders {
@@ -38,7 +39,7 @@ impl StatusService for PcscReaders {
         });
         // pcsclite and winscard know the pseudo-reader; what macOS does with it is not to be relied on.
         let list = (!cfg!(target_os = "macos"))
-            .then(|| pcsc::ReaderState::new(pcsc::PNP_NOTIFICATION(), pcsc::State::UNAWARE));
+            .then(|| system::ReaderState::new(system::PNP_NOTIFICATION(), system::State::UNAWARE));
         Ok((Box::new(PcscStatus { context, states: Vec::new(), list }), cancel))
     }
 
@@ -50,11 +51,7 @@ impl StatusService for PcscReaders {
 impl StatusSource for PcscStatus {
     fn look(&mut self) -> Result<Vec<ReaderEntry>, ReaderError> {
         self.states.clear();
-        let names = match self.context.list_readers_owned() {
-            Ok(names) => names,
-            Err(pcsc::Error::NoReadersAvailable) => Vec::new(),
-            Err(code) => return Err(failure(SERVICE, "listing the readers", code)),
-        };
+        let names = names(&self.context)?;
         let mut entries = Vec::with_capacity(names.len());
         for name in names {
             let shown = name::text_of(&name);
@@ -64,7 +61,7 @@ impl StatusSource for PcscStatus {
                     self.states.push(state);
                 }
                 // Unplugged since the list was made.
-                Err(pcsc::Error::UnknownReader | pcsc::Error::ReaderUnavailable) => {}
+                Err(Code::UNKNOWN_READER | Code::READER_UNAVAILABLE) => {}
                 Err(code) => return Err(failure(&shown, "asking for the card's presence", code)),
             }
         }
@@ -84,21 +81,21 @@ impl StatusSource for PcscStatus {
         // Readers beyond what one call takes are found by looking again.
         let limit = if all { limit } else { Some(limit.unwrap_or(PAUSE)) };
         let watched = self.states.len().min(STATES_MAX);
-        let result = self.context.get_status_change(limit, self.states.get_mut(..watched).unwrap_or_default());
+        let watched = self.states.get_mut(..watched).unwrap_or_default();
+        let result = self.context.get_status_change(limit, watched).map_err(Code::from);
         if let (true, Some(mut list)) = (announces, self.states.pop()) {
             // A service that does not know the pseudo-reader says so at once, at every wait: then the wait goes without it.
-            let unknown = result.is_ok() && list.event_state().intersects(pcsc::State::UNKNOWN | pcsc::State::IGNORE);
+            let unknown =
+                result.is_ok() && list.event_state().intersects(system::State::UNKNOWN | system::State::IGNORE);
             if !unknown {
                 list.sync_current_state();
                 self.list = Some(list);
             }
         }
         match result {
-            Ok(()) | Err(pcsc::Error::Timeout | pcsc::Error::Cancelled) => Ok(()),
+            Ok(()) | Err(Code::TIMEOUT | Code::CANCELLED) => Ok(()),
             // A reader that was just unplugged spoils the whole call: look again.
-            Err(pcsc::Error::UnknownReader | pcsc::Error::ReaderUnavailable | pcsc::Error::NoReadersAvailable) => {
-                Ok(())
-            }
+            Err(Code::UNKNOWN_READER | Code::READER_UNAVAILABLE | Code::NO_READERS_AVAILABLE) => Ok(()),
             Err(code) => Err(failure(SERVICE, "watching the readers", code)),
         }
     }
@@ -109,8 +106,8 @@ impl StatusSource for PcscStatus {
 }
 
 impl PcscStatus {
-    fn state_of(&self, name: CString) -> Result<(crate::reader::Presence, pcsc::ReaderState), pcsc::Error> {
-        let mut states = [pcsc::ReaderState::new(name, pcsc::State::UNAWARE)];
+    fn state_of(&self, name: CString) -> Result<(crate::reader::Presence, system::ReaderState), Code> {
+        let mut states = [system::ReaderState::new(name, system::State::UNAWARE)];
         self.context.get_status_change(Duration::ZERO, &mut states)?;
         let [mut state] = states;
         let presence = presence_of(&state)?;

@@ -27,7 +27,6 @@ pub(super) use self::identity::{Shown, read as read_identity};
 pub(super) use self::kerberos::error::NTLM;
 pub use self::kerberos::error::{KerberosError, LibraryError, Reason, Sought};
 pub use self::kerberos::keytab::{KERBEROS_VARIABLES, KeytabError, kerberos_environment, look as look_at_keytab};
-#[cfg(feature = "kerberos")]
 pub use self::kerberos::negotiate::{ChannelBindings, Negotiate};
 pub use self::lifetime::Lifetime;
 pub use self::means::OwnMeans;
@@ -38,6 +37,7 @@ pub(super) use self::sign_in::{FRESH_TOKEN, Next, SignIn};
 pub use self::sign_in::{SignInError, Stop};
 pub use self::token::{TokenError, TokenSource};
 use crate::os::files::Exposure;
+use crate::os::kerberos::{LIBRARY, Library};
 
 /// The kind of authentication that the server's administrator has chosen.
 #[derive(Debug, Clone)]
@@ -49,16 +49,14 @@ pub enum Auth {
     /// `Authorization: Bearer`, with a token of AD FS that is renewed here.
     Adfs(Box<Adfs>),
     /// `Authorization: Negotiate`, with Kerberos.
-    #[cfg(feature = "kerberos")]
     Negotiate(Negotiate),
 }
 
 /// The schemes of `WWW-Authenticate` that this program can answer, with the value of `server.auth` for each.
-pub const SPOKEN: &[(&str, &str)] = &[
-    ("Bearer", "bearer"),
-    #[cfg(feature = "kerberos")]
-    ("Negotiate", "negotiate"),
-];
+pub const SPOKEN: &[(&str, &str)] = match LIBRARY {
+    Library::Mit | Library::Windows => &[("Bearer", "bearer"), ("Negotiate", "negotiate")],
+    Library::Missing => &[("Bearer", "bearer")],
+};
 
 impl Auth {
     /// The value of `server.auth`.
@@ -68,7 +66,6 @@ impl Auth {
             Self::None => "none",
             Self::Bearer(_) => "bearer",
             Self::Adfs(_) => "adfs",
-            #[cfg(feature = "kerberos")]
             Self::Negotiate(_) => "negotiate",
         }
     }
@@ -79,7 +76,6 @@ impl Auth {
         match self {
             Self::None => None,
             Self::Bearer(_) | Self::Adfs(_) => Some("Bearer"),
-            #[cfg(feature = "kerberos")]
             Self::Negotiate(_) => Some("Negotiate"),
         }
     }
@@ -94,7 +90,6 @@ impl Auth {
             Self::Bearer(source) => source.lifetime().map(Some),
             // It is renewed: the end of one token is not that of the sign-in.
             Self::Adfs(_) => Ok(None),
-            #[cfg(feature = "kerberos")]
             Self::Negotiate(_) => Ok(None),
         }
     }
@@ -105,7 +100,6 @@ impl Auth {
             Self::None => Box::new(Anonymous),
             Self::Bearer(source) => Box::new(Bearer::new(source.clone())),
             Self::Adfs(adfs) => adfs.sign_in(),
-            #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.sign_in(),
         }
     }
@@ -116,7 +110,6 @@ impl Auth {
             Self::None | Self::Bearer(_) => Box::pin(async { Ok(()) }),
             // It is renewed by a call of its own, which is sent when there is one to sign in.
             Self::Adfs(_) => Box::pin(async { Ok(()) }),
-            #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.prepare(),
         }
     }
@@ -129,7 +122,6 @@ impl Auth {
             Self::Bearer(source) => source.warning(),
             // A file that others can read is not used.
             Self::Adfs(_) => None,
-            #[cfg(feature = "kerberos")]
             Self::Negotiate(_) => None,
         }
     }
@@ -139,7 +131,6 @@ impl Auth {
     pub(super) fn is_prepared(&self) -> bool {
         match self {
             Self::None | Self::Bearer(_) | Self::Adfs(_) => true,
-            #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.is_prepared(),
         }
     }
@@ -148,7 +139,6 @@ impl Auth {
     pub(super) fn is_bound_to_tls(&self) -> bool {
         match self {
             Self::None | Self::Bearer(_) | Self::Adfs(_) => false,
-            #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.is_bound_to_tls(),
         }
     }
@@ -159,7 +149,6 @@ impl Auth {
         match self {
             Self::None | Self::Bearer(_) => self,
             Self::Adfs(adfs) => Self::Adfs(Box::new(adfs.of_agent(own))),
-            #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => Self::Negotiate(match &own.keytab {
                 Some(keytab) => negotiate.with_keytab(keytab.clone(), own.principal.as_deref()),
                 None => negotiate,
@@ -173,13 +162,11 @@ impl Auth {
         match self {
             Self::None | Self::Bearer(_) => None,
             Self::Adfs(adfs) => adfs.keytab(),
-            #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.keytab(),
         }
     }
 
     /// Kerberos, where it has a part in it: at the server or at AD FS.
-    #[cfg(feature = "kerberos")]
     #[must_use]
     pub fn kerberos(&self) -> Option<&Negotiate> {
         match self {
@@ -198,7 +185,6 @@ impl Auth {
             Self::None => Ok("none".to_owned()),
             Self::Bearer(source) => Ok(source.header().map(|_| "a bearer token is there".to_owned())?),
             Self::Adfs(adfs) => adfs.check(),
-            #[cfg(feature = "kerberos")]
             Self::Negotiate(negotiate) => negotiate.check(),
         }
     }

@@ -170,9 +170,9 @@ fn keys_that_two_programs_write_differently() {
     let info = |request: &[u8]| CertReq::from_der(request).unwrap().info.public_key;
     let mut bare = info(RSA_REQUEST);
     assert!(bare.algorithm.parameters.take().is_some());
-    assert!(PublicKey::new(&bare) == PublicKey::new(&info(RSA_REQUEST)));
+    assert!(CertifiedKey::of(&bare) == CertifiedKey::of(&info(RSA_REQUEST)));
     let mut no_curve = info(P256_REQUEST);
     no_curve.algorithm.parameters = None;
-    assert!(PublicKey::new(&no_curve) != PublicKey::new(&info(P256_REQUEST)));
-    assert!(PublicKey::new(&info(P384_REQUEST)) != PublicKey::new(&info(P256_REQUEST)));
+    assert!(CertifiedKey::of(&no_curve) != CertifiedKey::of(&info(P256_REQUEST)));
+    assert!(CertifiedKey::of(&info(P384_REQUEST)) != CertifiedKey::of(&info(P256_REQUEST)));
 }

@@ -1,7 +1,6 @@
 //! Sign-in with AD FS: a person signs in once, in a browser; after that the refresh token renews the access token before it ends.
 
 mod assertion;
-#[cfg(feature = "kerberos")]
 mod authorize;
 mod endpoints;
 pub(super) mod error;
@@ -37,7 +36,6 @@ pub use self::transport::{Page, Pages, Paging, Reply, Replying, Transport};
 use super::challenge::Challenge;
 use super::identity::Identity;
 use super::kerberos::error::KerberosError;
-#[cfg(feature = "kerberos")]
 use super::kerberos::negotiate::Negotiate;
 use super::means::OwnMeans;
 use super::sign_in::{Awaited, Credentials, Next, SignIn, SignInError, Stop};
@@ -85,13 +83,11 @@ impl Adfs {
     pub fn certificate(&self) -> Option<&Identity> {
         match &self.own.as_ref()?.proof {
             Proof::Certificate(identity) => Some(identity),
-            #[cfg(feature = "kerberos")]
             Proof::Keytab(_) => None,
         }
     }
 
     /// Kerberos, where the agent proves by a keytab who it is.
-    #[cfg(feature = "kerberos")]
     #[must_use]
     pub fn kerberos(&self) -> Option<&Negotiate> {
         match &self.own.as_ref()?.proof {
@@ -112,7 +108,6 @@ impl Adfs {
     pub fn keytab(&self) -> Option<&TokenSource> {
         match &self.own.as_ref()?.proof {
             Proof::Certificate(_) => None,
-            #[cfg(feature = "kerberos")]
             Proof::Keytab(negotiate) => negotiate.keytab(),
         }
     }

@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::Mutex;
 
 use super::assertion::{self, ClientKey};
-#[cfg(feature = "kerberos")]
 use super::authorize::Way;
 use super::endpoints::{AdfsSettings, Endpoints};
 use super::error::AdfsError;
@@ -15,7 +14,6 @@ use super::own_error::{OwnError, Showed};
 use super::request::form;
 use super::tokens::{Tokens, now};
 use crate::server::auth::identity::Identity;
-#[cfg(feature = "kerberos")]
 use crate::server::auth::kerberos::negotiate::{ChannelBindings, Negotiate};
 use crate::server::auth::means::OwnMeans;
 use crate::server::auth::sign_in::SignInError;
@@ -26,7 +24,6 @@ pub(super) enum Proof {
     /// A certificate: the client itself signs in, and its token names no user.
     Certificate(Identity),
     /// A keytab: the agent's account signs in, as a browser would.
-    #[cfg(feature = "kerberos")]
     Keytab(Negotiate),
 }
 
@@ -50,7 +47,6 @@ impl Own {
                 };
                 Ok(format!("AD FS as a client, with {told} (AD FS was not asked)"))
             }
-            #[cfg(feature = "kerberos")]
             Proof::Keytab(negotiate) => match negotiate.check() {
                 Ok(told) => Ok(format!("AD FS by {told}")),
                 Err(SignInError::Kerberos(error)) => Err(AdfsError::from(OwnError::Kerberos(error)).into()),
@@ -68,7 +64,6 @@ impl Own {
         if let Some(identity) = &means.certificate {
             return Some(Self::new(Proof::Certificate(identity.clone())));
         }
-        #[cfg(feature = "kerberos")]
         if let Some(keytab) = &means.keytab {
             let service = format!("HTTP/{}", endpoints.transport.host());
             let bindings = if binds { ChannelBindings::Auto } else { ChannelBindings::Off };
@@ -76,7 +71,6 @@ impl Own {
             let negotiate = negotiate.with_keytab(keytab.clone(), means.principal.as_deref());
             return Some(Self::new(Proof::Keytab(negotiate)));
         }
-        let _ = (endpoints, binds);
         None
     }
 
@@ -87,7 +81,6 @@ impl Own {
     pub async fn fetch(&self, endpoints: &Endpoints) -> Result<Tokens, AdfsError> {
         match &self.proof {
             Proof::Certificate(identity) => by_certificate(identity, endpoints).await,
-            #[cfg(feature = "kerberos")]
             Proof::Keytab(negotiate) => {
                 let begun = endpoints.authorization()?;
                 let authority = &endpoints.authority;

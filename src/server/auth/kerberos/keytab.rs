@@ -41,7 +41,6 @@ pub fn kerberos_environment(keytab: &TokenSource) -> Option<Vec<(&'static str, O
 }
 
 /// Whether this process was started with that environment, as far as it decides who signs in.
-#[cfg(feature = "kerberos")]
 pub(super) fn was_started_for(keytab: &TokenSource) -> bool {
     let is_set = |(name, value): &(&str, OsString)| std::env::var_os(name).is_some_and(|found| found == *value);
     kerberos_environment(keytab).is_some_and(|variables| variables.iter().take(2).all(is_set))

@@ -1,6 +1,7 @@
-//! Sign-in with Kerberos. What can be said of it is here in every build; the sign-in itself is in those with the feature `kerberos`.
+//! Sign-in with Kerberos. Where a build has no library for it (`os::kerberos`) the configuration refuses it.
 
+mod advice;
 pub(super) mod error;
 pub(super) mod keytab;
-#[cfg(feature = "kerberos")]
 pub(super) mod negotiate;
+mod reason;

@@ -18,10 +18,10 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{HeaderMap, HeaderValue};
 
 use self::library::Kerberos;
-use self::mechanism::{Context, Mechanism, Progress, Request};
-use super::error::{KerberosError, LibraryError, Sought};
+use self::mechanism::{Context, LibraryError, Mechanism, Progress, Request};
+use super::error::{KerberosError, Sought};
 use super::keytab;
-use crate::os::tickets::{self, Tickets};
+use crate::os::kerberos::{LIBRARY, Library, Tickets, tickets};
 use crate::secret::SecretBytes;
 use crate::server::auth::challenge::{Challenge, negotiate_token};
 use crate::server::auth::sign_in::{Awaited, Next, SignIn, SignInError, Stop};
@@ -66,10 +66,8 @@ impl Negotiate {
     /// belongs to. `principal` is ours, where the ticket cache has several.
     #[must_use]
     pub fn new(service: &str, principal: Option<String>, bindings: ChannelBindings) -> Self {
-        // With an empty realm the library finds the realm by the host's name; without the @ it would take the default one.
-        let service = if service.contains('@') { service.to_owned() } else { format!("{service}@") };
         Self {
-            service,
+            service: service.to_owned(),
             principal,
             bindings,
             keytab: None,
@@ -103,8 +101,7 @@ impl Negotiate {
     /// There is nothing to sign in with, or no KDC gives a ticket for it.
     pub fn tickets(&self) -> Result<Tickets, KerberosError> {
         self.look_at_keytab()?;
-        let found = tickets::look(self.principal.as_deref());
-        found.map_err(|error| reasons::of_tickets(LibraryError(error.0), self.sought()))
+        tickets(self.principal.as_deref()).map_err(|error| reasons::of_tickets(error, self.sought()))
     }
 
     pub(in crate::server::auth) fn is_prepared(&self) -> bool {
@@ -117,14 +114,17 @@ impl Negotiate {
 
     pub(in crate::server::auth) fn check(&self) -> Result<String, SignInError> {
         match &self.keytab {
-            None => Ok(format!("Kerberos for {}, with the tickets of whoever runs it", self.service_told())),
+            None => Ok(match LIBRARY {
+                Library::Windows => {
+                    format!("Kerberos for {}, by Windows, as the account that it runs as", self.service)
+                }
+                Library::Mit | Library::Missing => {
+                    format!("Kerberos for {}, with the tickets of whoever runs it", self.service)
+                }
+            }),
             Some(source) => {
                 let path = keytab::look(source).map_err(KerberosError::Keytab)?;
-                Ok(format!(
-                    "Kerberos for {}, with the keytab {} (no KDC was asked)",
-                    self.service_told(),
-                    path.display()
-                ))
+                Ok(format!("Kerberos for {}, with the keytab {} (no KDC was asked)", self.service, path.display()))
             }
         }
     }
@@ -145,15 +145,15 @@ impl Negotiate {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The server's principal without an empty realm.
+    /// The server's principal.
     #[must_use]
-    pub fn service_told(&self) -> &str {
-        self.service.trim_end_matches('@')
+    pub fn service(&self) -> &str {
+        &self.service
     }
 
     fn sought(&self) -> Sought {
         Sought {
-            service: self.service_told().to_owned(),
+            service: self.service.clone(),
             principal: self.principal.clone(),
             keytab: self.keytab.as_ref().and_then(TokenSource::location),
         }
@@ -275,9 +275,7 @@ impl Negotiating {
                 }
                 Progress::Unfinished => Err(KerberosError::Unfinished.into()),
             },
-            None if is_success => {
-                Err(KerberosError::NoProof { service: self.settings.service_told().to_owned() }.into())
-            }
+            None if is_success => Err(KerberosError::NoProof { service: self.settings.service.clone() }.into()),
             // A refusal or a failure is used for nothing, and often comes from somebody before the server.
             None => Ok(()),
         }

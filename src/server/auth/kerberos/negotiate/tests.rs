@@ -24,7 +24,7 @@ struct ScriptedContext(Stepped);
 
 impl Context for ScriptedContext {
     fn step(self: Box<Self>, _: &[u8]) -> Result<Progress, LibraryError> {
-        self.0.map_err(|text| LibraryError(text.to_owned()))
+        self.0.map_err(|text| LibraryError::new(text, None))
     }
 }
 
