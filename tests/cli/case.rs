@@ -307,6 +307,11 @@ fn wild(text: &str) -> String {
         ("  journal: ", " "),
         ("    submitted 2026", "Z"),
         ("\"submitted\":\"2026", "\""),
+        ("\"localhost:", " answers"),
+        (" answers at ", "\""),
+        ("(for localhost, ", ", issued"),
+        ("\"as the server's, to ", "\""),
+        ("\"agent.user\",\"ok\":true,\"detail\":\"", "\",\"state\""),
     ] {
         let mut from = 0;
         while let Some(at) = out.get(from..).and_then(|rest| rest.find(start)) {

@@ -23,6 +23,12 @@ impl Sample {
         (self.seen - 1).is_multiple_of(self.each)
     }
 
+    /// Whether every case is played.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.each == 1
+    }
+
     /// How many of so many cases that are drawn are drawn: one at least.
     #[must_use]
     pub fn of(&self, cases: usize) -> usize {
