@@ -6,6 +6,13 @@ use std::ops::ControlFlow;
 #[cfg(target_os = "linux")]
 mod linux;
 
+/// Has a time service set the clock: a command, with what it belongs to.
+#[cfg(not(windows))]
+pub const SET: &str = "systemd: `timedatectl set-ntp true`";
+/// Has a time service set the clock: a command, with what it belongs to.
+#[cfg(windows)]
+pub const SET: &str = "as an administrator: `w32tm /resync`";
+
 /// Calls `jumped` after every jump from now on, on a thread of its own that sleeps until then, until it breaks.
 ///
 /// # Errors
