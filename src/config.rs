@@ -23,6 +23,7 @@ use std::time::Duration;
 
 pub use self::error::ConfigError;
 use self::error::value;
+pub(crate) use self::error::{correct, of_machine};
 pub use self::explained::Explained;
 use self::folders::{Environment, default_files};
 use self::layers::{Layers, parse, read};

@@ -5,6 +5,11 @@
 #![cfg(all(windows, feature = "sim"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "windows/console.rs"]
+mod console;
+#[path = "windows/store.rs"]
+mod store;
+
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -117,7 +122,10 @@ impl Desk {
 
     fn pinwright(&self, arguments: &[&str]) -> Run {
         let program = std::env::var_os("PINWRIGHT_PROGRAM").map_or_else(repository::pinwright, PathBuf::from);
-        let output = Command::new(program)
+        let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PINWRIGHT_"));
+        let mut command = Command::new(program);
+        ours.for_each(|(name, _)| drop(command.env_remove(name)));
+        let output = command
             .arg("--config")
             .arg(self.path("config.toml"))
             .args(arguments)

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::select::ChoiceError;
-use crate::config::ConfigError;
+use crate::config::{self, ConfigError};
 use crate::exit::Exit;
 use crate::job::Failure;
 use crate::job::journal::JournalError;
@@ -211,9 +211,7 @@ impl CliError {
             Self::Setup(SetupError::Trust(TrustError::Exposed { source, .. })) => source.remedy(),
             Self::Setup(SetupError::Identity(error)) => error.remedy(),
             Self::Setup(SetupError::Http(error)) => error.remedy(),
-            Self::Setup(_) => {
-                "correct the configuration: /etc/pinwright/config.toml, your own, PINWRIGHT_* or --config".to_owned()
-            }
+            Self::Setup(_) => config::correct(),
             Self::NoServer => {
                 "set `server.url` in the configuration, or PINWRIGHT_SERVER_URL in the environment".to_owned()
             }

@@ -70,8 +70,8 @@ const GLOBAL: &str = "Global options";
 #[derive(Debug, Parser)]
 #[command(name = "pinwright", version, arg_required_else_help = true, max_term_width = 100, after_help = examples::of(None))]
 pub struct Arguments {
-    /// Read this file instead of /etc/pinwright/config.toml and the user's own.
-    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
+    /// Read this file instead of the machine's and the user's own.
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE", help = help_of_config())]
     config: Option<PathBuf>,
     /// Print the result as one JSON object on standard output.
     #[arg(long, global = true, help_heading = GLOBAL)]
@@ -87,6 +87,10 @@ pub struct Arguments {
     color: Color,
     #[command(subcommand)]
     command: Command,
+}
+
+fn help_of_config() -> String {
+    format!("Read this file instead of {} and the user's own", crate::config::of_machine().display())
 }
 
 /// When outputs are coloured.
@@ -334,6 +338,11 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<E
     }
     if let Command::Doctor(args) = &arguments.command {
         return doctor::run(args, file.as_deref(), json, context).map(|()| Exit::Done);
+    }
+    if let Command::Agent(args) = &arguments.command
+        && let Some(done) = args.run_without_configuration(json, context)
+    {
+        return done.map(|()| Exit::Done);
     }
     let config = Config::load(file.as_deref(), &context.environment)?;
     if !arguments.quiet {

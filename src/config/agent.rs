@@ -265,11 +265,10 @@ fn socket(key: &'static str, path: PathBuf) -> Result<PathBuf, ConfigError> {
 /// else's business.
 fn metrics(text: &str) -> Result<MetricsAddress, ConfigError> {
     const KEY: &str = "agent.metrics";
-    if let Some(path) = text.strip_prefix("unix:") {
+    if let Some(path) = text.strip_prefix("unix:").filter(|_| endpoint::HAS_SOCKETS) {
         return socket(KEY, PathBuf::from(path)).map(MetricsAddress::Socket);
     }
-    let address: SocketAddr =
-        text.parse().map_err(|_| value(KEY, "an address of this machine as \"127.0.0.1:9912\", or \"unix:/path\""))?;
+    let address: SocketAddr = text.parse().map_err(|_| value(KEY, endpoint::METRICS_PLACE))?;
     if !address.ip().is_loopback() {
         return Err(value(KEY, "only a loopback address: the figures are for this machine alone"));
     }

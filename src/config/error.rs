@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::card::profile::{Clash, ProfileError};
-use crate::os::files::Exposure;
+use crate::os::files::{self, Exposure};
 
 /// A configuration that can't be used. Exit code 2.
 #[derive(Debug, Error)]
@@ -82,11 +82,19 @@ impl ConfigError {
             | Self::Value { .. }
             | Self::Profile { .. }
             | Self::Profiles { .. }
-            | Self::Conflict(_) => {
-                "correct the configuration: /etc/pinwright/config.toml, your own, PINWRIGHT_* or --config".to_owned()
-            }
+            | Self::Conflict(_) => correct(),
         }
     }
+}
+
+/// Has the configuration corrected, wherever it is: an imperative sentence without a full stop.
+pub(crate) fn correct() -> String {
+    format!("correct the configuration: {}, your own, PINWRIGHT_* or --config", of_machine().display())
+}
+
+/// The file that the machine's configuration begins with.
+pub(crate) fn of_machine() -> PathBuf {
+    files::configuration_folder().join("config.toml")
 }
 
 /// The error of a key whose value can't be.

@@ -66,13 +66,11 @@ fn work_as(name: Option<&str>) -> Result<String, Fault> {
 
 fn account_remedy(error: &AccountError) -> String {
     match error {
-        AccountError::Unknown { .. } | AccountError::Lookup { .. } => {
-            "create it (packaging/sysusers.d has one), or correct the configuration".to_owned()
-        }
+        AccountError::Unknown { .. } | AccountError::Lookup { .. } => account::CREATE.to_owned(),
         AccountError::NotRoot { name } => format!("ask as root or as {name}"),
         AccountError::Refused { .. } => "ask as that user".to_owned(),
         AccountError::Regained { .. } => "report this; start the agent as that user meanwhile".to_owned(),
-        AccountError::NotHere(_) => "run the agent on Linux".to_owned(),
+        AccountError::NotHere(_) => account::instead(),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::error_text::error_text;
 use crate::job::Failure;
 use crate::job::card_report::{CardReport, Detail, report, tries_text};
 use crate::operation::Operation;
+use crate::os::card_service;
 use crate::reader::ignore::is_ignored;
 use crate::reader::{ReaderEntry, ReaderError, Readers, Sharing, holders};
 
@@ -20,9 +21,7 @@ pub(super) fn tell(config: &Config, readers: &dyn Readers, findings: &mut Findin
         entries.into_iter().partition(|entry| is_ignored(&entry.name, &config.ignored_readers));
     match (seen.len(), hidden.len()) {
         (0, 0) => {
-            let remedy = "plug a reader in; if one is plugged in, see whether the system sees it (`lsusb`), and that pcscd has its driver \
-                          (Debian: `apt install libccid`)";
-            return findings.failed_for_now(Probe::Readers, "there is none", remedy);
+            return findings.failed_for_now(Probe::Readers, "there is none", card_service::NO_READER);
         }
         (0, hidden) => {
             let reason = match hidden {

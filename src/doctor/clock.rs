@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::finding::{Findings, Probe};
 use super::span::span;
+use crate::os::clock;
 use crate::server::Clocks;
 
 /// What a time service keeps to, and the server's clock in whole seconds.
@@ -12,7 +13,9 @@ const WELL: Duration = Duration::from_secs(60);
 /// What Kerberos allows.
 const MOST: Duration = Duration::from_secs(300);
 
-const REMEDY: &str = "set this machine's clock by a time service (systemd: `timedatectl set-ntp true`); if it is right, the server's is wrong";
+fn remedy() -> String {
+    format!("set this machine's clock by a time service ({}); if it is right, the server's is wrong", clock::SET)
+}
 
 /// One line.
 pub(super) fn tell(clocks: Option<Clocks>, findings: &mut Findings) {
@@ -27,11 +30,11 @@ pub(super) fn tell(clocks: Option<Clocks>, findings: &mut Findings) {
     match off {
         // The answer was under way as long, and the server's clock is cut to whole seconds.
         off if off <= WELL + within => findings.ok(Probe::Clock, format!("as the server's, to {}", span(off + within))),
-        off if off <= MOST => findings.warning(Probe::Clock, reason, REMEDY),
+        off if off <= MOST => findings.warning(Probe::Clock, reason, remedy()),
         _ => findings.failed(
             Probe::Clock,
             format!("{reason}: tokens and certificates are judged by it, and Kerberos allows 5 min"),
-            REMEDY,
+            remedy(),
         ),
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use super::NotHere;
+use crate::operation::Operation;
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -27,6 +28,23 @@ pub type UserId = u32;
 /// What the system calls a user by: a number, on Windows a SID.
 #[cfg(windows)]
 pub type UserId = super::acl::Sid;
+
+/// Has the agent work as another user where [`Account::become_it`] can't: an imperative sentence without a full stop.
+#[must_use]
+pub fn instead() -> String {
+    if cfg!(windows) {
+        let install = Operation::AgentInstall;
+        return format!("leave `agent.user` out: the service works as the account that `{install} --account` names");
+    }
+    format!("use `{}`, or run the agent on Linux", Operation::SetPin)
+}
+
+/// Makes a user or a group that is not there, or has another one named: an imperative sentence without a full stop.
+#[cfg(not(windows))]
+pub const CREATE: &str = "create it (packaging/sysusers.d has one), or correct the configuration";
+/// Makes a user or a group that is not there, or has another one named: an imperative sentence without a full stop.
+#[cfg(windows)]
+pub const CREATE: &str = "create it (`net localgroup`, as an administrator), or correct the configuration";
 
 /// A group, by its number; on Windows by its SID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

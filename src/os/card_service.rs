@@ -58,6 +58,15 @@ fn start_where(socket: &Path) -> &'static str {
     if socket.exists() { START_ANEW } else { START }
 }
 
+/// Has a reader seen where there is none: an imperative sentence without a full stop.
+#[cfg(windows)]
+pub const NO_READER: &str = "plug a reader in; if one is plugged in, see whether Windows has a driver for it (`pnputil /enum-devices /class SmartCardReader`); \
+     over Remote Desktop the readers are those of the machine that you sit at";
+/// Has a reader seen where there is none: an imperative sentence without a full stop.
+#[cfg(not(windows))]
+pub const NO_READER: &str = "plug a reader in; if one is plugged in, see whether the system sees it (`lsusb`), and that pcscd has its driver \
+     (Debian: `apt install libccid`)";
+
 /// Has one back that went away: an imperative sentence without a full stop.
 #[cfg(windows)]
 pub const START_AGAIN: &str = "plug the reader in again (Windows stops the Smart Card service with its last reader); over Remote Desktop \

@@ -65,6 +65,25 @@ pub enum EndpointError {
     NotHere(#[from] NotHere),
 }
 
+/// Whether a path can be that of a socket here.
+pub const HAS_SOCKETS: bool = cfg!(not(windows));
+
+/// What the key wants that says where metrics are served.
+pub const METRICS_PLACE: &str = if HAS_SOCKETS {
+    "an address of this machine as \"127.0.0.1:9912\", or \"unix:/path\""
+} else {
+    "an address of this machine as \"127.0.0.1:9912\""
+};
+
+/// Has an endpoint where one can be made: an imperative sentence without a full stop.
+#[cfg(not(windows))]
+pub const ANOTHER: &str = "set `agent.control` to a path in a folder that the agent's user may write to, and `agent.control_group` to a group of \
+     that user";
+/// Has an endpoint where one can be made: an imperative sentence without a full stop.
+#[cfg(windows)]
+pub const ANOTHER: &str =
+    "set `agent.control` to another name of a pipe, and `agent.control_group` to a group of this machine or its domain";
+
 /// A listener that is neither root, nor this process's user, nor the only one who can write to the socket's folder: what it
 /// answers is anybody's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -3,6 +3,9 @@
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 
+/// Whether the certificate store is that of Windows, which gives its refusals numbers that `certutil` and administrators know.
+pub const HAS_CERTIFICATE_STORE: bool = cfg!(windows);
+
 /// The system in words; its family where it gives itself no name.
 #[must_use]
 pub fn system() -> String {

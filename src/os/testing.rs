@@ -21,9 +21,17 @@ pub(crate) fn absolute(path: &str) -> String {
     if cfg!(windows) { format!("C:{path}") } else { path.to_owned() }
 }
 
-/// A configuration in TOML with such paths.
+/// A configuration in TOML with such paths, and with pipes and ports where there are no sockets.
 pub(crate) fn with_absolute_paths(text: &str) -> String {
-    if cfg!(windows) { text.replace("\"/", "\"C:/").replace("unix:/", "unix:C:/") } else { text.to_owned() }
+    let line = |line: &str| match line.split_once(" = \"") {
+        Some(("control", path)) => {
+            let name = path.trim_end().trim_end_matches('"').replace('/', "-");
+            format!("control = '\\\\.\\pipe\\{name}'\n")
+        }
+        Some(("metrics", place)) if place.starts_with("unix:") => "metrics = \"127.0.0.1:9912\"\n".to_owned(),
+        _ => line.replace("\"/", "\"C:/"),
+    };
+    if cfg!(windows) { text.split_inclusive('\n').map(line).collect() } else { text.to_owned() }
 }
 
 /// Whether a path below a file is an error of its own, or nothing that is there.

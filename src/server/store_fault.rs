@@ -12,6 +12,9 @@ pub enum StoreFault {
     /// `CRYPT_E_REVOCATION_OFFLINE`.
     #[error("the list of revoked certificates could not be fetched (0x80092013)")]
     RevocationOffline,
+    /// `CRYPT_E_REVOKED`, `CERT_E_REVOKED`.
+    #[error("the server's certificate is revoked (0x{0:08X})")]
+    Revoked(u32),
     /// `CERT_E_CHAINING`, `TRUST_E_NOSIGNATURE` of an issuer.
     #[error("the system finds no way from the server's certificate to an authority that it trusts (0x800B010A)")]
     NoChain,
@@ -41,12 +44,16 @@ pub enum StoreFault {
 }
 
 impl StoreFault {
+    /// `CERT_E_UNTRUSTEDROOT`, which the library knows and hands on without its number.
+    pub(super) const UNTRUSTED_ROOT: u32 = 0x800B_0109;
+
     /// The fault that this number stands for (HRESULT).
     #[must_use]
     pub fn of_number(number: u32) -> Self {
         match number {
             0x8009_2012 | 0x800B_010E => Self::RevocationUnknown(number),
             0x8009_2013 => Self::RevocationOffline,
+            0x8009_2010 | 0x800B_010C => Self::Revoked(number),
             0x800B_010A => Self::NoChain,
             0x800B_0109 | 0x800B_010D | 0x800B_0112 => Self::Untrusted(number),
             0x800B_0111 => Self::Distrusted,
@@ -85,6 +92,9 @@ impl StoreFault {
             }
             Self::Distrusted => "ask who looks after this machine why that is so (`certutil -store Disallowed`)",
             Self::NotNow(_) => "check this machine's clock; if it is right, the server needs a new certificate",
+            Self::Revoked(_) => {
+                "have the server's certificate replaced (`certutil -verify -urlfetch server.cer` says in which list it is)"
+            }
             Self::NoAuthority(_) | Self::Signature | Self::Purpose(_) => {
                 "have the server's certificate replaced (`certutil -verify server.cer` says which one of its chain is meant)"
             }
@@ -103,6 +113,8 @@ mod tests {
             ("The revocation process could not continue. (os error -2146762482)", "find out whether"),
             ("(os error -2146885614)", "find out whether"),
             ("(os error -2146885613)", "list of revoked certificates could not be fetched"),
+            ("(os error -2146762484)", "is revoked (0x800B010C)"),
+            ("(os error -2146885616)", "is revoked (0x80092010)"),
             ("(os error -2146762487)", "does not trust the authority"),
             ("(os error -2146762495)", "not valid now"),
             ("(os error 2148204801)", "not valid now"),

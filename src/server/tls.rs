@@ -16,6 +16,7 @@ use super::auth::{Identity, IdentityError, Shown, read_identity};
 use super::error::TlsReason;
 use super::store_fault::StoreFault;
 use super::verifier::{Explaining, ShownChains, Unacceptable};
+use crate::os::machine;
 
 /// No TLS can be set up.
 #[derive(Debug, Error)]
@@ -93,7 +94,9 @@ fn trusting(
         .with_safe_default_protocol_versions()
         .map_err(TrustError::Setup)?;
     // "Dangerous" is what the library calls any other verifier; this one decides nothing by itself.
-    let verifier = Arc::new(Explaining { inner, anchors: known, shown: noted });
+    let by_store = ca_file.is_none() && machine::HAS_CERTIFICATE_STORE;
+    let unknown = by_store.then(|| StoreFault::of_number(StoreFault::UNTRUSTED_ROOT));
+    let verifier = Arc::new(Explaining { inner, anchors: known, unknown, shown: noted });
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
 }
 
@@ -128,9 +131,12 @@ fn classify(error: &rustls::Error) -> TlsReason {
             Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => TlsReason::WrongHost,
             Certificate::Revoked => TlsReason::Revoked,
             Certificate::InvalidPurpose | Certificate::InvalidPurposeContext { .. } => TlsReason::WrongPurpose,
-            Certificate::Other(other) => match other.0.downcast_ref::<Unacceptable>() {
-                Some(reason) => TlsReason::Unacceptable(reason.clone()),
-                None => StoreFault::of_text(&other.0.to_string()).map_or(TlsReason::BadCertificate, TlsReason::Store),
+            Certificate::Other(other) => match (other.0.downcast_ref::<Unacceptable>(), other.0.downcast_ref()) {
+                (Some(reason), _) => TlsReason::Unacceptable(reason.clone()),
+                (None, Some(fault)) => TlsReason::Store(*fault),
+                (None, None) => {
+                    StoreFault::of_text(&other.0.to_string()).map_or(TlsReason::BadCertificate, TlsReason::Store)
+                }
             },
             _ => TlsReason::BadCertificate,
         },

@@ -10,6 +10,7 @@ use rustls::{DigitallySignedStruct, OtherError, SignatureScheme};
 use thiserror::Error;
 
 use super::certificate::{Certificate, Key, Signature};
+use super::store_fault::StoreFault;
 
 /// Why a certificate is not taken, and which one. The name is the one that it gives itself.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -78,6 +79,8 @@ pub(super) struct Explaining {
     pub inner: Arc<dyn ServerCertVerifier>,
     /// The authorities, where they are ours to know.
     pub anchors: Vec<Certificate>,
+    /// What an authority that it does not know is, where it is the certificate store of Windows.
+    pub unknown: Option<StoreFault>,
     /// Where every chain is noted, whether it is taken or not; `None` where nobody asks.
     pub shown: Option<ShownChains>,
 }
@@ -92,6 +95,9 @@ impl Explaining {
     /// The same refusal, with its reason where one can be seen in the chain.
     fn explain(&self, error: rustls::Error, chain: &[&CertificateDer<'_>]) -> rustls::Error {
         let rustls::Error::InvalidCertificate(refused) = &error else { return error };
+        if let (CertificateError::UnknownIssuer, Some(fault)) = (refused, self.unknown) {
+            return rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(fault))));
+        }
         let is_told = matches!(
             refused,
             CertificateError::UnknownIssuer

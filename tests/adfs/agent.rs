@@ -1,8 +1,5 @@
 //! The agent's own sign-in with a certificate: what AD FS is shown, how often, and what is told where it says no.
 
-use std::path::Path;
-use std::process::Command;
-
 use pinwright::config::Config;
 use pinwright::error_text::error_text;
 use pinwright::exit::Exit;
@@ -10,6 +7,7 @@ use pinwright::server::Client;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
 use support::adfs::{Registered, Version};
 use support::repository::with_slashes;
+use support::rights::{EVERYBODY_CAN_READ, set_mode};
 
 use crate::desk::Desk;
 
@@ -46,10 +44,7 @@ fn desk() -> Desk {
 }
 
 fn openssl(desk: &Desk, arguments: &str) -> Vec<u8> {
-    let mut command = Command::new("openssl");
-    let output = command.args(arguments.split(' ')).current_dir(desk.folder.path()).output().expect("openssl starts");
-    assert!(output.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
+    support::openssl::in_folder(desk.folder.path(), arguments)
 }
 
 fn make(desk: &Desk, name: &str, kind: &str) {
@@ -57,16 +52,7 @@ fn make(desk: &Desk, name: &str, kind: &str) {
         desk,
         &format!("req -x509 -newkey {kind} -nodes -keyout {name}.key -out {name}.pem -subj /CN={name} -days 3"),
     );
-    private(&desk.path(&format!("{name}.key")), 0o600);
-}
-
-fn private(path: &Path, mode: u32) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-    }
-    let _ = (path, mode);
+    set_mode(&desk.path(&format!("{name}.key")), 0o600);
 }
 
 fn configure(desk: &Desk, name: &str, client: &str) {
@@ -202,11 +188,9 @@ fn what_is_wrong_with_certificate_or_key_is_told_before_anybody_is_asked() {
         "`agent.adfs_certificate_file` and `agent.adfs_key_file`",
         2,
     );
-    #[cfg(unix)]
-    {
-        private(&desk.path("agent.key"), 0o604);
-        call(&agent(&desk)).says("everybody can read", "chmod o-r", 2);
-    }
+    set_mode(&desk.path("agent.key"), 0o604);
+    let (who, command) = EVERYBODY_CAN_READ;
+    call(&agent(&desk)).says(who, command, 2);
     std::fs::remove_file(desk.path("agent.key")).unwrap();
     call(&agent(&desk)).says("agent.key can't be read", "let this user read", 2);
     assert_eq!(desk.sts.asked("client_credentials"), 0);

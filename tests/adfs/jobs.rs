@@ -4,6 +4,7 @@ use pinwright::sim::server::{Endpoint, Fault, FaultKind};
 
 use crate::desk::Desk;
 use support::adfs::Version;
+use support::rights::{EVERYBODY_CAN_READ, OTHERS_CAN_WRITE, set_mode};
 
 const JOB: [&str; 3] = ["--json", "set-pin", "--yes"];
 
@@ -111,12 +112,8 @@ fn a_file_that_is_not_ours_alone_or_of_another_sign_in_is_not_used() {
     std::fs::write(desk.path("config.toml"), config.replace("cm.contoso.com", "other.contoso.com")).unwrap();
     desk.run(&JOB).says(5, &["is for another AD FS, client or resource", "pinwright login"]);
     desk.configure("");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        for (mode, said) in [(0o604, "everybody can read"), (0o602, "others can write to")] {
-            std::fs::set_permissions(desk.token_file(), std::fs::Permissions::from_mode(mode)).unwrap();
-            desk.run(&JOB).says(2, &["adfs-token.json is not used", said, "chmod"]);
-        }
+    for (mode, (said, command)) in [(0o604, EVERYBODY_CAN_READ), (0o602, OTHERS_CAN_WRITE)] {
+        set_mode(&desk.token_file(), mode);
+        desk.run(&JOB).says(2, &["adfs-token.json is not used", said, command]);
     }
 }

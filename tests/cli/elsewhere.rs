@@ -50,9 +50,25 @@ pub fn write(case: &Path, results: &Results) {
     }
 }
 
-/// A configuration whose absolute paths are such on this system: on a drive, where there are drives.
+/// A configuration whose absolute paths are such on this system: on a drive, where there are drives, and pipes where there are no
+/// sockets.
 pub fn with_absolute_paths(text: &str) -> String {
-    if SYSTEM.is_none() { text.to_owned() } else { text.replace("\"/", "\"C:/").replace("unix:/", "unix:C:/") }
+    if SYSTEM.is_none() {
+        return text.to_owned();
+    }
+    let line = |line: &str| match line {
+        // Nothing serves figures on a socket there.
+        line if line.starts_with("metrics = \"unix:") => "\n".to_owned(),
+        line => on_drives(line),
+    };
+    text.split_inclusive('\n').map(line).collect()
+}
+
+fn on_drives(line: &str) -> String {
+    match line.strip_prefix("control = \"/").and_then(|path| path.trim_end().strip_suffix('"')) {
+        Some(path) => format!("control = '\\\\.\\pipe\\{}'\n", path.replace('/', "-")),
+        None => line.replace("\"/", "\"C:/"),
+    }
 }
 
 /// A text with `[folder]` for the case's folder, and with `/` in paths in it; JSON has each backslash twice.

@@ -14,6 +14,7 @@ use pinwright::sim::fault::{Fault, Faulty};
 use pinwright::sim::gids::GidsCard;
 use pinwright::sim::reader::VirtualReaders;
 use support::provisioning::KEY;
+use support::sample::Sample;
 
 use crate::site::{READER, Site, gids, template, told};
 
@@ -165,9 +166,9 @@ fn exchanges() -> usize {
 #[test]
 fn the_process_ends_at_any_exchange() {
     let all = exchanges();
-    let mut helped = Vec::new();
+    let (mut helped, mut sample) = (Vec::new(), Sample::from(0));
     for after in [false, true] {
-        for at in 0..all {
+        for at in (0..all).filter(|_| sample.takes()) {
             let mut site = site(None);
             let job = site.job(Purpose::Enroll);
             let readers = VirtualReaders::with_card(READER, site.card.clone());
@@ -181,7 +182,8 @@ fn the_process_ends_at_any_exchange() {
         }
     }
     // Between the write of the admin key and its proof nobody can tell which key the card has.
-    assert!((1..=4).contains(&helped.len()), "{helped:?}");
+    let least = usize::from(sample.is_whole());
+    assert!((least..=4).contains(&helped.len()), "{helped:?}");
 }
 
 #[test]
@@ -194,8 +196,9 @@ fn the_card_fails_at_any_exchange() {
         ("answer lost", || Fault::LostAnswer),
         ("6F00", || Fault::StatusWord(0x6F00)),
     ];
+    let mut sample = Sample::from(0);
     for (name, fault) in faults {
-        for at in 0..all {
+        for at in (0..all).filter(|_| sample.takes()) {
             let mut site = site(Some((at, fault())));
             let job = site.job(Purpose::Enroll);
             let case = format!("exchange {at} of {all}, {name}");

@@ -8,6 +8,7 @@ use pinwright::job::effect::ProofState;
 use pinwright::provision::RiskedProof;
 use pinwright::sim::server::{Endpoint, Fault, FaultKind};
 use support::provisioning::{COMBINATIONS, InsertedCard, JobSetup, Kind, Lines, OLD, Person, TRIES, told};
+use support::sample::Sample;
 
 use crate::card_faults::{Strike, exchanges, strikes};
 use crate::case_journal::{CaseJournal, current, secrets};
@@ -159,7 +160,8 @@ fn pairs((kind, authority): (Kind, &str), seed: u64) -> (usize, Vec<String>) {
     let case_journal = CaseJournal::of(&mut setup);
     let mut rng = Rng(seed);
     let mut violations = Vec::new();
-    for _ in 0..SAMPLE {
+    let drawn = Sample::from(0).of(SAMPLE);
+    for _ in 0..drawn {
         let troubles = [rng.trouble(length), rng.trouble(length)];
         case_journal.clear();
         let inserted = InsertedCard::new(kind);
@@ -185,7 +187,7 @@ fn pairs((kind, authority): (Kind, &str), seed: u64) -> (usize, Vec<String>) {
             Err(violation) => violations.push(case("rerun", violation)),
         }
     }
-    (SAMPLE, violations)
+    (drawn, violations)
 }
 
 #[test]

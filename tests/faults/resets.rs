@@ -10,6 +10,7 @@ use pinwright::reader::{Atr, Connection, EndAction, Frame, Presence, Protocol, R
 use pinwright::sim::card::{SharedCard, VirtualCard as _};
 use pinwright::sim::server::Endpoint;
 use support::provisioning::{COMBINATIONS, InsertedCard, JobSetup, Kind, OLD, Person, TRIES, TappedCard, told};
+use support::sample::Sample;
 
 use crate::case_journal::{CaseJournal, current};
 
@@ -152,16 +153,16 @@ fn strike(setup: &mut JobSetup, case_journal: &CaseJournal, (kind, authority): (
 
 #[test]
 fn a_reset_by_another_program_at_every_step() {
-    let mut cases = 0;
+    let (mut cases, mut sample) = (0, Sample::from(0));
     for combination in COMBINATIONS {
         let mut setup = JobSetup::new(combination.0, combination.1);
         let case_journal = CaseJournal::of(&mut setup);
         for step in STEPS {
-            for times in [1, 2, 9] {
+            for times in [1, 2, 9].into_iter().filter(|_| sample.takes()) {
                 cases += 1;
                 strike(&mut setup, &case_journal, combination, step, times);
             }
         }
     }
-    println!("resets by another program: {cases} cases, 0 violations");
+    println!("resets by another program: {cases} cases{sample}, 0 violations");
 }

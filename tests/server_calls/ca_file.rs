@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use pinwright::server::auth::{Auth, TokenSource};
 use pinwright::server::{Client, HttpVersions, Settings};
 use pinwright::sim::server::StandIn;
+use support::openssl::in_folder as openssl;
 
-use crate::tls_words::openssl;
 use crate::{block_on, stand_in};
 
 fn client(server: &StandIn, ca_file: &Path, auth: Auth) -> Result<Client, String> {

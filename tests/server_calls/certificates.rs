@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,15 +16,13 @@ use pinwright::sim::card::SharedCard;
 use pinwright::sim::piv::{PivCard, PivSettings};
 use pinwright::sim::reader::VirtualReaders;
 use pinwright::sim::server::{CertificateForm, Endpoint, Fault, FaultKind, Issues, KeyOptions, StandIn};
+use support::openssl::in_folder as openssl;
 
-use crate::tls_words::openssl;
 use crate::{PKCS10, REQUEST, SCID, block_on, done, of, stand_in};
 
 /// What OpenSSL prints.
 fn told(folder: &Path, arguments: &str) -> String {
-    let output = Command::new("openssl").args(arguments.split_whitespace()).current_dir(folder).output().unwrap();
-    assert!(output.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    String::from_utf8(openssl(folder, arguments)).unwrap()
 }
 
 fn password() -> PfxPassword {

@@ -7,10 +7,12 @@ use std::time::Duration;
 use pinwright::error_text::error_text;
 use pinwright::server::auth::{Auth, TokenSource};
 use pinwright::server::{Client, HttpVersions, Identity, ServerProblem, Settings, SetupError};
+use support::openssl::{Server, in_folder as openssl};
+use support::rights::{EVERYBODY_CAN_READ, set_mode};
 
 use crate::block_on;
 use crate::listener::{Act, Listener};
-use crate::tls_words::{Server, make, openssl};
+use crate::tls_words::make;
 
 /// An authority, a server's leaf, and clients' certificates: a good one, one that has expired, one of another authority.
 fn certificates(folder: &Path) {
@@ -31,15 +33,8 @@ fn certificates(folder: &Path) {
     private(folder, &["client.key", "client.pem", "expired.key", "other.key", "locked.key", "sec1.key"]);
 }
 
-#[cfg(not(unix))]
-fn private(_: &Path, _: &[&str]) {}
-
-#[cfg(unix)]
 fn private(folder: &Path, names: &[&str]) {
-    for name in names {
-        use std::os::unix::fs::PermissionsExt as _;
-        std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
-    }
+    names.iter().for_each(|name| set_mode(&folder.join(name), 0o600));
 }
 
 fn client(folder: &Path, url: &str, ca: &str, pair: Option<(&str, &str)>) -> Result<Client, SetupError> {
@@ -118,13 +113,10 @@ fn a_certificate_or_key_that_does_not_do_is_told_before_anything_is_sent() {
         assert!(told.contains(expected) && told.contains(remedy), "{certificate} {key}: {told}");
     }
     assert!(refused("expired.pem", "expired.key").contains(" expired on 20"));
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        std::fs::set_permissions(here.join("client.key"), std::fs::Permissions::from_mode(0o644)).unwrap();
-        let told = refused("client.pem", "client.key");
-        assert!(told.contains("everybody can read") && told.contains("chmod o-r"), "{told}");
-    }
+    set_mode(&here.join("client.key"), 0o644);
+    let told = refused("client.pem", "client.key");
+    let (who, command) = EVERYBODY_CAN_READ;
+    assert!(told.contains(who) && told.contains(command), "{told}");
 }
 
 /// IIS that wants a certificate for a path alone answers 403.7, and Apache says why in its page.

@@ -1,53 +1,12 @@
 //! TLS servers that are not taken: one sentence says what is wrong with which certificate, and what to do.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use pinwright::server::auth::Auth;
+use support::openssl::{Server, in_folder as openssl};
 
 use crate::{block_on, caller};
-
-/// Runs openssl in a folder.
-pub fn openssl(folder: &Path, arguments: &str) {
-    let output = Command::new("openssl").args(arguments.split_whitespace()).current_dir(folder).output().unwrap();
-    assert!(output.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// `openssl s_server` with the folder's `leaf.pem`.
-pub struct Server {
-    child: Child,
-    pub port: u16,
-    /// Kept open: it writes there.
-    _output: BufReader<ChildStdout>,
-}
-
-impl Server {
-    pub fn start(folder: &Path, arguments: &str) -> Self {
-        let mut command = Command::new("openssl");
-        command.args("s_server -accept 127.0.0.1:0 -cert leaf.pem -key leaf.key -naccept 9".split_whitespace());
-        command.args(arguments.split_whitespace()).current_dir(folder);
-        // It ends where its standard input does.
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let port = loop {
-            let mut line = String::new();
-            assert!(output.read_line(&mut line).unwrap() > 0, "openssl s_server {arguments} has ended");
-            if let Some(address) = line.trim().strip_prefix("ACCEPT ") {
-                break address.rsplit(':').next().unwrap().parse().unwrap();
-            }
-        };
-        Self { child, port, _output: output }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
 
 /// An authority with one kind of key, and a leaf with another, signed with this hash.
 pub fn make(folder: &Path, ca_key: &str, leaf_key: &str, hash: &str) {

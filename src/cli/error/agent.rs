@@ -12,9 +12,9 @@ use crate::doctor::{Finding, State};
 use crate::exit::Exit;
 use crate::operation::Operation;
 use crate::os::NotHere;
-use crate::os::account::AccountError;
+use crate::os::account::{self, AccountError};
 use crate::os::credential::CredentialError;
-use crate::os::endpoint::EndpointError;
+use crate::os::endpoint::{self, EndpointError};
 use crate::os::service;
 use crate::os::service::installation::InstallationError;
 
@@ -173,11 +173,12 @@ impl AgentError {
             Self::Credential(CredentialError::Io { .. }) => {
                 "run the command as an administrator (\"Run as administrator\")".to_owned()
             }
-            Self::NotHere(_) | Self::Account(AccountError::NotHere(_)) | Self::Endpoint(EndpointError::NotHere(_)) => {
+            Self::Account(AccountError::NotHere(_)) => account::instead(),
+            Self::NotHere(_) | Self::Endpoint(EndpointError::NotHere(_)) => {
                 format!("use `{}`, or run the agent on Linux", Operation::SetPin)
             }
             Self::Account(AccountError::Unknown { .. } | AccountError::Lookup { .. }) => {
-                "create it (packaging/sysusers.d has one), or correct the configuration".to_owned()
+                account::CREATE.to_owned()
             }
             Self::Account(AccountError::NotRoot { name }) => format!("start the agent as root or as {name}"),
             Self::Account(AccountError::Refused { .. }) => "start the agent as that user".to_owned(),
@@ -186,18 +187,10 @@ impl AgentError {
                 format!("ask it with `{}`, or stop it first", Operation::AgentStatus)
             }
             Self::Endpoint(EndpointError::Occupied { .. }) => "set `agent.control` to another path".to_owned(),
-            Self::Endpoint(EndpointError::Io { .. }) => {
-                "set `agent.control` to a path in a folder that the agent's user may write to, and `agent.control_group` to \
-                 a group of that user"
-                    .to_owned()
-            }
+            Self::Endpoint(EndpointError::Io { .. }) => endpoint::ANOTHER.to_owned(),
             Self::Metrics(_) => "set `agent.metrics` to a place that is free".to_owned(),
             Self::Ask(AskError::NoSocket) => "set `agent.control` in the configuration".to_owned(),
-            Self::Ask(AskError::NotRunning { .. }) => format!(
-                "start one with `{}` or `{}`; `agent.control` says where it listens",
-                service::START,
-                Operation::Agent
-            ),
+            Self::Ask(AskError::NotRunning { .. }) => service::to_have_one(),
             Self::Ask(AskError::NoAccess { .. }) => {
                 "ask its administrator for the group of `agent.control_group`, and log in anew".to_owned()
             }

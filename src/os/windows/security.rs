@@ -197,6 +197,16 @@ impl Descriptor {
         self.with_attributes(|attributes| done(unsafe { CreateDirectoryW(path.as_ptr(), attributes.cast()) }))
     }
 
+    /// Gives a file the list of it.
+    ///
+    /// # Errors
+    /// The system's.
+    #[cfg(test)]
+    pub fn close_file(&self, file: BorrowedHandle<'_>) -> io::Result<()> {
+        // SAFETY: the handle is open while it is borrowed, and the descriptor lives as long as we do.
+        done(unsafe { SetKernelObjectSecurity(file.as_raw_handle(), DACL_SECURITY_INFORMATION, self.0.0) })
+    }
+
     /// Gives this process the list of it.
     ///
     /// # Errors

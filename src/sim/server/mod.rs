@@ -44,7 +44,9 @@ pub use records::{
     Card, Certificate, ENROLL, KeyOptions, RETIRE, Request, RequestStatus, Template, UNBLOCK, UserPinOption,
 };
 pub use rules::{Rule, Violation};
-pub use settings::{CertificateForm, DataForm, Issues, PinMaker, Settings, TlsKind, UnknownId, UriForm};
+pub use settings::{
+    CertificateForm, DataForm, Issues, OwnCertificate, PinMaker, Settings, TlsKind, UnknownId, UriForm,
+};
 pub use state::{SeenRequest, State};
 
 /// Why a stand-in did not start.

@@ -105,6 +105,15 @@ pub enum CertificateForm {
     Bag,
 }
 
+/// A certificate that somebody else has made, of an authority of theirs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OwnCertificate {
+    /// It, and those between it and its authority (DER).
+    pub chain: Vec<Vec<u8>>,
+    /// Its key (PKCS#8).
+    pub key: Vec<u8>,
+}
+
 /// Everything a stand-in needs to know; change it while it runs with [`super::State::change`].
 #[derive(Clone)]
 pub struct Settings {
@@ -112,6 +121,8 @@ pub struct Settings {
     pub port: u16,
     /// How TLS is done. Read at the start only.
     pub tls: TlsKind,
+    /// The certificate that is shown instead of one made for `tls`. Read at the start only.
+    pub certificate: Option<OwnCertificate>,
     /// Whether HTTP/2 is offered in ALPN. Read at the start only.
     pub http2: bool,
     /// Name of the IIS virtual folder.
@@ -208,6 +219,7 @@ impl Settings {
         Self {
             port: 0,
             tls: TlsKind::Good,
+            certificate: None,
             http2: true,
             folder: "CertificateManagement".to_owned(),
             token: None,

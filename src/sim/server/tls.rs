@@ -8,10 +8,10 @@ use rcgen::{
     date_time_ymd,
 };
 use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::StandInError;
-use super::settings::{Settings, TlsKind};
+use super::settings::{OwnCertificate, Settings, TlsKind};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -40,6 +40,22 @@ fn authority(name: &str) -> Result<(String, Issuer<'static, KeyPair>), StandInEr
 }
 
 fn server_config(settings: &Settings, signer: &Issuer<'static, KeyPair>) -> Result<ServerConfig, StandInError> {
+    let own = settings.certificate.clone().map_or_else(|| made(settings, signer), Ok)?;
+    let chain = own.chain.into_iter().map(CertificateDer::from).collect();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(own.key));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    if settings.http2 {
+        config.alpn_protocols.push(b"h2".to_vec());
+    }
+    config.alpn_protocols.push(b"http/1.1".to_vec());
+    Ok(config)
+}
+
+fn made(settings: &Settings, signer: &Issuer<'static, KeyPair>) -> Result<OwnCertificate, StandInError> {
     let names = match settings.tls {
         TlsKind::WrongHost => vec!["cm.contoso.com".to_owned()],
         _ => vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
@@ -55,17 +71,7 @@ fn server_config(settings: &Settings, signer: &Issuer<'static, KeyPair>) -> Resu
         params.not_after -= DAY * 400;
     }
     let leaf = params.signed_by(&key, signer)?;
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], key)?;
-    if settings.http2 {
-        config.alpn_protocols.push(b"h2".to_vec());
-    }
-    config.alpn_protocols.push(b"http/1.1".to_vec());
-    Ok(config)
+    Ok(OwnCertificate { chain: vec![leaf.der().to_vec()], key: key.serialize_der() })
 }
 
 fn set_validity(params: &mut CertificateParams, before: Duration, after: Duration) {

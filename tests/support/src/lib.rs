@@ -8,11 +8,14 @@ pub mod captured;
 pub mod forms;
 pub mod helper;
 pub mod kept;
+pub mod native;
 pub mod openssl;
 #[cfg(feature = "sim")]
 pub mod provisioning;
 pub mod relay;
 pub mod repository;
+pub mod rights;
+pub mod sample;
 #[cfg(feature = "fuzzing")]
 pub mod seeds;
 pub mod traits;

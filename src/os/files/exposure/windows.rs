@@ -119,6 +119,8 @@ fn unseen(path: &Path) -> impl Fn(io::Error) -> Exposure {
 
 #[cfg(test)]
 mod tests {
+    use windows_sys::Win32::Storage::FileSystem::WRITE_DAC;
+
     use super::*;
     use crate::os::files::create_private_dir_all;
     use crate::os::windows::security::Descriptor;
@@ -155,6 +157,12 @@ mod tests {
         for (folder, writes) in [(&open, true), (&seen, false)] {
             let path = folder.join("file");
             std::fs::write(&path, "").unwrap();
+            // Wine hands nothing down from a folder.
+            let list = if writes { "(A;;FA;;;WD)" } else { "(A;;FR;;;WD)" };
+            let own = security::own().unwrap();
+            let rights = Descriptor::of_text(&format!("D:P{list}(A;;FA;;;{own})")).unwrap();
+            let opened = OpenOptions::new().access_mode(READ_CONTROL | WRITE_DAC).open(&path).unwrap();
+            rights.close_file(opened.as_handle()).unwrap();
             let file = File::open(&path).unwrap();
             assert_eq!(refuse_writable(&file, &path).is_err(), writes, "{}", path.display());
             let refused = refuse_readable(&file, &path).unwrap_err();
