@@ -182,7 +182,12 @@ fn doctor_tells_what_was_accepted() {
         assert!(said.contains(part), "{part:?} is missing: {said}{}", run.err);
     }
     assert!(!said.contains("kinit") && !said.contains("/etc/"), "{said}");
-    assert!(bed.users().iter().any(|user| user == "alice@LAB.TEST"));
+    let users = bed.users();
+    assert!(users.iter().any(|user| user == "alice@LAB.TEST"), "{users:?}");
+    // The agent signs in as the account that it works as, too.
+    let run = bed.run(&bed.site("whole"), "", &["agent", "--check"]);
+    let said = run.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("\"negotiate\" is accepted") && bed.users().len() > users.len(), "{said}{}", run.err);
 }
 
 #[test]

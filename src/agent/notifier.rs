@@ -42,7 +42,7 @@ impl ServiceNotifier {
     pub fn of_system(stop_timeout: Duration) -> Self {
         Self::new(service::watchdog().map(|limit| limit / 2), stop_timeout, |notice| {
             if let Err(error) = service::notify(notice) {
-                tracing::warn!("systemd can't be told {notice:?}: {error}");
+                tracing::warn!("the service manager can't be told {notice:?}: {error}");
             }
         })
     }

@@ -79,6 +79,23 @@ impl AgentArgs {
         self.ask.is_none() && !self.check
     }
 
+    /// Runs a command that needs no configuration, which may be a wrong one, or not be there yet; `None` for others.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub fn run_without_configuration(
+        &self,
+        json: bool,
+        context: &mut CommandContext<'_>,
+    ) -> Option<Result<(), CliError>> {
+        Some(match &self.ask {
+            Some(Ask::Install(args)) => installed::install(args, json, context),
+            Some(Ask::Uninstall) => installed::uninstall(json, context),
+            Some(Ask::Protect(args)) => installed::protect(args, json, context),
+            Some(Ask::Status { .. } | Ask::History | Ask::Recheck) | None => return None,
+        })
+    }
+
     /// The schema of the command's JSON.
     #[must_use]
     pub fn schema(&self) -> &'static str {
@@ -105,9 +122,8 @@ pub fn run(config: &Config, args: &AgentArgs, json: bool, context: &mut CommandC
         Some(Ask::Status { follow }) => ask::status(&config.agent, *follow, json, context),
         Some(Ask::History) => ask::history(&config.agent, json, context),
         Some(Ask::Recheck) => ask::recheck(&config.agent, json, context),
-        Some(Ask::Install(args)) => installed::install(args, json, context),
-        Some(Ask::Uninstall) => installed::uninstall(json, context),
-        Some(Ask::Protect(args)) => installed::protect(args, json, context),
+        // Run before the configuration was loaded.
+        Some(Ask::Install(_) | Ask::Uninstall | Ask::Protect(_)) => Ok(()),
         None if args.check => check::run(config, json, context),
         None => start(config, json, context),
     }

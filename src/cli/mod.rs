@@ -339,6 +339,11 @@ fn dispatch(arguments: &Arguments, context: &mut CommandContext<'_>) -> Result<E
     if let Command::Doctor(args) = &arguments.command {
         return doctor::run(args, file.as_deref(), json, context).map(|()| Exit::Done);
     }
+    if let Command::Agent(args) = &arguments.command
+        && let Some(done) = args.run_without_configuration(json, context)
+    {
+        return done.map(|()| Exit::Done);
+    }
     let config = Config::load(file.as_deref(), &context.environment)?;
     if !arguments.quiet {
         for warning in &config.warnings {

@@ -1,4 +1,4 @@
-//! Told when the clock jumps: the machine was asleep, or wall time was set by more than a time service's touch.
+//! Told when the clock jumps: the machine was asleep, or, on Linux, wall time was set by more than a time service's touch.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -13,16 +13,20 @@ pub const SET: &str = "systemd: `timedatectl set-ntp true`";
 #[cfg(windows)]
 pub const SET: &str = "as an administrator: `w32tm /resync`";
 
-/// Calls `jumped` after every jump from now on, on a thread of its own that sleeps until then, until it breaks.
+/// Calls `jumped` after every jump from now on, on a thread of its own that sleeps until then, or of the system's, until it breaks.
 ///
 /// # Errors
-/// The system has no such timer ([`io::ErrorKind::Unsupported`] where pinwright knows of none), or no thread is to be had.
+/// The system does not tell ([`io::ErrorKind::Unsupported`] where pinwright knows of none), or no thread is to be had.
 pub fn watch(jumped: impl FnMut() -> ControlFlow<()> + Send + 'static) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         linux::watch(jumped)
     }
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(windows)]
+    {
+        super::windows::power::on_wake(jumped)
+    }
+    #[cfg(not(any(target_os = "linux", windows)))]
     {
         drop(jumped);
         Err(io::ErrorKind::Unsupported.into())

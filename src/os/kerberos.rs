@@ -77,7 +77,7 @@ pub struct Tickets {
 #[error("{text}")]
 pub struct LibraryError {
     /// Its text, made safe to show.
-    pub text: String,
+    pub text: Box<str>,
     /// Its number, where it has one (`SECURITY_STATUS`).
     pub number: Option<u32>,
 }
@@ -89,7 +89,7 @@ impl LibraryError {
     /// With the library's own text.
     #[must_use]
     pub fn new(text: &str, number: Option<u32>) -> Self {
-        Self { text: shown(text), number }
+        Self { text: shown(text).into(), number }
     }
 }
 

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::NotHere;
+use crate::operation::Operation;
 
 /// The variables by which the service manager speaks to this process alone: not for a program that it starts (sd_notify(3),
 /// sd_listen_fds(3), systemd.exec(5)).
@@ -37,6 +38,45 @@ pub const START: &str = "systemctl start pinwright-agent";
 /// Starts the service: a command.
 #[cfg(windows)]
 pub const START: &str = "sc.exe start pinwright";
+
+/// What to do where no agent answers, as an imperative sentence without a full stop: by how the service stands, where the system says that.
+#[must_use]
+pub fn to_have_one() -> String {
+    #[cfg(windows)]
+    {
+        windows_remedy(installation::standing())
+    }
+    #[cfg(not(windows))]
+    {
+        format!("start one with `{START}` or `{}`; `agent.control` says where it listens", Operation::Agent)
+    }
+}
+
+#[cfg(windows)]
+fn windows_remedy(standing: Option<installation::Standing>) -> String {
+    use installation::Standing;
+    let here = format!("`{}`", Operation::Agent);
+    match standing {
+        Some(Standing::NotThere) => format!(
+            "make the agent a service of this machine with `{}`, or start one of your own with {here}",
+            Operation::AgentInstall
+        ),
+        Some(Standing::Failed { code }) => format!(
+            "look into the service's log ({LOG}): it has ended with exit code {code}; then start it with `{START}`, or one of your own with \
+             {here}"
+        ),
+        Some(Standing::Starts) => "ask again: the service is starting".to_owned(),
+        Some(Standing::Stops) => format!("start the service with `{START}` when it has ended: it is stopping"),
+        Some(Standing::Runs) => {
+            format!("look at `agent.control`: the service runs, and answers elsewhere; its log: {LOG}")
+        }
+        Some(Standing::Stopped) | None => {
+            format!(
+                "start the service with `{START}`, or one of your own with {here}; `agent.control` says where it listens"
+            )
+        }
+    }
+}
 
 /// Shows the service's log: a command in backticks, or where to look.
 #[cfg(not(windows))]

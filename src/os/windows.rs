@@ -7,6 +7,8 @@ pub(in crate::os) mod event_log;
 pub(in crate::os) mod folder;
 pub(in crate::os) mod handle;
 pub(in crate::os) mod pipe;
+pub(in crate::os) mod power;
+pub(in crate::os) mod privileges;
 pub(in crate::os) mod protection;
 pub(in crate::os) mod security;
 pub(in crate::os) mod sspi;

@@ -340,10 +340,10 @@ fn failure(reader: &str, operation: &'static str, code: Code) -> ReaderError {
         | Code::WINDOWS_RPC_FAILED => ReaderError::ServiceLost { operation },
         Code::SYSTEM_CANCELLED | Code::WINDOWS_SHUTDOWN_IN_PROGRESS => ReaderError::SystemEnds { operation },
         // Polkit is asked when a context is made and when a card is opened. Later it is a service that is going down.
-        Code::SECURITY_VIOLATION | Code::NO_ACCESS if cfg!(not(windows)) && !OPENING.contains(&operation) => {
-            ReaderError::ServiceLost { operation }
+        Code::SECURITY_VIOLATION | Code::NO_ACCESS | Code::WINDOWS_ACCESS_DENIED if OPENING.contains(&operation) => {
+            ReaderError::AccessDenied
         }
-        Code::SECURITY_VIOLATION | Code::NO_ACCESS | Code::WINDOWS_ACCESS_DENIED => ReaderError::AccessDenied,
+        Code::SECURITY_VIOLATION | Code::NO_ACCESS => ReaderError::ServiceLost { operation },
         Code::WINDOWS_NO_SUCH_DEVICE | Code::WINDOWS_DEVICE_NOT_CONNECTED | Code::WINDOWS_DEVICE_REMOVED
             if reader == SERVICE =>
         {

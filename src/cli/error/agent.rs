@@ -190,11 +190,7 @@ impl AgentError {
             Self::Endpoint(EndpointError::Io { .. }) => endpoint::ANOTHER.to_owned(),
             Self::Metrics(_) => "set `agent.metrics` to a place that is free".to_owned(),
             Self::Ask(AskError::NoSocket) => "set `agent.control` in the configuration".to_owned(),
-            Self::Ask(AskError::NotRunning { .. }) => format!(
-                "start one with `{}` or `{}`; `agent.control` says where it listens",
-                service::START,
-                Operation::Agent
-            ),
+            Self::Ask(AskError::NotRunning { .. }) => service::to_have_one(),
             Self::Ask(AskError::NoAccess { .. }) => {
                 "ask its administrator for the group of `agent.control_group`, and log in anew".to_owned()
             }

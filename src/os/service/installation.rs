@@ -14,6 +14,8 @@ use crate::os::files::Exposure;
 mod platform;
 #[cfg(windows)]
 pub(in crate::os) use platform::account;
+#[cfg(windows)]
+pub(super) use platform::standing;
 
 /// Whether the program does that on this system.
 pub const IS_POSSIBLE: bool = cfg!(windows);
@@ -29,6 +31,18 @@ pub struct Installed {
     pub journal: PathBuf,
 }
 
+/// How the service stands.
+#[cfg(windows)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    NotThere,
+    Stopped,
+    Failed { code: u32 },
+    Starts,
+    Stops,
+    Runs,
+}
+
 /// Why the agent was not put in, or taken out.
 #[derive(Debug, Error)]
 pub enum InstallationError {
@@ -41,6 +55,9 @@ pub enum InstallationError {
     /// Others could change the program, or the folder of its configuration, and so what the service does.
     #[error("the agent is not made a service")]
     Exposed(#[source] Exposure),
+    /// The account is none that services may work as.
+    #[error("the machine knows no such account for services")]
+    NoAccount,
     /// It is there.
     #[error("there is a service of this name already")]
     IsThere,
@@ -72,6 +89,11 @@ impl InstallationError {
             Self::NotHere(_) => "use the package's unit: `systemctl enable --now pinwright-agent`".to_owned(),
             Self::NotAllowed => "run the command as an administrator (\"Run as administrator\")".to_owned(),
             Self::Exposed(source) => source.remedy(),
+            Self::NoAccount => {
+                "write it as DOMAIN\\NAME$, have the domain's administrator let this machine use it (`Test-ADServiceAccount` in \
+                 PowerShell tells), or leave `--account` out"
+                    .to_owned()
+            }
             Self::IsThere => format!("remove it first: `{}`", Operation::AgentUninstall),
             Self::IsNotThere => "see which services there are: `sc.exe query state= all`".to_owned(),
             Self::IsGoing => {

@@ -10,7 +10,8 @@ use std::ffi::OsString;
 use std::io;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use windows_service::define_windows_service;
 use windows_service::service::{
@@ -29,8 +30,15 @@ define_windows_service!(entry, serve);
 /// What the agent may need until it serves.
 const START: Duration = Duration::from_secs(90);
 
+/// The silence after which the manager gives up a service that starts or stops, and how often it hears that it goes on.
+const SILENCE: Duration = Duration::from_secs(10);
+const BEAT: Duration = Duration::from_secs(2);
+
 /// How the manager is told; `None` where it has not started this process.
 static MANAGER: OnceLock<Option<ServiceStatusHandle>> = OnceLock::new();
+
+/// Counts what the manager was told, and is held while it is told: nothing old comes after something new.
+static TOLD: Mutex<u64> = Mutex::new(0);
 
 /// Where the entry says that it was entered.
 static ENTERED: Mutex<Option<SyncSender<Option<ServiceStatusHandle>>>> = Mutex::new(None);
@@ -52,20 +60,21 @@ pub(super) fn join() {
                 let _ = entered.try_send(None);
             }
         };
-        std::thread::Builder::new().name("service".to_owned()).spawn(dispatch).ok()?;
+        thread::Builder::new().name("service".to_owned()).spawn(dispatch).ok()?;
         answer.recv().ok().flatten()
     });
+    // A manager that is not told takes the start for one that hangs; the service works all the same.
+    drop(tell(ServiceState::StartPending, START));
 }
 
 /// The manager's entry, left at the end of the service.
 fn serve(_arguments: Vec<OsString>) {
     let handler = service_control_handler::register(NAME, |control| {
-        let signal = match control {
-            ServiceControl::Stop | ServiceControl::Shutdown | ServiceControl::Preshutdown => Signal::Terminate,
-            ServiceControl::ParamChange => Signal::Reload,
-            ServiceControl::Interrogate => return ServiceControlHandlerResult::NoError,
-            _ => return ServiceControlHandlerResult::NotImplemented,
-        };
+        if matches!(control, ServiceControl::Interrogate) {
+            return ServiceControlHandlerResult::NoError;
+        }
+        let Some(signal) = signal(&control) else { return ServiceControlHandlerResult::NotImplemented };
+        tracing::info!("the service manager says {control:?}");
         if let Some(take) = TAKE.get() {
             take(signal);
         }
@@ -74,9 +83,6 @@ fn serve(_arguments: Vec<OsString>) {
     let (end, ended) = sync_channel(1);
     *END.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
     let manager = handler.ok();
-    if let Some(manager) = manager {
-        drop(manager.set_service_status(status(ServiceState::StartPending, START, ServiceExitCode::NO_ERROR)));
-    }
     if let Some(entered) = ENTERED.lock().unwrap_or_else(PoisonError::into_inner).take() {
         let _ = entered.try_send(manager);
     }
@@ -84,10 +90,23 @@ fn serve(_arguments: Vec<OsString>) {
     let _: Result<(), _> = ended.recv();
 }
 
-fn status(state: ServiceState, within: Duration, exit_code: ServiceExitCode) -> ServiceStatus {
+/// What a control is to the agent: a shutdown has it end as a stop does, with jobs on cards first.
+fn signal(control: &ServiceControl) -> Option<Signal> {
+    match control {
+        ServiceControl::Stop | ServiceControl::Shutdown | ServiceControl::Preshutdown => Some(Signal::Terminate),
+        ServiceControl::ParamChange => Some(Signal::Reload),
+        _ => None,
+    }
+}
+
+fn status(state: ServiceState, checkpoint: u32, exit_code: ServiceExitCode) -> ServiceStatus {
     let controls_accepted = match state {
+        // With both the manager asks the first one alone where it knows it.
         ServiceState::Running => {
-            ServiceControlAccept::STOP | ServiceControlAccept::PRESHUTDOWN | ServiceControlAccept::PARAM_CHANGE
+            ServiceControlAccept::STOP
+                | ServiceControlAccept::PRESHUTDOWN
+                | ServiceControlAccept::SHUTDOWN
+                | ServiceControlAccept::PARAM_CHANGE
         }
         _ => ServiceControlAccept::empty(),
     };
@@ -96,8 +115,8 @@ fn status(state: ServiceState, within: Duration, exit_code: ServiceExitCode) -> 
         current_state: state,
         controls_accepted,
         exit_code,
-        checkpoint: 0,
-        wait_hint: within,
+        checkpoint,
+        wait_hint: if checkpoint == 0 { Duration::ZERO } else { SILENCE },
         process_id: None,
     }
 }
@@ -117,12 +136,11 @@ pub(super) fn on_control(take: impl Fn(Signal) + Send + Sync + 'static) {
 }
 
 pub(super) fn notify(notice: Notice<'_>) -> io::Result<()> {
-    let (state, within) = match notice {
-        Notice::Ready => (ServiceState::Running, Duration::ZERO),
-        Notice::Stopping { within } => (ServiceState::StopPending, within),
-        Notice::Alive | Notice::Status(_) => return Ok(()),
-    };
-    tell(status(state, within, ServiceExitCode::NO_ERROR))
+    match notice {
+        Notice::Ready => tell(ServiceState::Running, Duration::ZERO),
+        Notice::Stopping { within } => tell(ServiceState::StopPending, within),
+        Notice::Alive | Notice::Status(_) => Ok(()),
+    }
 }
 
 /// Tells how the service has ended. With a code that is not 0 the manager takes it for a failure.
@@ -131,12 +149,82 @@ pub(super) fn ended(code: u8) -> io::Result<()> {
         0 => ServiceExitCode::NO_ERROR,
         code => ServiceExitCode::ServiceSpecific(u32::from(code)),
     };
-    let told = tell(status(ServiceState::Stopped, Duration::ZERO, code));
+    let told = match MANAGER.get() {
+        Some(Some(manager)) => {
+            *TOLD.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+            set(*manager, status(ServiceState::Stopped, 0, code))
+        }
+        _ => Ok(()),
+    };
     drop(END.lock().unwrap_or_else(PoisonError::into_inner).take());
     told
 }
 
-fn tell(status: ServiceStatus) -> io::Result<()> {
+/// Tells a state. One that passes is told again and again for as long as it may take, with a number that grows: so the manager knows the
+/// service from one that hangs.
+fn tell(state: ServiceState, within: Duration) -> io::Result<()> {
     let Some(Some(manager)) = MANAGER.get() else { return Ok(()) };
+    let passes = within > Duration::ZERO;
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    *told += 1;
+    let number = *told;
+    set(*manager, status(state, u32::from(passes), ServiceExitCode::NO_ERROR))?;
+    drop(told);
+    if passes {
+        let go_on = move || tell_again(*manager, state, number, Instant::now() + within);
+        thread::Builder::new().name("service-state".to_owned()).spawn(go_on)?;
+    }
+    Ok(())
+}
+
+/// Until something else was told, or that moment has come.
+fn tell_again(manager: ServiceStatusHandle, state: ServiceState, number: u64, until: Instant) {
+    for checkpoint in 2.. {
+        thread::sleep(BEAT);
+        let told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told != number || Instant::now() > until {
+            return;
+        }
+        // The next one may come through.
+        drop(set(manager, status(state, checkpoint, ServiceExitCode::NO_ERROR)));
+    }
+}
+
+fn set(manager: ServiceStatusHandle, status: ServiceStatus) -> io::Result<()> {
     manager.set_service_status(status).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_and_a_shutdown_are_the_same_and_what_is_taken_is_announced() {
+        let taken = [
+            (ServiceControl::Stop, ServiceControlAccept::STOP, Signal::Terminate),
+            (ServiceControl::Shutdown, ServiceControlAccept::SHUTDOWN, Signal::Terminate),
+            (ServiceControl::Preshutdown, ServiceControlAccept::PRESHUTDOWN, Signal::Terminate),
+            (ServiceControl::ParamChange, ServiceControlAccept::PARAM_CHANGE, Signal::Reload),
+        ];
+        let running = status(ServiceState::Running, 0, ServiceExitCode::NO_ERROR);
+        for (control, accept, expected) in &taken {
+            assert_eq!(signal(control), Some(*expected), "{control:?}");
+            assert!(running.controls_accepted.contains(*accept), "{control:?}");
+        }
+        assert_eq!(running.controls_accepted.iter().count(), taken.len());
+        assert_eq!((signal(&ServiceControl::Pause), signal(&ServiceControl::NetBindAdd)), (None, None));
+    }
+
+    #[test]
+    fn only_a_state_that_passes_has_a_number_and_a_hint() {
+        for state in [ServiceState::Running, ServiceState::Stopped] {
+            let status = status(state, 0, ServiceExitCode::NO_ERROR);
+            assert_eq!((status.checkpoint, status.wait_hint), (0, Duration::ZERO));
+        }
+        for state in [ServiceState::StartPending, ServiceState::StopPending] {
+            let status = status(state, 7, ServiceExitCode::NO_ERROR);
+            assert_eq!((status.checkpoint, status.controls_accepted), (7, ServiceControlAccept::empty()));
+            assert!(status.wait_hint > 2 * BEAT, "a beat that comes late is in time");
+        }
+    }
 }

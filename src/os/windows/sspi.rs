@@ -82,11 +82,11 @@ impl Credentials {
         })?;
         let name = Given(names.sUserName.cast());
         let mut units = Vec::new();
-        // SAFETY: the system has put a text there that ends with a zero; nothing behind that is read, and it is not freed yet.
-        while let unit @ 1.. = unsafe { if name.0.is_null() { 0 } else { *names.sUserName.add(units.len()) } } {
-            units.push(unit);
-            if units.len() == LONGEST_NAME {
-                break;
+        while !name.0.is_null() && units.len() < LONGEST_NAME {
+            // SAFETY: the system has put a text there that ends with a zero, which the loop ends with; it is not freed yet.
+            match unsafe { *names.sUserName.add(units.len()) } {
+                0 => break,
+                unit => units.push(unit),
             }
         }
         Ok(String::from_utf16_lossy(&units))

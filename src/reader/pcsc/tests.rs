@@ -97,8 +97,14 @@ fn each_number_is_an_error_with_words() {
     assert!(matches!(told(Code::RESET_CARD), ReaderError::CardReset { .. }));
     assert!(matches!(told(Code::UNPOWERED_CARD), ReaderError::Unpowered { .. }));
     assert!(matches!(told(Code::UNRESPONSIVE_CARD), ReaderError::Unresponsive { .. }));
-    let denied = failure("r", "opening the card", Code::SECURITY_VIOLATION);
-    assert!(matches!(denied, ReaderError::AccessDenied));
+    for code in [Code::SECURITY_VIOLATION, Code::NO_ACCESS, Code::WINDOWS_ACCESS_DENIED] {
+        assert!(matches!(failure("r", "opening the card", code), ReaderError::AccessDenied), "{code:?}");
+    }
+    // What a service says that is going down: nobody has to allow anything, and it is asked again soon.
+    for code in [Code::SECURITY_VIOLATION, Code::NO_ACCESS] {
+        let later = failure(SERVICE, "watching the readers", code);
+        assert!(matches!(later, ReaderError::ServiceLost { .. }) && !later.needs_a_person(), "{code:?}");
+    }
 }
 
 /// A number of which nobody knows anything is shown as it is, with what was going on.

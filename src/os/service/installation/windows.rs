@@ -8,20 +8,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use windows_service::service::{
-    Service, ServiceAccess, ServiceAction, ServiceActionType, ServiceErrorControl, ServiceFailureActions,
-    ServiceFailureResetPeriod, ServiceInfo, ServiceSidType, ServiceStartType, ServiceState, ServiceType,
+    Service, ServiceAccess, ServiceAction, ServiceActionType, ServiceErrorControl, ServiceExitCode,
+    ServiceFailureActions, ServiceFailureResetPeriod, ServiceInfo, ServiceSidType, ServiceStartType, ServiceState,
+    ServiceStatus, ServiceType,
 };
 use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 use windows_sys::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, ERROR_INVALID_LEVEL, ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_EXISTS,
-    ERROR_SERVICE_MARKED_FOR_DELETE, ERROR_SERVICE_NOT_ACTIVE,
+    ERROR_ACCESS_DENIED, ERROR_INVALID_LEVEL, ERROR_INVALID_SERVICE_ACCOUNT, ERROR_SERVICE_CANNOT_ACCEPT_CTRL,
+    ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_EXISTS, ERROR_SERVICE_MARKED_FOR_DELETE, ERROR_SERVICE_NOT_ACTIVE,
 };
 
-use super::{InstallationError, Installed};
+use super::{InstallationError, Installed, Standing};
 use crate::os::acl::{Share, Sid};
 use crate::os::files::{configuration_folder, make_shared_folder, refuse_shared_folder, refuse_writable};
 use crate::os::service::NAME;
-use crate::os::windows::event_log;
+use crate::os::windows::{event_log, privileges};
 
 const DISPLAY_NAME: &str = "pinwright (PINs of smart cards)";
 const DESCRIPTION: &str = "Sets the PINs of smart cards that have an open request at MIM Certificate Management.";
@@ -32,9 +33,9 @@ const OWN_ACCOUNT: &str = "NT SERVICE\\pinwright";
 /// How long the machine waits for the service when it goes down: the longest `agent.stop_timeout`, and a little more.
 const SHUTDOWN: Duration = Duration::from_secs(630);
 
-/// How long the service may take to stop, and how often it is asked.
-const STOP: Duration = Duration::from_secs(60);
+/// How often a service that passes from one state to another is looked at, and what its own word on the time counts at least.
 const PAUSE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn install(account: Option<&str>) -> Result<Installed, InstallationError> {
     let account = account.unwrap_or(OWN_ACCOUNT);
@@ -44,6 +45,10 @@ pub(super) fn install(account: Option<&str>) -> Result<Installed, InstallationEr
     let access = ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE;
     let manager =
         ServiceManager::local_computer(None::<&str>, access).map_err(refused("asking the service manager"))?;
+    // Before anything is changed. Where it is not seen, it is told when it is made.
+    if manager.open_service(NAME, ServiceAccess::QUERY_STATUS).is_ok() {
+        return Err(InstallationError::IsThere);
+    }
     let configuration = configuration_folder();
     let journal = configuration.join("journal");
     make_folders(&configuration, &journal)?;
@@ -98,13 +103,15 @@ fn set_up(service: &Service) -> Result<(), InstallationError> {
         command: None,
         actions: Some(vec![restart(5), restart(60), restart(300)]),
     };
-    let settings: [(&str, windows_service::Result<()>); 6] = [
+    let privileges = privileges::give_up(service).map_err(windows_service::Error::Winapi);
+    let settings: [(&str, windows_service::Result<()>); 7] = [
         ("a description", service.set_description(DESCRIPTION)),
         ("a start after those of others", service.set_delayed_auto_start(true)),
         ("a start after a failure", service.update_failure_actions(failures)),
         ("a start after an end with an error", service.set_failure_actions_on_non_crash_failures(true)),
         ("a SID of its own", service.set_config_service_sid_info(ServiceSidType::Unrestricted)),
         ("time at a shutdown", service.set_preshutdown_timeout(SHUTDOWN)),
+        ("fewer privileges than its account has", privileges),
     ];
     for (what, set) in settings {
         match set {
@@ -128,22 +135,54 @@ pub(super) fn uninstall() -> Result<(), InstallationError> {
     event_log::unregister(NAME).map_err(system("removing the source of events"))
 }
 
+/// Stops it, and waits for as long as it says that it goes on: jobs on cards come to their end first.
 fn stop(service: &Service) -> Result<(), InstallationError> {
-    match service.stop() {
-        Ok(_) => {}
-        Err(windows_service::Error::Winapi(error)) if has_code(&error, ERROR_SERVICE_NOT_ACTIVE) => return Ok(()),
-        Err(error) => return Err(refused("stopping the service")(error)),
-    }
-    let deadline = Instant::now() + STOP;
-    while service.query_status().map_err(refused("asking for the service's state"))?.current_state
-        != ServiceState::Stopped
-    {
+    let (mut last, mut is_told) = ((ServiceState::Stopped, 0), false);
+    let mut deadline = Instant::now() + PATIENCE;
+    loop {
+        let status = service.query_status().map_err(refused("asking for the service's state"))?;
+        match status.current_state {
+            ServiceState::Stopped => return Ok(()),
+            ServiceState::StartPending | ServiceState::StopPending => {}
+            _ if is_told => {}
+            _ => match service.stop() {
+                Ok(_) => is_told = true,
+                Err(windows_service::Error::Winapi(error))
+                    if has_code(&error, ERROR_SERVICE_NOT_ACTIVE)
+                        || has_code(&error, ERROR_SERVICE_CANNOT_ACCEPT_CTRL) => {}
+                Err(error) => return Err(refused("stopping the service")(error)),
+            },
+        }
+        let now = (status.current_state, status.checkpoint);
+        if now != last {
+            last = now;
+            deadline = Instant::now() + status.wait_hint.max(PATIENCE);
+        }
         if Instant::now() > deadline {
             return Err(InstallationError::GoesOn);
         }
         thread::sleep(PAUSE);
     }
-    Ok(())
+}
+
+/// How the service stands, as anybody may ask; `None` where the manager does not say.
+pub(in crate::os::service) fn standing() -> Option<Standing> {
+    let manager = ServiceManager::local_computer(None::<&str>, ServiceManagerAccess::CONNECT).ok()?;
+    let service = match manager.open_service(NAME, ServiceAccess::QUERY_STATUS) {
+        Ok(service) => service,
+        Err(windows_service::Error::Winapi(error)) if has_code(&error, ERROR_SERVICE_DOES_NOT_EXIST) => {
+            return Some(Standing::NotThere);
+        }
+        Err(_) => return None,
+    };
+    let ServiceStatus { current_state, exit_code, .. } = service.query_status().ok()?;
+    Some(match (current_state, exit_code) {
+        (ServiceState::Stopped, ServiceExitCode::ServiceSpecific(code)) => Standing::Failed { code },
+        (ServiceState::Stopped, ServiceExitCode::Win32(_)) => Standing::Stopped,
+        (ServiceState::StartPending, _) => Standing::Starts,
+        (ServiceState::StopPending, _) => Standing::Stops,
+        _ => Standing::Runs,
+    })
 }
 
 /// The account that the service works as, by its name; `None` where there is no service, or the manager does not say.
@@ -170,6 +209,7 @@ fn system(what: &'static str) -> impl Fn(io::Error) -> InstallationError {
         Some(ERROR_SERVICE_EXISTS) => InstallationError::IsThere,
         Some(ERROR_SERVICE_MARKED_FOR_DELETE) => InstallationError::IsGoing,
         Some(ERROR_SERVICE_DOES_NOT_EXIST) => InstallationError::IsNotThere,
+        Some(ERROR_INVALID_SERVICE_ACCOUNT) => InstallationError::NoAccount,
         _ => InstallationError::System { what, source },
     }
 }
