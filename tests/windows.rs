@@ -124,7 +124,9 @@ impl Desk {
         let program = std::env::var_os("PINWRIGHT_PROGRAM").map_or_else(repository::pinwright, PathBuf::from);
         let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PINWRIGHT_"));
         let mut command = Command::new(program);
-        ours.for_each(|(name, _)| _ = command.env_remove(name));
+        for (name, _) in ours {
+            command.env_remove(name);
+        }
         let output = command
             .arg("--config")
             .arg(self.path("config.toml"))

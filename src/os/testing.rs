@@ -24,7 +24,7 @@ pub(crate) fn absolute(path: &str) -> String {
 /// A configuration in TOML with such paths, and with pipes and ports where there are no sockets.
 pub(crate) fn with_absolute_paths(text: &str) -> String {
     let line = |line: &str| match line.split_once(" = \"") {
-        Some(("control", path)) => {
+        Some(("control", path)) if path.starts_with('/') => {
             let name = path.trim_end().trim_end_matches('"').replace('/', "-");
             format!("control = '\\\\.\\pipe\\{name}'\n")
         }

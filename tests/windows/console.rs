@@ -95,7 +95,8 @@ fn is_untouched(card: &SharedCard<GidsCard>) -> bool {
     card.with(|card| card.pin_is(b"12345678") && card.tries_left() == 3)
 }
 
-const GIVE_UP: [&str; 4] = ["\u{1B}", "\u{3}", "\u{4}", "\u{1A}"];
+/// Ctrl-C, Ctrl-D, Ctrl-Z. Esc alone begins a key's name on a terminal, and Wine waits for the rest of it: `os::prompt::keys` tries it.
+const GIVE_UP: [&str; 3] = ["\u{3}", "\u{4}", "\u{1A}"];
 
 #[test]
 fn a_pin_is_typed_twice_and_seen_by_nobody() {
@@ -180,7 +181,7 @@ fn nothing_is_written_at_the_server_before_a_yes() {
     let request = "a9b4b42c-cc50-4c9b-89d1-bbc0bcd5a099";
     for (keys, exit, words) in [
         ("n\r", 10, "declined: nothing was changed at the server"),
-        ("\u{1B}", 10, "nothing was changed at the server"),
+        ("\u{4}", 10, "nothing was changed at the server"),
         ("\u{3}", 10, "interrupted: nothing was changed at the server"),
         ("y\r", 0, "Enroll"),
     ] {

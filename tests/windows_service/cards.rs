@@ -18,7 +18,7 @@ fn a_card_that_is_inserted_gets_its_pin_and_the_service_answers_for_it() {
     machine.install(&format!("metrics = \"127.0.0.1:{port}\""));
     let service = machine.start();
     let empty = machine.reaches("empty");
-    assert_eq!(empty["reader"], "Virtual 0 00 00");
+    assert!(empty["reader"].as_str().unwrap().ends_with(" 00 00"), "{empty}");
     let card = card();
     let before = card.with(|card| card.commands_seen());
     let inserted = machine.insert(&card, Duration::ZERO);

@@ -17,6 +17,8 @@ use windows_sys::Win32::Security::Authorization::{
     ConvertStringSecurityDescriptorToSecurityDescriptorW, GetSecurityInfo, SDDL_REVISION_1, SE_FILE_OBJECT,
     SE_KERNEL_OBJECT, SE_OBJECT_TYPE,
 };
+#[cfg(test)]
+use windows_sys::Win32::Security::SetFileSecurityW;
 use windows_sys::Win32::Security::{
     ACE_HEADER, ACL, CheckTokenMembership, DACL_SECURITY_INFORMATION, GetAce, GetLengthSid, GetTokenInformation,
     LookupAccountNameW, LookupAccountSidW, OWNER_SECURITY_INFORMATION, PSID, SECURITY_ATTRIBUTES,
@@ -202,9 +204,10 @@ impl Descriptor {
     /// # Errors
     /// The system's.
     #[cfg(test)]
-    pub fn close_file(&self, file: BorrowedHandle<'_>) -> io::Result<()> {
-        // SAFETY: the handle is open while it is borrowed, and the descriptor lives as long as we do.
-        done(unsafe { SetKernelObjectSecurity(file.as_raw_handle(), DACL_SECURITY_INFORMATION, self.0.0) })
+    pub fn give_file(&self, path: &Path) -> io::Result<()> {
+        let path = wide(path.as_os_str())?;
+        // SAFETY: the path ends with a zero, and the descriptor lives as long as we do.
+        done(unsafe { SetFileSecurityW(path.as_ptr(), DACL_SECURITY_INFORMATION, self.0.0) })
     }
 
     /// Gives this process the list of it.

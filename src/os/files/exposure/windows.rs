@@ -119,8 +119,6 @@ fn unseen(path: &Path) -> impl Fn(io::Error) -> Exposure {
 
 #[cfg(test)]
 mod tests {
-    use windows_sys::Win32::Storage::FileSystem::WRITE_DAC;
-
     use super::*;
     use crate::os::files::create_private_dir_all;
     use crate::os::windows::security::Descriptor;
@@ -158,11 +156,9 @@ mod tests {
             let path = folder.join("file");
             std::fs::write(&path, "").unwrap();
             // Wine hands nothing down from a folder.
-            let list = if writes { "(A;;FA;;;WD)" } else { "(A;;FR;;;WD)" };
-            let own = security::own().unwrap();
-            let rights = Descriptor::of_text(&format!("D:P{list}(A;;FA;;;{own})")).unwrap();
-            let opened = OpenOptions::new().access_mode(READ_CONTROL | WRITE_DAC).open(&path).unwrap();
-            rights.close_file(opened.as_handle()).unwrap();
+            let list = if writes { "(A;;FRFW;;;WD)" } else { "(A;;FR;;;WD)" };
+            let rights = Descriptor::of_text(&format!("D:P(A;;FA;;;BA)(A;;FA;;;OW){list}")).unwrap();
+            rights.give_file(&path).unwrap();
             let file = File::open(&path).unwrap();
             assert_eq!(refuse_writable(&file, &path).is_err(), writes, "{}", path.display());
             let refused = refuse_readable(&file, &path).unwrap_err();
