@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use pinwright::sim::server::{RequestStatus, Settings, StandIn};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use uuid::Uuid;
 
 const REQUEST: &str = "a9b4b42c-cc50-4c9b-89d1-bbc0bcd5a099";
@@ -27,6 +28,10 @@ fn talked(server: &StandIn, arguments: &[&str], answers: &[(&str, &[u8])]) -> (i
     grantpt(&person).and_then(|()| unlockpt(&person)).unwrap();
     let name = ptsname(&person, Vec::new()).unwrap();
     let terminal = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    // Else Ctrl-C throws away what the terminal has not shown yet, which may be what the command says of it.
+    let mut modes = tcgetattr(&terminal).unwrap();
+    modes.local_modes |= LocalModes::NOFLSH;
+    tcsetattr(&terminal, OptionalActions::Now, &modes).unwrap();
     let end = || Stdio::from(terminal.try_clone().unwrap());
     let mut child = Command::new("setsid")
         .args(["--wait", "--ctty", env!("CARGO_BIN_EXE_pinwright")])

@@ -22,6 +22,7 @@ use pinwright::sim::server::{
     Endpoint, Fault as ServerFault, FaultKind, Issues, KeyOptions, PinMaker, RequestStatus, Settings,
 };
 use support::provisioning::{CARD_A, CARD_B, KEY, OLD, Person, guid};
+use support::sample::Sample;
 use uuid::Uuid;
 
 use crate::good::piv;

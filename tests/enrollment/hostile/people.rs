@@ -10,7 +10,8 @@ fn another_card_at_any_exchange_is_not_written_to() {
         site.done(&job);
         site.card.with(|card| card.exchanges())
     };
-    for at in 0..exchanges {
+    let mut sample = Sample::from(0);
+    for at in (0..exchanges).filter(|_| sample.takes()) {
         let other = GidsCard::personalised(GidsSettings {
             card_id: CARD_B,
             admin_key: *b"another card's admin key",

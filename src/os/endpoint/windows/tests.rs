@@ -37,9 +37,15 @@ fn a_client_is_let_in_and_has_its_answer() {
         stream.read_to_string(&mut answer).unwrap();
         assert_eq!(answer, format!("you said {word}\n"));
     }
-    assert!(matches!(Endpoint::open(&path, None, None), Err(EndpointError::Running { .. })));
     endpoint.stop_accepting().unwrap();
     assert_eq!(server.join().unwrap(), ErrorKind::ConnectionAborted);
+}
+
+#[test]
+fn a_second_one_at_the_same_place_is_told_who_sits_there() {
+    let path = place();
+    let _first = Endpoint::open(&path, None, None).unwrap();
+    assert!(matches!(Endpoint::open(&path, None, None), Err(EndpointError::Running { .. })));
 }
 
 #[test]
