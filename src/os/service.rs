@@ -58,7 +58,7 @@ fn windows_remedy(standing: Option<installation::Standing>) -> String {
     let here = format!("`{}`", Operation::Agent);
     match standing {
         Some(Standing::NotThere) => format!(
-            "make the agent a service of this machine with `{}`, or start one of your own with {here}",
+            "make the agent a service of this machine with `{}`, or start one of your own with {here}; `agent.control` says where it listens",
             Operation::AgentInstall
         ),
         Some(Standing::Failed { code }) => format!(

@@ -28,7 +28,7 @@ pub(crate) fn with_absolute_paths(text: &str) -> String {
             let name = path.trim_end().trim_end_matches('"').replace('/', "-");
             format!("control = '\\\\.\\pipe\\{name}'\n")
         }
-        Some(("metrics", place)) if place.starts_with("unix:") => "metrics = \"127.0.0.1:9912\"\n".to_owned(),
+        Some(("metrics", place)) if place.starts_with("unix:/") => "metrics = \"127.0.0.1:9912\"\n".to_owned(),
         _ => line.replace("\"/", "\"C:/"),
     };
     if cfg!(windows) { text.split_inclusive('\n').map(line).collect() } else { text.to_owned() }

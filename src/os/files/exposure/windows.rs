@@ -126,7 +126,10 @@ mod tests {
     /// Makes a folder with this list of rights.
     fn folder_with(path: &Path, list: &str) {
         let own = security::own().unwrap();
-        Descriptor::of_text(&format!("O:{own}D:P{list}(A;OICI;FA;;;{own})")).unwrap().make_folder(path).unwrap();
+        let rights = Descriptor::of_text(&format!("O:{own}D:P{list}(A;OICI;FA;;;{own})")).unwrap();
+        rights.make_folder(path).unwrap();
+        // Wine takes from what it makes what the mask of its server takes.
+        rights.give_file(path).unwrap();
     }
 
     #[test]
