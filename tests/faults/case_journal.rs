@@ -16,6 +16,10 @@ pub const KEEP: Duration = Duration::from_secs(90 * 86_400);
 
 /// A temporary folder in memory where there is one: a matrix makes ten thousands of records, each fsynced.
 pub fn fast_folder() -> tempfile::TempDir {
+    // Under Wine others could write to that folder, and a journal there is refused.
+    if cfg!(windows) {
+        return tempfile::tempdir().unwrap();
+    }
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
