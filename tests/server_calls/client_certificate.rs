@@ -14,17 +14,22 @@ use crate::block_on;
 use crate::listener::{Act, Listener};
 use crate::tls_words::make;
 
+/// What `openssl ca` has to be told.
+const AUTHORITY: &str = "[ca]\ndefault_ca = this\n[this]\ncertificate = ca.pem\nprivate_key = ca.key\ndatabase = index\nnew_certs_dir = .\n\
+    rand_serial = yes\ndefault_md = sha256\npolicy = names\n[names]\ncommonName = supplied\n";
+
 /// An authority, a server's leaf, and clients' certificates: a good one, one that has expired, one of another authority.
 fn certificates(folder: &Path) {
     make(folder, "rsa:2048", "rsa:2048", "sha256");
     let ec = "-pkeyopt ec_paramgen_curve:P-256 -nodes";
-    for (name, validity) in [("client", "-days 30"), ("expired", "-days -1")] {
+    // OpenSSL 3.5 makes none that ends before today but by this command, which 3.0 has as well.
+    std::fs::write(folder.join("authority.cnf"), AUTHORITY).unwrap();
+    std::fs::write(folder.join("index"), "").unwrap();
+    for (name, years) in [("client", "-days 30"), ("expired", "-startdate 20200101000000Z -enddate 20210101000000Z")] {
         openssl(folder, &format!("req -newkey ec {ec} -keyout {name}.key -out {name}.csr -subj /CN={name}"));
         openssl(
             folder,
-            &format!(
-                "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial {validity} -extfile ext -out {name}.pem"
-            ),
+            &format!("ca -batch -notext -config authority.cnf {years} -extfile ext -in {name}.csr -out {name}.pem"),
         );
     }
     openssl(folder, &format!("req -x509 -newkey ec {ec} -keyout other.key -out other.pem -subj /CN=other -days 30"));
