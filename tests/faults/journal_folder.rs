@@ -12,6 +12,7 @@ use pinwright::job::effect::ProofState;
 use pinwright::job::journal::v1::{File as Record, SCHEMA};
 use pinwright::job::journal::{JobKind, Journal, JournalError, Moment, Phase, Point, Stage, new_id};
 use support::provisioning::{CARD_A, InsertedCard, JobSetup, Kind, Person, guid, told};
+use support::sample::Sample;
 use uuid::Uuid;
 
 use crate::case_journal::{CaseJournal, KEEP, fast_folder, files_below};
@@ -248,14 +249,14 @@ fn nobody_else_can_read_what_a_job_leaves() {
 fn a_history_that_is_read_while_jobs_write_is_never_torn() {
     let folder = fast_folder();
     let journal = Journal::new(folder.path().join("journal"), Duration::ZERO);
-    let over = AtomicBool::new(false);
+    let (over, jobs) = (AtomicBool::new(false), Sample::from(0).of(150));
     let reads = std::thread::scope(|scope| {
         let writers: Vec<_> = (1..=2_u128)
             .map(|card| {
                 let journal = &journal;
                 scope.spawn(move || {
                     let claim = journal.claim(Uuid::from_u128(card)).unwrap();
-                    for _ in 0..150 {
+                    for _ in 0..jobs {
                         let moment = |stage, phase| Moment::new(stage, phase, ProofState::Accepted);
                         let mut job = claim.begin(JobKind::SetPin, moment(Stage::Prove, Phase::AboutTo)).unwrap();
                         job.note(moment(Stage::Pin, Phase::AboutTo)).unwrap();
@@ -283,5 +284,5 @@ fn a_history_that_is_read_while_jobs_write_is_never_torn() {
         over.store(true, Ordering::Relaxed);
         reader.join().unwrap()
     });
-    println!("{reads} histories read while 1,200 records were written, none torn");
+    println!("{reads} histories read while {} records were written, none torn", 2 * 4 * jobs);
 }
