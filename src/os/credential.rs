@@ -98,7 +98,7 @@ mod platform {
 
     use super::{CredentialError, MOST};
     use crate::os::acl::{Share, Sid};
-    use crate::os::files::{configuration_folder, make_shared_folder, refuse_readable, refuse_shared_folder};
+    use crate::os::files::{configuration_folder, make_shared_folder, refuse_readable, refuse_shared_folder, rename};
     use crate::os::service::NAME;
     use crate::os::windows::dpapi;
     use crate::secret::SecretBytes;
@@ -136,7 +136,7 @@ mod platform {
         }
         file.write_all(&protected).and_then(|()| file.sync_all()).map_err(failed)?;
         drop(file);
-        fs::rename(&new, &path).map_err(failed)?;
+        rename(&new, &path).map_err(failed)?;
         Ok(path)
     }
 }

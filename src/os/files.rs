@@ -5,6 +5,8 @@
 
 mod exposure;
 #[cfg(windows)]
+mod held;
+#[cfg(windows)]
 #[path = "files/private_folder/windows.rs"]
 mod private_folder;
 
@@ -75,6 +77,22 @@ pub fn create_private_dir_all(path: &Path) -> io::Result<()> {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(path)
+    }
+}
+
+/// Renames a file, in the place of another one where there is one. On Windows one that somebody else has open for a moment (a history
+/// that is read, a virus scanner, a backup) is waited for.
+///
+/// # Errors
+/// The system's; on Windows after up to two seconds where the file stays open, or where this user has no right to it.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(windows)]
+    {
+        held::waited_for(|| std::fs::rename(from, to))
+    }
+    #[cfg(not(windows))]
+    {
+        std::fs::rename(from, to)
     }
 }
 

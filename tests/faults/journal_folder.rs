@@ -278,10 +278,10 @@ fn a_history_that_is_read_while_jobs_write_is_never_torn() {
             }
             reads
         });
-        for writer in writers {
-            writer.join().unwrap();
-        }
+        // The reader has to end also where a writer has failed.
+        let written: Vec<_> = writers.into_iter().map(|writer| writer.join()).collect();
         over.store(true, Ordering::Relaxed);
+        written.into_iter().for_each(Result::unwrap);
         reader.join().unwrap()
     });
     println!("{reads} histories read while {} records were written, none torn", 2 * 4 * jobs);

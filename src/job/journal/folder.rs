@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::error::{JournalError, LockOf};
-use crate::os::files::{create_private_dir_all, open_regular, private_options, refuse_shared_folder, sync_dir};
+use crate::os::files::{create_private_dir_all, open_regular, private_options, refuse_shared_folder, rename, sync_dir};
 
 /// The largest record that is read and written: those of PIN jobs have some 500 bytes to some thousand.
 pub(super) const RECORD_MAX: u64 = 64 * 1024;
@@ -132,13 +132,13 @@ pub(super) fn replace(path: &Path, text: &[u8]) -> Result<(), JournalError> {
     file.write_all(text).map_err(JournalError::io(path))?;
     file.sync_all().map_err(JournalError::io(path))?;
     drop(file);
-    fs::rename(&beside, path).map_err(JournalError::io(path))?;
+    rename(&beside, path).map_err(JournalError::io(path))?;
     sync_parent(path)
 }
 
 /// Moves a file to another folder of the journal; both folders are on disk when this returns.
 pub(super) fn relocate(from: &Path, to: &Path) -> Result<(), JournalError> {
-    fs::rename(from, to).map_err(JournalError::io(to))?;
+    rename(from, to).map_err(JournalError::io(to))?;
     sync_parent(to)?;
     sync_parent(from)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::error::AdfsError;
 use super::tokens::{MOST, Purpose, Tokens};
-use crate::os::files::{create_private_dir_all, private_options, refuse_shared_folder, sync_dir};
+use crate::os::files::{create_private_dir_all, private_options, refuse_shared_folder, rename, sync_dir};
 use crate::os::keyring::{self, Entry};
 use crate::secret::SecretBytes;
 use crate::server::auth::secret_file::{self, Others, SecretFileError};
@@ -122,7 +122,7 @@ impl Store {
             let mut file = private_options().write(true).create_new(true).open(&new)?;
             file.write_all(&text)?;
             file.sync_all()?;
-            std::fs::rename(&new, &self.path)?;
+            rename(&new, &self.path)?;
             sync_dir(folder)
         })();
         written.map_err(|error| {
