@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use pinwright::sim::server::PinMaker;
 use support::{native, repository, waiting};
@@ -24,23 +25,29 @@ impl Seat {
         let all = [&[program.as_str(), "--config", config.as_str(), "--color", "never"], arguments].concat();
         let connection = native::start("PINWRIGHT_CONSOLE", desk.folder.path(), &all);
         let connection = connection.expect("PINWRIGHT_CONSOLE names a port: `make test-windows` has one");
-        connection.set_read_timeout(Some(waiting::PATIENCE)).unwrap();
         Self { connection, came: Vec::new(), seen: 0 }
     }
 
     /// Waits for a text after those that were waited for before.
     #[track_caller]
     fn shows(&mut self, text: &str) {
+        assert!(self.comes(text, waiting::PATIENCE), "{text} does not come: {}", plain(&self.came));
+    }
+
+    /// Whether it comes before nothing has come for so long.
+    fn comes(&mut self, text: &str, within: Duration) -> bool {
+        self.connection.set_read_timeout(Some(within)).unwrap();
         loop {
             let shown = plain(&self.came);
             if let Some(at) = shown.get(self.seen..).and_then(|rest| rest.find(text)) {
                 self.seen += at + text.len();
-                return;
+                return true;
             }
             let mut some = [0; 512];
-            let count = self.connection.read(&mut some).unwrap_or_else(|error| panic!("{text}: {error}: {shown}"));
-            assert!(count > 0, "{text} does not come: {shown}");
-            self.came.extend(&some[..count]);
+            match self.connection.read(&mut some) {
+                Ok(0) | Err(_) => return false,
+                Ok(count) => self.came.extend(&some[..count]),
+            }
         }
     }
 
@@ -51,13 +58,33 @@ impl Seat {
     /// Its exit code, and all that was shown.
     #[track_caller]
     fn ends(mut self) -> (i32, String) {
-        self.shows("ended with ");
+        self.shows(END);
+        self.finish()
+    }
+
+    /// The same after keys that give up. They are pressed again where nothing comes of them: under Wine that happens, and why is not known.
+    #[track_caller]
+    fn gives_up(mut self, keys: &str) -> (i32, String) {
+        for _ in 0..10 {
+            self.types(keys);
+            if self.comes(END, Duration::from_secs(5)) {
+                return self.finish();
+            }
+        }
+        panic!("{keys:?} ends nothing: {}", plain(&self.came))
+    }
+
+    #[track_caller]
+    fn finish(mut self) -> (i32, String) {
         self.connection.read_to_end(&mut self.came).unwrap();
         let shown = plain(&self.came);
         let code = shown[self.seen..].split_whitespace().next().and_then(|code| code.parse().ok());
         (code.expect("a number comes last"), shown)
     }
 }
+
+/// What `.ci/windows-native` says at the end, before the exit code.
+const END: &str = "ended with ";
 
 /// The text of what a terminal is sent, with a new line wherever the cursor goes elsewhere; an unfinished command at the end is none yet.
 fn plain(came: &[u8]) -> String {
@@ -139,8 +166,7 @@ fn whoever_gives_up_at_a_question_leaves_the_card_as_it_was() {
         let desk = desk();
         let mut seat = Seat::start(&desk, &["set-pin"]);
         seat.shows("[y/N]");
-        seat.types(keys);
-        let (code, shown) = seat.ends();
+        let (code, shown) = seat.gives_up(keys);
         assert!(code == 10 && is_untouched(&card), "{keys:?}: {code}: {shown}");
         for at in ["New PIN:", "New PIN again:"] {
             let mut seat = Seat::start(&desk, &["set-pin"]);
@@ -151,8 +177,8 @@ fn whoever_gives_up_at_a_question_leaves_the_card_as_it_was() {
                 seat.types("13572468\r");
                 seat.shows(at);
             }
-            seat.types(&format!("1357{keys}"));
-            let (code, shown) = seat.ends();
+            seat.types("1357");
+            let (code, shown) = seat.gives_up(keys);
             assert!(code == 10 && is_untouched(&card), "{keys:?} at {at}: {code}: {shown}");
             assert!(!shown.contains("1357"), "{keys:?} at {at}: {shown}");
         }
@@ -191,8 +217,13 @@ fn nothing_is_written_at_the_server_before_a_yes() {
         let mut seat = Seat::start(&desk, &["request", "cancel", request]);
         seat.shows("Cancel request a9b4b42c");
         seat.shows("[y/N]");
-        seat.types(keys);
-        let (code, shown) = seat.ends();
+        let (code, shown) = match keys {
+            "\u{3}" | "\u{4}" => seat.gives_up(keys),
+            keys => {
+                seat.types(keys);
+                seat.ends()
+            }
+        };
         assert!(code == exit && shown.contains(words), "{code}, {keys:?}: {shown}");
         let changes = desk.server.requests().into_iter().filter(|call| call.method != "GET").count();
         assert_eq!(changes, usize::from(exit == 0), "{keys:?}: {shown}");
